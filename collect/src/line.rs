@@ -1,0 +1,95 @@
+//! One log record, and the bytes it becomes: made once, here, and the same for ever after (invariant 3).
+
+use serde_json::value::RawValue;
+
+use crate::Timestamp;
+
+/// How grave a line is, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The finest detail.
+    Trace,
+    /// For whoever debugs.
+    Debug,
+    /// The normal course of things.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something failed.
+    Error,
+    /// The program cannot go on.
+    Fatal,
+}
+
+impl Level {
+    /// Every level, from least to most grave.
+    pub const ALL: [Self; 6] = [
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+        Self::Fatal,
+    ];
+
+    /// As it is written in a line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
+/// One log record, as ingest makes it.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// When it was logged, or when it arrived.
+    pub ts: Timestamp,
+    /// How grave it is, when its sender said so in a word that is known.
+    pub level: Option<Level>,
+    /// What it says.
+    pub message: String,
+    /// Everything else, in the order it came. Each value is JSON exactly as received (numbers keep all their digits)
+    /// and has no line break in it; no two names are the same.
+    pub fields: Vec<(String, Box<RawValue>)>,
+}
+
+impl Line {
+    /// Appends the line's object and a line feed: `ts`, `level` (when there is one), `message`, `fields` (when there
+    /// are any). Everything that stores, sends or shows the line uses these bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"ts\":\"");
+        out.extend_from_slice(self.ts.to_string().as_bytes());
+        out.push(b'"');
+        if let Some(level) = self.level {
+            out.extend_from_slice(b",\"level\":\"");
+            out.extend_from_slice(level.as_str().as_bytes());
+            out.push(b'"');
+        }
+        out.extend_from_slice(b",\"message\":");
+        write_json_string(&self.message, out);
+        if !self.fields.is_empty() {
+            out.extend_from_slice(b",\"fields\":{");
+            for (i, (name, value)) in self.fields.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write_json_string(name, out);
+                out.push(b':');
+                out.extend_from_slice(value.get().as_bytes());
+            }
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+fn write_json_string(text: &str, out: &mut Vec<u8>) {
+    // Writing a string into memory cannot fail: there is nothing to report.
+    let _ = serde_json::to_writer(out, text);
+}

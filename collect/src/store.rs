@@ -1,0 +1,161 @@
+//! Where lines are kept: the truth that everything else can be repaired from.
+//!
+//! Knows nothing of HTTP, routes or sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{Batch, Epoch, Extent, Lines, Offset, StreamInfo, StreamName, Timestamp};
+
+/// Keeps batches, durably, in the order of their offsets.
+///
+/// Every call ends within the store's deadline; one that is cancelled may still have happened.
+#[async_trait]
+pub trait LogStore: Send + Sync {
+    /// Which database this is. Made with the database, the same ever after.
+    async fn epoch(&self) -> Result<Epoch, StoreError>;
+
+    /// Appends each draft at the head of its stream, in one round trip when nobody else writes to these streams.
+    ///
+    /// The answer has one element per draft, in the same order. At most one draft per stream. `Ok` means that the
+    /// batch is durable (invariant 1) and has the offsets it will have for ever (invariants 2 and 3).
+    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>>;
+
+    /// Batches that hold lines at or after `from`, in order and without holes between them, the first of them
+    /// perhaps beginning before `from`. About `max_bytes` of NDJSON, at least one batch when there is any.
+    /// Nothing below the stream's floor is returned: a first batch that begins after `from` means that retention
+    /// took what lay between.
+    async fn read(
+        &self,
+        stream: &StreamName,
+        from: Offset,
+        max_bytes: usize,
+    ) -> Result<Vec<Arc<Batch>>, StoreError>;
+
+    /// What is kept of each stream, in the same order, in one round trip.
+    async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError>;
+
+    /// Every stream that ever had a line, by name.
+    async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError>;
+
+    /// The offset of the first kept line whose `ts` is `since` or later; the head when there is none.
+    async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError>;
+
+    /// Removes what `retention` no longer keeps: whole batches, the oldest first. Records each stream's floor before
+    /// it deletes (invariant 10).
+    async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError>;
+
+    /// Answers `Ok` when the store can take writes now.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// Lines of one stream that are to become one batch: one or more requests, grouped.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Whose lines they are.
+    pub stream: StreamName,
+    /// When they arrived.
+    pub arrived: Timestamp,
+    /// The lines.
+    pub lines: Lines,
+    /// The idempotency keys of the requests in it; no two the same.
+    pub keys: Vec<KeyedRun>,
+}
+
+/// A request's part of a batch, found again by its idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyedRun {
+    /// The key, made unique per subscriber; unique per stream in the store.
+    pub key: StoredKey,
+    /// What tells the body from another one.
+    pub digest: Digest,
+    /// The request's first line within the batch, counted from 0.
+    pub skip: u32,
+    /// How many lines the request has in the batch.
+    pub count: u32,
+}
+
+/// An idempotency key as the store keeps it: of one subscriber, at most 64 bytes of text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StoredKey(pub Arc<str>);
+
+/// A fingerprint of a request's inflated body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+/// What an earlier request with some key was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriorRun {
+    /// The key.
+    pub key: StoredKey,
+    /// The fingerprint of the body it came with.
+    pub digest: Digest,
+    /// The first offset.
+    pub first: Offset,
+    /// The offset after the last line.
+    pub next: Offset,
+}
+
+/// What is to be kept. `None` means without limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention {
+    /// Lines that arrived longer ago than this go.
+    pub age: Option<Duration>,
+    /// When the whole store holds more bytes than this, as stored, the oldest batches go.
+    pub bytes: Option<u64>,
+}
+
+/// What a trim removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trimmed {
+    /// Batches.
+    pub batches: u64,
+    /// Lines in them.
+    pub lines: u64,
+}
+
+/// How batches are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// zstd level 1, where that makes a batch smaller.
+    #[default]
+    Zstd,
+    /// As they are.
+    None,
+}
+
+/// Why the store did not answer a question.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or refused to work.
+    #[error("the store is away: {0}")]
+    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It said nothing in time.
+    #[error("the store did not answer within {0:?}")]
+    Timeout(Duration),
+    /// What it holds breaks a rule: somebody else wrote to it, or its medium is damaged.
+    #[error("the store holds something of {stream} that cannot be right: {what}")]
+    Corrupt {
+        /// Where.
+        stream: StreamName,
+        /// What was found.
+        what: String,
+    },
+}
+
+/// Why lines were not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Some of the draft's keys are stored already, and nothing of the draft was stored now. The others can be
+    /// appended again without them.
+    #[error("{} of the keys were used before", .0.len())]
+    KeysUsed(Vec<PriorRun>),
+    /// Certainly not stored.
+    #[error("nothing was stored: {0}")]
+    NotStored(#[source] StoreError),
+    /// The outcome is not known: the sender repeats the request with the same key.
+    #[error("the outcome is not known: {0}")]
+    Unknown(#[source] StoreError),
+}
