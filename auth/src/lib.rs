@@ -2,8 +2,15 @@
 //!
 //! `auth` has never heard of lines, stores, routes or sessions. It is the one home of `jsonwebtoken`.
 
+pub mod credential;
 pub mod grants;
+pub mod introspect;
+pub mod key;
 pub mod name;
+pub mod token;
 
+pub use credential::authenticate;
 pub use grants::{Action, Grants, Subscriber, may};
+pub use key::{Key, KeyError};
 pub use name::{NameError, Pattern, StreamName, Target};
+pub use token::{Claims, ClusterSecret, Minter, TokenError, Verifier};

@@ -1,0 +1,100 @@
+//! Where a request carries its token, and the refusal when it carries none that is good.
+
+use axum::extract::Query;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use edge::Problem;
+use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+
+use crate::grants::Subscriber;
+use crate::token::{TokenError, Verifier};
+
+/// The subprotocol that carries a browser's token begins so: browsers set no headers on WebSockets.
+const BEARER_SUBPROTOCOL: &str = "bearer.";
+
+/// Who makes the request. The refusal is ready to be answered.
+///
+/// A token stands in `Authorization` (Bearer, or the password of Basic for shippers that know nothing else), or, where
+/// a WebSocket is asked for, in a subprotocol. In the query it is refused, whatever else there is: queries end up in
+/// the logs of everything in between.
+pub fn authenticate(verifier: &Verifier, headers: &HeaderMap, uri: &Uri) -> Result<Subscriber, Problem> {
+    refuse_token_in_query(uri)?;
+    let token = match headers.get(AUTHORIZATION) {
+        Some(value) => token_of_header(value),
+        None if asks_for_websocket(headers) => token_of_subprotocols(headers),
+        None => None,
+    };
+    let Some(token) = token else {
+        return Err(unauthorized(
+            "no_token",
+            "send a token: `Authorization: Bearer TOKEN`",
+        ));
+    };
+    verifier.verify(&token).map_err(|error| refused(&error))
+}
+
+/// The refusal of a token that is not accepted.
+pub fn refused(error: &TokenError) -> Problem {
+    unauthorized("bad_token", &error.to_string())
+}
+
+/// RFC 6750 §3. Basic is not offered, though accepted: a browser would ask the viewer's reader for a password.
+fn unauthorized(code: &'static str, detail: &str) -> Problem {
+    let challenge = match code {
+        "no_token" => "Bearer realm=\"tailcast\"",
+        _ => "Bearer realm=\"tailcast\", error=\"invalid_token\"",
+    };
+    Problem::new(StatusCode::UNAUTHORIZED, code, detail)
+        .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+fn refuse_token_in_query(uri: &Uri) -> Result<(), Problem> {
+    let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+        return Ok(());
+    };
+    let secret = |name: &str| {
+        ["token", "access_token", "jwt"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+    };
+    match pairs.iter().any(|(name, _)| secret(name)) {
+        true => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "token_in_query",
+            "a token never goes into the address, where logs keep it: send it as `Authorization: Bearer TOKEN`, \
+             and replace this one",
+        )),
+        false => Ok(()),
+    }
+}
+
+fn token_of_header(value: &HeaderValue) -> Option<String> {
+    let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.to_owned());
+    }
+    if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
+        return decoded.split_once(':').map(|(_, password)| password.to_owned());
+    }
+    None
+}
+
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    headers
+        .get(UPGRADE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+fn token_of_subprotocols(headers: &HeaderMap) -> Option<String> {
+    let lists = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    lists
+        .flat_map(|list| list.split(','))
+        .find_map(|protocol| protocol.trim().strip_prefix(BEARER_SUBPROTOCOL))
+        .map(str::to_owned)
+}

@@ -1,0 +1,300 @@
+//! Tokens: JSON Web Tokens (RFC 7519) signed with a shared key (HS256), checked and made.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::grants::{Grants, Subscriber};
+use crate::key::Key;
+use crate::name::{NameError, Pattern};
+
+/// What every token of Tailcast names in `aud`.
+pub const AUDIENCE: &str = "tailcast";
+
+/// How far a clock may be off at login, in seconds.
+pub const LEEWAY_SECONDS: u64 = 10;
+
+/// The longest token that is looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// Why a token is not accepted, or cannot be made. Safe to show to whoever sent it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It is no token at all.
+    #[error("this is not a JSON Web Token")]
+    Malformed,
+    /// Signed with another key, or by an algorithm that is not accepted.
+    #[error("the token is not signed with this installation's key (HS256)")]
+    BadSignature,
+    /// Past its `exp`.
+    #[error("the token has expired: get a new one")]
+    Expired,
+    /// Before its `nbf`.
+    #[error("the token is not valid yet")]
+    NotYet,
+    /// `iss` names somebody else.
+    #[error("the token comes from another issuer than this installation expects")]
+    WrongIssuer,
+    /// `aud` does not name Tailcast.
+    #[error("the token is for another audience than {AUDIENCE:?}")]
+    WrongAudience,
+    /// A claim that has to be there is not.
+    #[error("the token has no {0:?} claim, or one of the wrong kind")]
+    BadClaim(String),
+    /// The `sub` cannot have a personal stream.
+    #[error("the token's subject cannot be used: {0}")]
+    BadSubject(NameError),
+    /// A grant is no stream and no pattern.
+    #[error("the token's grant {grant:?} is not a stream or a pattern: {error}")]
+    BadGrant {
+        /// As it stands in the token.
+        grant: String,
+        /// What is wrong with it.
+        error: NameError,
+    },
+    /// A grant says `@me`, which stands in requests only.
+    #[error(
+        "a grant cannot say \"@me\": one's own personal stream can always be read, `@NAME` grants another one"
+    )]
+    GrantForMe,
+    /// The library could not sign.
+    #[error("the token could not be signed")]
+    Unsigned,
+}
+
+/// Checks tokens.
+pub struct Verifier {
+    key: DecodingKey,
+    validation: Validation,
+}
+
+impl Verifier {
+    /// For tokens signed with `key` whose `iss` is `issuer`.
+    pub fn hs256(key: &Key, issuer: &str) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        // `set_audience` alone would let a token without `aud` pass: the claims have to be required, too.
+        validation.set_required_spec_claims(&["sub", "iss", "aud", "exp"]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[issuer]);
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY_SECONDS;
+        Self {
+            key: DecodingKey::from_secret(key.bytes()),
+            validation,
+        }
+    }
+
+    /// The owner of a token, when the token is good now.
+    pub fn verify(&self, token: &str) -> Result<Subscriber, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        let read = jsonwebtoken::decode::<ReadClaims>(token, &self.key, &self.validation).map_err(refusal)?;
+        let ReadClaims {
+            sub,
+            exp,
+            jti,
+            read,
+            write,
+            admin,
+        } = read.claims;
+        let grants = Grants {
+            read: parse_grants(&read)?,
+            write: parse_grants(&write)?,
+            admin,
+        };
+        Subscriber::new(&sub, grants, exp, jti).map_err(TokenError::BadSubject)
+    }
+}
+
+/// What is to stand in a new token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// Whose it is.
+    pub sub: String,
+    /// Streams and patterns that may be read.
+    pub read: Vec<String>,
+    /// Streams and patterns that may be written.
+    pub write: Vec<String>,
+    /// Whether the admin API may be used.
+    pub admin: bool,
+    /// When it ends, in Unix seconds.
+    pub expires_at: i64,
+}
+
+impl Claims {
+    /// Claims without any grant.
+    pub fn new(sub: &str, expires_at: i64) -> Self {
+        Self {
+            sub: sub.to_owned(),
+            read: Vec::new(),
+            write: Vec::new(),
+            admin: false,
+            expires_at,
+        }
+    }
+}
+
+/// Makes tokens.
+pub struct Minter {
+    key: EncodingKey,
+    issuer: String,
+}
+
+impl Minter {
+    /// Signs with `key` in the name of `issuer`.
+    pub fn hs256(key: &Key, issuer: &str) -> Self {
+        Self {
+            key: EncodingKey::from_secret(key.bytes()),
+            issuer: issuer.to_owned(),
+        }
+    }
+
+    /// Makes a token, refusing claims that no verifier would accept.
+    pub fn mint(&self, claims: &Claims) -> Result<String, TokenError> {
+        let grants = Grants {
+            read: parse_grants(&claims.read)?,
+            write: parse_grants(&claims.write)?,
+            admin: claims.admin,
+        };
+        Subscriber::new(&claims.sub, grants, claims.expires_at, None).map_err(TokenError::BadSubject)?;
+        let written = WrittenClaims {
+            sub: &claims.sub,
+            iss: &self.issuer,
+            aud: AUDIENCE,
+            iat: unix_now(),
+            exp: claims.expires_at,
+            jti: uuid::Uuid::new_v4().simple().to_string(),
+            read: &claims.read,
+            write: &claims.write,
+            admin: claims.admin,
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &written, &self.key)
+            .map_err(|_| TokenError::Unsigned)
+    }
+}
+
+/// Seconds since the Unix epoch, by this machine's clock.
+pub fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[derive(Deserialize)]
+struct ReadClaims {
+    sub: String,
+    #[serde(deserialize_with = "numeric_date")]
+    exp: i64,
+    #[serde(default)]
+    jti: Option<String>,
+    #[serde(default)]
+    read: Vec<String>,
+    #[serde(default)]
+    write: Vec<String>,
+    #[serde(default)]
+    admin: bool,
+}
+
+#[derive(Serialize)]
+struct WrittenClaims<'a> {
+    sub: &'a str,
+    iss: &'a str,
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: String,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    read: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    write: &'a [String],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    admin: bool,
+}
+
+/// A NumericDate may have a fraction (RFC 7519 §2); it is cut off, so that nothing lives longer than it says.
+fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    // The cast saturates: a date beyond all dates stays one.
+    Ok(seconds.floor() as i64)
+}
+
+fn parse_grants(grants: &[String]) -> Result<Vec<Pattern>, TokenError> {
+    let parse = |grant: &String| match grant.as_str() {
+        "@me" => Err(TokenError::GrantForMe),
+        text => Pattern::parse(text).map_err(|error| TokenError::BadGrant {
+            grant: grant.clone(),
+            error,
+        }),
+    };
+    grants.iter().map(parse).collect()
+}
+
+fn refusal(error: jsonwebtoken::errors::Error) -> TokenError {
+    match error.into_kind() {
+        ErrorKind::ExpiredSignature => TokenError::Expired,
+        ErrorKind::ImmatureSignature => TokenError::NotYet,
+        ErrorKind::InvalidIssuer => TokenError::WrongIssuer,
+        ErrorKind::InvalidAudience => TokenError::WrongAudience,
+        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
+            TokenError::BadSignature
+        }
+        ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
+            TokenError::BadClaim(claim)
+        }
+        _ => TokenError::Malformed,
+    }
+}
+
+/// Proves to the other nodes of a cluster that one belongs to it, without sending the secret itself.
+pub struct ClusterSecret {
+    sign: EncodingKey,
+    check: DecodingKey,
+}
+
+/// Pass and proof are for links alone: a subscriber's token opens none, not even one signed with the same key.
+const LINK_AUDIENCE: &str = "tailcast-link";
+
+/// How long a pass can be shown after it was made, in seconds: it is made for each connection anew.
+const PASS_SECONDS: i64 = 60;
+
+impl ClusterSecret {
+    /// Reads the secret as settings carry it: at least 32 bytes, like a key.
+    pub fn from_text(text: &str) -> Result<Self, crate::KeyError> {
+        let key = Key::from_text(text)?;
+        Ok(Self {
+            sign: EncodingKey::from_secret(key.bytes()),
+            check: DecodingKey::from_secret(key.bytes()),
+        })
+    }
+
+    /// A pass for the next minute, in the name of node `from`.
+    pub fn issue(&self, from: &str) -> Result<String, TokenError> {
+        let pass = Pass {
+            sub: from.to_owned(),
+            aud: LINK_AUDIENCE.to_owned(),
+            exp: unix_now() + PASS_SECONDS,
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &pass, &self.sign)
+            .map_err(|_| TokenError::Unsigned)
+    }
+
+    /// Who shows the pass, when it is good now.
+    pub fn verify(&self, pass: &str) -> Result<String, TokenError> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_required_spec_claims(&["sub", "aud", "exp"]);
+        validation.set_audience(&[LINK_AUDIENCE]);
+        // The clocks of a cluster's machines may differ by more than a person's login can wait for.
+        validation.leeway = 60;
+        let read = jsonwebtoken::decode::<Pass>(pass, &self.check, &validation).map_err(refusal)?;
+        Ok(read.claims.sub)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Pass {
+    sub: String,
+    aud: String,
+    exp: i64,
+}
