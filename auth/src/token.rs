@@ -22,8 +22,8 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// Why a token is not accepted, or cannot be made. Safe to show to whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It is no token at all.
-    #[error("this is not a JSON Web Token")]
+    /// It is no token at all, or a claim in it is of the wrong kind.
+    #[error("this is not a JSON Web Token with the claims of Tailcast")]
     Malformed,
     /// Signed with another key, or by an algorithm that is not accepted.
     #[error("the token is not signed with this installation's key (HS256)")]
@@ -184,8 +184,10 @@ pub fn unix_now() -> i64 {
 
 #[derive(Deserialize)]
 struct ReadClaims {
+    // Both are required by the validation, which names what is missing: the defaults are never seen.
+    #[serde(default)]
     sub: String,
-    #[serde(deserialize_with = "numeric_date")]
+    #[serde(default, deserialize_with = "numeric_date")]
     exp: i64,
     #[serde(default)]
     jti: Option<String>,

@@ -1,0 +1,262 @@
+//! What a token must be to be accepted, and where a request may carry it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use auth::token::unix_now;
+use auth::{Action, Claims, ClusterSecret, Key, Minter, StreamName, TokenError, Verifier, authenticate, may};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode, Uri};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+const KEY: &str = "an installation's key of 32 bytes or more";
+
+fn verifier() -> Verifier {
+    Verifier::hs256(&Key::from_text(KEY).unwrap(), "tailcast")
+}
+
+fn sign(claims: &Value) -> String {
+    sign_with(&Header::new(Algorithm::HS256), claims, KEY)
+}
+
+fn sign_with(header: &Header, claims: &Value, key: &str) -> String {
+    jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
+}
+
+fn good() -> Value {
+    json!({"sub": "alice", "iss": "tailcast", "aud": "tailcast", "exp": unix_now() + 60, "read": ["payments/**"]})
+}
+
+fn with(change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
+    let mut claims = good();
+    change(claims.as_object_mut().unwrap());
+    sign(&claims)
+}
+
+#[test]
+fn a_minted_token_says_who_and_what() {
+    let minter = Minter::hs256(&Key::from_text(KEY).unwrap(), "tailcast");
+    let end = unix_now() + 60;
+    let claims = Claims {
+        read: vec!["a/*".into()],
+        write: vec!["a/b".into()],
+        ..Claims::new("ann@example.org", end)
+    };
+    let ann = verifier().verify(&minter.mint(&claims).unwrap()).unwrap();
+    assert_eq!((ann.sub(), ann.expires_at()), ("ann@example.org", end));
+    assert_eq!(ann.personal().as_str(), "@ann~40example.org");
+    assert!(ann.token_id().is_some());
+    assert!(!ann.grants().admin);
+    let may = |action, stream| may(&ann, action, &StreamName::parse(stream).unwrap());
+    assert!(may(Action::Read, "a/b") && may(Action::Read, "a/c") && may(Action::Write, "a/b"));
+    assert!(!may(Action::Read, "a/b/c") && !may(Action::Write, "a/c"));
+    assert!(
+        may(Action::Read, "@ann~40example.org"),
+        "one's own personal stream can always be read"
+    );
+    assert!(
+        !may(Action::Write, "@ann~40example.org"),
+        "and written only by who was granted it"
+    );
+}
+
+#[test]
+fn a_token_that_falls_short_is_refused_for_its_own_reason() {
+    let remove = |claim: &'static str| with(move |claims| drop(claims.remove(claim)));
+    let cases: Vec<(String, TokenError)> = vec![
+        ("".into(), TokenError::Malformed),
+        ("a.b.c".into(), TokenError::Malformed),
+        ("x".repeat(20_000), TokenError::Malformed),
+        (
+            with(|c| drop(c.insert("exp".into(), json!(unix_now() - 11)))),
+            TokenError::Expired,
+        ),
+        (
+            with(|c| drop(c.insert("nbf".into(), json!(unix_now() + 30)))),
+            TokenError::NotYet,
+        ),
+        (
+            with(|c| drop(c.insert("iss".into(), json!("somebody")))),
+            TokenError::WrongIssuer,
+        ),
+        (
+            with(|c| drop(c.insert("aud".into(), json!("other")))),
+            TokenError::WrongAudience,
+        ),
+        (remove("aud"), TokenError::BadClaim("aud".into())),
+        (remove("iss"), TokenError::BadClaim("iss".into())),
+        (remove("exp"), TokenError::BadClaim("exp".into())),
+        (remove("sub"), TokenError::BadClaim("sub".into())),
+        (
+            with(|c| drop(c.insert("read".into(), json!(["@me"])))),
+            TokenError::GrantForMe,
+        ),
+        (
+            sign_with(
+                &Header::new(Algorithm::HS256),
+                &good(),
+                "another key that is long enough, too",
+            ),
+            TokenError::BadSignature,
+        ),
+        (
+            sign_with(&Header::new(Algorithm::HS384), &good(), KEY),
+            TokenError::BadSignature,
+        ),
+    ];
+    for (token, expected) in cases {
+        assert_eq!(verifier().verify(&token).unwrap_err(), expected, "{token}");
+    }
+    let bad_grant = with(|c| drop(c.insert("read".into(), json!(["a//b"]))));
+    assert!(
+        matches!(verifier().verify(&bad_grant), Err(TokenError::BadGrant { grant, .. }) if grant == "a//b")
+    );
+    let empty_sub = with(|c| drop(c.insert("sub".into(), json!(""))));
+    assert!(matches!(
+        verifier().verify(&empty_sub),
+        Err(TokenError::BadSubject(_))
+    ));
+}
+
+#[test]
+fn an_unsigned_token_is_refused() {
+    let encode = |value: &Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+    let token = format!(
+        "{}.{}.",
+        encode(&json!({"alg": "none", "typ": "JWT"})),
+        encode(&good())
+    );
+    assert!(verifier().verify(&token).is_err());
+}
+
+#[test]
+fn clocks_may_differ_by_ten_seconds_and_an_audience_may_be_one_of_a_list() {
+    for token in [
+        with(|c| drop(c.insert("exp".into(), json!(unix_now() - 8)))),
+        with(|c| drop(c.insert("exp".into(), json!(unix_now() as f64 + 60.5)))),
+        with(|c| drop(c.insert("nbf".into(), json!(unix_now() + 8)))),
+        with(|c| drop(c.insert("aud".into(), json!(["other", "tailcast"])))),
+    ] {
+        assert_eq!(verifier().verify(&token).unwrap().sub(), "alice");
+    }
+}
+
+#[test]
+fn a_minter_refuses_what_no_verifier_would_accept() {
+    let minter = Minter::hs256(&Key::from_text(KEY).unwrap(), "tailcast");
+    let claims = |read: &str| Claims {
+        read: vec![read.into()],
+        ..Claims::new("alice", unix_now() + 60)
+    };
+    assert_eq!(minter.mint(&claims("@me")).unwrap_err(), TokenError::GrantForMe);
+    assert!(matches!(
+        minter.mint(&claims("a b")),
+        Err(TokenError::BadGrant { .. })
+    ));
+    assert!(matches!(
+        minter.mint(&Claims::new(&"x".repeat(300), 0)),
+        Err(TokenError::BadSubject(_))
+    ));
+}
+
+fn headers(pairs: &[(http::HeaderName, String)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.clone(), value.parse().unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_token_is_found_where_senders_and_browsers_put_it() {
+    let token = sign(&good());
+    let uri = Uri::from_static("/v1/ws?stream=a");
+    let basic = STANDARD.encode(format!("anybody:{token}"));
+    let places = [
+        headers(&[(AUTHORIZATION, format!("Bearer {token}"))]),
+        headers(&[(AUTHORIZATION, format!("bearer  {token}"))]),
+        headers(&[(AUTHORIZATION, format!("Basic {basic}"))]),
+        headers(&[
+            (UPGRADE, "websocket".into()),
+            (SEC_WEBSOCKET_PROTOCOL, format!("tailcast.v1, bearer.{token}")),
+        ]),
+    ];
+    for place in places {
+        assert_eq!(
+            authenticate(&verifier(), &place, &uri).unwrap().sub(),
+            "alice",
+            "{place:?}"
+        );
+    }
+}
+
+#[test]
+fn without_a_good_token_the_answer_is_401_with_a_challenge() {
+    let uri = Uri::from_static("/v1/lines");
+    let cases = [
+        (headers(&[]), "no_token"),
+        (headers(&[(AUTHORIZATION, "Digest x".into())]), "no_token"),
+        (headers(&[(AUTHORIZATION, "Bearer nonsense".into())]), "bad_token"),
+        (headers(&[(AUTHORIZATION, "Basic !!".into())]), "no_token"),
+        // A subprotocol counts only where a WebSocket is asked for.
+        (
+            headers(&[(SEC_WEBSOCKET_PROTOCOL, format!("bearer.{}", sign(&good())))]),
+            "no_token",
+        ),
+    ];
+    for (headers, code) in cases {
+        let problem = authenticate(&verifier(), &headers, &uri).unwrap_err();
+        assert_eq!(
+            (problem.status(), problem.code()),
+            (StatusCode::UNAUTHORIZED, code)
+        );
+        let response = axum::response::IntoResponse::into_response(problem);
+        assert!(
+            response.headers()[WWW_AUTHENTICATE]
+                .to_str()
+                .unwrap()
+                .starts_with("Bearer ")
+        );
+    }
+}
+
+#[test]
+fn a_token_in_the_query_is_refused_even_beside_a_good_one() {
+    let good = headers(&[(AUTHORIZATION, format!("Bearer {}", sign(&good())))]);
+    for query in [
+        "token=x",
+        "stream=a&access_token=",
+        "jwt=1",
+        "%74oken=x",
+        "Token=x",
+    ] {
+        let uri: Uri = format!("/v1/lines?{query}").parse().unwrap();
+        for headers in [&good, &HeaderMap::new()] {
+            let problem = authenticate(&verifier(), headers, &uri).unwrap_err();
+            assert_eq!(
+                (problem.status(), problem.code()),
+                (StatusCode::BAD_REQUEST, "token_in_query"),
+                "{query}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_link_opens_for_the_same_secret_and_for_no_subscriber() {
+    let ours = ClusterSecret::from_text(KEY).unwrap();
+    let other = ClusterSecret::from_text("another secret that is long enough").unwrap();
+    assert_eq!(ours.verify(&ours.issue("node-1").unwrap()).unwrap(), "node-1");
+    assert_eq!(
+        ours.verify(&other.issue("node-1").unwrap()).unwrap_err(),
+        TokenError::BadSignature
+    );
+    assert_eq!(
+        ours.verify(&sign(&good())).unwrap_err(),
+        TokenError::WrongAudience
+    );
+    assert!(
+        verifier().verify(&ours.issue("node-1").unwrap()).is_err(),
+        "nor is a pass a token"
+    );
+}
