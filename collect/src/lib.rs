@@ -6,6 +6,7 @@
 //! `collect` has never heard of Redis, of routes or of sessions. It is the one home of `mongodb` and `rusqlite`.
 
 pub mod batch;
+pub mod filter;
 pub mod handoff;
 pub mod line;
 pub mod store;
@@ -13,6 +14,7 @@ pub mod stream;
 pub mod time;
 
 pub use batch::{Batch, Lines};
+pub use filter::{Filter, FilterError};
 pub use handoff::{Handoff, Hint};
 pub use line::{Level, Line};
 pub use store::LogStore;

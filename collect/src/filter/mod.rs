@@ -1,0 +1,177 @@
+//! What a subscriber may ask of a line: one grammar everywhere, for live sessions, history and the viewer.
+//!
+//! # The grammar
+//!
+//! | written | matches lines |
+//! |---|---|
+//! | `word` | with `word` in the message or in any value within `fields`, nested or not, numbers and booleans as their text; case ignored |
+//! | `"a phrase"` | the same, with spaces and everything else; `\"` `\\` `\/` `\n` `\r` `\t` and `\u00e9` are escapes |
+//! | `/regex/` | whose message the regular expression finds something in; case heeded unless it begins with `(?i)`; a slash in it is `\/` |
+//! | `level>=warn` | of that level or graver; also `=`, `:`, `<`, `<=`, `>`. A line without a level matches none of them. `level:*`: with any level |
+//! | `field:value` | whose `field` is exactly `value`, case heeded, numbers and booleans as their text; `field=value` is the same |
+//! | `field:prefix*` | whose `field` begins so; `field:*`: that have `field` at all, whatever is in it |
+//! | `field>5` | whose `field` is a number, or a text that is one, above 5; also `>=`, `<`, `<=` |
+//! | `a b` | that match both |
+//! | `a OR b` | that match one of them or both; binds weaker than terms side by side: `a b OR c` is `(a b) OR c` |
+//! | `-a` | that do not match `a`; binds strongest: `-a b` is `(-a) b` |
+//! | `(a OR b) c` | parentheses group |
+//!
+//! - Nothing, or only spaces, matches every line. `OR` is an operator only in capitals and alone; in quotes it is text.
+//! - A word ends at a space, a parenthesis or a quote. One that begins with `-` or `/`, or that looks like `name:…`,
+//!   is quoted to be taken as text; `https://…` and `12:30:00` are words as they stand.
+//! - A field's name begins with a letter, `_` or `@` and goes on with letters, digits and `_ . - @`; any other name is
+//!   quoted: `"content type":json`. So is a value with spaces, parentheses or a `*` that is no wildcard:
+//!   `user:"Ann Lee"`, `user:"Ann L"*`.
+//! - `a.b` is the member `b` of the field `a`, and also the field called `a.b`. Where a list is on the way, one element
+//!   that matches is enough.
+//! - `message` and `ts` are the line's own: `message:Started*`, `ts>=2026-11-21T10:00:00Z`. A field that is called
+//!   `message`, `ts` or `level` is reached as `fields.level`.
+//! - Case is ignored in all scripts, one character at a time: `STRASSE` finds `straße`, `ΣΟΦΟΣ` finds `σοφός` only with
+//!   its accent.
+//! - A filter has at most [`FilterLimits::bytes`] bytes, [`FilterLimits::terms`] terms, [`FilterLimits::regexes`]
+//!   regular expressions, and [`FilterLimits::depth`] levels of parentheses and minus signs. Regular expressions are
+//!   those of the Rust crate `regex`: no look-around and no back-references, so that time grows with the line's
+//!   length alone.
+//!
+//! # How a line is matched
+//!
+//! First from its bytes as they are stored, which settles most lines: level and time stand at known places, and a word
+//! that is not in the bytes at all is in no value. What stays open is settled by reading the line's JSON, once.
+//!
+//! Knows nothing of streams, offsets, sessions or stores.
+
+mod expression;
+mod line_view;
+mod parse;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
+
+use std::fmt;
+
+use expression::Expression;
+use line_view::LineView;
+
+/// What a line must be like. Made by [`Filter::parse`]; cheap to share, not to clone.
+#[derive(Clone)]
+pub struct Filter {
+    source: String,
+    expression: Expression,
+}
+
+/// How large a filter may be.
+#[derive(Debug, Clone, Copy)]
+pub struct FilterLimits {
+    /// Its text, in bytes.
+    pub bytes: usize,
+    /// Words, phrases, expressions and comparisons, together.
+    pub terms: usize,
+    /// Regular expressions among them.
+    pub regexes: usize,
+    /// Parentheses and minus signs within each other.
+    pub depth: usize,
+    /// The compiled form of one regular expression, in bytes; what it keeps while it runs has the same bound.
+    pub regex_bytes: usize,
+}
+
+impl Default for FilterLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 4096,
+            terms: 64,
+            regexes: 8,
+            depth: 16,
+            regex_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// Why a text is no filter, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{fault} (at character {})", .position + 1)]
+pub struct FilterError {
+    /// The character that cannot be there, counted from 0; the length of the text when something is missing at its end.
+    pub position: usize,
+    /// What is wrong.
+    pub fault: FilterFault,
+}
+
+/// What can be wrong with a filter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum FilterFault {
+    #[error("a filter has at most {limit} bytes")]
+    TooLong { limit: usize },
+    #[error("a filter has at most {limit} terms")]
+    TooManyTerms { limit: usize },
+    #[error("a filter has at most {limit} regular expressions")]
+    TooManyRegexes { limit: usize },
+    #[error("parentheses and minus signs go at most {limit} deep")]
+    TooDeep { limit: usize },
+    #[error("a term is missing here")]
+    MissingTerm,
+    #[error("this parenthesis is never closed")]
+    UnclosedParenthesis,
+    #[error("this parenthesis closes nothing; to look for it, quote it: \")\"")]
+    StrayParenthesis,
+    #[error("this quote is never closed")]
+    UnclosedQuote,
+    #[error("a phrase knows the escapes \\\" \\\\ \\/ \\n \\r \\t and \\u with four hex digits")]
+    BadEscape,
+    #[error("there is nothing between the quotes")]
+    EmptyPhrase,
+    #[error("a minus sign stands right before what must not match; to look for it, quote it: \"-\"")]
+    LoneMinus,
+    #[error(
+        "a regular expression ends with '/' and then a space; to look for a path, quote it: \"/var/log\""
+    )]
+    UnclosedRegex,
+    #[error("the regular expression cannot be used: {reason}")]
+    BadRegex { reason: String },
+    #[error("a value is missing after the operator; write it without a space, an empty one as \"\"")]
+    MissingValue,
+    #[error("a '*' stands only at the end of a value; quote it to look for it")]
+    StrayStar,
+    #[error("this comparison needs a number after it")]
+    NotANumber,
+    #[error("this comparison needs a time after it, like 2026-11-21T10:00:00Z")]
+    NotATime,
+    #[error("the levels are trace, debug, info, warn, error and fatal")]
+    NotALevel,
+}
+
+impl Filter {
+    /// Reads a filter, within the default limits.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        Self::parse_within(text, &FilterLimits::default())
+    }
+
+    /// Reads a filter, within these limits.
+    pub fn parse_within(text: &str, limits: &FilterLimits) -> Result<Self, FilterError> {
+        Ok(Self {
+            source: text.to_owned(),
+            expression: parse::parse(text, limits)?,
+        })
+    }
+
+    /// The filter as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether the line matches. `line` is a line's object as [`crate::Line::encode`] made it, with or without its line
+    /// feed; of other bytes nothing is found.
+    pub fn matches(&self, line: &[u8]) -> bool {
+        let view = LineView::of(line);
+        self.expression
+            .settled_by_bytes(&view)
+            .unwrap_or_else(|| self.expression.matches(&view))
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.source)
+    }
+}

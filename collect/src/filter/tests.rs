@@ -1,0 +1,446 @@
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+
+use super::line_view::LineView;
+use super::{Filter, FilterError, FilterFault, FilterLimits};
+use crate::{Level, Line, Timestamp};
+
+fn line(level: Option<Level>, message: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let raw = |json: &&str| RawValue::from_string((*json).to_owned()).unwrap();
+    Line {
+        ts: Timestamp::parse("2026-11-21T10:00:00.5Z").unwrap(),
+        level,
+        message: message.to_owned(),
+        fields: fields
+            .iter()
+            .map(|(name, json)| ((*name).to_owned(), raw(json)))
+            .collect(),
+    }
+    .encode(&mut out);
+    out
+}
+
+fn filter(text: &str) -> Filter {
+    Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// The line that most tables look at.
+fn payment() -> Vec<u8> {
+    line(
+        Some(Level::Warn),
+        "Payment of \"Ann\" declined: straße 12, a/b",
+        &[
+            ("user", r#""Ann Lee""#),
+            ("status", "402"),
+            ("id", "9007199254740993"),
+            ("ratio", "1.50"),
+            ("retry", "false"),
+            ("note", r#""caf\u00e9 \"x\"""#),
+            ("latency", r#""12.5""#),
+            ("http.method", r#""POST""#),
+            (
+                "http",
+                r#"{"path":"/pay","peer":{"port":8443},"a.b":{"c":"deep"}}"#,
+            ),
+            ("tags", r#"["red", "blue", {"shade":"dark"}]"#),
+            ("none", "null"),
+            ("level", r#""custom""#),
+            ("empty", r#""""#),
+            ("odd name", "1"),
+        ],
+    )
+}
+
+#[test]
+fn every_clause_of_the_grammar_matches_what_it_says() {
+    let table = [
+        ("", true),
+        ("  ", true),
+        // Words and phrases.
+        ("payment", true),
+        ("PAYMENT DECLINED", true),
+        ("refund", false),
+        (r#""of \"ann\" accepted""#, false),
+        (r#""of \"ann\" declined""#, true),
+        (r#""declined: STRASSE""#, true),
+        ("café", true),
+        ("CAFÉ", true),
+        (r#""caf\u00e9""#, true),
+        ("402", true),
+        ("90071992547409", true),
+        ("1.50", true),
+        ("8443", true),
+        ("fals", true),
+        ("deep", true),
+        ("dark", true),
+        ("a/b", true),
+        ("shade", false),
+        ("warn", false),
+        ("2026", false),
+        // No word reaches from one value into the next.
+        (r#""lee402""#, false),
+        // Regular expressions: the message alone, case heeded.
+        ("/^Pay/", true),
+        ("/^pay/", false),
+        ("/(?i)^pay/", true),
+        (r"/a\/b$/", true),
+        (r#"/"Ann"/"#, true),
+        ("/402/", false),
+        // Levels.
+        ("level=warn", true),
+        ("level:warn", true),
+        ("level:WARN", true),
+        ("level>=warn", true),
+        ("level<=warn", true),
+        ("level>warn", false),
+        ("level<warn", false),
+        ("level<error", true),
+        ("level>=error", false),
+        ("level:*", true),
+        // Fields.
+        (r#"user:"Ann Lee""#, true),
+        (r#"user="Ann Lee""#, true),
+        (r#"user:"ann lee""#, false),
+        ("user:Ann", false),
+        ("user:Ann*", true),
+        (r#"user:"Ann L"*"#, true),
+        ("user:ann*", false),
+        ("user:*", true),
+        ("nobody:*", false),
+        ("status:402", true),
+        ("status:40", false),
+        ("status:40*", true),
+        ("ratio:1.5", false),
+        ("ratio:1.50", true),
+        ("retry:false", true),
+        ("none:null", true),
+        (r#"empty:"""#, true),
+        (r#"user:"""#, false),
+        (r#""odd name":1"#, true),
+        (r#""odd name">0"#, true),
+        // Comparisons.
+        ("status>400", true),
+        ("status>402", false),
+        ("status>=402", true),
+        ("status<402", false),
+        ("status<=402", true),
+        ("ratio<1.6", true),
+        ("latency>12", true),
+        ("user>5", false),
+        ("id>9007199254740992", true),
+        ("id<9007199254740994", true),
+        ("id>9007199254740993", false),
+        // Within fields.
+        ("http.method:POST", true),
+        ("http.path:/pay", true),
+        ("http.peer.port>8000", true),
+        ("http.peer:*", true),
+        ("http.a.b.c:deep", true),
+        ("http.peer.path:*", false),
+        ("path:/pay", false),
+        ("tags:blue", true),
+        ("tags:green", false),
+        ("tags.shade:dark", true),
+        // The line's own, and fields of the same names.
+        ("message:Payment*", true),
+        ("message:Payment", false),
+        ("fields.level:custom", true),
+        ("fields.status:402", true),
+        ("ts>=2026-11-21T10:00:00.5Z", true),
+        ("ts<2026-11-21T11:00:01+01:00", true),
+        ("ts>2026-11-21T10:00:01Z", false),
+        ("ts:2026-11-21*", true),
+        // How terms are joined.
+        ("payment refund", false),
+        ("payment OR refund", true),
+        ("refund OR payment", true),
+        ("refund payment OR declined", true),
+        ("declined OR payment refund", true),
+        ("(declined OR payment) refund", false),
+        ("-refund", true),
+        ("-payment", false),
+        ("-payment OR declined", true),
+        ("--payment", true),
+        ("-(refund OR chargeback) payment", true),
+        ("-(payment declined)", false),
+        ("-status:500", true),
+        ("-level>=error", true),
+        (r#"-"not there""#, true),
+        ("-/nope/", true),
+        // What only looks like an operator.
+        ("payment or declined", false),
+        (r#""OR""#, false),
+        ("ORdeal", false),
+        ("https://example.org", false),
+        ("12:30:00", false),
+        ("=>", false),
+    ];
+    let payment = payment();
+    for (text, expected) in table {
+        assert_eq!(filter(text).matches(&payment), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_line_without_a_level_matches_no_comparison_of_levels() {
+    let plain = line(None, "x", &[]);
+    for text in [
+        "level>=trace",
+        "level<=fatal",
+        "level=info",
+        "level<fatal",
+        "level:*",
+    ] {
+        assert!(!filter(text).matches(&plain), "{text}");
+        assert!(filter(&format!("-{text}")).matches(&plain), "-{text}");
+    }
+}
+
+#[test]
+fn words_that_need_no_quotes_are_found_as_they_stand() {
+    let table = [
+        ("see https://example.org/a?b=c", "https://example.org/a?b=c"),
+        ("at 12:30:00", "12:30:00"),
+        ("a -> b", "\"-\""),
+        ("*** done ***", "***"),
+        ("k=v", "\"k=v\""),
+        ("tab\there", r#""tab\there""#),
+        ("this OR that", "\"OR\""),
+        ("ΣΟΦΌΣ", "σοφός"),
+        ("300 \u{212a}", "300 k"),
+        ("naïve", "NAÏVE"),
+    ];
+    for (message, text) in table {
+        assert!(filter(text).matches(&line(None, message, &[])), "{text}");
+    }
+}
+
+#[test]
+fn escapes_in_fields_hide_nothing() {
+    let hidden = line(None, "x", &[("a", r#""\u0057arning""#), ("\"q\"", r#""\/etc""#)]);
+    for text in ["warning", "a:Warning", r#""\"q\"":/etc"#, "\"/etc\""] {
+        assert!(filter(text).matches(&hidden), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_filter_says_where_and_why() {
+    let limits = FilterLimits::default();
+    let table = [
+        ("(a", 0, FilterFault::UnclosedParenthesis),
+        ("a)", 1, FilterFault::StrayParenthesis),
+        ("é )", 2, FilterFault::StrayParenthesis),
+        ("()", 1, FilterFault::MissingTerm),
+        ("a OR", 4, FilterFault::MissingTerm),
+        ("OR a", 0, FilterFault::MissingTerm),
+        ("a OR OR b", 5, FilterFault::MissingTerm),
+        ("a \"b", 2, FilterFault::UnclosedQuote),
+        (r#""a\x""#, 2, FilterFault::BadEscape),
+        (r#""\ud800""#, 1, FilterFault::BadEscape),
+        (r#""\u00é9""#, 1, FilterFault::BadEscape),
+        ("\"\"", 0, FilterFault::EmptyPhrase),
+        ("a - b", 2, FilterFault::LoneMinus),
+        ("-", 0, FilterFault::LoneMinus),
+        ("/var/log", 5, FilterFault::UnclosedRegex),
+        ("/var", 0, FilterFault::UnclosedRegex),
+        ("a:", 2, FilterFault::MissingValue),
+        ("a: b", 2, FilterFault::MissingValue),
+        ("a:*b", 2, FilterFault::StrayStar),
+        ("a:b*c", 3, FilterFault::StrayStar),
+        ("a>b", 2, FilterFault::NotANumber),
+        ("a>5*", 2, FilterFault::NotANumber),
+        ("a>inf", 2, FilterFault::NotANumber),
+        ("ts>=yesterday", 4, FilterFault::NotATime),
+        ("level>=loud", 7, FilterFault::NotALevel),
+        ("level:err*", 6, FilterFault::NotALevel),
+        (
+            "/(/",
+            0,
+            FilterFault::BadRegex {
+                reason: "unclosed group".to_owned(),
+            },
+        ),
+        (
+            r"/\w{999}{999}/",
+            0,
+            FilterFault::BadRegex {
+                reason: "it is too large".to_owned(),
+            },
+        ),
+    ];
+    for (text, position, fault) in table {
+        assert_eq!(
+            Filter::parse(text).map(|_| ()),
+            Err(FilterError { position, fault }),
+            "{text}"
+        );
+    }
+    let bounds = [
+        (
+            "é".repeat(2049),
+            2048,
+            FilterFault::TooLong { limit: limits.bytes },
+        ),
+        (
+            "a ".repeat(65),
+            128,
+            FilterFault::TooManyTerms { limit: limits.terms },
+        ),
+        (
+            "/a/ ".repeat(9),
+            32,
+            FilterFault::TooManyRegexes {
+                limit: limits.regexes,
+            },
+        ),
+        ("(".repeat(17), 16, FilterFault::TooDeep { limit: limits.depth }),
+        (
+            "-".repeat(17) + "a",
+            16,
+            FilterFault::TooDeep { limit: limits.depth },
+        ),
+    ];
+    for (text, position, fault) in bounds {
+        assert_eq!(
+            Filter::parse(&text).map(|_| ()),
+            Err(FilterError { position, fault })
+        );
+    }
+    assert_eq!(
+        Filter::parse("level>=loud").unwrap_err().to_string(),
+        "the levels are trace, debug, info, warn, error and fatal (at character 8)"
+    );
+}
+
+#[test]
+fn a_line_that_nests_as_deep_as_it_is_long_is_read_in_one_pass() {
+    let deep = "[".repeat(60_000) + "\"needle\"" + &"]".repeat(60_000);
+    let nested = line(None, "x", &[("a", &deep)]);
+    assert!(filter("a:needle -a:other needle").matches(&nested));
+}
+
+#[test]
+fn bytes_that_are_no_line_match_only_what_asks_for_nothing() {
+    for bytes in [
+        &b""[..],
+        b"\n",
+        b"{}",
+        b"{\"ts\":\"",
+        b"{\"ts\":\"x\",\"message\":\"\\",
+        b"\xFF\xFE",
+    ] {
+        assert!(!filter("a").matches(bytes));
+        assert!(filter("-a").matches(bytes));
+        assert!(filter("").matches(bytes));
+    }
+}
+
+/// A text near the alphabet where words meet JSON.
+fn texts() -> impl Strategy<Value = String> {
+    proptest::string::string_regex("[abAB \"\\\\/:{},é\u{212a}ß0-9\n]{0,12}").unwrap()
+}
+
+fn values() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        texts().prop_map(|text| serde_json::to_string(&text).unwrap()),
+        "-?[1-9][0-9]{0,3}(\\.[0-9]{1,2})?",
+        Just("true".to_owned()),
+        Just("null".to_owned()),
+        Just(r#""\u0061\u0042\/""#.to_owned()),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(|list| format!("[{}]", list.join(" , "))),
+            proptest::collection::vec(("[ab]", inner), 0..3).prop_map(|members| {
+                let members: Vec<_> = members
+                    .iter()
+                    .map(|(name, v)| format!("\"{name}\" :{v}"))
+                    .collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
+fn lines() -> impl Strategy<Value = Vec<u8>> {
+    let level = proptest::option::of(proptest::sample::select(&Level::ALL[..]));
+    let fields = proptest::collection::btree_map("[ab](\\.[ab])?", values(), 0..3);
+    (level, texts(), fields).prop_map(|(level, message, fields)| {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, json)| (name.as_str(), json.as_str()))
+            .collect();
+        line(level, &message, &fields)
+    })
+}
+
+fn filters() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "[abAB0-9é]{1,3}",
+        "[kKsS]{1,2}",
+        texts().prop_filter_map("not empty", |text| (!text.is_empty())
+            .then(|| serde_json::to_string(&text).unwrap())),
+        "/[ab.]{1,3}/",
+        "level(>=|<=|=|:|<|>)(debug|warn|error)",
+        "[ab](\\.[ab])?:[abAB0-9]{1,2}\\*?",
+        "[ab](\\.[ab])?(>=|<=|<|>)-?[0-9]{1,3}",
+        "[ab]:\\*",
+        "message:[ab]{1,2}\\*",
+    ];
+    leaf.prop_recursive(3, 10, 3, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|a| format!("-({a})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} OR {b})")),
+            (inner.clone(), inner).prop_map(|(a, b)| format!("({a}) {b}")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn reading_a_filter_never_panics(text in "\\PC{0,60}") {
+        let _ = Filter::parse(&text);
+    }
+
+    #[test]
+    fn reading_what_is_nearly_a_filter_never_panics(text in "[ab ()\"/\\\\:<>=*u0é\\-]{0,30}(OR)?[ab ()\"/:]{0,10}") {
+        if let Err(error) = Filter::parse(&text) {
+            prop_assert!(error.position <= text.chars().count());
+        }
+    }
+
+    #[test]
+    fn matching_never_panics(text in filters(), bytes in proptest::collection::vec(any::<u8>(), 0..80), cut in 0usize..200, line in lines()) {
+        let filter = filter(&text);
+        filter.matches(&bytes);
+        filter.matches(&line[..cut.min(line.len())]);
+    }
+
+    #[test]
+    fn what_the_bytes_settle_is_what_the_json_says(text in filters(), line in lines()) {
+        let filter = filter(&text);
+        let view = LineView::of(&line);
+        if let Some(settled) = filter.expression.settled_by_bytes(&view) {
+            prop_assert_eq!(settled, filter.expression.matches(&view));
+        }
+    }
+
+    #[test]
+    fn terms_combine_as_their_answers_do(a in filters(), b in filters(), line in lines()) {
+        let (has_a, has_b) = (filter(&a).matches(&line), filter(&b).matches(&line));
+        let holds = |text: String| filter(&text).matches(&line);
+        prop_assert_eq!(holds(format!("{a} {b}")), has_a && has_b);
+        prop_assert_eq!(holds(format!("{a} OR {b}")), has_a || has_b);
+        prop_assert_eq!(holds(format!("-({a})")), !has_a);
+        prop_assert_eq!(holds(format!("({a})")), has_a);
+        prop_assert_eq!(holds(format!("{a} OR {b} {b}")), has_a || has_b);
+    }
+
+    #[test]
+    fn a_word_of_the_message_is_found(before in texts(), word in "[a-zA-ZÀ-ÿ0-9]{1,6}", after in texts(), line_level in proptest::option::of(Just(Level::Info))) {
+        let found = line(line_level, &format!("{before}{word}{after}"), &[]);
+        prop_assert!(filter(&word.to_uppercase()).matches(&found));
+        prop_assert!(filter(&word.to_lowercase()).matches(&found));
+    }
+}
