@@ -1,1 +1,49 @@
-//! stub
+//! The viewer, served from the executable: one page and the files it names.
+//!
+//! Knows nothing of lines, tokens or streams: the page asks the other routes for those, as any client would.
+
+mod assets;
+mod headers;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use edge::Problem;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+/// `GET /` and `GET /assets/…`. Has no fallback, so it can be merged with any other router.
+pub fn router() -> Router {
+    Router::new()
+        .route("/", only_read(get(page)))
+        .route("/assets/{*path}", only_read(get(asset)))
+        .route_layer(map_response(headers::strict))
+}
+
+async fn page(request: HeaderMap) -> Response {
+    assets::answer("index.html", &request)
+}
+
+async fn asset(Path(path): Path<String>, request: HeaderMap) -> Response {
+    // The page has one address, so that relative addresses in it mean the same for everybody.
+    if path == "index.html" {
+        return no_asset().await;
+    }
+    assets::answer(&path, &request)
+}
+
+async fn no_asset() -> Response {
+    assets::not_found().into_response()
+}
+
+fn only_read(route: MethodRouter) -> MethodRouter {
+    route.fallback(async || {
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "the viewer's files can only be read: use GET or HEAD",
+        )
+        .header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))
+    })
+}

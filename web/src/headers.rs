@@ -1,0 +1,45 @@
+//! What a browser is told to refuse, whatever gets into the page.
+
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, header};
+
+/// Nothing but the page's own files, and connections to its own host only (`'self'` covers its WebSocket). No markup is
+/// ever made from text: Trusted Types are required and no policy that makes them exists.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
+
+const PERMISSIONS_POLICY: &str =
+    "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
+
+const STRICT: [(HeaderName, HeaderValue); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static(PERMISSIONS_POLICY),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// Puts the strict headers on every answer of the viewer, refusals too.
+pub(crate) async fn strict(mut response: Response) -> Response {
+    for (name, value) in STRICT {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
