@@ -5,9 +5,11 @@
 //!
 //! `collect` has never heard of Redis, of routes or of sessions. It is the one home of `mongodb` and `rusqlite`.
 
+pub mod append;
 pub mod batch;
 pub mod filter;
 pub mod handoff;
+pub mod ingest;
 pub mod line;
 pub mod store;
 pub mod stream;

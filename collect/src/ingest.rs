@@ -1,0 +1,327 @@
+//! A request becomes lines: the HTTP edge of role collect.
+//!
+//! A request is authenticated, then bounded while it is read, then parsed once, by the file that knows its format;
+//! the lines are gathered by stream, and [`append`](crate::append) stores them. Knows nothing of how they are stored,
+//! and nothing of who watches.
+
+mod body;
+mod idempotency;
+mod intake;
+mod json;
+mod known;
+mod memory;
+mod ndjson;
+mod object;
+mod raw;
+mod refusal;
+mod text;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::Verifier;
+use axum::Router;
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use edge::Problem;
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use tokio::time::timeout;
+
+use crate::append::{Appender, NotLetIn, Pending, RunError, Stored};
+use crate::{Offset, StreamName};
+use idempotency::Key;
+use intake::{Intake, Rejected, Taken};
+use memory::{Held, Memory};
+use refusal::Refusal;
+
+/// What the edge needs.
+pub struct Parts {
+    /// Checks the senders' tokens.
+    pub verifier: Arc<Verifier>,
+    /// Where lines go.
+    pub appender: Appender,
+    /// How much is taken.
+    pub limits: Limits,
+}
+
+/// How much is taken of one request, and of all at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a body as it comes.
+    pub received: usize,
+    /// Bytes of a body once inflated.
+    pub inflated: usize,
+    /// Lines of a body, blank ones counted.
+    pub lines: u32,
+    /// Bytes of a line, inflated, without its end.
+    pub line: usize,
+    /// Bytes that the lines of a body may become. Only a body made to grow gets there, of control characters for
+    /// example.
+    pub encoded: usize,
+    /// Bytes of memory for all bodies that are being read or parsed; beyond that requests are refused as busy.
+    pub memory: usize,
+    /// From one byte of a body to the next.
+    pub silence: Duration,
+    /// From a body's first byte to its last.
+    pub body: Duration,
+    /// For the store's answer. Later than that the outcome is called unknown.
+    pub answer: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            received: 10 * 1024 * 1024,
+            inflated: 64 * 1024 * 1024,
+            lines: 100_000,
+            line: 256 * 1024,
+            encoded: 128 * 1024 * 1024,
+            memory: 256 * 1024 * 1024,
+            silence: Duration::from_secs(10),
+            body: Duration::from_secs(120),
+            answer: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A body that inflates to more than this is parsed on a thread where it holds up nobody else.
+const PARSED_IN_PLACE: usize = 64 * 1024;
+
+/// `POST /v1/lines` and `POST /log`. Other methods of `/v1/lines` are left to other roles.
+pub fn router(parts: Parts) -> Router {
+    let memory = Memory::new(parts.limits.memory);
+    let edge = Arc::new(Edge { parts, memory });
+    Router::new()
+        .route("/v1/lines", post(lines))
+        .route("/log", post(log).fallback(only_post))
+        .with_state(edge)
+}
+
+struct Edge {
+    parts: Parts,
+    memory: Memory,
+}
+
+/// How a body is to be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Ndjson,
+    Json,
+    Text,
+}
+
+/// How a body is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    None,
+    Gzip,
+    Zstd,
+}
+
+async fn lines(State(edge): State<Arc<Edge>>, request: Request) -> Response {
+    counted(edge.take(request, Address::Lines).await)
+}
+
+async fn log(State(edge): State<Arc<Edge>>, request: Request) -> Response {
+    counted(edge.take(request, Address::Log).await)
+}
+
+async fn only_post() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "lines are sent here with POST",
+    )
+    .header(ALLOW, HeaderValue::from_static("POST"))
+}
+
+fn counted(outcome: Result<Answer, Problem>) -> Response {
+    let response = match outcome {
+        Ok(answer) => axum::Json(answer).into_response(),
+        Err(problem) => problem.into_response(),
+    };
+    let status = response.status().as_str().to_owned();
+    metrics::counter!("tailcast_ingest_requests_total", "status" => status).increment(1);
+    response
+}
+
+/// Where a request was sent: that decides its stream and its format.
+#[derive(Debug, Clone, Copy)]
+enum Address {
+    Lines,
+    Log,
+}
+
+impl Address {
+    /// The stream that the request names.
+    fn stream(self, uri: &Uri) -> Result<Option<String>, Refusal> {
+        let Query(parameters) =
+            Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| Refusal::BadParameter)?;
+        let wanted = match self {
+            Self::Lines => "stream",
+            Self::Log => "service",
+        };
+        let given = parameters
+            .into_iter()
+            .find(|(name, value)| name == wanted && !value.is_empty())
+            .map(|(_, value)| value);
+        Ok(match self {
+            Self::Lines => given,
+            Self::Log => Some(format!("log/{}", given.as_deref().unwrap_or("default"))),
+        })
+    }
+
+    fn format(self, headers: &HeaderMap) -> Result<Format, Refusal> {
+        let Self::Lines = self else {
+            return Ok(Format::Text);
+        };
+        let named = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        let essence = named.split(|&byte| byte == b';').next().unwrap_or_default();
+        match essence.trim_ascii().to_ascii_lowercase().as_slice() {
+            b"" | b"application/x-ndjson" => Ok(Format::Ndjson),
+            b"application/json" => Ok(Format::Json),
+            b"text/plain" => Ok(Format::Text),
+            _ => Err(Refusal::UnsupportedType),
+        }
+    }
+}
+
+impl Encoding {
+    fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let mut named = headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+            .map(|name| name.trim_ascii().to_ascii_lowercase())
+            .filter(|name| !name.is_empty());
+        match (named.next().as_deref(), named.next()) {
+            (None, _) => Ok(Self::None),
+            (Some(b"gzip"), None) => Ok(Self::Gzip),
+            (Some(b"zstd"), None) => Ok(Self::Zstd),
+            _ => Err(Refusal::UnsupportedEncoding),
+        }
+    }
+}
+
+impl Edge {
+    async fn take(&self, request: Request, address: Address) -> Result<Answer, Problem> {
+        let Parts {
+            verifier,
+            appender,
+            limits,
+        } = &self.parts;
+        let (head, body) = request.into_parts();
+        let subscriber = auth::authenticate(verifier, &head.headers, &head.uri)?;
+        let key = Key::of(&head.headers, &subscriber)?;
+        let stream = address.stream(&head.uri)?;
+        let format = address.format(&head.headers)?;
+        let encoding = Encoding::of(&head.headers)?;
+        let mut memory = self.memory.hold();
+        let body = body::read(body, encoding, format, limits, &mut memory).await?;
+        let intake = Intake::new(subscriber, stream.as_deref(), *limits, memory);
+        let (taken, memory) = parsed(body, format, intake, key).await?;
+        let accepted = taken.accepted;
+        if accepted == 0 {
+            return Err(match taken.rejected.is_empty() {
+                true => Refusal::Empty,
+                false => Refusal::NothingAccepted(taken.rejected),
+            }
+            .into());
+        }
+        let names = taken.runs.iter().map(|run| run.stream.clone()).collect();
+        let pending = appender.submit(taken.runs).map_err(|refused| match refused {
+            NotLetIn::Busy => Refusal::Busy,
+            NotLetIn::Closed => Refusal::Closed,
+        })?;
+        drop(memory);
+        Ok(Answer {
+            accepted,
+            rejected: taken.rejected,
+            streams: answered(names, pending, limits.answer).await?,
+        })
+    }
+}
+
+async fn parsed(
+    body: Vec<u8>,
+    format: Format,
+    mut intake: Intake,
+    key: Option<Key>,
+) -> Result<(Taken, Held), Refusal> {
+    let heavy = body.len() > PARSED_IN_PLACE;
+    let parse = move || {
+        match format {
+            Format::Ndjson => ndjson::parse(&body, &mut intake)?,
+            Format::Json => json::parse(&body, &mut intake)?,
+            Format::Text => text::parse(&body, &mut intake)?,
+        }
+        let keyed = key.map(|key| key.with(&body, format));
+        Ok(intake.finish(keyed.as_ref()))
+    };
+    match heavy {
+        false => parse(),
+        true => tokio::task::spawn_blocking(parse).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a body could not be parsed");
+            Err(Refusal::Fault)
+        }),
+    }
+}
+
+/// Waits for the store. Of several failures the one is told that the sender has to act on first.
+async fn answered(names: Vec<StreamName>, pending: Pending, within: Duration) -> Result<Streams, Refusal> {
+    let Ok(outcomes) = timeout(within, pending.outcomes()).await else {
+        return Err(Refusal::Unknown);
+    };
+    let worst = outcomes.iter().filter_map(|outcome| match outcome {
+        Ok(_) => None,
+        Err(RunError::NotStored) => Some((0, Refusal::NotStored)),
+        Err(RunError::Unknown) => Some((1, Refusal::Unknown)),
+        Err(RunError::KeyReused) => Some((2, Refusal::KeyReused)),
+    });
+    if let Some((_, refusal)) = worst.max_by_key(|(weight, _)| *weight) {
+        return Err(refusal);
+    }
+    Ok(Streams(
+        names.into_iter().zip(outcomes.into_iter().flatten()).collect(),
+    ))
+}
+
+/// What a sender is told.
+#[derive(Debug, Serialize)]
+struct Answer {
+    accepted: u32,
+    rejected: Vec<Rejected>,
+    streams: Streams,
+}
+
+/// Where the lines are, per stream, in the order in which the streams appear.
+#[derive(Debug)]
+struct Streams(Vec<(StreamName, Stored)>);
+
+impl Serialize for Streams {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Stretch {
+            first: u64,
+            next: u64,
+        }
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, stored) in &self.0 {
+            let stretches: Vec<Stretch> = stored
+                .iter()
+                .map(
+                    |&std::ops::Range {
+                         start: Offset(first),
+                         end: Offset(next),
+                     }| Stretch { first, next },
+                )
+                .collect();
+            map.serialize_entry(name.as_str(), &stretches)?;
+        }
+        map.end()
+    }
+}

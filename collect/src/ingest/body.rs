@@ -1,0 +1,166 @@
+//! Reads a body, inflated, into memory: every bound is kept while it comes, and nothing is read beyond one.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
+use axum::body::{Body, HttpBody};
+use futures_util::StreamExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::io::StreamReader;
+
+use super::intake::too_many_lines;
+use super::memory::Held;
+use super::refusal::Refusal;
+use super::{Encoding, Format, Limits};
+
+/// The largest window a zstd frame may ask for, as a power of two: 8 MiB, as RFC 9659 has it for HTTP.
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// What a body has to begin with in memory, in bytes.
+const FIRST_CAPACITY: usize = 16 * 1024;
+
+/// Reads it whole.
+pub(super) async fn read(
+    body: Body,
+    encoding: Encoding,
+    format: Format,
+    limits: &Limits,
+    memory: &mut Held,
+) -> Result<Vec<u8>, Refusal> {
+    let received_bound = || Refusal::TooLarge(format!("the body has more than {} bytes", limits.received));
+    if body.size_hint().lower() > limits.received as u64 {
+        return Err(received_bound());
+    }
+    let seen = Arc::new(Seen::default());
+    let mut reader = inflated(
+        received(body, limits.received, received_bound(), Arc::clone(&seen)),
+        encoding,
+    );
+    let mut inflated = Vec::new();
+    let mut lines = Lines::of(format, limits.lines);
+    let end = Instant::now() + limits.body;
+    loop {
+        make_room(&mut inflated, limits.inflated, memory)?;
+        let begun = inflated.len();
+        let step = end.min(Instant::now() + limits.silence);
+        match timeout_at(step, reader.read_buf(&mut inflated)).await {
+            Err(_) => return Err(Refusal::TooSlow),
+            Ok(Err(error)) => return Err(seen.refusal(&error)),
+            Ok(Ok(0)) => break,
+            Ok(Ok(_)) if inflated.len() > limits.inflated => {
+                let bound = format!("the body has more than {} bytes inflated", limits.inflated);
+                return Err(Refusal::TooLarge(bound));
+            }
+            Ok(Ok(_)) => lines.count(&inflated[begun..])?,
+        }
+    }
+    match inflated.is_empty() {
+        true => Err(Refusal::Empty),
+        false => Ok(inflated),
+    }
+}
+
+/// What was seen of the body as it came, for whoever reads behind the decoder.
+#[derive(Default)]
+struct Seen {
+    bytes: AtomicUsize,
+    refusal: OnceLock<Refusal>,
+}
+
+impl Seen {
+    /// Why the reading failed: what was seen before the decoder, or else the decoder's own error.
+    fn refusal(&self, error: &io::Error) -> Refusal {
+        match self.refusal.get() {
+            Some(refusal) => refusal.clone(),
+            None if self.bytes.load(Ordering::Relaxed) == 0 => Refusal::Empty,
+            None => Refusal::BadEncoding(error.to_string()),
+        }
+    }
+}
+
+type Reader = Pin<Box<dyn AsyncRead + Send>>;
+
+/// The body as it comes, until more than `most` bytes have come.
+fn received(
+    body: Body,
+    most: usize,
+    too_large: Refusal,
+    seen: Arc<Seen>,
+) -> StreamReader<impl futures_util::Stream<Item = io::Result<bytes::Bytes>> + Send, bytes::Bytes> {
+    StreamReader::new(body.into_data_stream().map(move |chunk| {
+        let refusal = match chunk {
+            Ok(chunk) if seen.bytes.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len() <= most => {
+                return Ok(chunk);
+            }
+            Ok(_) => too_large.clone(),
+            Err(_) => Refusal::BrokenOff,
+        };
+        seen.refusal.get_or_init(|| refusal);
+        Err(io::Error::other("the body is not read any further"))
+    }))
+}
+
+/// Several members or frames one after the other are one body, as their formats have it.
+fn inflated(
+    received: StreamReader<
+        impl futures_util::Stream<Item = io::Result<bytes::Bytes>> + Send + 'static,
+        bytes::Bytes,
+    >,
+    encoding: Encoding,
+) -> Reader {
+    match encoding {
+        Encoding::None => Box::pin(received),
+        Encoding::Gzip => {
+            let mut decoder = GzipDecoder::new(received);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+        Encoding::Zstd => {
+            let window = DParameter::window_log_max(ZSTD_WINDOW_LOG);
+            let mut decoder = ZstdDecoder::with_params(received, &[window]);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+    }
+}
+
+/// Doubles a full buffer, up to one byte more than is allowed: that byte tells a body that is too large.
+fn make_room(inflated: &mut Vec<u8>, most: usize, memory: &mut Held) -> Result<(), Refusal> {
+    if inflated.len() < inflated.capacity() {
+        return Ok(());
+    }
+    let capacity =
+        (inflated.capacity() * 2).clamp(FIRST_CAPACITY, most.saturating_add(1).max(FIRST_CAPACITY));
+    let more = capacity - inflated.len();
+    memory.grow(more)?;
+    inflated.reserve_exact(more);
+    Ok(())
+}
+
+/// Counts lines, in formats that have them, so that a body with too many of them is not read to its end.
+struct Lines {
+    left: Option<u32>,
+    most: u32,
+}
+
+impl Lines {
+    fn of(format: Format, most: u32) -> Self {
+        Self {
+            left: (format != Format::Json).then_some(most),
+            most,
+        }
+    }
+
+    fn count(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        let Some(left) = self.left else { return Ok(()) };
+        let ends = memchr::memchr_iter(b'\n', bytes).count();
+        let ends = u32::try_from(ends).unwrap_or(u32::MAX);
+        self.left = Some(left.checked_sub(ends).ok_or_else(|| too_many_lines(self.most))?);
+        Ok(())
+    }
+}

@@ -1,0 +1,284 @@
+//! One request's lines, gathered by stream: what every format hands its lines to.
+
+use std::collections::HashMap;
+
+use auth::{Action, Subscriber};
+use serde::Serialize;
+
+use super::Limits;
+use super::idempotency::KeyedBody;
+use super::memory::Held;
+use super::object::Parsed;
+use super::refusal::{Refusal, RejectCode};
+use crate::append::{Part, Run};
+use crate::batch::MAX_BATCH_BYTES;
+use crate::{Lines, StreamName, Timestamp};
+
+/// What a rejected line costs in memory beside its explanation, in bytes: about.
+const REJECTED_OVERHEAD: usize = 64;
+
+/// A line that is not taken, while the others are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Rejected {
+    /// Its number, from 1, blank lines counted.
+    pub(super) line: u32,
+    pub(super) code: RejectCode,
+    /// For people.
+    pub(super) error: String,
+}
+
+/// Why a line has no place.
+type NoPlace = (RejectCode, String);
+
+/// Takes lines one by one, encodes each at once, and gathers them by stream.
+pub(super) struct Intake {
+    subscriber: Subscriber,
+    limits: Limits,
+    memory: Held,
+    arrived: Timestamp,
+    /// Where lines go that name no stream.
+    default: Result<StreamName, NoPlace>,
+    /// Bytes that the lines have become so far.
+    encoded: usize,
+    /// The number of the last line.
+    number: u32,
+    rejected: Vec<Rejected>,
+    /// In the order in which the streams appear.
+    gathered: Vec<Gathered>,
+    /// Where a stream is in `gathered`.
+    places: HashMap<StreamName, usize>,
+    /// The same by the text that lines name it with, for those that may be written.
+    named: HashMap<String, usize>,
+    /// One line while it is encoded.
+    line: Vec<u8>,
+}
+
+/// What is taken of a request.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// In the order in which the streams appear.
+    pub(super) runs: Vec<Run>,
+    /// In the order of their numbers.
+    pub(super) rejected: Vec<Rejected>,
+    /// How many lines there are in `runs`.
+    pub(super) accepted: u32,
+}
+
+/// The lines of one stream.
+struct Gathered {
+    stream: StreamName,
+    full: Vec<Lines>,
+    current: Gathering,
+    /// Whether a line came here without naming the stream.
+    by_default: bool,
+}
+
+/// Lines that will be stored together.
+struct Gathering {
+    ndjson: Vec<u8>,
+    count: u32,
+    oldest: Timestamp,
+    newest: Timestamp,
+}
+
+impl Intake {
+    /// For one request of `subscriber`. `default` is the stream's name that the request itself gives.
+    pub(super) fn new(subscriber: Subscriber, default: Option<&str>, limits: Limits, memory: Held) -> Self {
+        let default = match default {
+            Some(name) => writable(name, &subscriber),
+            None => Err((
+                RejectCode::NoStream,
+                "the line names no stream, and neither does the request".to_owned(),
+            )),
+        };
+        Self {
+            subscriber,
+            limits,
+            memory,
+            arrived: Timestamp::now(),
+            default,
+            encoded: 0,
+            number: 0,
+            rejected: Vec::new(),
+            gathered: Vec::new(),
+            places: HashMap::new(),
+            named: HashMap::new(),
+            line: Vec::new(),
+        }
+    }
+
+    /// Passes over a blank line.
+    pub(super) fn blank(&mut self) -> Result<(), Refusal> {
+        self.number += 1;
+        match self.number > self.limits.lines {
+            true => Err(too_many_lines(self.limits.lines)),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes or rejects a line of `received` bytes, which is parsed only when it is not too long.
+    pub(super) fn take(
+        &mut self,
+        received: usize,
+        parse: impl FnOnce(Timestamp) -> Parsed,
+    ) -> Result<(), Refusal> {
+        self.blank()?;
+        if received > self.limits.line {
+            let error = format!("the line has {received} bytes, more than {}", self.limits.line);
+            return self.reject((RejectCode::LineTooLong, error));
+        }
+        let parsed = parse(self.arrived);
+        match self.place(parsed.stream.as_deref()) {
+            Ok(place) => self.keep(place, &parsed),
+            Err(no_place) => self.reject(no_place),
+        }
+    }
+
+    /// Counts memory that the request needs for a while.
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.memory.grow(bytes)
+    }
+
+    /// Everything taken, ready to be stored, and the memory it is in.
+    pub(super) fn finish(self, keyed: Option<&KeyedBody>) -> (Taken, Held) {
+        let mut taken = Taken {
+            runs: Vec::with_capacity(self.gathered.len()),
+            rejected: self.rejected,
+            accepted: 0,
+        };
+        for gathered in self.gathered {
+            let by_default = gathered.by_default;
+            let (stream, lines) = gathered.finish();
+            taken.accepted += lines.iter().map(|lines| lines.count).sum::<u32>();
+            let parts = lines.into_iter().enumerate().map(|(number, lines)| Part {
+                lines,
+                key: keyed.map(|keyed| keyed.part(number, by_default)),
+            });
+            taken.runs.push(Run {
+                stream,
+                arrived: self.arrived,
+                parts: parts.collect(),
+            });
+        }
+        (taken, self.memory)
+    }
+
+    fn keep(&mut self, place: usize, parsed: &Parsed) -> Result<(), Refusal> {
+        self.line.clear();
+        parsed.line.encode(&mut self.line);
+        self.grow(self.line.len())?;
+        let gathered = &mut self.gathered[place];
+        gathered.by_default |= parsed.stream.is_none();
+        gathered.push(&self.line, parsed.line.ts);
+        Ok(())
+    }
+
+    fn reject(&mut self, (code, error): NoPlace) -> Result<(), Refusal> {
+        metrics::counter!("tailcast_lines_rejected_total", "code" => code.as_str()).increment(1);
+        self.grow(error.len() + REJECTED_OVERHEAD)?;
+        self.rejected.push(Rejected {
+            line: self.number,
+            code,
+            error,
+        });
+        Ok(())
+    }
+
+    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.encoded += bytes;
+        if self.encoded > self.limits.encoded {
+            let bound = format!("the lines become more than {} bytes", self.limits.encoded);
+            return Err(Refusal::TooLarge(bound));
+        }
+        self.memory.grow(bytes)
+    }
+
+    /// Where a line belongs: to the stream it names, else to the request's.
+    fn place(&mut self, named: Option<&str>) -> Result<usize, NoPlace> {
+        let Some(text) = named else {
+            let stream = self.default.clone()?;
+            return Ok(self.place_of(stream));
+        };
+        if let Some(&place) = self.named.get(text) {
+            return Ok(place);
+        }
+        let stream = writable(text, &self.subscriber)?;
+        let place = self.place_of(stream);
+        self.named.insert(text.to_owned(), place);
+        Ok(place)
+    }
+
+    fn place_of(&mut self, stream: StreamName) -> usize {
+        *self.places.entry(stream).or_insert_with_key(|stream| {
+            self.gathered.push(Gathered {
+                stream: stream.clone(),
+                full: Vec::new(),
+                current: Gathering::default(),
+                by_default: false,
+            });
+            self.gathered.len() - 1
+        })
+    }
+}
+
+/// The refusal of a body with more lines than `most`.
+pub(super) fn too_many_lines(most: u32) -> Refusal {
+    Refusal::TooLarge(format!("the body has more than {most} lines"))
+}
+
+/// The stream of that name, when the subscriber may write it (invariant 9).
+fn writable(name: &str, subscriber: &Subscriber) -> Result<StreamName, NoPlace> {
+    let stream = StreamName::requested(name, subscriber)
+        .map_err(|error| (RejectCode::BadStream, error.to_string()))?;
+    match auth::may(subscriber, Action::Write, &stream) {
+        true => Ok(stream),
+        false => Err((
+            RejectCode::Forbidden,
+            format!("this token may not write to {stream}"),
+        )),
+    }
+}
+
+impl Gathered {
+    /// A part ends before the line that it has no room for. That depends on the lines alone, so that a repeated
+    /// request has the same parts: every `ts` has the same length.
+    fn push(&mut self, line: &[u8], ts: Timestamp) {
+        if self.current.count > 0 && self.current.ndjson.len() + line.len() > MAX_BATCH_BYTES {
+            let full = std::mem::take(&mut self.current);
+            self.full.push(full.finish());
+        }
+        self.current.ndjson.extend_from_slice(line);
+        self.current.count += 1;
+        self.current.oldest = self.current.oldest.min(ts);
+        self.current.newest = self.current.newest.max(ts);
+    }
+
+    fn finish(mut self) -> (StreamName, Vec<Lines>) {
+        self.full.push(self.current.finish());
+        (self.stream, self.full)
+    }
+}
+
+impl Default for Gathering {
+    fn default() -> Self {
+        Self {
+            ndjson: Vec::new(),
+            count: 0,
+            oldest: Timestamp::from_nanos(i64::MAX),
+            newest: Timestamp::from_nanos(i64::MIN),
+        }
+    }
+}
+
+impl Gathering {
+    fn finish(mut self) -> Lines {
+        // The bytes stay in memory as long as somebody watches the stream: without what they do not use.
+        self.ndjson.shrink_to_fit();
+        Lines {
+            ndjson: self.ndjson.into(),
+            count: self.count,
+            oldest: self.oldest,
+            newest: self.newest,
+        }
+    }
+}

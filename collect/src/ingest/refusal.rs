@@ -1,0 +1,192 @@
+//! Why a request, or one line of it, is not taken, and how that is said: one place for all codes.
+
+use std::time::Duration;
+
+use edge::Problem;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use super::intake::Rejected;
+
+/// When to come back while there is too much to do.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// When to come back while the store is away.
+const AWAY_FOR: Duration = Duration::from_secs(2);
+
+/// Why nothing of a request is acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is no line in the body.
+    Empty,
+    /// The idempotency key is none.
+    BadKey,
+    /// The query cannot be read.
+    BadParameter,
+    /// Not one of the content types.
+    UnsupportedType,
+    /// Not one of the encodings, or two of them.
+    UnsupportedEncoding,
+    /// A bound on the whole body was passed; the text says which.
+    TooLarge(String),
+    /// The body is no JSON.
+    BadJson(String),
+    /// The body cannot be inflated.
+    BadEncoding(String),
+    /// The connection ended before the body did.
+    BrokenOff,
+    /// The body came too slowly.
+    TooSlow,
+    /// Every line was rejected.
+    NothingAccepted(Vec<Rejected>),
+    /// The idempotency key came with another body before.
+    KeyReused,
+    /// Too much is being read, or waits to be stored.
+    Busy,
+    /// The collector is shutting down.
+    Closed,
+    /// Certainly not stored, or not all of it.
+    NotStored,
+    /// Perhaps stored.
+    Unknown,
+    /// A fault of the program.
+    Fault,
+}
+
+/// Why one line is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RejectCode {
+    /// Over [`super::Limits::line`].
+    LineTooLong,
+    /// It names something that is no stream.
+    BadStream,
+    /// It names no stream, and neither does the request.
+    NoStream,
+    /// A stream that may not be written.
+    Forbidden,
+}
+
+impl RejectCode {
+    /// As it is written in answers and metrics.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::LineTooLong => "line_too_long",
+            Self::BadStream => "bad_stream",
+            Self::NoStream => "no_stream",
+            Self::Forbidden => "forbidden",
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        use StatusCode as S;
+        match refusal {
+            Refusal::Empty => Self::new(S::BAD_REQUEST, "empty", "the body has no line"),
+            Refusal::BadKey => Self::new(
+                S::BAD_REQUEST,
+                "bad_key",
+                "an Idempotency-Key is one header of 1 to 128 printable characters",
+            ),
+            Refusal::BadParameter => Self::new(
+                S::BAD_REQUEST,
+                "bad_parameter",
+                "the query cannot be read: percent-encode it",
+            ),
+            Refusal::UnsupportedType => Self::new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_type",
+                "send application/x-ndjson, application/json or text/plain",
+            ),
+            Refusal::UnsupportedEncoding => Self::new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_encoding",
+                "send the body as it is, or encoded once, with gzip or zstd",
+            ),
+            Refusal::TooLarge(bound) => unread(
+                S::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("{bound}: send it in parts"),
+            ),
+            Refusal::BadJson(error) => Self::new(
+                S::BAD_REQUEST,
+                "bad_json",
+                format!("the body is not the JSON it should be: {error}"),
+            ),
+            Refusal::BadEncoding(error) => unread(
+                S::BAD_REQUEST,
+                "bad_encoding",
+                format!("the body cannot be inflated: {error}"),
+            ),
+            Refusal::BrokenOff => unread(
+                S::BAD_REQUEST,
+                "broken_off",
+                "the body ended too early".to_owned(),
+            ),
+            Refusal::TooSlow => unread(
+                S::REQUEST_TIMEOUT,
+                "too_slow",
+                "the body came too slowly: send it in parts".to_owned(),
+            ),
+            Refusal::NothingAccepted(rejected) => nothing_accepted(&rejected),
+            Refusal::KeyReused => Self::new(
+                S::CONFLICT,
+                "key_reused",
+                "this Idempotency-Key came with another body before: use a new one for each body",
+            ),
+            Refusal::Busy => unread(
+                S::TOO_MANY_REQUESTS,
+                "busy",
+                "too much is being taken in at once: repeat the request later".to_owned(),
+            )
+            .retry_after(BUSY_FOR),
+            Refusal::Closed => Self::new(
+                S::SERVICE_UNAVAILABLE,
+                "draining",
+                "this collector is shutting down, nothing was stored: repeat the request",
+            )
+            .retry_after(BUSY_FOR),
+            Refusal::NotStored => Self::new(
+                S::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the store is away: repeat the request, with the same Idempotency-Key",
+            )
+            .retry_after(AWAY_FOR),
+            Refusal::Unknown => Self::new(
+                S::SERVICE_UNAVAILABLE,
+                "unknown_outcome",
+                "the store did not confirm, the lines may be stored: repeat the request with the same \
+                 Idempotency-Key",
+            )
+            .retry_after(AWAY_FOR),
+            Refusal::Fault => Self::new(
+                S::INTERNAL_SERVER_ERROR,
+                "internal",
+                "a fault of Tailcast, nothing was stored: its log says more",
+            ),
+        }
+    }
+}
+
+/// A refusal that leaves the rest of the body unread: the connection is of no use after that.
+fn unread(status: StatusCode, code: &'static str, detail: String) -> Problem {
+    Problem::new(status, code, detail).header(header::CONNECTION, HeaderValue::from_static("close"))
+}
+
+fn nothing_accepted(rejected: &[Rejected]) -> Problem {
+    let problem = match rejected.iter().all(|line| line.code == RejectCode::Forbidden) {
+        true => Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "this token may write to none of the streams that the lines go to",
+        ),
+        false => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "nothing_accepted",
+            "none of the lines could be taken: `rejected` says why",
+        ),
+    };
+    let rejected = serde_json::to_value(rejected).unwrap_or_default();
+    problem.member("rejected", rejected)
+}
