@@ -1,1 +1,23 @@
-//! stub
+//! Sends lines to a Tailcast installation and follows its streams, over the wire.
+//!
+//! Knows the protocol document and nothing else: it shares no code with the server, so that it proves the document.
+//!
+//! - [`Sender`] appends lines to one stream, in order, each stored once.
+//! - [`Tail`] follows streams: every line once, in order, whatever happens to the connection.
+//! - [`Server`] is where the installation is and what it is asked with.
+
+mod backoff;
+mod list;
+mod post;
+mod problem;
+mod send;
+mod server;
+mod tail;
+
+pub use list::{AskError, Node, StreamInfo};
+pub use problem::Problem;
+pub use send::{Rejected, Report, SendError, SendLimits, Sender, Stopped, Summary};
+pub use server::{AddressError, FixedToken, Server, TokenError, Tokens};
+pub use tail::{
+    Event, Fault, Follow, From, GapReason, Line, Lines, Record, Start, State, Tail, TailError, TailLimits,
+};

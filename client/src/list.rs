@@ -1,0 +1,122 @@
+//! Questions with one answer: which streams there are, which nodes are alive.
+
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+use crate::server::{Server, TokenError, read_body, sentence};
+
+/// How long an answer may take as a whole.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// No connection, or no whole answer in time.
+    #[error("{url} cannot be reached: {why}")]
+    Unreachable {
+        /// The installation's address.
+        url: String,
+        /// What happened.
+        why: String,
+    },
+    /// The server said no.
+    #[error("{0}")]
+    Refused(Problem),
+    /// The answer is not the one of the protocol: something else listens there.
+    #[error("{url} does not answer like a Tailcast installation: {why}")]
+    NotTailcast {
+        /// The installation's address.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// A stream that may be read.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+pub struct StreamInfo {
+    /// Its name.
+    pub name: String,
+    /// The oldest offset that is still kept.
+    pub first_available: u64,
+    /// The head: the offset of the next line.
+    pub next: u64,
+    /// When the last line arrived, as RFC 3339.
+    #[serde(default)]
+    pub last_arrival: Option<String>,
+    /// How fast lines come, over the last while.
+    #[serde(default)]
+    pub lines_per_second: f64,
+}
+
+/// A process of the installation that is alive.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Node {
+    /// Its id, a new one at every start.
+    pub id: String,
+    /// What it does.
+    pub roles: Vec<String>,
+    /// Its internal address.
+    pub address: String,
+    /// How many sessions it has.
+    pub sessions: u64,
+    /// When it started, as RFC 3339.
+    pub started: String,
+    /// What it runs.
+    pub version: String,
+}
+
+impl Server {
+    /// The streams that the token may read, those that `pattern` covers when there is one, by name.
+    pub async fn streams(&self, pattern: Option<&str>) -> Result<Vec<StreamInfo>, AskError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            streams: Vec<StreamInfo>,
+        }
+        let mut url = self.at("v1/streams");
+        if let Some(pattern) = pattern {
+            url.query_pairs_mut().append_pair("match", pattern);
+        }
+        let mut answer: Answer = self.ask(url).await?;
+        answer.streams.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(answer.streams)
+    }
+
+    /// The nodes that are alive. Answered by an internal listener, to a token with `admin`.
+    pub async fn nodes(&self) -> Result<Vec<Node>, AskError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            nodes: Vec<Node>,
+        }
+        let answer: Answer = self.ask(self.at("v1/nodes")).await?;
+        Ok(answer.nodes)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, url: Url) -> Result<T, AskError> {
+        let token = self.token(ANSWER).await?;
+        let unreachable = |why| AskError::Unreachable {
+            url: self.url().to_owned(),
+            why,
+        };
+        let request = self.http().get(url).header(AUTHORIZATION, token.header());
+        let response = request.timeout(ANSWER).send().await;
+        let response = response.map_err(|error| unreachable(sentence(&error.without_url())))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = read_body(response).await.map_err(unreachable)?;
+        if status != http::StatusCode::OK {
+            return Err(AskError::Refused(Problem::read(status, &headers, &body)));
+        }
+        serde_json::from_slice(&body).map_err(|error| AskError::NotTailcast {
+            url: self.url().to_owned(),
+            why: error.to_string(),
+        })
+    }
+}

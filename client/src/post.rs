@@ -1,0 +1,265 @@
+//! One request of lines, repeated unchanged under one key until it is answered.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use reqwest::Url;
+use serde::Deserialize;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::backoff::Backoff;
+use crate::problem::Problem;
+use crate::send::{Report, SendError, SendLimits};
+use crate::server::{Server, Token, TokenError, read_body, sentence};
+
+/// Fast but not strong: the network is rarely the narrow place, and the CPU is the sender's own program's.
+const ZSTD_LEVEL: i32 = 1;
+
+/// What the server did with a request.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Answer {
+    #[serde(default)]
+    pub(crate) accepted: u64,
+    #[serde(default)]
+    pub(crate) rejected: Vec<RejectedLine>,
+}
+
+/// A line that was rejected, numbered within the request from 1.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RejectedLine {
+    pub(crate) line: u64,
+    pub(crate) code: String,
+    #[serde(default)]
+    pub(crate) error: String,
+}
+
+/// Posts the requests of one sender.
+pub(crate) struct Poster {
+    server: Server,
+    url: Url,
+    limits: SendLimits,
+    report: Box<dyn Fn(Report) + Send + Sync>,
+    /// The one that was good last; asked for again when the server refuses it.
+    token: Option<Token>,
+    /// Whether the server has ever kept a line: then the stream may be written, and a line that is forbidden alone
+    /// names another one.
+    kept_lines: bool,
+}
+
+/// How an attempt ended.
+enum Attempt {
+    Answered(Answer),
+    /// Not at all, or with "later".
+    Again {
+        why: String,
+        hint: Option<Duration>,
+    },
+    Unauthorized(Problem),
+    Failed(SendError),
+}
+
+impl Poster {
+    pub(crate) fn new(
+        server: Server,
+        stream: &str,
+        limits: SendLimits,
+        report: Box<dyn Fn(Report) + Send + Sync>,
+    ) -> Self {
+        let mut url = server.at("v1/lines");
+        url.query_pairs_mut().append_pair("stream", stream);
+        Self {
+            server,
+            url,
+            limits,
+            report,
+            token: None,
+            kept_lines: false,
+        }
+    }
+
+    pub(crate) fn report(&self, report: Report) {
+        (self.report)(report);
+    }
+
+    /// Posts lines until there is an answer, or none to be expected.
+    pub(crate) async fn post(&mut self, lines: Bytes) -> Result<Answer, SendError> {
+        let request = Request::new(lines, &self.limits);
+        let mut backoff = Backoff::new(self.limits.first_wait, self.limits.longest_wait);
+        let began = Instant::now();
+        let mut repeated = false;
+        let mut refused: Option<Token> = None;
+        loop {
+            let (why, hint) = match self.attempt(&request).await {
+                Attempt::Answered(answer) => {
+                    if repeated {
+                        self.report(Report::Recovered);
+                    }
+                    self.kept_lines |= answer.accepted > 0;
+                    return Ok(answer);
+                }
+                Attempt::Failed(error) => return Err(error),
+                Attempt::Again { why, hint } => (why, hint),
+                Attempt::Unauthorized(problem) => {
+                    // Once a request: a source that makes a new token each time would never end.
+                    let old = self.token.take();
+                    if refused.is_some() || !self.new_token(old.as_ref()).await? {
+                        return Err(SendError::Refused(problem));
+                    }
+                    refused = old;
+                    continue;
+                }
+            };
+            let after = backoff.after_failure(hint);
+            if let Some(limit) = self.limits.give_up
+                && began.elapsed() + after > limit
+            {
+                return Err(SendError::GaveUp {
+                    after: began.elapsed(),
+                    why,
+                });
+            }
+            repeated = true;
+            self.report(Report::Retrying { after, why });
+            tokio::time::sleep(after).await;
+        }
+    }
+
+    /// Whether another token than `old` could be had.
+    async fn new_token(&mut self, old: Option<&Token>) -> Result<bool, SendError> {
+        match self.server.token(self.limits.answer).await {
+            Ok(token) => {
+                let new = old != Some(&token);
+                self.token = Some(token);
+                Ok(new)
+            }
+            Err(TokenError::Unavailable(_)) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn attempt(&mut self, request: &Request) -> Attempt {
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => match self.server.token(self.limits.answer).await {
+                Ok(token) => self.token.insert(token).clone(),
+                Err(error @ TokenError::Unavailable(_)) => {
+                    return Attempt::Again {
+                        why: error.to_string(),
+                        hint: None,
+                    };
+                }
+                Err(error) => return Attempt::Failed(error.into()),
+            },
+        };
+        let again = |why| Attempt::Again { why, hint: None };
+        let sent = request.send(&self.server, &self.url, &token, self.limits.answer);
+        let response = match sent.await {
+            Ok(response) => response,
+            Err(error) => {
+                return again(format!(
+                    "{} cannot be reached: {}",
+                    self.server.url(),
+                    sentence(&error.without_url())
+                ));
+            }
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        match read_body(response).await {
+            Ok(body) => self.judge(status, &headers, &body),
+            Err(why) => again(format!("the answer broke off: {why}")),
+        }
+    }
+
+    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Attempt {
+        let not_tailcast = |why: String| {
+            Attempt::Failed(SendError::NotTailcast {
+                url: self.server.url().to_owned(),
+                why,
+            })
+        };
+        if status == StatusCode::OK {
+            return match serde_json::from_slice(body) {
+                Ok(answer) => Attempt::Answered(answer),
+                Err(error) => not_tailcast(error.to_string()),
+            };
+        }
+        let problem = Problem::read(status, headers, body);
+        let later = matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY
+        );
+        if later || status.is_server_error() {
+            return Attempt::Again {
+                why: problem.to_string(),
+                hint: problem.retry_after,
+            };
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            return Attempt::Unauthorized(problem);
+        }
+        if !status.is_client_error() {
+            return not_tailcast(format!("HTTP status {status}"));
+        }
+        // Nothing in the request was a line, or none was kept: the lines' fault, and others follow.
+        let lines_alone = problem.is("empty")
+            || problem.is("nothing_accepted")
+            || (problem.is("forbidden") && self.kept_lines);
+        match serde_json::from_slice(body) {
+            Ok(answer) if lines_alone => Attempt::Answered(answer),
+            _ if status == StatusCode::CONFLICT => Attempt::Failed(SendError::KeyReused(problem)),
+            _ => Attempt::Failed(SendError::Refused(problem)),
+        }
+    }
+}
+
+/// A request as it goes over the wire, each time the same.
+struct Request {
+    key: String,
+    body: Bytes,
+    encoding: Option<&'static str>,
+}
+
+impl Request {
+    fn new(lines: Bytes, limits: &SendLimits) -> Self {
+        let key = Uuid::new_v4().simple().to_string();
+        if lines.len() >= limits.compress_from
+            && let Ok(small) = zstd::bulk::compress(&lines, ZSTD_LEVEL)
+            && small.len() < lines.len()
+        {
+            return Self {
+                key,
+                body: small.into(),
+                encoding: Some("zstd"),
+            };
+        }
+        Self {
+            key,
+            body: lines,
+            encoding: None,
+        }
+    }
+
+    async fn send(
+        &self,
+        server: &Server,
+        url: &Url,
+        token: &Token,
+        deadline: Duration,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        // NDJSON for everything: a line that is no JSON object is kept as the message, as it came.
+        let mut request = server
+            .http()
+            .post(url.clone())
+            .timeout(deadline)
+            .header(AUTHORIZATION, token.header())
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .header("idempotency-key", &self.key);
+        if let Some(encoding) = self.encoding {
+            request = request.header(CONTENT_ENCODING, encoding);
+        }
+        request.body(self.body.clone()).send().await
+    }
+}

@@ -1,0 +1,322 @@
+//! Lines in order to one stream: at once when they are few, in batches when they are many.
+//!
+//! One request is in flight; everything that arrives meanwhile goes into the next. So batching comes from load, not
+//! from delay, and order needs no numbers. What waits is bounded, and so is what is in flight: whoever pushes waits.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::post::{Answer, Poster};
+use crate::problem::Problem;
+use crate::server::{Server, TokenError};
+
+/// Bounds and deadlines of a [`Sender`].
+#[derive(Debug, Clone)]
+pub struct SendLimits {
+    /// The longest request before compression, in bytes; 1 MiB. As much waits while one is in flight. A line that is
+    /// longer is rejected without being sent.
+    pub request_bytes: usize,
+    /// The most lines of a request; 10,000.
+    pub request_lines: u64,
+    /// Requests of at least so many bytes are compressed with zstd, where that makes them smaller; 1 KiB.
+    pub compress_from: usize,
+    /// How long an answer may take as a whole, from the connection on; 30 s. Then the request is repeated.
+    pub answer: Duration,
+    /// The bound of the wait after a first failure; 200 ms. It doubles with every further one.
+    pub first_wait: Duration,
+    /// The longest such bound; 30 s.
+    pub longest_wait: Duration,
+    /// How long one request is repeated before everything is given up. Without it: for ever.
+    pub give_up: Option<Duration>,
+}
+
+impl Default for SendLimits {
+    fn default() -> Self {
+        Self {
+            request_bytes: 1024 * 1024,
+            request_lines: 10_000,
+            compress_from: 1024,
+            answer: Duration::from_secs(30),
+            first_wait: Duration::from_millis(200),
+            longest_wait: Duration::from_secs(30),
+            give_up: None,
+        }
+    }
+}
+
+/// Why sending stopped. What was pushed and not acknowledged may or may not be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The server refused the request as a whole, and will again.
+    #[error("{0}")]
+    Refused(Problem),
+    /// A key that was made for one request was used for another: a fault in this client.
+    #[error(
+        "the server has another request under the same key ({0}): please report this fault of the client"
+    )]
+    KeyReused(Problem),
+    /// No answer for as long as one was waited for.
+    #[error("given up after {after:?}: {why}")]
+    GaveUp {
+        /// How long it was tried.
+        after: Duration,
+        /// What the last attempt failed of.
+        why: String,
+    },
+    /// The answer is not the one of the protocol: something else listens there.
+    #[error("{url} does not answer like a Tailcast installation: {why}")]
+    NotTailcast {
+        /// The installation's address.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The program's runtime ended first.
+    #[error("stopped before everything was acknowledged")]
+    Cancelled,
+}
+
+/// A line that the server will not keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Which one, counted from 1 over everything that was pushed.
+    pub line: u64,
+    /// The stable code: `line_too_long`, `bad_stream`, `forbidden`, …
+    pub code: String,
+    /// The sentence for people.
+    pub error: String,
+}
+
+/// What happens on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// A line was rejected; the others go on.
+    Rejected(Rejected),
+    /// A request is repeated after a while.
+    Retrying {
+        /// How long from now.
+        after: Duration,
+        /// What the last attempt failed of.
+        why: String,
+    },
+    /// A request that had to be repeated was answered.
+    Recovered,
+}
+
+/// What became of everything that was pushed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Lines pushed, blank ones too.
+    pub pushed: u64,
+    /// Lines stored.
+    pub accepted: u64,
+    /// Lines rejected. The rest was blank.
+    pub rejected: u64,
+}
+
+/// Nothing more is taken; [`Sender::finish`] says why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("sending has stopped")]
+pub struct Stopped;
+
+/// Appends lines to one stream. Dropped before [`Sender::finish`] is through, it forgets what is not acknowledged.
+pub struct Sender {
+    queue: Arc<Queue>,
+    task: Option<JoinHandle<Result<Summary, SendError>>>,
+}
+
+impl Sender {
+    /// Starts sending to `stream`. `report` is called in between, and must not block.
+    pub fn start(
+        server: Server,
+        stream: &str,
+        limits: SendLimits,
+        report: impl Fn(Report) + Send + Sync + 'static,
+    ) -> Self {
+        let queue = Arc::new(Queue {
+            waiting: Mutex::new(Batch::default()),
+            limits: limits.clone(),
+            filled: Notify::new(),
+            drained: Notify::new(),
+        });
+        let poster = Poster::new(server, stream, limits, Box::new(report));
+        let task = tokio::spawn(run(Arc::clone(&queue), poster));
+        Self {
+            queue,
+            task: Some(task),
+        }
+    }
+
+    /// Takes one line, of any bytes, without its line feed; a text of several lines is several. Waits while as much as
+    /// a request holds is waiting already.
+    pub async fn push(&mut self, text: &[u8]) -> Result<(), Stopped> {
+        for line in text.split(|&byte| byte == b'\n') {
+            self.queue.put(line).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is acknowledged.
+    pub async fn finish(mut self) -> Result<Summary, SendError> {
+        self.queue.lock().ended = true;
+        self.queue.filled.notify_one();
+        let Some(task) = self.task.as_mut() else {
+            return Err(SendError::Cancelled);
+        };
+        match task.await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(SendError::Cancelled),
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// What waits to be sent. One pushes, one takes.
+struct Queue {
+    waiting: Mutex<Batch>,
+    limits: SendLimits,
+    /// A line was put in, or the end was reached.
+    filled: Notify,
+    /// The batch was taken, or nothing will be any more.
+    drained: Notify,
+}
+
+/// A request's worth of lines.
+#[derive(Default)]
+struct Batch {
+    /// The lines, each with its line feed. A line that is too long to be sent stands here as a blank one, which the
+    /// server counts and skips, so that its numbers stay ours.
+    body: Vec<u8>,
+    lines: u64,
+    /// Numbers within the batch of the lines that are too long.
+    too_long: Vec<u64>,
+    /// Nothing more will be pushed.
+    ended: bool,
+    /// Nothing more will be taken.
+    stopped: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Batch> {
+        // Nobody panics between two changes that belong together.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn put(&self, line: &[u8]) -> Result<(), Stopped> {
+        let too_long = line.len() >= self.limits.request_bytes;
+        let sent = if too_long { b"" } else { line };
+        loop {
+            {
+                let mut waiting = self.lock();
+                if waiting.stopped {
+                    return Err(Stopped);
+                }
+                let fits = waiting.body.len() + sent.len() < self.limits.request_bytes;
+                if fits && waiting.lines < self.limits.request_lines {
+                    waiting.body.extend_from_slice(sent);
+                    waiting.body.push(b'\n');
+                    waiting.lines += 1;
+                    if too_long {
+                        let number = waiting.lines;
+                        waiting.too_long.push(number);
+                    }
+                    break;
+                }
+            }
+            self.drained.notified().await;
+        }
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Everything that waits, as soon as something does; nothing when the end is reached.
+    async fn take(&self) -> Option<Batch> {
+        loop {
+            {
+                let mut waiting = self.lock();
+                if waiting.lines > 0 {
+                    let next = Batch {
+                        ended: waiting.ended,
+                        ..Batch::default()
+                    };
+                    let batch = std::mem::replace(&mut *waiting, next);
+                    drop(waiting);
+                    self.drained.notify_one();
+                    return Some(batch);
+                }
+                if waiting.ended {
+                    return None;
+                }
+            }
+            self.filled.notified().await;
+        }
+    }
+}
+
+/// Wakes whoever pushes when nothing will be taken any more, for whatever reason.
+struct StopWhenDropped(Arc<Queue>);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.lock().stopped = true;
+        self.0.drained.notify_one();
+    }
+}
+
+async fn run(queue: Arc<Queue>, mut poster: Poster) -> Result<Summary, SendError> {
+    let stop = StopWhenDropped(queue);
+    let mut summary = Summary::default();
+    while let Some(batch) = stop.0.take().await {
+        let answer = poster.post(Bytes::from(batch.body)).await?;
+        let rejected =
+            own_rejects(&batch.too_long, stop.0.limits.request_bytes).chain(answer_rejects(&answer));
+        for reject in rejected {
+            summary.rejected += 1;
+            poster.report(Report::Rejected(Rejected {
+                line: summary.pushed + reject.line,
+                ..reject
+            }));
+        }
+        summary.pushed += batch.lines;
+        summary.accepted += answer.accepted;
+    }
+    Ok(summary)
+}
+
+fn own_rejects(too_long: &[u64], most: usize) -> impl Iterator<Item = Rejected> {
+    too_long.iter().map(move |&line| Rejected {
+        line,
+        code: "line_too_long".to_owned(),
+        error: format!("the line does not fit into a request of {most} bytes"),
+    })
+}
+
+fn answer_rejects(answer: &Answer) -> impl Iterator<Item = Rejected> {
+    answer.rejected.iter().map(|reject| Rejected {
+        line: reject.line,
+        code: reject.code.clone(),
+        error: reject.error.clone(),
+    })
+}

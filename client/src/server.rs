@@ -1,0 +1,240 @@
+//! Where an installation is, and what it is asked with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::HeaderValue;
+use reqwest::Url;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Why an address is none of an installation.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressError {
+    /// Not of the form `http://host:port` or `https://host`.
+    #[error("{0:?} is no address of a Tailcast installation: it looks like http://127.0.0.1:7440")]
+    BadUrl(String),
+    /// This machine has no certificates to check an https server with, or they cannot be read.
+    #[error("https cannot be used on this machine: {0}")]
+    Tls(String),
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It may be there later: the attempt is repeated.
+    #[error("no token can be had at the moment: {0}")]
+    Unavailable(String),
+    /// There will be none.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Where tokens come from. Asked before each connection, when the server says that a token is about to end, and when it
+/// refuses one.
+pub trait Tokens: Send + Sync {
+    /// A token that is good for a while. Waited for with a deadline.
+    fn token(&self) -> BoxFuture<'_, Result<String, TokenError>>;
+}
+
+/// Always the same token.
+pub struct FixedToken(pub String);
+
+impl Tokens for FixedToken {
+    fn token(&self) -> BoxFuture<'_, Result<String, TokenError>> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+}
+
+/// An installation and the right to talk to it. Cheap to clone.
+#[derive(Clone)]
+pub struct Server {
+    http: reqwest::Client,
+    base: Url,
+    tokens: Arc<dyn Tokens>,
+}
+
+impl Server {
+    /// `url` is `http://host:port` or `https://host`, with a path where a proxy serves Tailcast under one.
+    pub fn new(url: &str, tokens: Arc<dyn Tokens>) -> Result<Self, AddressError> {
+        let bad = || AddressError::BadUrl(url.to_owned());
+        let mut base = Url::parse(url).map_err(|_| bad())?;
+        let plain = base.username().is_empty() && base.password().is_none();
+        let bare = base.query().is_none() && base.fragment().is_none();
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() || !plain || !bare {
+            return Err(bad());
+        }
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        // No proxy for both kinds of connection: the WebSocket knows none.
+        let mut http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT);
+        if base.scheme() == "http" {
+            // The platform's certificates are wanted when the client is built, and a small image has none.
+            http = http.tls_certs_only([]);
+        }
+        let http = http
+            .build()
+            .map_err(|error| AddressError::Tls(sentence(&error)))?;
+        Ok(Self { http, base, tokens })
+    }
+
+    /// The address, as it was read.
+    pub fn url(&self) -> &str {
+        self.base.as_str()
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// The address of `path`, which begins without a slash.
+    pub(crate) fn at(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        url
+    }
+
+    /// A token as the value of `Authorization`, within `deadline`.
+    pub(crate) async fn token(&self, deadline: Duration) -> Result<Token, TokenError> {
+        let text = match tokio::time::timeout(deadline, self.tokens.token()).await {
+            Ok(answer) => answer?,
+            Err(_) => {
+                return Err(TokenError::Unavailable(format!("none came within {deadline:?}")));
+            }
+        };
+        Token::new(text)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("url", &self.url())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token that fits into a header. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token {
+    text: String,
+    header: HeaderValue,
+}
+
+impl Token {
+    fn new(text: String) -> Result<Self, TokenError> {
+        let header = HeaderValue::from_str(&format!("Bearer {}", text.trim()));
+        match header {
+            Ok(mut header) if !text.trim().is_empty() => {
+                header.set_sensitive(true);
+                Ok(Self { text, header })
+            }
+            _ => Err(TokenError::Refused(
+                "the token is empty or holds characters that no token has".into(),
+            )),
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.text.trim()
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.header.clone()
+    }
+}
+
+/// The longest answer that is read, in bytes. An installation's are far shorter.
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+
+/// Reads an answer to its end. The error is a sentence.
+pub(crate) async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| sentence(&error.without_url()))?
+    {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(format!("the answer is longer than {LONGEST_ANSWER} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// An error and what caused it on one line: reqwest's own says only that "error sending request" happened.
+pub(crate) fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(url: &str) -> Result<String, String> {
+        let tokens = Arc::new(FixedToken("t".into()));
+        match Server::new(url, tokens) {
+            Ok(server) => Ok(server.at("v1/lines").to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_may_have_a_path_and_nothing_else() {
+        let good = [
+            ("http://127.0.0.1:7440", "http://127.0.0.1:7440/v1/lines"),
+            ("https://logs.example.org/", "https://logs.example.org/v1/lines"),
+            (
+                "http://example.org/tailcast",
+                "http://example.org/tailcast/v1/lines",
+            ),
+            ("http://[::1]:7440", "http://[::1]:7440/v1/lines"),
+        ];
+        for (url, expected) in good {
+            assert_eq!(at(url), Ok(expected.to_owned()));
+        }
+        for bad in [
+            "127.0.0.1:7440",
+            "ws://x",
+            "http://",
+            "http://a@b",
+            "http://x/?token=y",
+            "",
+        ] {
+            let error = at(bad).expect_err(bad);
+            assert!(
+                error.contains("is no address of a Tailcast installation"),
+                "{error}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_fits_into_no_header_is_refused_with_a_sentence() {
+        for bad in ["", " ", "a\nb"] {
+            assert!(matches!(Token::new(bad.into()), Err(TokenError::Refused(_))));
+        }
+        assert_eq!(
+            Token::new("abc\n".into()).map(|t| t.text().to_owned()),
+            Ok("abc".into())
+        );
+    }
+}

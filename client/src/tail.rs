@@ -1,0 +1,366 @@
+//! Streams, followed: every line once, in order, whatever happens to the connection.
+//!
+//! [`Tail`] is pulled: it reads from the socket when it is polled, so that its memory is one message, and whoever is
+//! slow slows nothing but itself. (A reader that does not poll for long loses the connection, and no line.)
+//!
+//! What it promises does not rest on the server: offsets are checked here, and a line that is missing or comes twice
+//! is told as an [`Event::Fault`].
+
+mod follower;
+mod places;
+mod session;
+mod subscribe;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::Stream;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::problem::Problem;
+use crate::server::{Server, TokenError};
+use follower::Follower;
+
+/// What is to be followed, and from where.
+#[derive(Debug, Clone)]
+pub struct Follow {
+    /// Names, patterns, `@me`.
+    pub streams: Vec<String>,
+    /// Where each begins.
+    pub from: From,
+    /// Only lines that match, in the filter language of the protocol.
+    pub filter: Option<String>,
+    /// Bounds and deadlines.
+    pub limits: TailLimits,
+}
+
+impl Follow {
+    /// Follows `streams` from `from`, without a filter.
+    pub fn new(streams: impl IntoIterator<Item = impl Into<String>>, from: From) -> Self {
+        Self {
+            streams: streams.into_iter().map(Into::into).collect(),
+            from,
+            filter: None,
+            limits: TailLimits::default(),
+        }
+    }
+}
+
+/// Where a stream begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// At the head: only lines to come.
+    Live,
+    /// So many lines before the head.
+    Last(u64),
+    /// At the first line with that time or a later one; RFC 3339.
+    Since(String),
+    /// At an offset. A stream without one begins at its first line that is kept.
+    Cursors {
+        /// The offset of the next line that is wanted, by stream.
+        cursors: BTreeMap<String, u64>,
+        /// The epoch that the offsets are of ([`Event::Subscribed`]); the installation's own where there is none.
+        epoch: Option<String>,
+    },
+}
+
+impl From {
+    /// At the first line that is kept.
+    pub fn beginning() -> Self {
+        Self::Cursors {
+            cursors: BTreeMap::new(),
+            epoch: None,
+        }
+    }
+}
+
+/// Bounds and deadlines of a [`Tail`].
+#[derive(Debug, Clone)]
+pub struct TailLimits {
+    /// The longest message that is read, in bytes; 16 MiB. It bounds the memory.
+    pub message_bytes: usize,
+    /// How long a connection may take, from the address to `welcome`; 10 s. As long may a token take, and a write.
+    pub answer: Duration,
+    /// How long the answer to `subscribe` may take; 20 s, twice what the server gives its store.
+    pub subscribe: Duration,
+    /// The bound of the wait after a first failure; 200 ms. It doubles with every further one.
+    pub first_wait: Duration,
+    /// The longest such bound; 30 s.
+    pub longest_wait: Duration,
+    /// A connection that lived so long without a line was good: the next failure is a first one again; 10 s.
+    pub good_after: Duration,
+}
+
+impl Default for TailLimits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 16 * 1024 * 1024,
+            answer: Duration::from_secs(10),
+            subscribe: Duration::from_secs(20),
+            first_wait: Duration::from_millis(200),
+            longest_wait: Duration::from_secs(30),
+            good_after: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a [`Tail`] tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Lines came.
+    Lines(Lines),
+    /// Lines are missing because the server says so.
+    Gap {
+        /// Of this stream.
+        stream: String,
+        /// The first one that is missing.
+        from: u64,
+        /// The next one that comes.
+        to: u64,
+        /// Why.
+        reason: GapReason,
+    },
+    /// The connection changed.
+    State(State),
+    /// Streams are followed from now on: those asked for, and later those new ones that a pattern covers. Told again
+    /// after every reconnection.
+    Subscribed {
+        /// The epoch of all offsets; a cursor is worth nothing without it.
+        epoch: String,
+        /// Where each stream begins and ends.
+        streams: BTreeMap<String, Start>,
+    },
+    /// The installation has another database than before: offsets started over, and the cursors mean nothing there.
+    /// Every stream goes on from its first line that is kept.
+    EpochChanged {
+        /// The epoch of everything told so far.
+        old: String,
+        /// The epoch of everything that follows.
+        new: String,
+    },
+    /// The token no longer allows to read these.
+    Dropped {
+        /// No more lines come of them.
+        streams: Vec<String>,
+        /// As the server names it: `grant`.
+        reason: String,
+    },
+    /// Something was refused on the way, and following goes on.
+    Warning {
+        /// The stable code.
+        code: String,
+        /// The sentence for people.
+        message: String,
+    },
+    /// The server broke its promise. Lines that came twice are not told twice, and following goes on.
+    Fault(Fault),
+}
+
+/// A run of lines of one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lines {
+    /// The stream.
+    pub stream: String,
+    /// Where the run begins.
+    pub first: u64,
+    /// Where the next one begins: the cursor to go on from, once these lines are done with.
+    pub next: u64,
+    /// In offset order. Without a filter all from `first` to `next`; with one those that match, so maybe none.
+    pub lines: Vec<Line>,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its place in the stream.
+    pub offset: u64,
+    /// The JSON object, byte for byte as it is stored.
+    pub json: Box<str>,
+}
+
+/// A line's parts.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Record {
+    /// RFC 3339 with nanoseconds.
+    #[serde(default)]
+    pub ts: String,
+    /// `trace`, `debug`, `info`, `warn`, `error`, `fatal`, or none.
+    #[serde(default)]
+    pub level: Option<String>,
+    /// The text.
+    #[serde(default)]
+    pub message: String,
+    /// Everything else.
+    #[serde(default)]
+    pub fields: Map<String, Value>,
+}
+
+impl Line {
+    /// Takes the line apart.
+    pub fn record(&self) -> Result<Record, serde_json::Error> {
+        serde_json::from_str(&self.json)
+    }
+}
+
+/// Where a stream begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Start {
+    /// The oldest line that is kept.
+    pub first_available: u64,
+    /// The head.
+    pub next: u64,
+    /// The first line to come.
+    pub cursor: u64,
+}
+
+/// Why lines are missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GapReason {
+    /// They were too old to be kept.
+    Retention,
+    /// They were left out to keep up.
+    Skipped,
+    /// A reason that this client does not know.
+    Other(String),
+}
+
+impl fmt::Display for GapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retention => f.write_str("retention"),
+            Self::Skipped => f.write_str("skipped"),
+            Self::Other(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// How the connection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Being made.
+    Connecting,
+    /// There; lines from before come.
+    Replaying,
+    /// There; all streams reached their heads.
+    Live,
+    /// Gone, and made again after a while.
+    Offline {
+        /// How long from now.
+        retry_in: Duration,
+        /// What happened.
+        why: String,
+    },
+}
+
+/// A promise that the server broke.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Lines are missing, and nothing was said about them.
+    #[error("{stream}: lines {expected} to {found} are missing without a word")]
+    Hole {
+        /// Of this stream.
+        stream: String,
+        /// The one that should have come.
+        expected: u64,
+        /// The one that came.
+        found: u64,
+    },
+    /// Lines came again.
+    #[error("{stream}: lines from {found} came again, {expected} was due")]
+    Repeat {
+        /// Of this stream.
+        stream: String,
+        /// The one that should have come.
+        expected: u64,
+        /// The one that came.
+        found: u64,
+    },
+    /// Lines of a stream that was never announced.
+    #[error("{stream}: lines came without the stream being announced")]
+    Unannounced {
+        /// The stream.
+        stream: String,
+    },
+    /// A message whose parts contradict each other or the protocol.
+    #[error("a message makes no sense: {why}")]
+    BadMessage {
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Why following ended. There is no use in trying again without a change.
+#[derive(Debug, thiserror::Error)]
+pub enum TailError {
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The connection was refused.
+    #[error("{0}")]
+    Refused(Problem),
+    /// The subscription was refused.
+    #[error("{message} ({code})")]
+    Subscription {
+        /// The stable code: `stream_not_found`, `bad_filter`, `cursor_ahead`, …
+        code: String,
+        /// The sentence for people.
+        message: String,
+    },
+    /// The server closed the connection for good.
+    #[error("the server closed the connection for good: {reason} (close code {code})")]
+    Closed {
+        /// RFC 6455's or Tailcast's.
+        code: u16,
+        /// The server's words.
+        reason: String,
+    },
+    /// Whatever answers there does not speak the protocol.
+    #[error("{url} does not answer like a Tailcast installation: {why}")]
+    NotTailcast {
+        /// The installation's address.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The token no longer allows to read any of the streams.
+    #[error("none of the streams may be read any more")]
+    NothingLeft,
+}
+
+/// Follows streams; a [`Stream`] of [`Event`]s that ends after its first error. Dropped, it disconnects.
+pub struct Tail {
+    events: Pin<Box<dyn Stream<Item = Result<Event, TailError>> + Send>>,
+}
+
+impl Tail {
+    /// Begins at the first poll.
+    pub fn follow(server: Server, follow: Follow) -> Self {
+        let follower = Box::new(Follower::new(server, follow));
+        let events = futures_util::stream::unfold(follower, |mut follower| async {
+            let event = follower.next().await?;
+            Some((event, follower))
+        });
+        Self {
+            events: Box::pin(events),
+        }
+    }
+}
+
+impl Stream for Tail {
+    type Item = Result<Event, TailError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.events.as_mut().poll_next(cx)
+    }
+}
+
+impl fmt::Debug for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tail").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,320 @@
+//! The messages of `tailcast.v1`, as far as a client that follows needs them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Line, Lines, Start};
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Request {
+    Subscribe {
+        id: String,
+        streams: Vec<String>,
+        from: Begin,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filter: Option<String>,
+    },
+    Refresh {
+        token: String,
+    },
+}
+
+/// `from` of a subscription.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Begin {
+    Live,
+    Last(u64),
+    Since(String),
+    #[serde(untagged)]
+    Cursors {
+        cursors: BTreeMap<String, u64>,
+        epoch: String,
+    },
+}
+
+/// What is received.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Welcome(Welcome),
+    Subscribed(Subscribed),
+    Lines(Lines),
+    Live(Live),
+    Gap(Gap),
+    Dropped(Dropped),
+    Expiring,
+    Error(ErrorMessage),
+    Closing(Closing),
+    /// Answers and types that mean nothing here, also those that were added later.
+    Other,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Welcome {
+    pub(crate) epoch: String,
+    pub(crate) heartbeat_ms: u64,
+    #[serde(default)]
+    pub(crate) limits: WelcomeLimits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct WelcomeLimits {
+    pub(crate) message_bytes: usize,
+}
+
+impl Default for WelcomeLimits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 16 * 1024,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Subscribed {
+    pub(crate) id: String,
+    pub(crate) epoch: String,
+    pub(crate) streams: BTreeMap<String, Start>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Live {
+    pub(crate) stream: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Gap {
+    pub(crate) stream: String,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dropped {
+    pub(crate) streams: Vec<String>,
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ErrorMessage {
+    pub(crate) code: String,
+    #[serde(default)]
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    #[serde(default)]
+    pub(crate) retry_after_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) epoch: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Closing {
+    pub(crate) code: u16,
+    #[serde(default)]
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+impl Message {
+    /// Reads a message. The error says what is wrong with it.
+    pub(crate) fn parse(text: &str, filtered: bool) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Tag<'a> {
+            #[serde(rename = "type", borrow)]
+            kind: Cow<'a, str>,
+        }
+        fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        }
+        let tag: Tag = read(text)?;
+        Ok(match &*tag.kind {
+            "lines" => Self::Lines(parse_lines(read(text)?, filtered)?),
+            "welcome" => Self::Welcome(read(text)?),
+            "subscribed" => Self::Subscribed(read(text)?),
+            "live" => Self::Live(read(text)?),
+            "gap" => Self::Gap(read(text)?),
+            "dropped" => Self::Dropped(read(text)?),
+            "expiring" => Self::Expiring,
+            "error" => Self::Error(read(text)?),
+            "closing" => Self::Closing(read(text)?),
+            _ => Self::Other,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct RawLines<'a> {
+    #[serde(borrow)]
+    stream: Cow<'a, str>,
+    first: u64,
+    next: u64,
+    #[serde(borrow)]
+    lines: Vec<&'a RawValue>,
+}
+
+fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Lines, String> {
+    let RawLines {
+        stream,
+        first,
+        next,
+        lines,
+    } = raw;
+    let mut due = first;
+    let mut parsed = Vec::with_capacity(lines.len());
+    for line in lines {
+        let line = match filtered {
+            true => split_offset(line.get()).ok_or_else(|| format!("{stream}: a line without its offset"))?,
+            false => Line {
+                offset: due,
+                json: line.get().into(),
+            },
+        };
+        if line.offset < due || line.offset >= next {
+            return Err(format!(
+                "{stream}: line {} in a run from {first} to {next}",
+                line.offset
+            ));
+        }
+        due = line.offset + 1;
+        parsed.push(line);
+    }
+    if next < first || (!filtered && due != next) {
+        let count = parsed.len();
+        return Err(format!("{stream}: {count} lines in a run from {first} to {next}"));
+    }
+    Ok(Lines {
+        stream: stream.into_owned(),
+        first,
+        next,
+        lines: parsed,
+    })
+}
+
+/// Under a filter a line has its offset as the first member. What is left are the bytes that are stored.
+fn split_offset(line: &str) -> Option<Line> {
+    let rest = line.strip_prefix("{\"offset\":")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+    let (offset, rest) = rest.split_at(digits);
+    let rest = match rest.strip_prefix(',') {
+        Some(rest) => rest,
+        None if rest == "}" => rest,
+        None => return None,
+    };
+    Some(Line {
+        offset: offset.parse().ok()?,
+        json: format!("{{{rest}").into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str, filtered: bool) -> Result<Vec<(u64, String)>, String> {
+        match Message::parse(text, filtered)? {
+            Message::Lines(lines) => Ok(lines
+                .lines
+                .into_iter()
+                .map(|l| (l.offset, l.json.into()))
+                .collect()),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_same_bytes_with_a_filter_and_without() {
+        let line = r#"{"ts":"2026-01-01T00:00:00Z","message":"a, \"b\""}"#;
+        let plain = format!(r#"{{"type":"lines","stream":"a","first":7,"next":8,"lines":[{line}]}}"#);
+        assert_eq!(lines(&plain, false), Ok(vec![(7, line.to_owned())]));
+        let marked = format!("{{\"offset\":9,{}", &line[1..]);
+        let filtered = format!(r#"{{"type":"lines","stream":"a","first":7,"next":12,"lines":[{marked}]}}"#);
+        assert_eq!(lines(&filtered, true), Ok(vec![(9, line.to_owned())]));
+    }
+
+    #[test]
+    fn a_run_whose_numbers_do_not_fit_is_refused() {
+        let cases = [
+            (
+                r#"{"type":"lines","stream":"a","first":0,"next":3,"lines":[{},{}]}"#,
+                false,
+            ),
+            (
+                r#"{"type":"lines","stream":"a","first":0,"next":1,"lines":[{},{}]}"#,
+                false,
+            ),
+            (
+                r#"{"type":"lines","stream":"a","first":5,"next":4,"lines":[]}"#,
+                true,
+            ),
+            (
+                r#"{"type":"lines","stream":"a","first":5,"next":7,"lines":[{"offset":4}]}"#,
+                true,
+            ),
+            (
+                r#"{"type":"lines","stream":"a","first":5,"next":9,"lines":[{"offset":6},{"offset":6}]}"#,
+                true,
+            ),
+            (
+                r#"{"type":"lines","stream":"a","first":5,"next":9,"lines":[{}]}"#,
+                true,
+            ),
+        ];
+        for (text, filtered) in cases {
+            assert!(Message::parse(text, filtered).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_passed_over_and_nonsense_is_not() {
+        assert!(matches!(
+            Message::parse(r#"{"type":"later","x":1}"#, false),
+            Ok(Message::Other)
+        ));
+        for nonsense in ["", "[]", r#"{"stream":"a"}"#, r#"{"type":"gap","stream":"a"}"#] {
+            assert!(Message::parse(nonsense, false).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn requests_read_like_the_protocol_document() {
+        let subscribe = |from| {
+            let request = Request::Subscribe {
+                id: "1".into(),
+                streams: vec!["a/**".into()],
+                from,
+                filter: None,
+            };
+            serde_json::to_string(&request).expect("JSON")
+        };
+        let cases = [
+            (Begin::Live, r#""live""#),
+            (Begin::Last(200), r#"{"last":200}"#),
+            (
+                Begin::Since("2026-01-01T00:00:00Z".into()),
+                r#"{"since":"2026-01-01T00:00:00Z"}"#,
+            ),
+            (
+                Begin::Cursors {
+                    cursors: BTreeMap::from([("a/b".into(), 17)]),
+                    epoch: "e".into(),
+                },
+                r#"{"cursors":{"a/b":17},"epoch":"e"}"#,
+            ),
+        ];
+        for (from, expected) in cases {
+            assert_eq!(
+                subscribe(from),
+                format!(r#"{{"type":"subscribe","id":"1","streams":["a/**"],"from":{expected}}}"#)
+            );
+        }
+    }
+}

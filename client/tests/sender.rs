@@ -1,0 +1,433 @@
+//! A sender against a server that does what the test says.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use client::{
+    FixedToken, Rejected, Report, SendError, SendLimits, Sender, Server, Summary, TokenError, Tokens,
+};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// What the server does with a request.
+enum Reply {
+    /// Keeps everything.
+    Accept,
+    /// Keeps everything, and its answer is cut off.
+    BreakOff,
+    /// Answers this status, with this body, and perhaps a `Retry-After` in seconds.
+    Say(u16, Value, Option<u32>),
+}
+
+/// A request as it arrived, its body inflated.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    key: String,
+    token: String,
+    encoding: Option<String>,
+    body: String,
+}
+
+#[derive(Clone)]
+struct Fake {
+    url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    script: Arc<Mutex<VecDeque<Reply>>>,
+    /// One permit lets one request be answered.
+    gate: Arc<Semaphore>,
+}
+
+impl Fake {
+    /// Follows the script, and then accepts everything.
+    async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            seen: Arc::default(),
+            script: Arc::new(Mutex::new(script.into_iter().collect())),
+            gate: Arc::new(Semaphore::new(10_000)),
+        };
+        let router = Router::new().fallback(answer).with_state(fake.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        fake
+    }
+
+    fn hold(&self) {
+        self.gate.forget_permits(10_000);
+    }
+
+    fn let_go(&self) {
+        self.gate.add_permits(10_000);
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    fn bodies(&self) -> Vec<String> {
+        self.seen().into_iter().map(|seen| seen.body).collect()
+    }
+
+    async fn has_seen(&self, requests: usize) {
+        while self.seen().len() < requests {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn sender(&self, limits: SendLimits) -> (Sender, Arc<Mutex<Vec<Report>>>) {
+        self.sender_with(limits, Arc::new(FixedToken("token".into())))
+    }
+
+    fn sender_with(&self, limits: SendLimits, tokens: Arc<dyn Tokens>) -> (Sender, Arc<Mutex<Vec<Report>>>) {
+        let reports: Arc<Mutex<Vec<Report>>> = Arc::default();
+        let sink = Arc::clone(&reports);
+        let server = Server::new(&self.url, tokens).unwrap();
+        let sender = Sender::start(server, "my/app", limits, move |report| {
+            sink.lock().unwrap().push(report);
+        });
+        (sender, reports)
+    }
+}
+
+async fn answer(State(fake): State<Fake>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    assert_eq!(uri.to_string(), "/v1/lines?stream=my%2Fapp");
+    assert_eq!(headers["content-type"], "application/x-ndjson");
+    let text = |name: &str| Some(headers.get(name)?.to_str().unwrap().to_owned());
+    let encoding = text("content-encoding");
+    let body = match encoding.as_deref() {
+        Some("zstd") => zstd::bulk::decompress(&body, 10_000_000).unwrap(),
+        None => body.to_vec(),
+        other => panic!("{other:?}"),
+    };
+    let body = String::from_utf8(body).unwrap();
+    let lines = body.lines().filter(|line| !line.is_empty()).count();
+    fake.seen.lock().unwrap().push(Seen {
+        key: text("idempotency-key").unwrap(),
+        token: text("authorization").unwrap(),
+        encoding,
+        body,
+    });
+    fake.gate.acquire().await.unwrap().forget();
+    let reply = fake.script.lock().unwrap().pop_front().unwrap_or(Reply::Accept);
+    match reply {
+        Reply::Accept => json!({"accepted": lines, "rejected": [], "streams": {}})
+            .to_string()
+            .into_response(),
+        Reply::BreakOff => {
+            let pieces = [Ok("{\"accep"), Err(std::io::Error::other("cut"))];
+            Body::from_stream(futures_util::stream::iter(pieces)).into_response()
+        }
+        Reply::Say(status, body, retry_after) => {
+            let mut response = body.to_string().into_response();
+            *response.status_mut() = status.try_into().unwrap();
+            if let Some(seconds) = retry_after {
+                response.headers_mut().insert("retry-after", seconds.into());
+            }
+            response
+        }
+    }
+}
+
+fn quick() -> SendLimits {
+    SendLimits {
+        first_wait: Duration::from_millis(1),
+        longest_wait: Duration::from_millis(20),
+        ..SendLimits::default()
+    }
+}
+
+fn problem(code: &str, detail: &str) -> Value {
+    json!({"title": "No", "code": code, "detail": detail})
+}
+
+fn summary(pushed: u64, accepted: u64, rejected: u64) -> Summary {
+    Summary {
+        pushed,
+        accepted,
+        rejected,
+    }
+}
+
+#[tokio::test]
+async fn a_line_leaves_at_once_and_those_that_come_meanwhile_leave_together() {
+    let fake = Fake::start([]).await;
+    fake.hold();
+    let (mut sender, _) = fake.sender(quick());
+    sender.push(b"one").await.unwrap();
+    fake.has_seen(1).await;
+    for line in ["two", "three", "four"] {
+        sender.push(line.as_bytes()).await.unwrap();
+    }
+    fake.let_go();
+    assert_eq!(sender.finish().await.unwrap(), summary(4, 4, 0));
+    assert_eq!(fake.bodies(), ["one\n", "two\nthree\nfour\n"]);
+}
+
+/// Invariant 1.
+#[tokio::test]
+async fn a_request_is_repeated_unchanged_under_one_key_until_it_is_answered() {
+    let fake = Fake::start([
+        Reply::BreakOff,
+        Reply::Say(503, problem("unavailable", "the store is away"), Some(1)),
+        Reply::Say(502, json!(null), None),
+    ])
+    .await;
+    let (mut sender, reports) = fake.sender(quick());
+    sender.push(b"one").await.unwrap();
+    fake.has_seen(1).await;
+    sender.push(b"two").await.unwrap();
+    assert_eq!(sender.finish().await.unwrap(), summary(2, 2, 0));
+
+    let seen = fake.seen();
+    assert_eq!(seen.len(), 5);
+    assert!(seen[..4].iter().all(|again| *again == seen[0]), "{seen:?}");
+    assert_eq!(seen[4].body, "two\n");
+    assert_ne!(seen[4].key, seen[0].key);
+
+    let reports = reports.lock().unwrap();
+    let [
+        Report::Retrying { .. },
+        Report::Retrying { after, why },
+        Report::Retrying { .. },
+        Report::Recovered,
+    ] = &reports[..]
+    else {
+        panic!("{reports:?}")
+    };
+    assert!(*after >= Duration::from_secs(1), "{after:?}");
+    assert_eq!(why, "the store is away (unavailable)");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_waited_for_until_it_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let server = Server::new(&format!("http://{address}"), Arc::new(FixedToken("token".into()))).unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut sender = Sender::start(server, "my/app", quick(), move |report| {
+        let _ = tell.send(report);
+    });
+    sender.push(b"one").await.unwrap();
+    let Some(Report::Retrying { why, .. }) = told.recv().await else {
+        panic!("no report")
+    };
+    assert!(why.contains("cannot be reached"), "{why}");
+
+    let router = Router::new().fallback(|| async { r#"{"accepted":1}"# });
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    assert_eq!(sender.finish().await.unwrap(), summary(1, 1, 0));
+}
+
+#[tokio::test]
+async fn it_is_given_up_in_time_when_a_limit_is_set() {
+    let fake = Fake::start([Reply::Say(429, problem("busy", "too busy"), Some(60))]).await;
+    let limits = SendLimits {
+        give_up: Some(Duration::from_secs(5)),
+        ..quick()
+    };
+    let (mut sender, _) = fake.sender(limits);
+    sender.push(b"one").await.unwrap();
+    match sender.finish().await {
+        Err(SendError::GaveUp { why, .. }) => assert_eq!(why, "too busy (busy)"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn rejected_lines_are_reported_by_their_number_over_all_requests() {
+    let rejected = json!([{"line": 2, "code": "line_too_long", "error": "too long"}]);
+    let fake = Fake::start([
+        Reply::Accept,
+        Reply::Say(200, json!({"accepted": 2, "rejected": rejected}), None),
+        Reply::Say(
+            400,
+            json!({"code": "nothing_accepted", "rejected": [{"line": 1, "code": "bad_stream", "error": "bad"}]}),
+            None,
+        ),
+    ])
+    .await;
+    fake.hold();
+    let (mut sender, reports) = fake.sender(quick());
+    sender.push(b"1").await.unwrap();
+    fake.has_seen(1).await;
+    sender.push(b"2\n3\n4").await.unwrap();
+    fake.gate.add_permits(1);
+    fake.has_seen(2).await;
+    sender.push(b"5").await.unwrap();
+    fake.let_go();
+    assert_eq!(sender.finish().await.unwrap(), summary(5, 3, 2));
+    let reject = |line, code: &str, error: &str| {
+        Report::Rejected(Rejected {
+            line,
+            code: code.into(),
+            error: error.into(),
+        })
+    };
+    assert_eq!(
+        *reports.lock().unwrap(),
+        [
+            reject(3, "line_too_long", "too long"),
+            reject(5, "bad_stream", "bad")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_line_that_fits_into_no_request_is_rejected_here_and_numbers_stay_right() {
+    let rejected = json!([{"line": 3, "code": "forbidden", "error": "no"}]);
+    let fake = Fake::start([
+        Reply::Accept,
+        Reply::Say(200, json!({"accepted": 1, "rejected": rejected}), None),
+    ])
+    .await;
+    fake.hold();
+    let (mut sender, reports) = fake.sender(SendLimits {
+        request_bytes: 20,
+        ..quick()
+    });
+    sender.push(b"1").await.unwrap();
+    fake.has_seen(1).await;
+    sender.push(b"2").await.unwrap();
+    sender.push(&[b'x'; 20]).await.unwrap();
+    sender.push(b"4").await.unwrap();
+    fake.let_go();
+    assert_eq!(sender.finish().await.unwrap(), summary(4, 2, 2));
+    assert_eq!(fake.bodies(), ["1\n", "2\n\n4\n"]);
+    let lines: Vec<(u64, String)> = reports
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|report| match report {
+            Report::Rejected(rejected) => (rejected.line, rejected.code.clone()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(lines, [(3, "line_too_long".into()), (4, "forbidden".into())]);
+}
+
+#[tokio::test]
+async fn whoever_pushes_waits_while_a_request_and_another_are_full() {
+    let fake = Fake::start([]).await;
+    fake.hold();
+    let limits = SendLimits {
+        request_lines: 3,
+        ..quick()
+    };
+    let (mut sender, _) = fake.sender(limits);
+    sender.push(b"0").await.unwrap();
+    fake.has_seen(1).await;
+    sender.push(b"1\n2\n3").await.unwrap();
+    let full = tokio::time::timeout(Duration::from_millis(50), sender.push(b"never")).await;
+    assert!(full.is_err(), "there was room");
+    fake.let_go();
+    sender.push(b"4\n5\n6\n7").await.unwrap();
+    assert_eq!(sender.finish().await.unwrap(), summary(8, 8, 0));
+    assert_eq!(fake.bodies().concat(), "0\n1\n2\n3\n4\n5\n6\n7\n");
+    assert!(fake.bodies().iter().all(|body| body.lines().count() <= 3));
+}
+
+#[tokio::test]
+async fn a_refusal_stops_everything_with_its_sentence() {
+    let cases = [
+        (404, "no_such_thing", "Refused"),
+        (413, "too_large", "Refused"),
+        (403, "forbidden", "Refused"),
+        (409, "key_reused", "KeyReused"),
+        (301, "", "NotTailcast"),
+    ];
+    for (status, code, expected) in cases {
+        let fake = Fake::start([Reply::Say(status, problem(code, "it cannot be"), None)]).await;
+        let (mut sender, _) = fake.sender(quick());
+        sender.push(b"one").await.unwrap();
+        while sender.push(b"more").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let error = sender.finish().await.expect_err("a refusal");
+        assert!(format!("{error:?}").starts_with(expected), "{error:?}");
+        assert_eq!(fake.seen().len(), 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_may_not_go_where_it_wants_stops_nothing_once_others_were_kept() {
+    let forbidden = json!({"code": "forbidden", "detail": "no", "rejected": [{"line": 1, "code": "forbidden", "error": "no"}]});
+    let fake = Fake::start([Reply::Accept, Reply::Say(403, forbidden, None)]).await;
+    let (mut sender, _) = fake.sender(quick());
+    for (number, line) in ["one", r#"{"stream":"other"}"#, "three"].iter().enumerate() {
+        sender.push(line.as_bytes()).await.unwrap();
+        fake.has_seen(number + 1).await;
+    }
+    assert_eq!(sender.finish().await.unwrap(), summary(3, 2, 1));
+}
+
+#[tokio::test]
+async fn nothing_but_blank_lines_is_no_failure() {
+    let fake = Fake::start([Reply::Say(400, problem("empty", "no lines"), None)]).await;
+    let (mut sender, _) = fake.sender(quick());
+    sender.push(b"").await.unwrap();
+    assert_eq!(sender.finish().await.unwrap(), summary(1, 0, 0));
+
+    let (sender, _) = fake.sender(quick());
+    assert_eq!(sender.finish().await.unwrap(), summary(0, 0, 0));
+    assert_eq!(fake.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_large_request_is_compressed_once_and_repeated_so() {
+    let fake = Fake::start([Reply::BreakOff]).await;
+    let (mut sender, _) = fake.sender(quick());
+    let line = "the same words again and again ".repeat(100);
+    sender.push(line.as_bytes()).await.unwrap();
+    assert_eq!(sender.finish().await.unwrap(), summary(1, 1, 0));
+    let seen = fake.seen();
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0].encoding.as_deref(), Some("zstd"));
+    assert_eq!(seen[0].body, format!("{line}\n"));
+}
+
+/// Another token each time.
+#[derive(Default)]
+struct Counted(AtomicUsize);
+
+impl Tokens for Counted {
+    fn token(&self) -> BoxFuture<'_, Result<String, TokenError>> {
+        let count = self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move { Ok(format!("t{count}")) })
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_replaced_once_a_request() {
+    let ended = || Reply::Say(401, problem("bad_token", "the token has expired"), None);
+    let fake = Fake::start([ended(), Reply::Accept, ended(), ended()]).await;
+    let (mut sender, _) = fake.sender_with(quick(), Arc::new(Counted::default()));
+    sender.push(b"one").await.unwrap();
+    fake.has_seen(2).await;
+    sender.push(b"two").await.unwrap();
+    let error = sender.finish().await.expect_err("a refusal");
+    assert_eq!(error.to_string(), "the token has expired (bad_token)");
+    let tokens: Vec<String> = fake.seen().into_iter().map(|seen| seen.token).collect();
+    assert_eq!(tokens, ["Bearer t0", "Bearer t1", "Bearer t1", "Bearer t2"]);
+
+    let fake = Fake::start([ended()]).await;
+    let (mut sender, _) = fake.sender(quick());
+    sender.push(b"one").await.unwrap();
+    assert!(matches!(sender.finish().await, Err(SendError::Refused(_))));
+    assert_eq!(
+        fake.seen().len(),
+        1,
+        "the same token is not worth another attempt"
+    );
+}
