@@ -14,6 +14,7 @@ pub mod line;
 pub mod store;
 pub mod stream;
 pub mod time;
+pub mod trim;
 
 pub use batch::{Batch, Lines};
 pub use filter::{Filter, FilterError};

@@ -2,6 +2,11 @@
 //!
 //! Knows nothing of HTTP, routes or sessions.
 
+mod encoding;
+mod oldest;
+pub mod sqlite;
+mod timing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +49,7 @@ pub trait LogStore: Send + Sync {
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError>;
 
     /// Removes what `retention` no longer keeps: whole batches, the oldest first. Records each stream's floor before
-    /// it deletes (invariant 10).
+    /// it deletes (invariant 10). A call does a bounded piece of the work.
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError>;
 
     /// Answers `Ok` when the store can take writes now.
@@ -114,6 +119,8 @@ pub struct Trimmed {
     pub batches: u64,
     /// Lines in them.
     pub lines: u64,
+    /// Whether the call ended before everything was removed: another one goes on.
+    pub more: bool,
 }
 
 /// How batches are written down.

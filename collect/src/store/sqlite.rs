@@ -1,0 +1,240 @@
+//! Keeps batches in one SQLite file: the store of a single process that needs no servers.
+//!
+//! One thread writes, so offsets need no more than the file itself; a few connections read beside it (WAL). A commit
+//! reaches the disk before it is answered (`synchronous=FULL`), and all appends that wait are one commit.
+
+mod queries;
+mod readers;
+mod schema;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use self::queries::Plan;
+use self::readers::Readers;
+use self::writer::{Encoded, Writer};
+use super::timing::{Operation, answered, count_appends, measured};
+use super::{AppendError, Compression, Draft, LogStore, Retention, StoreError, Trimmed};
+use crate::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
+
+/// How the store works.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// How batches are written down.
+    pub compression: Compression,
+    /// When every call ends, with or without an answer.
+    pub deadline: Duration,
+    /// Connections that read, and so the questions that are answered at once; more of them wait for their turn.
+    pub readers: usize,
+    /// Calls that wait for the writing thread. When it is full, more of them wait until their deadline.
+    pub queue: usize,
+    /// The most NDJSON, in bytes, that is taken into one commit from waiting calls.
+    pub commit_bytes: usize,
+    /// The most batches that one call of `trim` removes.
+    pub trim_batches: u64,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            compression: Compression::default(),
+            deadline: Duration::from_secs(10),
+            readers: 4,
+            queue: 1024,
+            commit_bytes: 16 * 1024 * 1024,
+            trim_batches: 10_000,
+        }
+    }
+}
+
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be made, read or written.
+    #[error("the data folder {} cannot be used: {source}", folder.display())]
+    Folder {
+        /// Which one.
+        folder: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process has it.
+    #[error("the data folder {} is in use by another tailcast: stop that one, or choose another folder", folder.display())]
+    InUse {
+        /// Which one.
+        folder: PathBuf,
+    },
+    /// A file lies where the database should be, and is something else.
+    #[error("{} is not a database of tailcast: move it away, or choose another folder", file.display())]
+    Foreign {
+        /// Which one.
+        file: PathBuf,
+    },
+    /// A later version wrote it.
+    #[error("{} was written by a newer tailcast (format {found}, this one knows {known}): use that version", file.display())]
+    Newer {
+        /// Which one.
+        file: PathBuf,
+        /// The format it has.
+        found: i64,
+        /// The latest that this version understands.
+        known: i64,
+    },
+    /// SQLite refuses it.
+    #[error("the database {} cannot be opened: {source}", file.display())]
+    Database {
+        /// Which one.
+        file: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
+/// A store in a data folder. Dropping it waits until what was begun is written, and frees the folder.
+pub struct SqliteStore {
+    epoch: Epoch,
+    options: SqliteOptions,
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the folder's database, and makes both when they are not there. Blocks for a moment.
+    pub fn open(folder: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        let opened = schema::open(folder)?;
+        Ok(Self {
+            epoch: opened.epoch,
+            readers: Readers::new(opened.file, options.readers),
+            writer: Writer::start(opened.connection, opened.lock, &options).map_err(|source| {
+                OpenError::Folder {
+                    folder: folder.to_owned(),
+                    source,
+                }
+            })?,
+            options,
+        })
+    }
+
+    async fn write(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
+        let count = drafts.len();
+        let compression = self.options.compression;
+        let encoding = tokio::task::spawn_blocking(move || {
+            drafts
+                .into_iter()
+                .map(|draft| Encoded::new(draft, compression))
+                .collect()
+        });
+        match encoding.await {
+            Ok(drafts) => self.writer.append(drafts, self.options.deadline).await,
+            Err(stopped) => {
+                let stopped = Arc::new(stopped);
+                let not_stored = || AppendError::NotStored(StoreError::Away(Box::new(Arc::clone(&stopped))));
+                (0..count).map(|_| Err(not_stored())).collect()
+            }
+        }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        operation: Operation,
+        query: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        answered(operation, self.options.deadline, self.readers.ask(query)).await
+    }
+
+    /// Plans beside the writer and removes through it, in steps between which appends get their turn.
+    async fn remove(&self, retention: Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
+        let begun = Instant::now();
+        let in_time = || begun.elapsed() < self.options.deadline / 2;
+        let most = self.options.trim_batches;
+        let Plan { mut floors, more } = self
+            .readers
+            .ask(move |connection| queries::plan(connection, &retention, now, most))
+            .await?;
+        let mut trimmed = Trimmed {
+            more,
+            ..Trimmed::default()
+        };
+        while !floors.is_empty() && in_time() {
+            let step = self.writer.remove(floors).await?;
+            floors = step.left;
+            trimmed.batches += step.removed.batches;
+            trimmed.lines += step.removed.lines;
+        }
+        trimmed.more |= !floors.is_empty();
+        while in_time() && self.writer.give_back().await? {}
+        Ok(trimmed)
+    }
+}
+
+#[async_trait]
+impl LogStore for SqliteStore {
+    async fn epoch(&self) -> Result<Epoch, StoreError> {
+        Ok(self.epoch.clone())
+    }
+
+    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
+        let outcomes = measured(Operation::Append, self.write(drafts)).await;
+        count_appends(outcomes.iter());
+        outcomes
+    }
+
+    async fn read(
+        &self,
+        stream: &StreamName,
+        from: Offset,
+        max_bytes: usize,
+    ) -> Result<Vec<Arc<Batch>>, StoreError> {
+        let stream = stream.clone();
+        self.ask(Operation::Read, move |connection| {
+            queries::read(connection, &stream, from, max_bytes)
+        })
+        .await
+    }
+
+    async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
+        let streams = streams.to_vec();
+        self.ask(Operation::Extents, move |connection| {
+            queries::extents(connection, &streams)
+        })
+        .await
+    }
+
+    async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
+        let now = Timestamp::now();
+        self.ask(Operation::Streams, move |connection| {
+            queries::streams(connection, now)
+        })
+        .await
+    }
+
+    async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
+        let stream = stream.clone();
+        self.ask(Operation::FirstSince, move |connection| {
+            queries::first_since(connection, &stream, since)
+        })
+        .await
+    }
+
+    async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
+        answered(
+            Operation::Trim,
+            self.options.deadline,
+            self.remove(*retention, now),
+        )
+        .await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        answered(Operation::Check, self.options.deadline, self.writer.check()).await
+    }
+}
+
+/// SQLite's word for it, as the seam's.
+fn away(error: rusqlite::Error) -> StoreError {
+    StoreError::Away(Box::new(error))
+}

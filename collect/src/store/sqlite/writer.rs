@@ -1,0 +1,418 @@
+//! The one thread that writes. Its only state is the database: whatever fails is rolled back and forgotten.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use super::queries::{self, StreamId, from_sql, to_sql};
+use super::{SqliteOptions, away};
+use crate::store::encoding::{check_size, compress};
+use crate::store::{AppendError, Compression, Digest, Draft, PriorRun, StoreError, Trimmed};
+use crate::{Batch, Offset};
+
+/// What a batch takes on the disk beside its lines, roughly: its row and three index entries.
+const BATCH_OVERHEAD: i64 = 128;
+/// What a key takes on the disk, roughly.
+const KEY_OVERHEAD: i64 = 192;
+/// The most one step of removing takes away, so that appends do not wait for long.
+const STEP_BATCHES: u64 = 512;
+/// The same, in stored bytes.
+const STEP_BYTES: i64 = 16 * 1024 * 1024;
+/// Free pages are kept for what comes next, unless they are more than this part of the file…
+const SLACK: i64 = 8;
+/// …and more than this many (64 MiB). Then the file shrinks…
+const SLACK_PAGES: i64 = 16 * 1024;
+/// …by so many pages in a step.
+const GIVE_BACK_PAGES: i64 = 4 * 1024;
+
+type Outcome = Result<Arc<Batch>, AppendError>;
+
+/// A draft as it will be written.
+pub(super) struct Encoded {
+    draft: Draft,
+    /// The lines, when they are fewer bytes compressed.
+    compressed: Option<Vec<u8>>,
+}
+
+impl Encoded {
+    pub(super) fn new(draft: Draft, compression: Compression) -> Self {
+        Self {
+            compressed: compress(&draft.lines.ndjson, compression),
+            draft,
+        }
+    }
+}
+
+/// What one step of removing did.
+pub(super) struct Step {
+    pub(super) removed: Trimmed,
+    /// Floors that are not reached yet.
+    pub(super) left: Vec<(StreamId, Offset)>,
+}
+
+enum Command {
+    Append {
+        drafts: Vec<Encoded>,
+        answer: oneshot::Sender<Vec<Outcome>>,
+    },
+    Remove {
+        floors: Vec<(StreamId, Offset)>,
+        answer: oneshot::Sender<Result<Step, StoreError>>,
+    },
+    GiveBack {
+        answer: oneshot::Sender<Result<bool, StoreError>>,
+    },
+    Check {
+        answer: oneshot::Sender<Result<(), StoreError>>,
+    },
+}
+
+/// The way to the writing thread.
+pub(super) struct Writer {
+    /// `None` only while it is dropped.
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread. It ends, and frees the folder, when the `Writer` is dropped.
+    pub(super) fn start(
+        connection: Connection,
+        lock: File,
+        options: &SqliteOptions,
+    ) -> Result<Self, std::io::Error> {
+        let (commands, inbox) = mpsc::channel(options.queue.max(1));
+        let commit_bytes = options.commit_bytes;
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || {
+                run(connection, inbox, commit_bytes);
+                drop(lock);
+            })?;
+        Ok(Self {
+            commands: Some(commands),
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) async fn append(&self, drafts: Vec<Encoded>, deadline: Duration) -> Vec<Outcome> {
+        let count = drafts.len();
+        let until = Instant::now() + deadline;
+        let all = |outcome: fn(StoreError) -> AppendError, error: fn(Duration) -> StoreError| {
+            (0..count).map(|_| Err(outcome(error(deadline)))).collect()
+        };
+        let (answer, answered) = oneshot::channel();
+        match timeout_at(until, self.send(Command::Append { drafts, answer })).await {
+            Err(_) => return all(AppendError::NotStored, StoreError::Timeout),
+            Ok(Err(_)) => return all(AppendError::NotStored, |_| stopped()),
+            Ok(Ok(())) => {}
+        }
+        match timeout_at(until, answered).await {
+            Err(_) => all(AppendError::Unknown, StoreError::Timeout),
+            Ok(Err(_)) => all(AppendError::Unknown, |_| stopped()),
+            Ok(Ok(outcomes)) => outcomes,
+        }
+    }
+
+    /// Takes one step towards these floors.
+    pub(super) async fn remove(&self, floors: Vec<(StreamId, Offset)>) -> Result<Step, StoreError> {
+        self.ask(|answer| Command::Remove { floors, answer }).await
+    }
+
+    /// Gives some free pages back to the file system, when there are many. `true` means that more can follow.
+    pub(super) async fn give_back(&self) -> Result<bool, StoreError> {
+        self.ask(|answer| Command::GiveBack { answer }).await
+    }
+
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        self.ask(|answer| Command::Check { answer }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(command(answer)).await?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    async fn send(&self, command: Command) -> Result<(), StoreError> {
+        match &self.commands {
+            Some(commands) => commands.send(command).await.map_err(|_| stopped()),
+            None => Err(stopped()),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that writes the store panicked");
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Away("the thread that writes the store has stopped".into())
+}
+
+fn run(mut connection: Connection, mut inbox: mpsc::Receiver<Command>, commit_bytes: usize) {
+    let mut next = inbox.blocking_recv();
+    while let Some(command) = next.take() {
+        match command {
+            Command::Append { drafts, answer } => {
+                let mut group = vec![(drafts, answer)];
+                next = gather(&mut group, &mut inbox, commit_bytes);
+                write(&mut connection, group);
+            }
+            // Nobody waiting is no reason not to do it, and no error.
+            Command::Remove { floors, answer } => {
+                let _ = answer.send(remove(&mut connection, floors).map_err(away));
+            }
+            Command::GiveBack { answer } => {
+                let _ = answer.send(give_back(&connection).map_err(away));
+            }
+            Command::Check { answer } => {
+                let _ = answer.send(check(&mut connection).map_err(away));
+            }
+        }
+        if next.is_none() {
+            next = inbox.blocking_recv();
+        }
+    }
+}
+
+type Group = Vec<(Vec<Encoded>, oneshot::Sender<Vec<Outcome>>)>;
+
+/// Takes every append that waits already, up to a bound. Returns what came after them, when that is something else
+/// or too much.
+fn gather(group: &mut Group, inbox: &mut mpsc::Receiver<Command>, commit_bytes: usize) -> Option<Command> {
+    let size = |drafts: &[Encoded]| -> usize { drafts.iter().map(|e| e.draft.lines.ndjson.len()).sum() };
+    let mut bytes: usize = group.iter().map(|(drafts, _)| size(drafts)).sum();
+    while let Ok(command) = inbox.try_recv() {
+        match command {
+            Command::Append { drafts, answer } if bytes + size(&drafts) <= commit_bytes => {
+                bytes += size(&drafts);
+                group.push((drafts, answer));
+            }
+            other => return Some(other),
+        }
+    }
+    None
+}
+
+/// Writes a group in one transaction, and answers when it is on the disk.
+fn write(connection: &mut Connection, mut group: Group) {
+    // Whoever stopped waiting was told that the outcome is unknown, or told nobody: not writing it is allowed.
+    group.retain(|(_, answer)| !answer.is_closed());
+    let outcomes = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(|error| (error, AppendError::NotStored as fn(StoreError) -> AppendError))
+        .and_then(|transaction| {
+            let outcomes = group
+                .iter()
+                .map(|(drafts, _)| insert_all(&transaction, drafts))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| (error, AppendError::NotStored as fn(_) -> _))?;
+            // A commit that fails may have reached the journal and come back after a crash.
+            transaction
+                .commit()
+                .map_err(|error| (error, AppendError::Unknown as fn(_) -> _))?;
+            Ok(outcomes)
+        });
+    match outcomes {
+        Ok(outcomes) => {
+            for ((_, answer), outcomes) in group.into_iter().zip(outcomes) {
+                let _ = answer.send(outcomes);
+            }
+        }
+        Err((error, outcome)) => {
+            let error = Arc::new(error);
+            for (drafts, answer) in group {
+                let away = || outcome(StoreError::Away(Box::new(Arc::clone(&error))));
+                let _ = answer.send(drafts.iter().map(|_| Err(away())).collect());
+            }
+        }
+    }
+}
+
+fn insert_all(connection: &Connection, drafts: &[Encoded]) -> Result<Vec<Outcome>, rusqlite::Error> {
+    let mut written = 0;
+    let outcomes = drafts
+        .iter()
+        .map(|encoded| {
+            if let Err(too_big) = check_size(&encoded.draft.lines) {
+                return Ok(Err(AppendError::NotStored(too_big)));
+            }
+            insert(connection, encoded, &mut written)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    add_bytes(connection, written)?;
+    Ok(outcomes)
+}
+
+fn insert(connection: &Connection, encoded: &Encoded, written: &mut i64) -> Result<Outcome, rusqlite::Error> {
+    let Encoded { draft, compressed } = encoded;
+    let (id, floor) = match queries::find(connection, &draft.stream)? {
+        Some(found) => found,
+        None => (create(connection, draft)?, Offset::ZERO),
+    };
+    let used = used_keys(connection, id, draft)?;
+    if !used.is_empty() {
+        return Ok(Err(AppendError::KeysUsed(used)));
+    }
+    let first = queries::head(connection, id, floor)?;
+    let lines: &[u8] = compressed.as_deref().unwrap_or(&draft.lines.ndjson);
+    let bytes = lines.len() as i64 + BATCH_OVERHEAD + draft.keys.len() as i64 * KEY_OVERHEAD;
+    connection
+        .prepare_cached(
+            "INSERT INTO batches (stream, first, count, oldest, newest, arrived, bytes, compressed, lines)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute((
+            id,
+            to_sql(first),
+            draft.lines.count,
+            draft.lines.oldest.nanos(),
+            draft.lines.newest.nanos(),
+            draft.arrived.nanos(),
+            bytes,
+            compressed.is_some(),
+            lines,
+        ))?;
+    let mut key_row = connection.prepare_cached(
+        "INSERT INTO keys (stream, key, digest, batch, first, next) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for run in &draft.keys {
+        let begins = first.plus(u64::from(run.skip));
+        let ends = begins.plus(u64::from(run.count));
+        key_row.execute((
+            id,
+            &*run.key.0,
+            run.digest.0,
+            to_sql(first),
+            to_sql(begins),
+            to_sql(ends),
+        ))?;
+    }
+    *written += bytes;
+    Ok(Ok(Arc::new(Batch {
+        stream: draft.stream.clone(),
+        first,
+        arrived: draft.arrived,
+        lines: draft.lines.clone(),
+    })))
+}
+
+fn create(connection: &Connection, draft: &Draft) -> Result<StreamId, rusqlite::Error> {
+    connection
+        .prepare_cached("INSERT INTO streams (name, floor, created) VALUES (?1, 0, ?2)")?
+        .insert((draft.stream.as_str(), draft.arrived.nanos()))
+}
+
+/// What the draft's keys were given before, as far as they are known (invariant 4).
+fn used_keys(connection: &Connection, id: StreamId, draft: &Draft) -> Result<Vec<PriorRun>, rusqlite::Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT digest, first, next FROM keys WHERE stream = ?1 AND key = ?2")?;
+    let mut used = Vec::new();
+    for run in &draft.keys {
+        let prior = statement
+            .query_row((id, &*run.key.0), |row| {
+                Ok(PriorRun {
+                    key: run.key.clone(),
+                    digest: Digest(row.get(0)?),
+                    first: from_sql(row.get(1)?),
+                    next: from_sql(row.get(2)?),
+                })
+            })
+            .optional()?;
+        used.extend(prior);
+    }
+    Ok(used)
+}
+
+fn add_bytes(connection: &Connection, bytes: i64) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'bytes'")?
+        .execute([bytes])?;
+    Ok(())
+}
+
+/// Removes what lies below the floors, a bounded step of it. A floor and what it removes are one transaction, so the
+/// stream goes on where it ended whatever happens (invariant 10).
+fn remove(connection: &mut Connection, mut floors: Vec<(StreamId, Offset)>) -> Result<Step, rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut removed = Trimmed::default();
+    let mut bytes = 0;
+    while let Some(&(id, floor)) = floors.last() {
+        let mut reached = None;
+        let mut statement = transaction.prepare_cached(
+            "SELECT first + count, count, bytes FROM batches WHERE stream = ?1 AND first < ?2 ORDER BY first",
+        )?;
+        let mut rows = statement.query((id, to_sql(floor)))?;
+        while removed.batches < STEP_BATCHES
+            && bytes < STEP_BYTES
+            && let Some(row) = rows.next()?
+        {
+            reached = Some(row.get::<_, i64>(0)?);
+            removed.batches += 1;
+            removed.lines += u64::from(row.get::<_, u32>(1)?);
+            bytes += row.get::<_, i64>(2)?;
+        }
+        if let Some(reached) = reached {
+            remove_below(&transaction, id, reached)?;
+        }
+        if removed.batches >= STEP_BATCHES || bytes >= STEP_BYTES {
+            break;
+        }
+        floors.pop();
+    }
+    add_bytes(&transaction, -bytes)?;
+    transaction.commit()?;
+    Ok(Step {
+        removed,
+        left: floors,
+    })
+}
+
+fn remove_below(connection: &Connection, id: StreamId, floor: i64) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("UPDATE streams SET floor = max(floor, ?2) WHERE id = ?1")?
+        .execute((id, floor))?;
+    connection
+        .prepare_cached("DELETE FROM keys WHERE stream = ?1 AND batch < ?2")?
+        .execute((id, floor))?;
+    connection
+        .prepare_cached("DELETE FROM batches WHERE stream = ?1 AND first < ?2")?
+        .execute((id, floor))?;
+    Ok(())
+}
+
+fn give_back(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let free = number("freelist_count")?;
+    if free <= SLACK_PAGES || free <= number("page_count")? / SLACK {
+        return Ok(false);
+    }
+    // The pragma frees one page for every row that is asked of it.
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({GIVE_BACK_PAGES})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(true)
+}
+
+/// Takes the write lock and a page, and lets both go again.
+fn check(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    add_bytes(&transaction, 0)?;
+    transaction.rollback()
+}

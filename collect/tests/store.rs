@@ -1,0 +1,65 @@
+//! How a store behaves, checked on every implementation; then what only one of them has.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "store/behaviour.rs"]
+mod behaviour;
+#[path = "store/place.rs"]
+mod place;
+#[path = "store/races.rs"]
+mod races;
+#[path = "store/retention.rs"]
+mod retention;
+#[path = "store/sqlite.rs"]
+mod sqlite_alone;
+
+/// Runs each behaviour against every implementation.
+macro_rules! every_store {
+    ($($module:ident: $($name:ident)*;)*) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let place = crate::place::Place::sqlite();
+                    place.run(async |place| crate::$module::$name(place).await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+every_store! {
+    behaviour:
+        a_stored_batch_is_read_back_byte_for_byte
+        each_append_goes_on_where_the_last_one_ended
+        many_streams_are_appended_to_at_once_and_answered_in_order
+        reading_begins_with_the_batch_that_holds_the_offset
+        reading_ends_after_about_as_many_bytes_as_asked_for
+        reading_at_or_beyond_the_head_gives_nothing
+        an_unknown_stream_is_empty_and_not_listed
+        a_repeated_key_gives_the_first_answer_and_stores_nothing
+        a_key_counts_in_its_own_stream_only
+        what_is_left_of_a_draft_is_stored_without_the_used_keys
+        lines_and_names_that_look_like_operators_stay_values
+        lines_are_the_same_whether_compressed_or_not
+        a_large_batch_is_kept_whole
+        a_batch_that_is_too_large_is_refused_alone
+        the_first_line_since_a_time_is_found
+        streams_are_listed_by_name_with_what_is_kept
+        the_epoch_stays_the_same_when_the_store_is_opened_again
+        everything_is_there_when_the_store_is_opened_again
+        a_store_that_works_says_so;
+    races:
+        appenders_that_race_leave_no_hole_and_no_overlap
+        a_key_that_races_is_stored_once
+        readers_beside_an_appender_see_each_line_once_and_in_order;
+    retention:
+        without_limits_nothing_is_removed
+        what_is_too_old_goes_as_whole_batches
+        an_emptied_stream_goes_on_where_it_ended
+        an_appender_that_slept_through_a_trim_reuses_no_offset
+        reading_below_the_floor_begins_at_the_floor
+        times_below_the_floor_are_not_found
+        the_oldest_go_until_the_store_is_small_enough
+        a_trim_ends_after_a_bounded_piece_of_work
+        trimming_at_once_is_safe;
+}
