@@ -3,11 +3,20 @@
 //!
 //! Knows nothing of lines, sessions or links.
 
+mod memory;
+mod redis;
+
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use collect::stream::{StreamName, Target};
+
+pub use self::memory::MemoryRoutes;
+pub use self::redis::{AddressError, RedisOptions, RedisRoutes};
+
+/// How long a lease lasts from one renewal to the next, unless a table is made with another length.
+pub const LEASE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Where nodes say that they live and what they have sessions for.
 ///
@@ -22,15 +31,20 @@ pub trait RouteTable: Send + Sync {
     /// Ends the lease at once, with all that it announced.
     async fn leave(&self, node: &NodeId) -> Result<(), RouteError>;
 
-    /// Returns once every later `nodes_for`, on any node, can see it: callers read the store only after that
-    /// (invariant 5). When it fails the targets are still remembered, and announced with the next renewal.
+    /// Returns once the table has it: every lookup that reaches the table from then on sees it, and callers read the
+    /// store only after that (invariant 5). Another node's cache may answer without it for the moment that the
+    /// table's word to forget the entry is under way; that word leaves together with the answer to this call, so it
+    /// is there long before a line stored after the caller's read is looked up. Should it be late all the same, the
+    /// feed's look at quiet heads finds the line (invariant 6).
+    ///
+    /// When it fails the targets are still remembered, and announced with the next renewal.
     async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError>;
 
     /// Takes announcements back. Only a node's own.
     async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError>;
 
-    /// Live nodes for one stream, patterns included, each once. May be served from a cache, whose entries are
-    /// invalidated before an `announce` that changes them returns.
+    /// Live nodes for one stream, patterns included, each once, in no order. May be served from a cache that the
+    /// table invalidates.
     async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, RouteError>;
 
     /// Every node whose lease is alive.
@@ -131,7 +145,8 @@ pub struct Lease {
 pub enum Renewal {
     /// The lease was alive, or is new.
     Kept,
-    /// The lease had been lost. All is announced again; hints may have been missed meanwhile.
+    /// The lease had been lost, or something announced may not have counted. All is announced again; hints may have
+    /// been missed meanwhile.
     Restored,
 }
 

@@ -1,0 +1,503 @@
+//! The route table of a cluster, on Redis: one server, Sentinels, or Redis Cluster. Keys are part of the contract:
+//!
+//! | key | type | meaning |
+//! |---|---|---|
+//! | `tc:node:{id}` | hash that expires | a node's lease |
+//! | `tc:nodes` | sorted set | who to look at, by the last renewal in Unix ms |
+//! | `tc:route:{target}` | set | the nodes that want a stream or pattern |
+//! | `tc:patterns` | set | patterns that some node holds |
+//! | `tc:holds:{id}` | set | what a node announced |
+//!
+//! No command and no script touches two keys, so keys may lie on different servers. Order keeps them useful together:
+//! what a node holds is written before the route and removed after it, so that a dead node's routes can always be found.
+
+mod address;
+mod announced;
+mod cache;
+mod connection;
+mod sweep;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use collect::stream::{Pattern, StreamName, Target};
+use parking_lot::Mutex;
+use redis::Cmd;
+use tokio::time::Instant;
+
+use self::address::Address;
+pub use self::address::AddressError;
+use self::announced::{Announced, Untold, Upkeep};
+use self::cache::{Cache, Fact};
+use self::connection::Connection;
+use super::{Lease, NodeId, Renewal, Role, RouteError, RouteTable};
+use crate::backoff::BackoffLimits;
+
+/// Bounds of the table on Redis.
+#[derive(Debug, Clone, Copy)]
+pub struct RedisOptions {
+    /// For making a connection.
+    pub connect: Duration,
+    /// For one round trip.
+    pub response: Duration,
+    /// Between attempts to connect.
+    pub retry: BackoffLimits,
+    /// How long a lease lasts from one renewal to the next.
+    pub lease: Duration,
+    /// The most targets that one round trip announces, withdraws or sweeps.
+    pub targets_per_call: usize,
+    /// The most round trips that one renewal spends on sweeping after dead nodes.
+    pub sweeps_per_renewal: usize,
+    /// The most withdrawals that are remembered while Redis is away.
+    pub withdrawals: usize,
+    /// The most keys that are cached.
+    pub cached_keys: usize,
+    /// The longest that a key is cached, should the word to forget it be lost.
+    pub cached_for: Duration,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            response: Duration::from_secs(1),
+            retry: BackoffLimits {
+                first: Duration::from_millis(50),
+                most: Duration::from_secs(1),
+            },
+            lease: super::LEASE,
+            targets_per_call: 500,
+            sweeps_per_renewal: 20,
+            withdrawals: 100_000,
+            cached_keys: 100_000,
+            cached_for: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Routes on Redis, cached as long as Redis does not say otherwise.
+pub struct RedisRoutes {
+    options: RedisOptions,
+    cache: Arc<Cache>,
+    connection: Connection,
+    announced: Mutex<HashMap<NodeId, Arc<Announced>>>,
+    /// Nodes whose lease was found gone, and when that was. Emptied by sweeping.
+    dead: Mutex<HashMap<NodeId, Instant>>,
+}
+
+/// Takes the lease out or renews it, and tells how many of its fields are new: all of them when it was gone. A script,
+/// so that no lease is ever left without an end.
+const RENEW: &str = "local new = redis.call('HSET', KEYS[1], unpack(ARGV, 2)) \
+                     redis.call('PEXPIRE', KEYS[1], ARGV[1]) return new";
+
+/// Fields of a lease.
+const LEASE_FIELDS: usize = 5;
+
+const NODES: &str = "tc:nodes";
+const PATTERNS: &str = "tc:patterns";
+
+fn lease_key(node: &NodeId) -> String {
+    format!("tc:node:{node}")
+}
+
+fn holds_key(node: &NodeId) -> String {
+    format!("tc:holds:{node}")
+}
+
+fn route_key(target: &str) -> String {
+    format!("tc:route:{target}")
+}
+
+/// What is asked about a key.
+#[derive(Clone, Copy)]
+enum Ask {
+    Nodes,
+    Patterns,
+    Alive,
+}
+
+impl RedisRoutes {
+    /// A table on the Redis at `address`: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS,
+    /// `redis+sentinel://host[:port][,host…]/service[/db]`, `redis+cluster://host[:port][,host…]`.
+    ///
+    /// Only an unreadable address is an error: when Redis is away the table says so call by call, and works once it
+    /// is there.
+    pub async fn connect(address: &str, options: RedisOptions) -> Result<Self, AddressError> {
+        let address = Address::parse(address)?;
+        let cache = Arc::new(Cache::new(options.cached_keys, options.cached_for));
+        Ok(Self {
+            options,
+            cache: cache.clone(),
+            connection: Connection::open(address, options, cache).await,
+            announced: Mutex::default(),
+            dead: Mutex::default(),
+        })
+    }
+
+    fn announced(&self, node: &NodeId) -> Arc<Announced> {
+        self.announced.lock().entry(node.clone()).or_default().clone()
+    }
+
+    /// Tells Redis what changed of `targets`, together with everything else that waits.
+    async fn tell(&self, node: &NodeId, announced: &Announced, targets: &[Target]) -> Result<(), RouteError> {
+        let turn = tokio::time::timeout(self.options.response * 2, announced.turn.lock());
+        let turn = turn
+            .await
+            .map_err(|_| RouteError::Timeout(self.options.response * 2))?;
+        if announced.is_told(targets) {
+            return Ok(());
+        }
+        self.tell_all(node, announced, &turn).await
+    }
+
+    /// The caller has the turn.
+    async fn tell_all(&self, node: &NodeId, announced: &Announced, _turn: &Upkeep) -> Result<(), RouteError> {
+        loop {
+            let next = announced.untold(self.options.targets_per_call);
+            if next.is_empty() {
+                return Ok(());
+            }
+            self.write_routes(node, &next).await?;
+            announced.told(&next);
+            // Redis's own word for these follows its answer: whoever looks up here after us must not wait for it.
+            for target in next.present.iter().chain(&next.absent) {
+                self.cache.forget(&route_key(target.as_str()));
+                if matches!(target, Target::Pattern(_)) {
+                    self.cache.forget(PATTERNS);
+                }
+            }
+        }
+    }
+
+    async fn write_routes(&self, node: &NodeId, changes: &Untold) -> Result<(), RouteError> {
+        let holds = holds_key(node);
+        let mut stages = vec![Vec::new(), Vec::new(), Vec::new()];
+        if !changes.present.is_empty() {
+            let mut hold = redis::cmd("SADD");
+            hold.arg(&holds);
+            for target in &changes.present {
+                hold.arg(target.as_str());
+                stages[1].push(member("SADD", target, node));
+            }
+            stages[0].push(hold);
+        }
+        let patterns = patterns_of(&changes.present);
+        if !patterns.is_empty() {
+            // After the routes: see `forget_patterns`.
+            stages[2].push(redis::cmd("SADD").arg(PATTERNS).arg(patterns).take());
+        }
+        if !changes.absent.is_empty() {
+            let mut release = redis::cmd("SREM");
+            release.arg(&holds);
+            for target in &changes.absent {
+                release.arg(target.as_str());
+                stages[1].push(member("SREM", target, node));
+            }
+            stages[2].push(release);
+        }
+        self.connection.run(stages).await?;
+        self.forget_patterns(&patterns_of(&changes.absent)).await
+    }
+
+    /// Takes patterns that no node holds off the list. A node may announce one at the same moment: it writes the route
+    /// first and the list afterwards, and we look at the route again after taking the pattern off, so that one of the
+    /// two puts it back.
+    async fn forget_patterns(&self, patterns: &[&str]) -> Result<(), RouteError> {
+        let empty = self.without_nodes(patterns).await?;
+        if empty.is_empty() {
+            return Ok(());
+        }
+        let off = redis::cmd("SREM").arg(PATTERNS).arg(&empty).take();
+        self.connection.run(vec![vec![off]]).await?;
+        let still = self.without_nodes(&empty).await?;
+        let back: Vec<&str> = empty
+            .into_iter()
+            .filter(|pattern| !still.contains(pattern))
+            .collect();
+        if !back.is_empty() {
+            let on = redis::cmd("SADD").arg(PATTERNS).arg(back).take();
+            self.connection.run(vec![vec![on]]).await?;
+        }
+        Ok(())
+    }
+
+    async fn without_nodes<'a>(&self, patterns: &[&'a str]) -> Result<Vec<&'a str>, RouteError> {
+        if patterns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let count = |pattern: &&str| redis::cmd("SCARD").arg(route_key(pattern)).take();
+        let mut answers = self
+            .connection
+            .run(vec![patterns.iter().map(count).collect()])
+            .await?;
+        let mut empty = Vec::new();
+        for pattern in patterns {
+            if answers.take::<u64>()? == 0 {
+                empty.push(*pattern);
+            }
+        }
+        Ok(empty)
+    }
+
+    /// From the cache, and in one round trip from Redis what is not there.
+    async fn facts(&self, asks: &[(Ask, String)]) -> Result<Vec<Fact>, RouteError> {
+        let mut facts: Vec<Option<Fact>> = asks.iter().map(|(_, key)| self.cache.get(key)).collect();
+        let mut questions = Vec::new();
+        let mut commands = Vec::new();
+        for (place, (ask, key)) in asks
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| facts[*place].is_none())
+        {
+            questions.push((place, *ask, self.cache.ask(key)));
+            commands.push(match ask {
+                Ask::Nodes | Ask::Patterns => redis::cmd("SMEMBERS").arg(key).take(),
+                Ask::Alive => redis::cmd("PTTL").arg(key).take(),
+            });
+        }
+        if !commands.is_empty() {
+            let mut answers = self.connection.run(vec![commands]).await?;
+            for (place, ask, question) in questions {
+                let (fact, lasts) = read_fact(ask, &mut answers)?;
+                question.answered(answers.connection, fact.clone(), lasts);
+                facts[place] = Some(fact);
+            }
+        }
+        Ok(facts.into_iter().flatten().collect())
+    }
+
+    async fn wanted_by(&self, stream: &StreamName) -> Result<BTreeSet<NodeId>, RouteError> {
+        let exact = (Ask::Nodes, route_key(stream.as_str()));
+        let found = self.facts(&[exact, (Ask::Patterns, PATTERNS.to_owned())]).await?;
+        let mut nodes = BTreeSet::new();
+        let mut covering = Vec::new();
+        for fact in found {
+            match fact {
+                Fact::Nodes(some) => nodes.extend(some.iter().cloned()),
+                Fact::Patterns(patterns) => {
+                    let matching = patterns.iter().filter(|pattern| pattern.matches(stream));
+                    covering.extend(matching.map(|pattern| (Ask::Nodes, route_key(pattern.as_str()))));
+                }
+                Fact::Alive(_) => {}
+            }
+        }
+        for fact in self.facts(&covering).await? {
+            if let Fact::Nodes(some) = fact {
+                nodes.extend(some.iter().cloned());
+            }
+        }
+        Ok(nodes)
+    }
+
+    fn found_dead(&self, node: &NodeId) {
+        self.dead.lock().entry(node.clone()).or_insert_with(Instant::now);
+    }
+
+    /// Writes the lease. Tells whether everything has to be announced again.
+    async fn write_lease(
+        &self,
+        lease: &Lease,
+        announced: &Announced,
+        upkeep: &mut Upkeep,
+    ) -> Result<Found, RouteError> {
+        let before = announced.snapshot();
+        let breaks = self.connection.breaks();
+        let behind = announced.is_behind();
+        let listed = redis::cmd("ZADD")
+            .arg(NODES)
+            .arg(unix_ms())
+            .arg(lease.node.as_str())
+            .take();
+        let held = redis::cmd("SCARD").arg(holds_key(&lease.node)).take();
+        let commands = vec![renewal(lease, self.options.lease), listed, held];
+        let mut answers = self.connection.run(vec![commands]).await?;
+        let new_fields: usize = answers.take()?;
+        let newly_listed: u64 = answers.take()?;
+        let held: usize = answers.take()?;
+        let lost = upkeep.leased && new_fields >= LEASE_FIELDS;
+        // Somebody who took us for dead began to sweep, or a server lost what it had been told.
+        let swept = upkeep.leased && newly_listed > 0;
+        let fewer = !behind && announced.snapshot() == before && held < before.targets;
+        let broke = upkeep.leased && upkeep.breaks != breaks;
+        let found = Found {
+            lost,
+            again: lost || swept || fewer || broke || upkeep.again,
+            behind,
+        };
+        upkeep.leased = true;
+        upkeep.breaks = breaks;
+        // Whoever sweeps after us looks at the lease before each of its round trips: the next renewal comes after
+        // the last of them.
+        upkeep.again = lost || swept;
+        Ok(found)
+    }
+}
+
+/// What a renewal found.
+struct Found {
+    lost: bool,
+    again: bool,
+    behind: bool,
+}
+
+#[async_trait]
+impl RouteTable for RedisRoutes {
+    async fn renew(&self, lease: &Lease) -> Result<Renewal, RouteError> {
+        let announced = self.announced(&lease.node);
+        let found = {
+            let mut turn = announced.turn.lock().await;
+            let found = self.write_lease(lease, &announced, &mut turn).await?;
+            if found.again {
+                announced.announce_all_again();
+            }
+            if let Err(error) = self.tell_all(&lease.node, &announced, &turn).await {
+                turn.again |= found.again;
+                return Err(error);
+            }
+            found
+        };
+        self.sweep(&lease.node).await;
+        let counted_late = (found.again || found.behind) && announced.snapshot().targets > 0;
+        match found.lost || counted_late {
+            true => Ok(Renewal::Restored),
+            false => Ok(Renewal::Kept),
+        }
+    }
+
+    async fn leave(&self, node: &NodeId) -> Result<(), RouteError> {
+        let announced = self.announced(node);
+        let turn = announced.turn.lock().await;
+        let end = redis::cmd("DEL").arg(lease_key(node)).take();
+        self.connection.run(vec![vec![end]]).await?;
+        self.cache.forget(&lease_key(node));
+        announced.withdraw_all();
+        self.tell_all(node, &announced, &turn).await?;
+        let last = vec![
+            vec![redis::cmd("DEL").arg(holds_key(node)).take()],
+            vec![redis::cmd("ZREM").arg(NODES).arg(node.as_str()).take()],
+        ];
+        self.connection.run(last).await?;
+        self.announced.lock().remove(node);
+        Ok(())
+    }
+
+    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+        let announced = self.announced(node);
+        announced.announce(targets);
+        self.tell(node, &announced, targets).await
+    }
+
+    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+        let announced = self.announced(node);
+        announced.withdraw(targets, self.options.withdrawals);
+        self.tell(node, &announced, targets).await
+    }
+
+    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, RouteError> {
+        let wanted: Vec<NodeId> = self.wanted_by(stream).await?.into_iter().collect();
+        let leases: Vec<_> = wanted.iter().map(|node| (Ask::Alive, lease_key(node))).collect();
+        let alive = self.facts(&leases).await?;
+        let mut nodes = Vec::with_capacity(wanted.len());
+        for (node, fact) in wanted.into_iter().zip(alive) {
+            match fact == Fact::Alive(true) {
+                true => nodes.push(node),
+                false => self.found_dead(&node),
+            }
+        }
+        Ok(nodes)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Lease>, RouteError> {
+        let all = redis::cmd("ZRANGE").arg(NODES).arg(0).arg(-1).take();
+        let ids: Vec<String> = self.connection.run(vec![vec![all]]).await?.take()?;
+        let nodes: Vec<NodeId> = ids.iter().map(|id| NodeId::from_text(id)).collect();
+        let reads = nodes
+            .iter()
+            .map(|node| redis::cmd("HGETALL").arg(lease_key(node)).take());
+        let mut answers = self.connection.run(vec![reads.collect()]).await?;
+        let mut alive = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let fields: HashMap<String, String> = answers.take()?;
+            match fields.is_empty() {
+                true => self.found_dead(&node),
+                false => alive.push(read_lease(node, fields)),
+            }
+        }
+        let mut dead = self.dead.lock();
+        dead.retain(|node, _| alive.iter().all(|lease| lease.node != *node));
+        Ok(alive)
+    }
+}
+
+fn member(command: &str, target: &Target, node: &NodeId) -> Cmd {
+    redis::cmd(command)
+        .arg(route_key(target.as_str()))
+        .arg(node.as_str())
+        .take()
+}
+
+fn patterns_of(targets: &[Target]) -> Vec<&str> {
+    let patterns = targets
+        .iter()
+        .filter(|target| matches!(target, Target::Pattern(_)));
+    patterns.map(Target::as_str).collect()
+}
+
+fn read_fact(ask: Ask, answers: &mut connection::Answers) -> Result<(Fact, Option<Duration>), RouteError> {
+    Ok(match ask {
+        Ask::Nodes => {
+            let ids: Vec<String> = answers.take()?;
+            (
+                Fact::Nodes(ids.iter().map(|id| NodeId::from_text(id)).collect()),
+                None,
+            )
+        }
+        Ask::Patterns => {
+            let texts: Vec<String> = answers.take()?;
+            let patterns = texts.iter().filter_map(|text| Pattern::parse(text).ok());
+            (Fact::Patterns(patterns.collect()), None)
+        }
+        // -2 when there is no such key, -1 when it has no end.
+        Ask::Alive => match answers.take::<i64>()? {
+            -1 => (Fact::Alive(true), None),
+            ms => (
+                Fact::Alive(ms > 0),
+                u64::try_from(ms).ok().map(Duration::from_millis),
+            ),
+        },
+    })
+}
+
+fn renewal(lease: &Lease, lasts: Duration) -> Cmd {
+    let roles: Vec<&str> = lease.roles.iter().map(|role| role.as_str()).collect();
+    let mut command = redis::cmd("EVAL");
+    command.arg(RENEW).arg(1).arg(lease_key(&lease.node));
+    command.arg(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
+    command.arg("roles").arg(roles.join(","));
+    command.arg("address").arg(&lease.address);
+    command.arg("sessions").arg(lease.sessions);
+    command.arg("started").arg(&lease.started);
+    command.arg("version").arg(&lease.version);
+    command
+}
+
+fn read_lease(node: NodeId, mut fields: HashMap<String, String>) -> Lease {
+    let mut field = |name: &str| fields.remove(name).unwrap_or_default();
+    Lease {
+        node,
+        roles: field("roles").split(',').filter_map(Role::parse).collect(),
+        address: field("address"),
+        sessions: field("sessions").parse().unwrap_or(0),
+        started: field("started"),
+        version: field("version"),
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
