@@ -48,6 +48,14 @@ pub trait LogStore: Send + Sync {
     /// The offset of the first kept line whose `ts` is `since` or later; the head when there is none.
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError>;
 
+    /// An offset from which on no line has a `ts` before `until`; the smaller, the less is read in vain. The head is
+    /// always right.
+    async fn end_before(&self, stream: &StreamName, until: Timestamp) -> Result<Offset, StoreError> {
+        let _ = until;
+        let extents = self.extents(std::slice::from_ref(stream)).await?;
+        Ok(extents.first().copied().unwrap_or_default().next)
+    }
+
     /// Removes what `retention` no longer keeps: whole batches, the oldest first. Records each stream's floor before
     /// it deletes (invariant 10). A call does a bounded piece of the work.
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError>;

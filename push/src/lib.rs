@@ -1,1 +1,4 @@
-//! stub
+//! Sessions: batches reach subscribers, live and out of the store.
+
+pub mod history;
+mod listing;

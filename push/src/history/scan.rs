@@ -1,0 +1,325 @@
+//! From a question to the lines that answer it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use collect::store::StoreError;
+use collect::{Batch, Extent, Filter, LogStore, Offset, StreamName, Timestamp};
+
+use super::answer::{Answer, Format};
+use super::query::Query;
+use super::{Limits, Parts, in_time};
+
+/// How many lines a search backwards looks at first; then twice as many, and so on, while they are short.
+const FIRST_WINDOW: u64 = 256;
+
+/// What is to be read, and what of it is wanted.
+pub(super) struct Scan {
+    store: Arc<dyn LogStore>,
+    limits: Limits,
+    stream: StreamName,
+    /// The next offset to read.
+    start: Offset,
+    /// The offset to stop before: what lies behind it up to `asked` is known not to be wanted.
+    end: Offset,
+    /// The end of what was asked for.
+    asked: Offset,
+    wanted: Wanted,
+    limit: u64,
+    /// Of all that is wanted, only so many at the end.
+    last: Option<u64>,
+}
+
+/// What a line must be like, beyond its place.
+struct Wanted {
+    filter: Option<Filter>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+/// What a search may still read.
+struct Budget {
+    bytes: usize,
+    ends: Instant,
+}
+
+impl Scan {
+    /// Settles where to begin and to end.
+    pub(super) async fn plan(parts: &Parts, query: &Query, extent: Extent) -> Result<Self, StoreError> {
+        let Parts { store, limits, .. } = parts;
+        let mut start = query.from.unwrap_or_default().max(extent.first_available);
+        let asked = query.to.unwrap_or(extent.next).min(extent.next);
+        let mut end = asked;
+        if let Some(since) = query.since {
+            let first = in_time(limits.store_deadline, store.first_since(&query.stream, since)).await?;
+            start = start.max(first);
+        }
+        if let Some(until) = query.until {
+            let after = in_time(limits.store_deadline, store.end_before(&query.stream, until)).await?;
+            end = end.min(after);
+        }
+        end = end.max(start);
+        let mut scan = Self {
+            store: Arc::clone(store),
+            limits: *limits,
+            stream: query.stream.clone(),
+            start,
+            end,
+            asked: asked.max(start),
+            wanted: Wanted {
+                filter: query.filter.clone(),
+                since: query.since,
+                until: query.until,
+            },
+            limit: query.limit,
+            last: query.last,
+        };
+        if scan.wanted.is_everything() {
+            if let Some(last) = scan.last.take() {
+                scan.start = scan.start.max(Offset(scan.end.0.saturating_sub(last)));
+            }
+            scan.end = scan.end.min(scan.start.plus(scan.limit));
+        }
+        Ok(scan)
+    }
+
+    /// Whether the answer is everything from one offset to another.
+    pub(super) fn is_plain_range(&self) -> bool {
+        self.wanted.is_everything()
+    }
+
+    pub(super) fn start(&self) -> Offset {
+        self.start
+    }
+
+    pub(super) fn end(&self) -> Offset {
+        self.end
+    }
+
+    /// The next page of a plain range, spliced. Empty at the range's end.
+    pub(super) async fn page(&mut self, format: Format) -> Result<Vec<u8>, StoreError> {
+        let batches = self.read(self.start, self.end).await?;
+        let bytes: usize = batches.iter().map(|batch| batch.lines.ndjson.len()).sum();
+        let mut out = Vec::with_capacity(bytes + bytes / 8);
+        for batch in batches {
+            for (offset, line) in numbered(&batch) {
+                if offset >= self.start && offset < self.end {
+                    format.splice(offset, line, &mut out);
+                }
+            }
+            self.start = self.start.max(batch.next()).min(self.end);
+        }
+        if out.is_empty() {
+            self.start = self.end;
+        }
+        Ok(out)
+    }
+
+    /// Looks at lines one by one, and collects those that are wanted.
+    pub(super) async fn search(self, format: Format) -> Result<Answer, StoreError> {
+        let budget = Budget {
+            bytes: self.limits.scan_bytes,
+            ends: Instant::now() + self.limits.scan_time,
+        };
+        match self.last {
+            _ if self.limit == 0 => Ok(Answer::collected(Vec::new(), self.start, self.start)),
+            Some(last) => self.search_backwards(last, format, budget).await,
+            None => self.search_forwards(format, budget).await,
+        }
+    }
+
+    async fn search_forwards(self, format: Format, mut budget: Budget) -> Result<Answer, StoreError> {
+        let mut body = Vec::new();
+        let mut found = 0;
+        let mut next = self.start;
+        while next < self.end {
+            let batches = self.read(next, self.end).await?;
+            if batches.is_empty() {
+                next = self.end;
+            }
+            for batch in batches {
+                budget.spend(&batch);
+                for (offset, line) in self.wanted.of(&batch, next, self.end) {
+                    format.splice(offset, line, &mut body);
+                    found += 1;
+                    if found >= self.limit || body.len() >= self.limits.answer_bytes {
+                        return Ok(Answer::collected(body, self.start, offset.plus(1)));
+                    }
+                }
+                next = batch.next().max(next);
+            }
+            // Only here, so that every answer gets on by a page.
+            if budget.is_spent() {
+                break;
+            }
+        }
+        let next = if next < self.end { next } else { self.asked };
+        Ok(Answer::collected(body, self.start, next))
+    }
+
+    /// Windows from the end backwards, each read forwards, since that is how a store reads.
+    async fn search_backwards(
+        self,
+        last: u64,
+        format: Format,
+        mut budget: Budget,
+    ) -> Result<Answer, StoreError> {
+        let mut found: VecDeque<(Offset, Vec<u8>)> = VecDeque::new();
+        let mut bytes = 0;
+        let mut from = self.end;
+        let mut width = FIRST_WINDOW;
+        while from > self.start && (found.len() as u64) < last && !budget.is_spent() {
+            let window = Offset(from.0.saturating_sub(width)).max(self.start);
+            let missing = last - found.len() as u64;
+            let before = budget.bytes;
+            let Some(newer) = self.window(window, from, missing, format, &mut budget).await? else {
+                break;
+            };
+            from = window;
+            for (offset, line) in newer.into_iter().rev() {
+                if bytes >= self.limits.answer_bytes {
+                    break;
+                }
+                bytes += line.len();
+                found.push_front((offset, line));
+            }
+            if bytes >= self.limits.answer_bytes {
+                break;
+            }
+            if before.saturating_sub(budget.bytes) < self.limits.page_bytes {
+                width = width.saturating_mul(2);
+            }
+        }
+        let enough = found.len() as u64 >= last || bytes >= self.limits.answer_bytes;
+        if let (true, Some((oldest, _))) = (enough, found.front()) {
+            from = *oldest;
+        }
+        let next = match found.get(usize::try_from(self.limit).unwrap_or(usize::MAX)) {
+            Some((over, _)) => *over,
+            None => self.asked,
+        };
+        let mut body = Vec::with_capacity(bytes);
+        for (_, line) in found.iter().take_while(|(offset, _)| *offset < next) {
+            body.extend_from_slice(line);
+        }
+        Ok(Answer::collected(body, from, next))
+    }
+
+    /// The last `count` lines that are wanted of a window; nothing when time runs out within it.
+    async fn window(
+        &self,
+        start: Offset,
+        end: Offset,
+        count: u64,
+        format: Format,
+        budget: &mut Budget,
+    ) -> Result<Option<VecDeque<(Offset, Vec<u8>)>>, StoreError> {
+        let mut found: VecDeque<(Offset, Vec<u8>)> = VecDeque::new();
+        let mut bytes = 0;
+        let mut next = start;
+        while next < end {
+            if budget.is_late() {
+                return Ok(None);
+            }
+            let batches = self.read(next, end).await?;
+            if batches.is_empty() {
+                break;
+            }
+            for batch in batches {
+                budget.spend(&batch);
+                for (offset, line) in self.wanted.of(&batch, next, end) {
+                    let mut spliced = Vec::with_capacity(line.len() + 32);
+                    format.splice(offset, line, &mut spliced);
+                    bytes += spliced.len();
+                    found.push_back((offset, spliced));
+                    // What is dropped for its bytes was in excess of an answer by itself.
+                    while let Some((_, oldest)) = found.front()
+                        && (found.len() as u64 > count || bytes - oldest.len() >= self.limits.answer_bytes)
+                    {
+                        bytes -= oldest.len();
+                        found.pop_front();
+                    }
+                }
+                next = batch.next().max(next);
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// One page of the store, from `from`; nothing at or after `end`.
+    async fn read(&self, from: Offset, end: Offset) -> Result<Vec<Arc<Batch>>, StoreError> {
+        if from >= end {
+            return Ok(Vec::new());
+        }
+        let page = self.store.read(&self.stream, from, self.limits.page_bytes);
+        let mut batches = in_time(self.limits.store_deadline, page).await?;
+        batches.retain(|batch| batch.first < end && batch.next() > from);
+        Ok(batches)
+    }
+}
+
+impl Wanted {
+    fn is_everything(&self) -> bool {
+        self.filter.is_none() && self.since.is_none() && self.until.is_none()
+    }
+
+    /// The lines of a batch from `from` up to `end` that are wanted.
+    fn of<'a>(
+        &'a self,
+        batch: &'a Batch,
+        from: Offset,
+        end: Offset,
+    ) -> impl Iterator<Item = (Offset, &'a [u8])> {
+        let lines = &batch.lines;
+        let none = self.since.is_some_and(|since| lines.newest < since)
+            || self.until.is_some_and(|until| lines.oldest >= until);
+        let since = self.since.filter(|since| lines.oldest < *since).map(Bound::of);
+        let until = self.until.filter(|until| lines.newest >= *until).map(Bound::of);
+        let batch = (!none).then_some(batch);
+        let within = move |(offset, line): &(Offset, &[u8])| {
+            *offset >= from
+                && *offset < end
+                && since.as_ref().is_none_or(|since| !since.is_after(line))
+                && until.as_ref().is_none_or(|until| until.is_after(line))
+                && self.filter.as_ref().is_none_or(|filter| filter.matches(line))
+        };
+        batch.into_iter().flat_map(numbered).filter(within)
+    }
+}
+
+fn numbered(batch: &Batch) -> impl Iterator<Item = (Offset, &[u8])> {
+    let offsets = (batch.first.0..).map(Offset);
+    offsets.zip(batch.lines.iter())
+}
+
+/// A time as it stands in lines. They all write times in one length, so that text order is time order: nothing is
+/// parsed.
+struct Bound(String);
+
+impl Bound {
+    fn of(time: Timestamp) -> Self {
+        Self(time.to_string())
+    }
+
+    /// Whether this time is after the line's.
+    fn is_after(&self, line: &[u8]) -> bool {
+        let ts = line.strip_prefix(b"{\"ts\":\"").unwrap_or(b"");
+        let ts = ts.get(..self.0.len()).unwrap_or(b"");
+        self.0.as_bytes() > ts
+    }
+}
+
+impl Budget {
+    fn spend(&mut self, batch: &Batch) {
+        self.bytes = self.bytes.saturating_sub(batch.lines.ndjson.len());
+    }
+
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    fn is_spent(&self) -> bool {
+        self.bytes == 0 || self.is_late()
+    }
+}

@@ -1,0 +1,88 @@
+//! A store in memory that goes away, or says nothing, when it is told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use collect::store::{AppendError, Draft, LogStore, Retention, StoreError, Trimmed};
+use collect::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
+
+use crate::memory_store::MemoryStore;
+
+#[derive(Default)]
+pub(crate) struct FaultyStore {
+    pub(crate) inner: MemoryStore,
+    /// Every question fails.
+    pub(crate) away: AtomicBool,
+    /// No question is ever answered.
+    pub(crate) silent: AtomicBool,
+    /// Reads from this offset on fail, when it is not 0.
+    pub(crate) broken_from: AtomicUsize,
+    /// How often all streams were listed.
+    pub(crate) listings: AtomicUsize,
+    /// How much was read.
+    pub(crate) reads: AtomicUsize,
+}
+
+impl FaultyStore {
+    async fn fault(&self) -> Result<(), StoreError> {
+        if self.silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(StoreError::Away("unplugged".into())),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl LogStore for FaultyStore {
+    async fn epoch(&self) -> Result<Epoch, StoreError> {
+        self.inner.epoch().await
+    }
+
+    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
+        self.inner.append(drafts).await
+    }
+
+    async fn read(
+        &self,
+        stream: &StreamName,
+        from: Offset,
+        max_bytes: usize,
+    ) -> Result<Vec<Arc<Batch>>, StoreError> {
+        self.fault().await?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let broken = self.broken_from.load(Ordering::SeqCst) as u64;
+        if broken > 0 && from.0 >= broken {
+            return Err(StoreError::Away("unplugged".into()));
+        }
+        self.inner.read(stream, from, max_bytes).await
+    }
+
+    async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
+        self.fault().await?;
+        self.inner.extents(streams).await
+    }
+
+    async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
+        self.fault().await?;
+        self.listings.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        self.inner.streams().await
+    }
+
+    async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
+        self.fault().await?;
+        self.inner.first_since(stream, since).await
+    }
+
+    async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
+        self.inner.trim(retention, now).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.fault().await
+    }
+}
