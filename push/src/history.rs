@@ -163,7 +163,7 @@ impl History {
             Ok(Ok(turn)) => Ok(turn),
             // The semaphore is never closed: both mean that no place came free.
             Ok(Err(_)) | Err(_) => Err(Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
+                StatusCode::TOO_MANY_REQUESTS,
                 "busy",
                 "this node is sending as much history as it can: repeat the request later",
             )

@@ -73,7 +73,7 @@ async fn answers_that_nobody_takes_hold_a_few_pages_and_a_bounded_number_of_plac
         node.open("/v1/lines?stream=app/api").await,
     ];
     let refused = node.get("/v1/lines?stream=app/api").await;
-    assert_eq!(refused.refusal(), (503, "busy".into(), String::new()));
+    assert_eq!(refused.refusal(), (429, "busy".into(), String::new()));
     assert!(refused.headers.contains_key("retry-after"));
     assert!(store.reads.load(Ordering::SeqCst) <= 6);
     // Who takes nothing is cut off, and the place is free again.

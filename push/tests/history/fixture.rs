@@ -6,16 +6,26 @@ use std::time::Duration;
 use auth::{Claims, Key, Minter, Verifier};
 use axum::Router;
 use axum::body::Body;
+use collect::store::sqlite::{SqliteOptions, SqliteStore};
 use collect::store::{Draft, LogStore, Retention};
 use collect::{Level, Line, Lines, StreamName, Timestamp};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use push::history::{Limits, Parts, router};
 use serde_json::Value;
+use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::memory_store::MemoryStore;
+
 /// The second that every test's clock begins at.
-pub(crate) const START: i64 = 1_790_000_000;
+pub(crate) const START: i64 = 1_700_000_000;
+
+/// Which store a test's nodes have.
+pub(crate) enum Given {
+    Memory,
+    Sqlite(TempDir),
+}
 
 pub(crate) struct Node {
     pub(crate) store: Arc<dyn LogStore>,
@@ -27,6 +37,32 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+}
+
+impl Given {
+    pub(crate) fn memory() -> Self {
+        Self::Memory
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(TempDir::new().unwrap())
+    }
+
+    pub(crate) fn node(&self) -> Node {
+        self.node_with(Limits::default())
+    }
+
+    /// A node with a store of its own.
+    pub(crate) fn node_with(&self, limits: Limits) -> Node {
+        let store: Arc<dyn LogStore> = match self {
+            Self::Memory => Arc::new(MemoryStore::default()),
+            Self::Sqlite(folder) => {
+                let own = folder.path().join(uuid::Uuid::new_v4().to_string());
+                Arc::new(SqliteStore::open(&own, SqliteOptions::default()).unwrap())
+            }
+        };
+        Node::over(store, limits)
+    }
 }
 
 impl Node {

@@ -1,26 +1,15 @@
 //! What `GET /v1/lines` answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use collect::{Level, Line};
 use push::history::Limits;
 use serde_json::json;
 
-use crate::fixture::{Node, line, numbered, second};
-use crate::memory_store::MemoryStore;
+use crate::fixture::{Given, line, numbered, second};
 
-fn node() -> Node {
-    node_with(Limits::default())
-}
-
-fn node_with(limits: Limits) -> Node {
-    Node::over(Arc::new(MemoryStore::default()), limits)
-}
-
-#[tokio::test]
-async fn a_line_is_answered_as_it_is_stored_with_its_offset_first() {
-    let node = node();
+pub(crate) async fn a_line_is_answered_as_it_is_stored_with_its_offset_first(given: &Given) {
+    let node = given.node();
     let mut stored = Vec::new();
     let first = line(0, Level::Warn, "with \"quotes\" and é");
     first.encode(&mut stored);
@@ -33,9 +22,8 @@ async fn a_line_is_answered_as_it_is_stored_with_its_offset_first() {
     assert_eq!(reply.next(), 1);
 }
 
-#[tokio::test]
-async fn json_holds_the_same_lines_in_a_list() {
-    let node = node();
+pub(crate) async fn json_holds_the_same_lines_in_a_list(given: &Given) {
+    let node = given.node();
     node.fill("app/api", 3, 2).await;
     let as_lines = node.get("/v1/lines?stream=app/api&from=1").await.lines();
     assert_eq!(
@@ -52,10 +40,9 @@ async fn json_holds_the_same_lines_in_a_list() {
     );
 }
 
-#[tokio::test]
-async fn a_range_is_answered_whatever_the_batches_and_pages_are() {
+pub(crate) async fn a_range_is_answered_whatever_the_batches_and_pages_are(given: &Given) {
     for (batch, page_bytes) in [(1, 1), (7, 1), (7, 2_000), (100, 1_000_000)] {
-        let node = node_with(Limits {
+        let node = given.node_with(Limits {
             page_bytes,
             ..Limits::default()
         });
@@ -87,9 +74,8 @@ async fn a_range_is_answered_whatever_the_batches_and_pages_are() {
     }
 }
 
-#[tokio::test]
-async fn a_thousand_lines_are_answered_when_no_limit_is_named() {
-    let node = node();
+pub(crate) async fn a_thousand_lines_are_answered_when_no_limit_is_named(given: &Given) {
+    let node = given.node();
     node.fill("app/api", 2_500, 100).await;
     let first = node.get("/v1/lines?stream=app/api").await;
     assert_eq!((first.offsets().len(), first.next()), (1_000, 1_000));
@@ -109,9 +95,8 @@ async fn a_thousand_lines_are_answered_when_no_limit_is_named() {
     );
 }
 
-#[tokio::test]
-async fn a_limit_above_the_most_counts_as_the_most() {
-    let node = node_with(Limits {
+pub(crate) async fn a_limit_above_the_most_counts_as_the_most(given: &Given) {
+    let node = given.node_with(Limits {
         lines: 20,
         ..Limits::default()
     });
@@ -122,9 +107,8 @@ async fn a_limit_above_the_most_counts_as_the_most() {
     }
 }
 
-#[tokio::test]
-async fn filters_and_times_choose_among_the_lines() {
-    let node = node();
+pub(crate) async fn filters_and_times_choose_among_the_lines(given: &Given) {
+    let node = given.node();
     node.fill("app/api", 100, 7).await;
     let (t20, t40) = (second(20), second(40));
     let table = [
@@ -167,9 +151,8 @@ async fn filters_and_times_choose_among_the_lines() {
     }
 }
 
-#[tokio::test]
-async fn times_are_asked_of_each_line_since_they_are_in_no_order() {
-    let node = node();
+pub(crate) async fn times_are_asked_of_each_line_since_they_are_in_no_order(given: &Given) {
+    let node = given.node();
     let at = |seconds: &[i64]| -> Vec<Line> {
         seconds
             .iter()
@@ -190,8 +173,7 @@ async fn times_are_asked_of_each_line_since_they_are_in_no_order() {
     assert_eq!((last.offsets(), last.header("tailcast-from")), (vec![4, 8], 4));
 }
 
-#[tokio::test]
-async fn all_that_matches_is_found_by_going_on_from_next_however_early_answers_end() {
+pub(crate) async fn all_that_matches_is_found_by_going_on_from_next_however_early_answers_end(given: &Given) {
     let small = Limits {
         page_bytes: 300,
         scan_bytes: 700,
@@ -206,7 +188,7 @@ async fn all_that_matches_is_found_by_going_on_from_next_however_early_answers_e
         },
         Limits::default(),
     ] {
-        let node = node_with(limits);
+        let node = given.node_with(limits);
         node.fill("app/api", 200, 3).await;
         let (mut found, mut from) = (Vec::new(), 0);
         loop {
@@ -224,8 +206,7 @@ async fn all_that_matches_is_found_by_going_on_from_next_however_early_answers_e
     }
 }
 
-#[tokio::test]
-async fn all_that_matches_is_found_by_going_back_to_from() {
+pub(crate) async fn all_that_matches_is_found_by_going_back_to_from(given: &Given) {
     let small = Limits {
         page_bytes: 300,
         scan_bytes: 700,
@@ -233,7 +214,7 @@ async fn all_that_matches_is_found_by_going_back_to_from() {
         ..Limits::default()
     };
     for limits in [small, Limits::default()] {
-        let node = node_with(limits);
+        let node = given.node_with(limits);
         node.fill("app/api", 1_000, 3).await;
         let (mut found, mut to) = (Vec::new(), 1_000);
         while to > 0 {
@@ -253,9 +234,8 @@ async fn all_that_matches_is_found_by_going_back_to_from() {
 }
 
 /// Invariant 10.
-#[tokio::test]
-async fn what_retention_removed_is_passed_over_and_an_emptied_stream_has_no_lines() {
-    let node = node();
+pub(crate) async fn what_retention_removed_is_passed_over_and_an_emptied_stream_has_no_lines(given: &Given) {
+    let node = given.node();
     node.fill("app/api", 100, 10).await;
     node.trim_before(35).await;
     let reply = node.get("/v1/lines?stream=app/api&from=5&limit=3").await;
@@ -285,16 +265,15 @@ async fn what_retention_removed_is_passed_over_and_an_emptied_stream_has_no_line
 }
 
 /// Invariant 9.
-#[tokio::test]
-async fn an_unreadable_stream_answers_byte_for_byte_like_one_that_does_not_exist() {
-    let node = node();
+pub(crate) async fn an_unreadable_stream_answers_byte_for_byte_like_one_that_does_not_exist(given: &Given) {
+    let node = given.node();
     node.fill("app/there", 10, 10).await;
     let stranger = node.token("mallory", &["other/**"]);
     let reader = node.token("alice", &["app/**"]);
     for parameters in ["", "&from=5", "&from=500", "&last=1", "&filter=x"] {
         let address = format!("/v1/lines?stream=app/there{parameters}");
         let unreadable = node.ask(&address, Some(&stranger), None).await;
-        let empty = Node::over(Arc::new(MemoryStore::default()), Limits::default());
+        let empty = given.node();
         let missing = empty.ask(&address, Some(&reader), None).await;
         assert_eq!(
             unreadable.refusal(),
@@ -308,9 +287,8 @@ async fn an_unreadable_stream_answers_byte_for_byte_like_one_that_does_not_exist
     }
 }
 
-#[tokio::test]
-async fn me_is_the_stream_of_who_asks() {
-    let node = node();
+pub(crate) async fn me_is_the_stream_of_who_asks(given: &Given) {
+    let node = given.node();
     node.append("@alice", &[numbered(1)]).await;
     node.append("@bob", &[numbered(2)]).await;
     let bob = node.token("bob", &[]);
@@ -320,9 +298,8 @@ async fn me_is_the_stream_of_who_asks() {
     assert_eq!(refused.refusal(), (404, "stream_not_found".into(), String::new()));
 }
 
-#[tokio::test]
-async fn a_bad_parameter_is_named() {
-    let node = node();
+pub(crate) async fn a_bad_parameter_is_named(given: &Given) {
+    let node = given.node();
     node.fill("app/api", 10, 10).await;
     let table = [
         ("", "stream"),
@@ -361,9 +338,8 @@ async fn a_bad_parameter_is_named() {
     );
 }
 
-#[tokio::test]
-async fn a_cursor_beyond_the_head_is_refused_with_the_head() {
-    let node = node();
+pub(crate) async fn a_cursor_beyond_the_head_is_refused_with_the_head(given: &Given) {
+    let node = given.node();
     node.fill("app/api", 10, 10).await;
     let (status, problem) = node.get("/v1/lines?stream=app/api&from=11").await.problem();
     assert_eq!(
@@ -372,9 +348,8 @@ async fn a_cursor_beyond_the_head_is_refused_with_the_head() {
     );
 }
 
-#[tokio::test]
-async fn no_token_and_a_token_in_the_address_are_refused() {
-    let node = node();
+pub(crate) async fn no_token_and_a_token_in_the_address_are_refused(given: &Given) {
+    let node = given.node();
     let reply = node.ask("/v1/lines?stream=app/api", None, None).await;
     assert_eq!(reply.status.as_u16(), 401);
     assert!(reply.headers.contains_key("www-authenticate"));
@@ -384,9 +359,8 @@ async fn no_token_and_a_token_in_the_address_are_refused() {
     assert_eq!(reply.refusal(), (400, "token_in_query".into(), String::new()));
 }
 
-#[tokio::test]
-async fn the_form_follows_what_the_request_likes_best() {
-    let node = node();
+pub(crate) async fn the_form_follows_what_the_request_likes_best(given: &Given) {
+    let node = given.node();
     node.fill("app/api", 1, 1).await;
     let token = node.token("alice", &["app/**"]);
     let table = [

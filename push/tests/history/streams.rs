@@ -8,7 +8,7 @@ use push::history::Limits;
 use serde_json::{Value, json};
 
 use crate::faulty_store::FaultyStore;
-use crate::fixture::{Node, second};
+use crate::fixture::{Given, Node, second};
 use crate::memory_store::MemoryStore;
 
 async fn names(node: &Node, sub: &str, read: &[&str], query: &str) -> Vec<String> {
@@ -20,17 +20,16 @@ async fn names(node: &Node, sub: &str, read: &[&str], query: &str) -> Vec<String
     answer["streams"].as_array().unwrap().iter().map(name).collect()
 }
 
-async fn node() -> Node {
-    let node = Node::over(Arc::new(MemoryStore::default()), Limits::default());
+async fn node(given: &Given) -> Node {
+    let node = given.node();
     for stream in ["app/web", "app/api", "app", "db", "@alice", "@bob"] {
         node.fill(stream, 12, 5).await;
     }
     node
 }
 
-#[tokio::test]
-async fn a_stream_is_listed_with_what_is_kept_of_it() {
-    let node = node().await;
+pub(crate) async fn a_stream_is_listed_with_what_is_kept_of_it(given: &Given) {
+    let node = node(given).await;
     node.trim_before(6).await;
     assert_eq!(
         node.get_json("/v1/streams?match=app/api").await,
@@ -44,9 +43,8 @@ async fn a_stream_is_listed_with_what_is_kept_of_it() {
     );
 }
 
-#[tokio::test]
-async fn an_emptied_stream_is_listed_without_a_last_arrival() {
-    let node = node().await;
+pub(crate) async fn an_emptied_stream_is_listed_without_a_last_arrival(given: &Given) {
+    let node = node(given).await;
     node.trim_before(600).await;
     let listed = node.get_json("/v1/streams?match=app/api").await;
     assert_eq!(listed["streams"][0]["first_available"], 12);
@@ -54,9 +52,8 @@ async fn an_emptied_stream_is_listed_without_a_last_arrival() {
 }
 
 /// Invariant 9.
-#[tokio::test]
-async fn only_what_may_be_read_is_listed_by_name() {
-    let node = node().await;
+pub(crate) async fn only_what_may_be_read_is_listed_by_name(given: &Given) {
+    let node = node(given).await;
     let table: [(&str, &[&str], &str, &[&str]); 9] = [
         ("alice", &["app/**"], "", &["@alice", "app", "app/api", "app/web"]),
         ("bob", &["db"], "", &["@bob", "db"]),
@@ -73,9 +70,8 @@ async fn only_what_may_be_read_is_listed_by_name() {
     }
 }
 
-#[tokio::test]
-async fn a_bad_or_unknown_parameter_is_named() {
-    let node = node().await;
+pub(crate) async fn a_bad_or_unknown_parameter_is_named(given: &Given) {
+    let node = node(given).await;
     for (query, name) in [
         ("?match=a//b", "match"),
         ("?match=", "match"),
