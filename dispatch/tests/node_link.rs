@@ -1,0 +1,298 @@
+//! What every way to one push node does: the behaviours run on the node in the same process and on a link.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dispatch::link::{LinkLimits, PATH, RemoteNode, To};
+use dispatch::{NodeId, NodeLink, QueueLimits, Role};
+use support::eventually;
+use support::hints::{Recorder, batch};
+use support::node::{Node, lease, secret, secret_of};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// A way to a node, and what arrives there.
+struct Way {
+    link: Arc<dyn NodeLink>,
+    arrived: Arc<Recorder>,
+    _node: Option<Node>,
+}
+
+impl Way {
+    fn in_process() -> Self {
+        let arrived = Recorder::new();
+        Self {
+            link: arrived.clone(),
+            arrived,
+            _node: None,
+        }
+    }
+
+    async fn over_a_link() -> Self {
+        let arrived = Recorder::new();
+        let node = Node::listen(0, None, Some(arrived.clone())).await;
+        let link = connect(&node, LinkLimits::default());
+        arrived.has("any lost").await;
+        arrived.clear();
+        Self {
+            link,
+            arrived,
+            _node: Some(node),
+        }
+    }
+}
+
+fn connect(node: &Node, limits: LinkLimits) -> Arc<RemoteNode> {
+    let lease = node.lease(&[Role::Push]);
+    run(RemoteNode::new(
+        &lease,
+        To::Push,
+        NodeId::random(),
+        secret(),
+        limits,
+    ))
+}
+
+fn run(link: RemoteNode) -> Arc<RemoteNode> {
+    let link = Arc::new(link);
+    let running = link.clone();
+    tokio::spawn(async move { running.run(|| (), CancellationToken::new()).await });
+    link
+}
+
+/// Runs each behaviour on each implementation.
+macro_rules! behaviours {
+    ($($name:ident,)*) => {
+        mod in_process {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Way::in_process()).await;
+            })*
+        }
+        mod over_a_link {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Way::over_a_link().await).await;
+            })*
+        }
+    };
+}
+
+behaviours! {
+    hints_arrive_in_the_order_of_their_stream,
+    a_lost_hint_arrives_with_its_name,
+}
+
+async fn hints_arrive_in_the_order_of_their_stream(way: Way) {
+    for offset in 0..500 {
+        way.link.deliver(batch("a", offset));
+        way.link.deliver(batch("b", offset));
+    }
+    for name in ["a", "b"] {
+        eventually("all has arrived", || async {
+            way.arrived.offsets(name).len() == 500
+        })
+        .await;
+        assert_eq!(way.arrived.offsets(name), (0..500).collect::<Vec<_>>(), "{name}");
+    }
+}
+
+async fn a_lost_hint_arrives_with_its_name(way: Way) {
+    way.link.deliver(collect::Hint::Lost(support::stream("@alice")));
+    way.arrived.has("lost @alice").await;
+    way.link.deliver(collect::Hint::AnyLost);
+    way.arrived.has("any lost").await;
+    assert_eq!(way.arrived.all(), ["lost @alice", "any lost"]);
+}
+
+/// Invariant 3.
+#[tokio::test]
+async fn a_batch_arrives_as_it_was_sent() {
+    let ndjson = "{\"message\":\"grüße\"}\n".repeat(50_000);
+    let ts = collect::Timestamp::now();
+    let sent = collect::Batch {
+        stream: support::stream("payments/api"),
+        first: collect::Offset(41),
+        arrived: ts,
+        lines: collect::Lines {
+            ndjson: ndjson.into(),
+            count: 50_000,
+            oldest: collect::Timestamp::from_nanos(-5),
+            newest: ts,
+        },
+    };
+    let arrived = Arc::new(OneBatch::default());
+    let node = Node::listen(0, None, Some(arrived.clone())).await;
+    let remote = connect(&node, LinkLimits::default());
+    eventually("the batch arrives", || async {
+        remote.deliver(collect::Hint::Batch(Arc::new(sent.clone())));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        arrived.0.lock().is_some()
+    })
+    .await;
+    assert_eq!(arrived.0.lock().as_deref(), Some(&sent));
+}
+
+#[derive(Default)]
+struct OneBatch(parking_lot::Mutex<Option<Arc<collect::Batch>>>);
+
+impl NodeLink for OneBatch {
+    fn deliver(&self, hint: collect::Hint) {
+        if let collect::Hint::Batch(batch) = hint {
+            *self.0.lock() = Some(batch);
+        }
+    }
+}
+
+/// Invariant 6.
+#[tokio::test]
+async fn a_node_that_was_away_is_told_that_anything_may_be_lost() {
+    let first = Recorder::new();
+    let node = Node::listen(0, None, Some(first.clone())).await;
+    let link = connect(&node, LinkLimits::default());
+    first.has("any lost").await;
+    let (port, id) = (node.port(), node.id.clone());
+    first.clear();
+    node.stop().await;
+    assert_eq!(first.all(), ["any lost"], "the node notices on its side, too");
+    eventually("the break is noticed", || async { !link.is_up() }).await;
+    link.deliver(batch("s", 0));
+
+    let second = Recorder::new();
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let _node = Node::on(id, listener, None, Some(second.clone()));
+    second.has("any lost").await;
+    link.deliver(batch("s", 1));
+    second.has("s 1").await;
+    assert_eq!(second.all(), ["any lost", "s 1"]);
+}
+
+/// Invariant 6.
+#[tokio::test]
+async fn a_node_that_does_not_read_makes_nobody_wait_and_hears_what_it_lost() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let limits = LinkLimits {
+        queue: QueueLimits {
+            hints: 100,
+            bytes: 1024 * 1024,
+        },
+        write: Duration::from_millis(300),
+        ..LinkLimits::default()
+    };
+    let lease = lease(&NodeId::random(), &address, &[Role::Push]);
+    let link = run(RemoteNode::new(
+        &lease,
+        To::Push,
+        NodeId::random(),
+        secret(),
+        limits,
+    ));
+    let (stream, _) = listener.accept().await.unwrap();
+    let stuck = tokio_tungstenite::accept_async(stream).await.unwrap();
+    eventually("the link is up", || async { link.is_up() }).await;
+
+    let big = batch_of("s", 64 * 1024);
+    let begun = Instant::now();
+    let mut sent = 0;
+    // More than the sockets' buffers and the queue take.
+    while link.is_up() {
+        link.deliver(big.clone());
+        sent += 1;
+        tokio::task::yield_now().await;
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "a stuck link is still up after {sent} batches"
+        );
+    }
+    drop(stuck);
+
+    let arrived = Recorder::new();
+    let _node = Node::on(NodeId::random(), listener, None, Some(arrived.clone()));
+    arrived.has("any lost").await;
+    link.deliver(batch("s", 7));
+    arrived.has("s 7").await;
+}
+
+/// Lines that do not compress.
+fn batch_of(name: &str, bytes: usize) -> collect::Hint {
+    let collect::Hint::Batch(batch) = batch(name, 0) else {
+        unreachable!("a batch is a batch");
+    };
+    let mut batch = (*batch).clone();
+    let mut line: Vec<u8> = (0..bytes).map(|_| rand::random_range(b'0'..=b'z')).collect();
+    line.push(b'\n');
+    batch.lines.ndjson = line.into();
+    collect::Hint::Batch(Arc::new(batch))
+}
+
+#[tokio::test]
+async fn a_wrong_secret_delivers_nothing() {
+    let arrived = Recorder::new();
+    let node = Node::listen(0, None, Some(arrived.clone())).await;
+    let lease = node.lease(&[Role::Push]);
+    let other = secret_of("a secret that this cluster does not have");
+    let stranger = run(RemoteNode::new(
+        &lease,
+        To::Push,
+        NodeId::random(),
+        other,
+        LinkLimits::default(),
+    ));
+    let friend = connect(&node, LinkLimits::default());
+    arrived.has("any lost").await;
+    arrived.clear();
+    stranger.deliver(batch("s", 0));
+    friend.deliver(batch("s", 1));
+    arrived.has("s 1").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!stranger.is_up());
+    assert_eq!(arrived.all(), ["s 1"]);
+}
+
+#[tokio::test]
+async fn a_link_needs_a_pass_and_a_role_that_is_there() {
+    let node = Node::listen(0, None, Some(Recorder::new())).await;
+    let pass = secret().issue("a-node").unwrap();
+    let bearer = format!("Bearer {pass}");
+    for (to, authorization, status, code) in [
+        ("push", "", 401, "bad_link"),
+        ("push", "Bearer nonsense", 401, "bad_link"),
+        ("dispatch", bearer.as_str(), 404, "no_such_role"),
+        ("sideways", bearer.as_str(), 400, "bad_parameter"),
+    ] {
+        let answer = get(&node.address, &format!("{PATH}?to={to}"), authorization).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{to} {authorization}: {answer}"
+        );
+        assert!(
+            answer.contains(&format!("\"code\":\"{code}\"")),
+            "{to} {authorization}: {answer}"
+        );
+    }
+}
+
+/// One request for a WebSocket, and all of its answer.
+async fn get(address: &str, path: &str, authorization: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Authorization: {authorization}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let mut bytes = [0; 4096];
+    while !answer.contains("\"code\"") {
+        let read = stream.read(&mut bytes).await.unwrap();
+        assert!(read > 0, "the answer broke off: {answer}");
+        answer.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+    }
+    answer
+}
