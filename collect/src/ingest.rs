@@ -25,7 +25,7 @@ use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::Problem;
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -221,7 +221,9 @@ impl Edge {
         let format = address.format(&head.headers)?;
         let encoding = Encoding::of(&head.headers)?;
         let mut memory = self.memory.hold();
-        let body = body::read(body, encoding, format, limits, &mut memory).await?;
+        let body = body::read(body, encoding, format, limits, &mut memory)
+            .await
+            .map_err(unread)?;
         let intake = Intake::new(subscriber, stream.as_deref(), *limits, memory);
         let (taken, memory) = parsed(body, format, intake, key).await?;
         let accepted = taken.accepted;
@@ -244,6 +246,11 @@ impl Edge {
             streams: answered(names, pending, limits.answer).await?,
         })
     }
+}
+
+/// The rest of the body is not read: the connection is of no use after that.
+fn unread(refusal: Refusal) -> Problem {
+    Problem::from(refusal).header(CONNECTION, HeaderValue::from_static("close"))
 }
 
 async fn parsed(

@@ -24,7 +24,7 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 /// What a body has to begin with in memory, in bytes.
 const FIRST_CAPACITY: usize = 16 * 1024;
 
-/// Reads it whole.
+/// Reads it whole. An error leaves the rest unread.
 pub(super) async fn read(
     body: Body,
     encoding: Encoding,
@@ -59,10 +59,7 @@ pub(super) async fn read(
             Ok(Ok(_)) => lines.count(&inflated[begun..])?,
         }
     }
-    match inflated.is_empty() {
-        true => Err(Refusal::Empty),
-        false => Ok(inflated),
-    }
+    Ok(inflated)
 }
 
 /// What was seen of the body as it came, for whoever reads behind the decoder.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use edge::Problem;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 
 use super::intake::Rejected;
@@ -104,7 +104,7 @@ impl From<Refusal> for Problem {
                 "unsupported_encoding",
                 "send the body as it is, or encoded once, with gzip or zstd",
             ),
-            Refusal::TooLarge(bound) => unread(
+            Refusal::TooLarge(bound) => Self::new(
                 S::PAYLOAD_TOO_LARGE,
                 "too_large",
                 format!("{bound}: send it in parts"),
@@ -114,20 +114,16 @@ impl From<Refusal> for Problem {
                 "bad_json",
                 format!("the body is not the JSON it should be: {error}"),
             ),
-            Refusal::BadEncoding(error) => unread(
+            Refusal::BadEncoding(error) => Self::new(
                 S::BAD_REQUEST,
                 "bad_encoding",
                 format!("the body cannot be inflated: {error}"),
             ),
-            Refusal::BrokenOff => unread(
-                S::BAD_REQUEST,
-                "broken_off",
-                "the body ended too early".to_owned(),
-            ),
-            Refusal::TooSlow => unread(
+            Refusal::BrokenOff => Self::new(S::BAD_REQUEST, "broken_off", "the body ended too early"),
+            Refusal::TooSlow => Self::new(
                 S::REQUEST_TIMEOUT,
                 "too_slow",
-                "the body came too slowly: send it in parts".to_owned(),
+                "the body came too slowly: send it in parts",
             ),
             Refusal::NothingAccepted(rejected) => nothing_accepted(&rejected),
             Refusal::KeyReused => Self::new(
@@ -135,10 +131,10 @@ impl From<Refusal> for Problem {
                 "key_reused",
                 "this Idempotency-Key came with another body before: use a new one for each body",
             ),
-            Refusal::Busy => unread(
+            Refusal::Busy => Self::new(
                 S::TOO_MANY_REQUESTS,
                 "busy",
-                "too much is being taken in at once: repeat the request later".to_owned(),
+                "too much is being taken in at once: repeat the request later",
             )
             .retry_after(BUSY_FOR),
             Refusal::Closed => Self::new(
@@ -167,11 +163,6 @@ impl From<Refusal> for Problem {
             ),
         }
     }
-}
-
-/// A refusal that leaves the rest of the body unread: the connection is of no use after that.
-fn unread(status: StatusCode, code: &'static str, detail: String) -> Problem {
-    Problem::new(status, code, detail).header(header::CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn nothing_accepted(rejected: &[Rejected]) -> Problem {

@@ -1,0 +1,216 @@
+//! What becomes of every form of body and line.
+
+use serde_json::json;
+
+use crate::fixture::{Collector, Post, gzip, zstd};
+
+fn message(text: &str) -> String {
+    format!("{{\"ts\":NOW,\"message\":{}}}", json!(text))
+}
+
+#[tokio::test]
+async fn a_body_becomes_lines_by_its_content_type() {
+    let table: &[(Option<&str>, &[u8], &[&str])] = &[
+        (None, b"{\"msg\":\"one\"}\nplain\n", &["one", "plain"]),
+        (Some("application/x-ndjson"), b"{\"msg\":\"one\"}\n", &["one"]),
+        (
+            Some("Application/X-NDJSON; charset=utf-8"),
+            b"{\"msg\":\"one\"}",
+            &["one"],
+        ),
+        (Some("application/json"), b"{\"msg\":\"one\"}", &["one"]),
+        (
+            Some("application/json"),
+            b" [{\"msg\":\"one\"},\n{\"msg\":\"two\"}] ",
+            &["one", "two"],
+        ),
+        (
+            Some("text/plain; charset=utf-8"),
+            b"{\"msg\":1}\ntwo",
+            &["{\"msg\":1}", "two"],
+        ),
+    ];
+    for (kind, body, messages) in table {
+        let collector = Collector::start();
+        let post = Post::lines(*body);
+        let post = match kind {
+            Some(kind) => post.kind(kind),
+            None => post,
+        };
+        let reply = collector.send(post).await;
+        let count = messages.len();
+        assert_eq!(
+            reply.text,
+            format!(
+                "{{\"accepted\":{count},\"rejected\":[],\"streams\":{{\"a/b\":[{{\"first\":0,\"next\":{count}}}]}}}}"
+            )
+        );
+        let expected: Vec<String> = messages.iter().copied().map(message).collect();
+        assert_eq!(collector.stored("a/b"), expected, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn lines_of_every_wrong_form_in_the_middle_of_good_ones_are_kept_as_messages() {
+    let table: &[(&[u8], &str)] = &[
+        (b"plain text", "plain text"),
+        (b"  indented\t", "  indented\t"),
+        (b"{\"cut\": ", "{\"cut\": "),
+        (b"{\"a\":1} and more", "{\"a\":1} and more"),
+        (b"{\"a\":\"raw \x01 control\"}", "{\"a\":\"raw \u{1} control\"}"),
+        (b"[1, 2]", "[1, 2]"),
+        (b"\"a string\"", "\"a string\""),
+        (b"17", "17"),
+        (b"null", "null"),
+        (b"\0\x7f\x1b[31m", "\0\u{7f}\u{1b}[31m"),
+        (b"\xff\xfe broken \xc3", "\u{fffd}\u{fffd} broken \u{fffd}"),
+        (b"{\"broken\xff\": ", "{\"broken\u{fffd}\": "),
+        ("\u{feff}marked".as_bytes(), "\u{feff}marked"),
+        ("\u{2028}\u{85}".as_bytes(), "\u{2028}\u{85}"),
+        (b"carriage\rreturn", "carriage\rreturn"),
+    ];
+    for (line, expected) in table {
+        let collector = Collector::start();
+        let body = [b"{\"msg\":\"before\"}\n", *line, b"\r\n{\"msg\":\"after\"}"].concat();
+        let reply = collector.send(Post::lines(body)).await;
+        assert_eq!(reply.body["accepted"], 3);
+        assert_eq!(
+            collector.stored("a/b"),
+            [message("before"), message(expected), message("after")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_read_whatever_is_odd_about_it() {
+    let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+    let table = [
+        (
+            "\u{feff}{\"msg\":\"m\"}".to_owned(),
+            r#"{"ts":NOW,"message":"m"}"#.to_owned(),
+        ),
+        (
+            "  {\"msg\":\"m\"}\t".to_owned(),
+            r#"{"ts":NOW,"message":"m"}"#.to_owned(),
+        ),
+        (
+            r#"{"msg":"\ud800 \ud83d\ude00","x\udc00":["\uDBFF"]}"#.to_owned(),
+            "{\"ts\":NOW,\"message\":\"\u{fffd} 😀\",\"fields\":{\"x\u{fffd}\":[\"\\ufffd\"]}}".to_owned(),
+        ),
+        (
+            format!("{{\"deep\":{deep}}}"),
+            format!("{{\"ts\":NOW,\"message\":\"\",\"fields\":{{\"deep\":\"{deep}\"}}}}"),
+        ),
+        (
+            r#"{"n":1e999,"m":-0.0,"k":100000000000000000000000000.5}"#.to_owned(),
+            r#"{"ts":NOW,"message":"","fields":{"n":1e999,"m":-0.0,"k":100000000000000000000000000.5}}"#
+                .to_owned(),
+        ),
+    ];
+    for (line, expected) in table {
+        let collector = Collector::start();
+        collector.send(Post::lines(line)).await;
+        assert_eq!(collector.stored("a/b"), [expected]);
+    }
+    let collector = Collector::start();
+    collector
+        .send(Post::lines(&b"{\"msg\":\"\xff\",\"k\xc3\":\"\xf0\x9f\"}"[..]))
+        .await;
+    assert_eq!(
+        collector.stored("a/b"),
+        ["{\"ts\":NOW,\"message\":\"\u{fffd}\",\"fields\":{\"k\u{fffd}\":\"\u{fffd}\"}}"]
+    );
+}
+
+#[tokio::test]
+async fn elements_of_a_json_array_are_lines_whatever_they_are() {
+    let collector = Collector::start();
+    let body = b"\xef\xbb\xbf[\"a \\\"string\\\"\\u00e9\", 5.0, null, [1,\n 2], true, {\"msg\":\"o\",\"pretty\":{\n  \"x\": 1\n}}, \"\xff\"]";
+    let reply = collector
+        .send(Post::lines(&body[..]).kind("application/json"))
+        .await;
+    assert_eq!(reply.body["accepted"], 7);
+    assert_eq!(
+        collector.stored("a/b"),
+        [
+            message("a \"string\"é"),
+            message("5.0"),
+            message("null"),
+            message("[1,\n 2]"),
+            message("true"),
+            r#"{"ts":NOW,"message":"o","fields":{"pretty":{"x":1}}}"#.to_owned(),
+            message("\u{fffd}"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn blank_lines_are_skipped_but_counted() {
+    let collector = Collector::start();
+    let body = "\n{\"stream\":\"a/c\"}\n \t\r\n\r\n{\"stream\":\"?\"}\n\n";
+    let reply = collector.send(Post::lines(body)).await;
+    assert_eq!(reply.body["accepted"], 1);
+    assert_eq!(reply.rejected(), [(5, "bad_stream")]);
+    let text = collector.send(Post::lines("\n\nx\n").kind("text/plain")).await;
+    assert_eq!(text.body["accepted"], 1);
+}
+
+#[tokio::test]
+async fn a_line_names_its_stream_before_the_parameter_does() {
+    let collector = Collector::start();
+    let body = r#"[{"msg":"1"},{"stream":"a/z","msg":"2"},{"stream":"@me","msg":"3"},{"stream":"a","msg":"4"},
+                   {"stream":7,"msg":"5"},{"stream":"a/z","msg":"6"}]"#;
+    let reply = collector.send(Post::lines(body).kind("application/json")).await;
+    assert_eq!(
+        reply.text,
+        "{\"accepted\":6,\"rejected\":[],\"streams\":{\"a/b\":[{\"first\":0,\"next\":2}],\
+         \"a/z\":[{\"first\":0,\"next\":2}],\"@alice\":[{\"first\":0,\"next\":1}],\"a\":[{\"first\":0,\"next\":1}]}}"
+    );
+    assert_eq!(collector.stored("a/z"), [message("2"), message("6")]);
+    assert_eq!(
+        collector.stored("a/b")[1],
+        r#"{"ts":NOW,"message":"5","fields":{"stream":7}}"#
+    );
+}
+
+#[tokio::test]
+async fn gzip_and_zstd_bodies_are_inflated_whatever_they_are_made_of() {
+    let body = b"one\ntwo\n";
+    let halves = |a: Vec<u8>, b: Vec<u8>| [a, b].concat();
+    let table = [
+        ("gzip", gzip(body).await),
+        ("GZIP", gzip(body).await),
+        ("gzip", halves(gzip(b"one\nt").await, gzip(b"wo\n").await)),
+        ("zstd", zstd(body).await),
+        ("zstd", halves(zstd(b"one\nt").await, zstd(b"wo\n").await)),
+    ];
+    for (encoding, body) in table {
+        let collector = Collector::start();
+        let bytewise = body.into_iter().map(|byte| Ok::<_, std::io::Error>(vec![byte]));
+        let body = axum::body::Body::from_stream(futures_util::stream::iter(bytewise));
+        let reply = collector
+            .send(Post::lines(body).header("content-encoding", encoding))
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert_eq!(collector.stored("a/b"), [message("one"), message("two")]);
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_a_plain_body_for_a_service() {
+    let table = [
+        ("/log?service=web", "log/web"),
+        ("/log?service=a%2Fb", "log/a/b"),
+        ("/log", "log/default"),
+        ("/log?service=", "log/default"),
+    ];
+    for (address, stream) in table {
+        let collector = Collector::start();
+        let post = Post::to(address).body("{\"a\":1}\n\ntwo\n");
+        let reply = collector
+            .send(post.kind("application/x-www-form-urlencoded"))
+            .await;
+        assert_eq!(reply.body["accepted"], 2);
+        assert_eq!(collector.stored(stream), [message("{\"a\":1}"), message("two")]);
+    }
+}

@@ -1,0 +1,130 @@
+//! Repeated requests. Invariant 4: the same key is stored once, and repeating it gives the first answer.
+
+use serde_json::json;
+
+use crate::fake::Fault;
+use crate::fixture::{Collector, Post, gzip, token};
+
+/// Invariants 4 and 6.
+#[tokio::test]
+async fn a_repeated_request_gets_the_first_answer_and_is_handed_off_again() {
+    let collector = Collector::start();
+    let post = || Post::lines("one\ntwo\n{\"stream\":\"b\"}").key("k1");
+    let first = collector.send(post()).await;
+    collector.send(Post::lines("between")).await;
+    let again = collector.send(post()).await;
+    assert_eq!((first.status, &first.text), (again.status, &again.text));
+    assert_eq!(first.rejected(), [(3, "forbidden")]);
+    let encoded = gzip(b"one\ntwo\n{\"stream\":\"b\"}").await;
+    let encoded = Post::lines(encoded).header("content-encoding", "gzip").key("k1");
+    assert_eq!(collector.send(encoded).await.text, first.text);
+    assert_eq!(collector.stored("a/b").len(), 3);
+    assert_eq!(
+        collector.hints.all(),
+        ["a/b 0..2", "a/b 2..3", "lost a/b", "lost a/b"]
+    );
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_body_is_a_conflict() {
+    let collector = Collector::start();
+    collector.send(Post::lines("one").key("k1")).await;
+    let other = collector.send(Post::lines("two").key("k1")).await;
+    assert_eq!(other.refusal(), (409, "key_reused"));
+    let format = collector
+        .send(Post::lines("one").kind("text/plain").key("k1"))
+        .await;
+    assert_eq!(format.refusal(), (409, "key_reused"));
+    assert_eq!(collector.stored("a/b").len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_is_one_of_its_subscriber_and_of_each_stream() {
+    let collector = Collector::start();
+    let bob = format!("Bearer {}", token("bob"));
+    for key in ["k1", "K1", "clé 1", &"k".repeat(128)] {
+        assert_eq!(collector.send(Post::lines("one").key(key)).await.status, 200);
+    }
+    collector
+        .send(Post::lines("one").key("k1").authorization(Some(&bob)))
+        .await;
+    collector
+        .send(Post::to("/v1/lines?stream=a/c").body("one").key("k1"))
+        .await;
+    assert_eq!(collector.stored("a/b").len(), 5);
+    assert_eq!(collector.stored("a/c").len(), 1);
+}
+
+/// The lines that name their stream are the same request under another default; those that take the default are not.
+#[tokio::test]
+async fn another_default_stream_is_another_body_for_the_streams_it_concerns() {
+    let collector = Collector::start();
+    let post = |stream| {
+        Post::to(&format!("/v1/lines?stream={stream}"))
+            .body("{\"stream\":\"a/own\"}\ndefault")
+            .key("k1")
+    };
+    assert_eq!(collector.send(post("a/x")).await.status, 200);
+    let second = collector.send(post("a/y")).await;
+    assert_eq!(
+        second.body["streams"],
+        json!({"a/own": [{"first": 0, "next": 1}], "a/y": [{"first": 0, "next": 1}]})
+    );
+    assert_eq!(collector.stored("a/own").len(), 1);
+    assert_eq!(collector.send(post("a/own")).await.refusal(), (409, "key_reused"));
+}
+
+#[tokio::test]
+async fn of_several_streams_only_what_is_missing_is_stored() {
+    let collector = Collector::start();
+    let two = || {
+        Post::to("/v1/lines")
+            .body("{\"stream\":\"a/1\"}\n{\"stream\":\"a/2\"}")
+            .key("k1")
+    };
+    collector.store.fail_streams(&["a/2"]);
+    assert_eq!(collector.send(two()).await.refusal(), (503, "unavailable"));
+    assert_eq!(collector.stored("a/1").len(), 1);
+    collector.store.fail_streams(&[]);
+    collector
+        .send(Post::to("/v1/lines?stream=a/1").body("between"))
+        .await;
+    let again = collector.send(two()).await;
+    assert_eq!(
+        again.body["streams"],
+        json!({"a/1": [{"first": 0, "next": 1}], "a/2": [{"first": 0, "next": 1}]})
+    );
+    assert_eq!(collector.stored("a/1").len(), 2);
+    assert_eq!(collector.stored("a/2").len(), 1);
+}
+
+/// A request of more than one batch is stored in parts, each under a key of its own.
+#[tokio::test]
+async fn a_request_of_many_batches_that_failed_in_the_middle_is_completed_by_its_repetition() {
+    let collector = Collector::start();
+    let line = "x".repeat(200_000);
+    let body: String = (0..12).map(|number| format!("{number} {line}\n")).collect();
+    let post = || Post::lines(body.clone()).key("k1");
+    collector.store.fail_after(1, Fault::NotStored);
+    assert_eq!(collector.send(post()).await.refusal(), (503, "unavailable"));
+    assert_eq!(collector.stored("a/b").len(), 5);
+    collector.send(Post::lines("between")).await;
+    let repeated = collector.send(post()).await;
+    assert_eq!(repeated.body["accepted"], 12);
+    assert_eq!(
+        repeated.body["streams"],
+        json!({"a/b": [{"first": 0, "next": 5}, {"first": 6, "next": 13}]})
+    );
+    assert_eq!(collector.send(post()).await.text, repeated.text);
+    let numbers: Vec<String> = collector
+        .stored("a/b")
+        .iter()
+        .map(|line| line[21..].split([' ', '"']).next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        numbers,
+        [
+            "0", "1", "2", "3", "4", "between", "5", "6", "7", "8", "9", "10", "11"
+        ]
+    );
+}

@@ -1,0 +1,14 @@
+//! What senders can rely on: CONTRACT §2 clause by clause, against a store in memory that can be told to fail.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod any_bytes;
+mod append;
+mod bounds;
+mod fake;
+mod faults;
+mod fixture;
+mod forms;
+mod idempotency;
+mod over_http;
+mod refusals;
