@@ -1,0 +1,365 @@
+//! How lines, tables and troubles look in a terminal. Nothing that comes from elsewhere reaches it raw.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use client::Line;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Failure;
+
+const RESET: &str = "\x1b[0m";
+const DIM: &str = "\x1b[2m";
+const CYAN: &str = "\x1b[36m";
+
+/// What the parts of a line look like.
+#[derive(Debug, Clone)]
+pub(crate) struct Style {
+    /// With colours.
+    pub(crate) colour: bool,
+    /// With the stream's name.
+    pub(crate) stream: bool,
+    /// Times are shown in this zone.
+    pub(crate) zone: TimeZone,
+}
+
+impl Style {
+    /// A line for people, without a line feed.
+    pub(crate) fn line(&self, stream: &str, line: &Line) -> String {
+        let Ok(record) = line.record() else {
+            return format!("{stream} {} {}", line.offset, plain(&line.json));
+        };
+        let mut text = String::new();
+        self.paint(&mut text, DIM, &self.time(&record.ts));
+        text.push(' ');
+        let level = record.level.as_deref().unwrap_or_default();
+        self.paint(
+            &mut text,
+            level_colour(level),
+            &format!("{:5}", plain(&level.to_uppercase())),
+        );
+        if self.stream {
+            text.push(' ');
+            self.paint(&mut text, CYAN, &plain(stream));
+        }
+        if !record.message.is_empty() {
+            text.push(' ');
+            text.push_str(&plain(&record.message));
+        }
+        self.fields(&mut text, "", &record.fields);
+        text
+    }
+
+    fn fields(&self, text: &mut String, prefix: &str, fields: &Map<String, Value>) {
+        for (name, value) in fields {
+            let path = match prefix {
+                "" => name.clone(),
+                _ => format!("{prefix}.{name}"),
+            };
+            match value {
+                // As filters name it: `a.b`.
+                Value::Object(inner) if !inner.is_empty() => self.fields(text, &path, inner),
+                _ => {
+                    text.push(' ');
+                    self.paint(text, DIM, &format!("{}=", bare_or_quoted(&path)));
+                    text.push_str(&match value {
+                        Value::String(value) => bare_or_quoted(value),
+                        _ => plain(&value.to_string()),
+                    });
+                }
+            }
+        }
+    }
+
+    fn time(&self, ts: &str) -> String {
+        match ts.parse::<Timestamp>() {
+            Ok(time) => time
+                .to_zoned(self.zone.clone())
+                .strftime("%Y-%m-%d %H:%M:%S%.3f")
+                .to_string(),
+            Err(_) => plain(ts),
+        }
+    }
+
+    fn paint(&self, text: &mut String, colour: &str, words: &str) {
+        match self.colour && !colour.is_empty() {
+            true => {
+                let _ = write!(text, "{colour}{words}{RESET}");
+            }
+            false => text.push_str(words),
+        }
+    }
+}
+
+fn level_colour(level: &str) -> &'static str {
+    match level {
+        "error" => "\x1b[31m",
+        "fatal" => "\x1b[1;31m",
+        "warn" => "\x1b[33m",
+        "info" => "\x1b[32m",
+        "debug" => "\x1b[34m",
+        "trace" => DIM,
+        _ => "",
+    }
+}
+
+/// A line for programs: its object, with `stream` and `offset` first. With `terminal`, control characters that JSON
+/// lets stand are escaped, which leaves its meaning.
+pub(crate) fn json(stream: &str, line: &Line, terminal: bool) -> String {
+    let name = Value::from(stream);
+    let rest = line.json.strip_prefix('{').unwrap_or("}");
+    let comma = if rest.starts_with('}') { "" } else { "," };
+    let text = format!("{{\"stream\":{name},\"offset\":{}{comma}{rest}", line.offset);
+    if !terminal || !text.chars().any(is_harmful) {
+        return text;
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_harmful(c) {
+            // All of them are in the first plane, so that four digits do.
+            true => {
+                let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+            }
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// The text on one line, with nothing in it that a terminal obeys.
+pub(crate) fn plain(text: &str) -> String {
+    if !text.chars().any(is_harmful) {
+        return text.to_owned();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\t' => shown.push_str("    "),
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            c if c.is_ascii_control() => {
+                let _ = write!(shown, "\\x{:02x}", u32::from(c));
+            }
+            c if is_harmful(c) => {
+                let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Control characters, and those that make text run backwards or break its line.
+fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn bare_or_quoted(text: &str) -> String {
+    let bare = |c: char| !c.is_whitespace() && !matches!(c, '"' | '=');
+    match !text.is_empty() && text.chars().all(bare) {
+        true => plain(text),
+        false => plain(&Value::from(text).to_string()),
+    }
+}
+
+/// A table with headings, the columns as wide as they must be. `right` columns hold numbers.
+pub(crate) fn table(headings: &[&str], right: &[usize], rows: &[Vec<String>]) -> String {
+    let heading_row: Vec<String> = headings.iter().map(|&heading| heading.to_owned()).collect();
+    let widths: Vec<usize> = (0..headings.len())
+        .map(|column| {
+            let cells = std::iter::once(&heading_row).chain(rows);
+            cells
+                .filter_map(|row| Some(row.get(column)?.chars().count()))
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for row in std::iter::once(&heading_row).chain(rows) {
+        let mut shown = String::new();
+        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            let _ = match right.contains(&column) {
+                true => write!(shown, "{cell:>width$}  "),
+                false => write!(shown, "{cell:<width$}  "),
+            };
+        }
+        text.push_str(shown.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Prints a text. Nobody being there to read it is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Failed(anyhow!(
+            "standard output cannot be written: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Prints things for programs, one JSON object per line.
+pub(crate) fn objects(things: &[impl Serialize]) -> Result<(), Failure> {
+    let lines = things.iter().map(serde_json::to_string);
+    let lines: Vec<String> = lines.collect::<Result<_, _>>().map_err(anyhow::Error::from)?;
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    print(&text)
+}
+
+/// How long ago, roughly.
+pub(crate) fn ago(then: &str, now: Timestamp) -> String {
+    let Ok(then) = then.parse::<Timestamp>() else {
+        return plain(then);
+    };
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0 => "now".to_owned(),
+        1..120 => format!("{seconds}s ago"),
+        120..7_200 => format!("{}m ago", seconds / 60),
+        7_200..172_800 => format!("{}h ago", seconds / 3_600),
+        _ => format!("{}d ago", seconds / 86_400),
+    }
+}
+
+/// A wait as a person says it.
+pub(crate) fn seconds(wait: Duration) -> String {
+    format!("{:.1}s", wait.as_secs_f64())
+}
+
+/// Standard error, without saying the same again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Noise {
+    trouble: Mutex<Option<String>>,
+}
+
+impl Noise {
+    /// Says something.
+    pub(crate) fn say(&self, words: &str) {
+        eprintln!("tailcast: {}", plain(words));
+    }
+
+    /// Something went wrong: says what and what follows, once for the same trouble.
+    pub(crate) fn trouble(&self, why: &str, then: &str) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.as_deref() != Some(why) {
+            self.say(&format!("{why}; {then}"));
+            *trouble = Some(why.to_owned());
+        }
+    }
+
+    /// Things go well again: says so when there was trouble.
+    pub(crate) fn over(&self, words: &str) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.take().is_some() {
+            self.say(words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(json: &str) -> Line {
+        Line {
+            offset: 17,
+            json: json.into(),
+        }
+    }
+
+    fn style() -> Style {
+        Style {
+            colour: false,
+            stream: true,
+            zone: TimeZone::UTC,
+        }
+    }
+
+    #[test]
+    fn a_line_shows_time_level_stream_message_and_fields() {
+        let text = r#"{"ts":"2026-01-02T03:04:05.678901234Z","level":"warn","message":"slow answer","fields":{"ms":1200,"path":"/a b","user":{"id":"u1","ok":true},"tags":["x"],"none":null}}"#;
+        assert_eq!(
+            style().line("payments/api", &line(text)),
+            "2026-01-02 03:04:05.678 WARN  payments/api slow answer ms=1200 none=null path=\"/a b\" tags=[\"x\"] user.id=u1 user.ok=true"
+        );
+    }
+
+    #[test]
+    fn a_line_has_colours_where_they_are_wanted() {
+        let style = Style {
+            colour: true,
+            stream: false,
+            ..style()
+        };
+        let text = r#"{"ts":"2026-01-02T03:04:05Z","level":"error","message":"no"}"#;
+        assert_eq!(
+            style.line("a", &line(text)),
+            "\x1b[2m2026-01-02 03:04:05.000\x1b[0m \x1b[31mERROR\x1b[0m no"
+        );
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        let evil = "\u{1b}]0;owned\u{7}\r\n\u{9b}31m\u{202e}\u{7f}";
+        let json_text = serde_json::json!({
+            "ts": evil, "level": evil, "message": evil, "fields": {evil: evil, "deep": {"x": [evil]}}
+        });
+        let evil_line = line(&json_text.to_string());
+        let shown = style().line(evil, &evil_line);
+        assert!(!shown.chars().any(is_harmful), "{shown:?}");
+        let broken = style().line("a", &line("\u{1b}[31m"));
+        assert!(!broken.chars().any(is_harmful), "{broken:?}");
+
+        let shown = json("a", &evil_line, true);
+        assert!(!shown.chars().any(is_harmful), "{shown:?}");
+        let read: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read["message"], evil);
+    }
+
+    #[test]
+    fn a_line_for_programs_is_its_object_with_its_place() {
+        let text = r#"{"ts":"2026-01-02T03:04:05Z","message":"a"}"#;
+        assert_eq!(
+            json("a/b", &line(text), false),
+            r#"{"stream":"a/b","offset":17,"ts":"2026-01-02T03:04:05Z","message":"a"}"#
+        );
+        assert_eq!(json("a", &line("{}"), true), r#"{"stream":"a","offset":17}"#);
+    }
+
+    #[test]
+    fn a_table_is_as_wide_as_its_cells() {
+        let rows = [
+            vec!["a".to_owned(), "1000".to_owned()],
+            vec!["long/name".to_owned(), "1".to_owned()],
+        ];
+        assert_eq!(
+            table(&["STREAM", "LINES"], &[1], &rows),
+            "STREAM     LINES\na           1000\nlong/name      1\n"
+        );
+    }
+
+    #[test]
+    fn times_are_told_by_their_distance() {
+        let now: Timestamp = "2026-01-10T00:00:00Z".parse().unwrap();
+        let cases = [
+            ("2026-01-10T00:00:00Z", "now"),
+            ("2026-01-10T00:00:05Z", "now"),
+            ("2026-01-09T23:59:01Z", "59s ago"),
+            ("2026-01-09T23:50:00Z", "10m ago"),
+            ("2026-01-09T12:00:00Z", "12h ago"),
+            ("2026-01-01T00:00:00Z", "9d ago"),
+            ("soon\u{1b}", "soon\\x1b"),
+        ];
+        for (then, expected) in cases {
+            assert_eq!(ago(then, now), expected);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `tailcast streams`: which streams there are.
+
+use auth::Pattern;
+use client::StreamInfo;
+use jiff::Timestamp;
+
+use super::Failure;
+use super::connect::{Connection, Need};
+use super::show::{self, ago, plain, table};
+
+/// Which.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Only streams that the token may read are listed.
+
+Examples:
+  tailcast streams
+  tailcast streams 'payments/**'
+  tailcast streams --json | jq -r .name")]
+pub(crate) struct Args {
+    /// A pattern: `*` is one segment, `**` any number of them [default: all]
+    pattern: Option<String>,
+    /// One JSON object per stream
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Prints them.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    if let Some(pattern) = &args.pattern {
+        Pattern::parse(pattern).map_err(|error| Failure::Misused(error.into()))?;
+    }
+    let server = args.connection.server(Need::Read)?;
+    let streams = server
+        .streams(args.pattern.as_deref())
+        .await
+        .map_err(anyhow::Error::from)?;
+    match args.json {
+        true => show::objects(&streams),
+        false => show::print(&as_table(&streams, Timestamp::now())),
+    }
+}
+
+fn as_table(streams: &[StreamInfo], now: Timestamp) -> String {
+    let rows: Vec<Vec<String>> = streams
+        .iter()
+        .map(|stream| {
+            vec![
+                plain(&stream.name),
+                stream.next.saturating_sub(stream.first_available).to_string(),
+                stream.next.to_string(),
+                stream
+                    .last_arrival
+                    .as_deref()
+                    .map_or_else(|| "-".to_owned(), |then| ago(then, now)),
+                format!("{:.1}/s", stream.lines_per_second),
+            ]
+        })
+        .collect();
+    table(
+        &["STREAM", "KEPT", "HEAD", "LAST LINE", "RATE"],
+        &[1, 2, 4],
+        &rows,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_a_table() {
+        let stream = |name: &str, first_available, next, last_arrival: Option<&str>| StreamInfo {
+            name: name.into(),
+            first_available,
+            next,
+            last_arrival: last_arrival.map(str::to_owned),
+            lines_per_second: 1.25,
+        };
+        let streams = [
+            stream("payments/api", 100, 1500, Some("2026-01-09T23:59:57.5Z")),
+            stream("web", 3, 3, None),
+        ];
+        assert_eq!(
+            as_table(&streams, "2026-01-10T00:00:00Z".parse().unwrap()),
+            "\
+STREAM        KEPT  HEAD  LAST LINE   RATE
+payments/api  1400  1500  2s ago     1.2/s
+web              0     3  -          1.2/s
+"
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! `tailcast tail`: follows streams in a terminal.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use anyhow::anyhow;
+use auth::Target;
+use client::{Event, Follow, From, Lines, State, Tail};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::Failure;
+use super::connect::{Connection, Need};
+use super::show::{self, Noise, Style, seconds};
+use crate::config::units;
+
+/// So many lines from before are shown when nothing else is asked for, as tail(1) does.
+const SHOWN_BEFORE: u64 = 10;
+
+/// What, and from where.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A pattern has `*` for one segment and `**` for any number of them; quote it for the shell. New streams that it covers are
+shown from their first line. A connection that breaks is made again, and goes on where it was: every line is shown once.
+What is missing is said on standard error. It ends with Ctrl-C.
+
+Filters: words and \"phrases\" side by side must all be found, `OR`, `-not`, /regex/, level>=warn, field:value, field>5.
+
+Examples:
+  tailcast tail payments/api
+  tailcast tail 'payments/**' web/access --since 10m
+  tailcast tail '**' --filter 'level>=warn -healthz' --last 100
+  tailcast tail payments/api --from 0 --json | jq .message
+  tailcast tail @me")]
+pub(crate) struct Args {
+    /// Streams, patterns, or @me
+    #[arg(required = true, value_name = "STREAM")]
+    streams: Vec<String>,
+    /// Begin at this offset; of patterns only 0, their first line that is kept
+    #[arg(long, value_name = "OFFSET", conflicts_with_all = ["last", "since"])]
+    from: Option<u64>,
+    /// Begin so many lines before the end of each stream; 0 for new lines only [default: 10]
+    #[arg(long, value_name = "N", conflicts_with = "since")]
+    last: Option<u64>,
+    /// Begin at a time (2026-01-31T12:00:00Z, or without Z in local time), or so long ago (30s, 10m, 1h30m, 2d)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Show only lines that match
+    #[arg(long)]
+    filter: Option<String>,
+    /// One JSON object per line, with `stream` and `offset`
+    #[arg(long)]
+    json: bool,
+    /// Show times in UTC instead of local time
+    #[arg(long)]
+    utc: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Shows lines until the connection is closed for good or nobody reads any more.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let from = begin(&args).map_err(Failure::Misused)?;
+    let server = args.connection.server(Need::Read)?;
+    let mut follow = Follow::new(args.streams.iter().cloned(), from);
+    follow.filter.clone_from(&args.filter);
+    let mut screen = Screen::new(&args);
+    let mut tail = Tail::follow(server, follow);
+    while let Some(event) = tail.next().await {
+        let event = event.map_err(anyhow::Error::from)?;
+        match screen.show(event) {
+            Ok(()) => {}
+            // `tailcast tail … | head` is done when head is.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => {
+                return Err(Failure::Failed(anyhow!(
+                    "standard output cannot be written: {error}"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn begin(args: &Args) -> anyhow::Result<From> {
+    for stream in args.streams.iter().filter(|stream| *stream != "@me") {
+        Target::parse(stream)?;
+    }
+    if let Some(offset) = args.from {
+        return from_offset(&args.streams, offset);
+    }
+    if let Some(since) = &args.since {
+        let zone = if args.utc {
+            TimeZone::UTC
+        } else {
+            TimeZone::system()
+        };
+        return Ok(From::Since(
+            since_time(since, Timestamp::now(), zone)?.to_string(),
+        ));
+    }
+    Ok(match args.last.unwrap_or(SHOWN_BEFORE) {
+        0 => From::Live,
+        count => From::Last(count),
+    })
+}
+
+fn from_offset(streams: &[String], offset: u64) -> anyhow::Result<From> {
+    if offset == 0 {
+        return Ok(From::beginning());
+    }
+    if let Some(several) = streams.iter().find(|name| name.contains('*') || *name == "@me") {
+        return Err(anyhow!(
+            "--from {offset} needs streams by their own names, and {several:?} is none; --from 0, --last and --since \
+             work with it"
+        ));
+    }
+    let cursors: BTreeMap<String, u64> = streams.iter().map(|name| (name.clone(), offset)).collect();
+    Ok(From::Cursors { cursors, epoch: None })
+}
+
+fn since_time(text: &str, now: Timestamp, zone: TimeZone) -> anyhow::Result<Timestamp> {
+    if let Ok(ago) = units::duration(text) {
+        let long_ago = || anyhow!("--since {text} is before all time");
+        return now.checked_sub(ago).map_err(|_| long_ago());
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let wanted =
+        || anyhow!("--since {text:?} is neither a time like 2026-01-31T12:00:00Z nor a duration like 10m");
+    let local: DateTime = text.parse().map_err(|_| wanted())?;
+    Ok(local.to_zoned(zone).map_err(|_| wanted())?.timestamp())
+}
+
+/// Standard output for lines, standard error for everything else.
+struct Screen {
+    out: BufWriter<io::Stdout>,
+    style: Style,
+    json: bool,
+    terminal: bool,
+    noise: Noise,
+}
+
+impl Screen {
+    fn new(args: &Args) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let several = args.streams.len() > 1 || args.streams.iter().any(|name| name.contains('*'));
+        Self {
+            out: BufWriter::new(io::stdout()),
+            style: Style {
+                colour: terminal,
+                stream: several,
+                zone: if args.utc {
+                    TimeZone::UTC
+                } else {
+                    TimeZone::system()
+                },
+            },
+            json: args.json,
+            terminal,
+            noise: Noise::default(),
+        }
+    }
+
+    fn show(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Lines(lines) => return self.lines(&lines),
+            Event::Gap {
+                stream,
+                from,
+                to,
+                reason,
+            } => self
+                .noise
+                .say(&format!("{stream}: lines {from} to {} are missing ({reason})", to.saturating_sub(1))),
+            Event::State(state) => self.state(state),
+            Event::Subscribed { .. } => {}
+            Event::EpochChanged { .. } => self
+                .noise
+                .say("the installation has another database than before: its streams are shown from their first line"),
+            Event::Dropped { streams, .. } => self
+                .noise
+                .say(&format!("no longer allowed to read: {}", streams.join(", "))),
+            Event::Warning { code, message } => self.noise.say(&format!("{message} ({code})")),
+            Event::Fault(fault) => self.noise.say(&format!("the server made a mistake: {fault}")),
+        }
+        Ok(())
+    }
+
+    fn state(&self, state: State) {
+        match state {
+            State::Offline { retry_in, why } => {
+                self.noise
+                    .trouble(&why, &format!("trying again in {}", seconds(retry_in)));
+            }
+            State::Replaying => self.noise.over("connected again"),
+            State::Connecting | State::Live => {}
+        }
+    }
+
+    fn lines(&mut self, lines: &Lines) -> io::Result<()> {
+        for line in &lines.lines {
+            let text = match self.json {
+                true => show::json(&lines.stream, line, self.terminal),
+                false => self.style.line(&lines.stream, line),
+            };
+            writeln!(self.out, "{text}")?;
+        }
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_time_or_a_while_ago() {
+        let now: Timestamp = "2026-01-10T00:00:00Z".parse().unwrap();
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let cases = [
+            ("10m", "2026-01-09T23:50:00Z"),
+            ("1h30m", "2026-01-09T22:30:00Z"),
+            ("2d", "2026-01-08T00:00:00Z"),
+            ("2026-01-01T12:00:00Z", "2026-01-01T12:00:00Z"),
+            ("2026-01-01T12:00:00.5+02:00", "2026-01-01T10:00:00.5Z"),
+            ("2026-01-01T12:00", "2026-01-01T11:00:00Z"),
+            ("2026-01-01", "2025-12-31T23:00:00Z"),
+        ];
+        for (text, expected) in cases {
+            let time = since_time(text, now, zone.clone()).unwrap();
+            assert_eq!(time.to_string(), expected, "{text}");
+        }
+        for bad in ["yesterday", "10", "", "99999999999d"] {
+            assert!(since_time(bad, now, zone.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_offset_belongs_to_a_stream_and_not_to_a_pattern() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        assert_eq!(from_offset(&names(&["a/**"]), 0).unwrap(), From::beginning());
+        let cursors = BTreeMap::from([("a".to_owned(), 5)]);
+        assert_eq!(
+            from_offset(&names(&["a"]), 5).unwrap(),
+            From::Cursors { cursors, epoch: None }
+        );
+        for several in ["a/**", "@me"] {
+            let error = from_offset(&names(&["a", several]), 5).unwrap_err().to_string();
+            assert!(error.contains(several), "{error}");
+        }
+    }
+}
