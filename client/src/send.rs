@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::post::{Answer, Poster};
@@ -130,6 +130,8 @@ pub struct Stopped;
 /// Appends lines to one stream. Dropped before [`Sender::finish`] is through, it forgets what is not acknowledged.
 pub struct Sender {
     queue: Arc<Queue>,
+    /// Closed when the task has ended.
+    running: watch::Receiver<()>,
     task: Option<JoinHandle<Result<Summary, SendError>>>,
 }
 
@@ -148,9 +150,15 @@ impl Sender {
             drained: Notify::new(),
         });
         let poster = Poster::new(server, stream, limits, Box::new(report));
-        let task = tokio::spawn(run(Arc::clone(&queue), poster));
+        let (alive, running) = watch::channel(());
+        let work = run(Arc::clone(&queue), poster);
+        let task = tokio::spawn(async move {
+            let _alive = alive;
+            work.await
+        });
         Self {
             queue,
+            running,
             task: Some(task),
         }
     }
@@ -162,6 +170,12 @@ impl Sender {
             self.queue.put(line).await?;
         }
         Ok(())
+    }
+
+    /// Waits until nothing more is taken: something failed, and [`Sender::finish`] says what.
+    pub async fn stopped(&self) {
+        let mut running = self.running.clone();
+        while running.changed().await.is_ok() {}
     }
 
     /// Waits until everything is acknowledged.

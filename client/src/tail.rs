@@ -349,6 +349,11 @@ impl Tail {
             events: Box::pin(events),
         }
     }
+
+    /// The next event, for those who need nothing else of a [`Stream`]. Cancelled, it loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Event, TailError>> {
+        std::future::poll_fn(|cx| self.events.as_mut().poll_next(cx)).await
+    }
 }
 
 impl Stream for Tail {

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use client::{
-    FixedToken, Rejected, Report, SendError, SendLimits, Sender, Server, Summary, TokenError, Tokens,
+    FixedToken, Rejected, Report, SendError, SendLimits, Sender, Server, Stopped, Summary, TokenError, Tokens,
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -351,9 +351,8 @@ async fn a_refusal_stops_everything_with_its_sentence() {
         let fake = Fake::start([Reply::Say(status, problem(code, "it cannot be"), None)]).await;
         let (mut sender, _) = fake.sender(quick());
         sender.push(b"one").await.unwrap();
-        while sender.push(b"more").await.is_ok() {
-            tokio::task::yield_now().await;
-        }
+        sender.stopped().await;
+        assert_eq!(sender.push(b"more").await, Err(Stopped));
         let error = sender.finish().await.expect_err("a refusal");
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         assert_eq!(fake.seen().len(), 1, "{code}");
