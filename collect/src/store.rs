@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP, routes or sessions.
 
 mod encoding;
+pub mod mongo;
 mod oldest;
 pub mod sqlite;
 mod timing;

@@ -3,6 +3,8 @@
 
 #[path = "store/behaviour.rs"]
 mod behaviour;
+#[path = "store/mongo.rs"]
+mod mongo_alone;
 #[path = "store/place.rs"]
 mod place;
 #[path = "store/races.rs"]
@@ -12,18 +14,27 @@ mod retention;
 #[path = "store/sqlite.rs"]
 mod sqlite_alone;
 
-/// Runs each behaviour against every implementation.
-macro_rules! every_store {
-    ($($module:ident: $($name:ident)*;)*) => {
-        mod sqlite {
+/// Runs each behaviour against one implementation.
+macro_rules! against {
+    ($implementation:ident: $($module:ident: $($name:ident)*;)*) => {
+        mod $implementation {
             $($(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    let place = crate::place::Place::sqlite();
+                    let place = crate::place::Place::$implementation();
                     place.run(async |place| crate::$module::$name(place).await).await;
                 }
             )*)*
         }
+    };
+}
+
+/// Runs each behaviour against every implementation.
+macro_rules! every_store {
+    ($($behaviours:tt)*) => {
+        against! { sqlite: $($behaviours)* }
+        against! { mongo: $($behaviours)* }
+        against! { mongo_without_grace: $($behaviours)* }
     };
 }
 

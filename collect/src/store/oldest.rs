@@ -56,7 +56,21 @@ impl<S: Clone + Eq + Hash> Oldest<S> {
 
     /// Whether a batch that arrived then would go. When one in the order of arrival would not, no later one would.
     pub(super) fn wants(&self, arrived: Timestamp) -> bool {
-        self.excess > 0 || self.cutoff.is_some_and(|cutoff| arrived < cutoff)
+        self.too_large() || self.cutoff.is_some_and(|cutoff| arrived < cutoff)
+    }
+
+    /// Whether something has to go for the size of it all, however young it is.
+    pub(super) fn too_large(&self) -> bool {
+        self.excess > 0
+    }
+
+    /// Whether the stream was introduced.
+    pub(super) fn knows<Q>(&self, stream: &Q) -> bool
+    where
+        S: std::borrow::Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.streams.contains_key(stream)
     }
 
     /// Says what is gone of a stream already.

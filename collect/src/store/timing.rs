@@ -11,6 +11,7 @@ use crate::Batch;
 /// Which call a measurement belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Operation {
+    Epoch,
     Append,
     Read,
     Extents,
@@ -23,6 +24,7 @@ pub(super) enum Operation {
 impl Operation {
     const fn as_str(self) -> &'static str {
         match self {
+            Self::Epoch => "epoch",
             Self::Append => "append",
             Self::Read => "read",
             Self::Extents => "extents",

@@ -9,7 +9,7 @@ use crate::place::{
 };
 
 pub(crate) async fn a_stored_batch_is_read_back_byte_for_byte(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     let draft = draft_at("a/b", at(7), &["one", "two\twith \"quotes\"", "drei ✓"]);
     let stored = append(&*store, draft.clone()).await.unwrap();
     assert_eq!(
@@ -21,7 +21,7 @@ pub(crate) async fn a_stored_batch_is_read_back_byte_for_byte(place: &Place) {
 
 /// Invariant 2.
 pub(crate) async fn each_append_goes_on_where_the_last_one_ended(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     for (first, messages) in [(0, vec!["a"]), (1, vec!["b", "c", "d"]), (4, vec!["e", "f"])] {
         assert_eq!(store_lines(&*store, "s", &messages).await.first, Offset(first));
     }
@@ -33,7 +33,7 @@ pub(crate) async fn each_append_goes_on_where_the_last_one_ended(place: &Place) 
 }
 
 pub(crate) async fn many_streams_are_appended_to_at_once_and_answered_in_order(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     store_lines(&*store, "many/7", &["earlier", "lines"]).await;
     let names: Vec<String> = (0..50).map(|i| format!("many/{i}")).collect();
     let drafts = names.iter().map(|name| draft(name, &[name])).collect();
@@ -61,7 +61,7 @@ pub(crate) async fn many_streams_are_appended_to_at_once_and_answered_in_order(p
 }
 
 pub(crate) async fn reading_begins_with_the_batch_that_holds_the_offset(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     let batches = [
         store_lines(&*store, "s", &["0", "1"]).await,
         store_lines(&*store, "s", &["2", "3", "4"]).await,
@@ -74,7 +74,7 @@ pub(crate) async fn reading_begins_with_the_batch_that_holds_the_offset(place: &
 }
 
 pub(crate) async fn reading_ends_after_about_as_many_bytes_as_asked_for(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     let mut batches = Vec::new();
     for _ in 0..10 {
         batches.push(store_lines(&*store, "s", &["x".repeat(1000).as_str()]).await);
@@ -94,7 +94,7 @@ pub(crate) async fn reading_ends_after_about_as_many_bytes_as_asked_for(place: &
 }
 
 pub(crate) async fn reading_at_or_beyond_the_head_gives_nothing(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     store_lines(&*store, "s", &["0", "1"]).await;
     for from in [2, 3, 1_000_000, u64::MAX] {
         let found = store.read(&stream("s"), Offset(from), 1000).await.unwrap();
@@ -103,7 +103,7 @@ pub(crate) async fn reading_at_or_beyond_the_head_gives_nothing(place: &Place) {
 }
 
 pub(crate) async fn an_unknown_stream_is_empty_and_not_listed(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     let nobody = stream("nobody/wrote/this");
     assert_eq!(
         store.extents(&[nobody.clone(), nobody.clone()]).await.unwrap(),
@@ -134,13 +134,13 @@ fn prior(key: &str, digest: u8, first: u64, next: u64) -> PriorRun {
 
 /// Invariant 4.
 pub(crate) async fn a_repeated_key_gives_the_first_answer_and_stores_nothing(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     store_lines(&*store, "s", &["before"]).await;
     let first = keyed(draft("s", &["a", "b"]), "alice:1", 1);
     append(&*store, first.clone()).await.unwrap();
     store_lines(&*store, "s", &["after"]).await;
 
-    let other_object = place.store();
+    let other_object = place.store().await;
     for store in [&store, &other_object] {
         assert_eq!(
             used(append(&**store, first.clone()).await),
@@ -160,7 +160,7 @@ pub(crate) async fn a_repeated_key_gives_the_first_answer_and_stores_nothing(pla
 
 /// Invariant 4.
 pub(crate) async fn a_key_counts_in_its_own_stream_only(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     for name in ["s", "t", "@s"] {
         let stored = append(&*store, keyed(draft(name, &["x"]), "same", 1))
             .await
@@ -173,7 +173,7 @@ pub(crate) async fn a_key_counts_in_its_own_stream_only(place: &Place) {
 
 /// Invariant 4.
 pub(crate) async fn what_is_left_of_a_draft_is_stored_without_the_used_keys(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     append(&*store, keyed(draft("s", &["a"]), "one", 1))
         .await
         .unwrap();
@@ -198,7 +198,7 @@ pub(crate) async fn what_is_left_of_a_draft_is_stored_without_the_used_keys(plac
 }
 
 pub(crate) async fn lines_and_names_that_look_like_operators_stay_values(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     let hostile = [
         "{\"$where\": \"sleep(1000)\"}",
         "'; DROP TABLE batches; --",
@@ -235,14 +235,14 @@ pub(crate) async fn lines_and_names_that_look_like_operators_stay_values(place: 
 pub(crate) async fn lines_are_the_same_whether_compressed_or_not(place: &Place) {
     let text = "the same words again and again ".repeat(50);
     for compression in [Compression::Zstd, Compression::None] {
-        let store = place.store_with(compression);
+        let store = place.store_with(compression).await;
         append(&*store, draft_at("s", at(1), &["short"])).await.unwrap();
         append(&*store, draft_at("s", at(1), &[text.as_str(); 20]))
             .await
             .unwrap();
         place.close();
     }
-    let store = place.store();
+    let store = place.store().await;
     let found = store.read(&stream("s"), Offset(0), usize::MAX).await.unwrap();
     let found: Vec<_> = found.iter().map(|batch| &batch.lines).collect();
     let (short, long) = (lines(at(1), &["short"]), lines(at(1), &[text.as_str(); 20]));
@@ -250,7 +250,7 @@ pub(crate) async fn lines_are_the_same_whether_compressed_or_not(place: &Place) 
 }
 
 pub(crate) async fn a_large_batch_is_kept_whole(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     let mut noise = 1u64;
     let messages: Vec<String> = (0..8000)
         .map(|_| {
@@ -269,7 +269,7 @@ pub(crate) async fn a_large_batch_is_kept_whole(place: &Place) {
 }
 
 pub(crate) async fn a_batch_that_is_too_large_is_refused_alone(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     let huge = "x".repeat(13 * 1024 * 1024);
     let mut outcomes = store
         .append(vec![draft("s", &[&huge]), draft("t", &["small"])])
@@ -286,7 +286,7 @@ pub(crate) async fn a_batch_that_is_too_large_is_refused_alone(place: &Place) {
 }
 
 pub(crate) async fn the_first_line_since_a_time_is_found(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     // Offsets:       0   1    2   3    4   5   6
     let batches = [vec![10, 20], vec![50, 5], vec![30, 40, 60]];
     for seconds in &batches {
@@ -315,7 +315,7 @@ pub(crate) async fn the_first_line_since_a_time_is_found(place: &Place) {
 }
 
 pub(crate) async fn streams_are_listed_by_name_with_what_is_kept(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     store_lines(&*store, "b/now", &["x"; 30]).await;
     let last = store_lines(&*store, "b/now", &["x"; 90]).await;
     append(&*store, draft_at("a/long/ago", at(1), &["x"; 5]))
@@ -350,18 +350,18 @@ pub(crate) async fn streams_are_listed_by_name_with_what_is_kept(place: &Place) 
 
 /// Invariant 10.
 pub(crate) async fn the_epoch_stays_the_same_when_the_store_is_opened_again(place: &Place) {
-    let first = place.store().epoch().await.unwrap();
+    let first = place.store().await.epoch().await.unwrap();
     assert!(!first.as_str().is_empty());
     place.close();
-    assert_eq!(place.store().epoch().await.unwrap(), first);
+    assert_eq!(place.store().await.epoch().await.unwrap(), first);
 }
 
 pub(crate) async fn everything_is_there_when_the_store_is_opened_again(place: &Place) {
-    let stored = append(&*place.store(), keyed(draft("s", &["a", "b"]), "k", 4))
+    let stored = append(&*place.store().await, keyed(draft("s", &["a", "b"]), "k", 4))
         .await
         .unwrap();
     place.close();
-    let store = place.store();
+    let store = place.store().await;
     assert_eq!(store.read(&stream("s"), Offset(0), 1).await.unwrap(), [stored]);
     assert_eq!(
         used(append(&*store, keyed(draft("s", &["c"]), "k", 4)).await),
@@ -372,5 +372,5 @@ pub(crate) async fn everything_is_there_when_the_store_is_opened_again(place: &P
 }
 
 pub(crate) async fn a_store_that_works_says_so(place: &Place) {
-    place.store().check().await.unwrap();
+    place.store().await.check().await.unwrap();
 }

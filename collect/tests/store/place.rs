@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
+use collect::store::mongo::{MongoOptions, MongoStore};
 use collect::store::sqlite::{SqliteOptions, SqliteStore};
 use collect::store::{AppendError, Compression, Digest, Draft, KeyedRun, StoredKey};
 use collect::{Batch, Extent, Line, Lines, LogStore, Offset, StreamName, Timestamp};
@@ -18,6 +21,26 @@ pub(crate) enum Place {
         /// One object per folder: the folder is locked.
         open: Mutex<Option<Arc<SqliteStore>>>,
     },
+    Mongo {
+        /// With the database's name.
+        address: String,
+        options: MongoOptions,
+    },
+}
+
+/// The replica set that tests use.
+pub(crate) fn mongodb() -> String {
+    std::env::var("TAILCAST_TEST_MONGODB")
+        .expect("TAILCAST_TEST_MONGODB names no replica set: run the tests with tests/run, which starts one")
+}
+
+/// The same address with a database.
+pub(crate) fn mongodb_with(database: &str) -> String {
+    let address = mongodb();
+    match address.split_once("/?") {
+        Some((servers, options)) => format!("{servers}/{database}?{options}"),
+        None => format!("{}/{database}", address.trim_end_matches('/')),
+    }
 }
 
 impl Place {
@@ -28,12 +51,33 @@ impl Place {
         }
     }
 
-    /// A store object on this database: on MongoDB another one each time, as another collector would have.
-    pub(crate) fn store(&self) -> Arc<dyn LogStore> {
-        self.store_with(Compression::default())
+    /// Removed batches stay on the disk for as long as they do by default.
+    pub(crate) fn mongo() -> Self {
+        Self::Mongo {
+            address: mongodb_with(&format!("test_{}", uuid::Uuid::new_v4().simple())),
+            options: MongoOptions {
+                trim_batches: TRIM_BATCHES,
+                ..MongoOptions::default()
+            },
+        }
     }
 
-    pub(crate) fn store_with(&self, compression: Compression) -> Arc<dyn LogStore> {
+    /// Removed batches are deleted at once, and so no end of a stream is remembered.
+    pub(crate) fn mongo_without_grace() -> Self {
+        let Self::Mongo { address, mut options } = Self::mongo() else {
+            unreachable!("made right above");
+        };
+        options.grace = Duration::ZERO;
+        options.tail_valid = Duration::ZERO;
+        Self::Mongo { address, options }
+    }
+
+    /// A store object on this database: on MongoDB another one each time, as another collector would have.
+    pub(crate) async fn store(&self) -> Arc<dyn LogStore> {
+        self.store_with(Compression::default()).await
+    }
+
+    pub(crate) async fn store_with(&self, compression: Compression) -> Arc<dyn LogStore> {
         match self {
             Self::Sqlite { folder, open } => {
                 let mut open = open.lock();
@@ -47,6 +91,13 @@ impl Place {
                 });
                 Arc::clone(store) as _
             }
+            Self::Mongo { address, options } => {
+                let options = MongoOptions {
+                    compression,
+                    ..options.clone()
+                };
+                Arc::new(MongoStore::connect(address, options).await.unwrap())
+            }
         }
     }
 
@@ -54,6 +105,7 @@ impl Place {
     pub(crate) fn close(&self) {
         match self {
             Self::Sqlite { open, .. } => drop(open.lock().take()),
+            Self::Mongo { .. } => {}
         }
     }
 
@@ -70,8 +122,22 @@ impl Place {
     async fn remove(self) {
         match self {
             Self::Sqlite { .. } => {}
+            Self::Mongo { address, .. } => database(&address).await.drop().await.unwrap(),
         }
     }
+
+    /// This place's database, past the store.
+    pub(crate) async fn database(&self) -> mongodb::Database {
+        match self {
+            Self::Sqlite { .. } => panic!("there is no MongoDB here"),
+            Self::Mongo { address, .. } => database(address).await,
+        }
+    }
+}
+
+async fn database(address: &str) -> mongodb::Database {
+    let client = mongodb::Client::with_uri_str(address).await.unwrap();
+    client.default_database().unwrap()
 }
 
 pub(crate) fn stream(name: &str) -> StreamName {

@@ -11,9 +11,10 @@ use crate::place::{Place, append, draft, extent, keyed, messages, numbered, read
 /// Invariants 2 and 3: every appender's answer is exactly what is read at these offsets afterwards.
 pub(crate) async fn appenders_that_race_leave_no_hole_and_no_overlap(place: &Place) {
     const APPENDS: usize = 150;
-    let appenders: Vec<_> = (0..2)
-        .map(|who| {
-            let store = place.store();
+    let appenders: Vec<_> = [place.store().await, place.store().await]
+        .into_iter()
+        .enumerate()
+        .map(|(who, store)| {
             tokio::spawn(async move {
                 let mut stored: Vec<Arc<Batch>> = Vec::new();
                 for i in 0..APPENDS {
@@ -40,7 +41,7 @@ pub(crate) async fn appenders_that_race_leave_no_hole_and_no_overlap(place: &Pla
             );
         }
     }
-    let store = place.store();
+    let store = place.store().await;
     let answered: Vec<_> = answered.into_iter().collect();
     assert_eq!(answered.len(), 4 * APPENDS);
     assert_eq!(read_all(&*store, "race", 0).await, answered);
@@ -49,7 +50,7 @@ pub(crate) async fn appenders_that_race_leave_no_hole_and_no_overlap(place: &Pla
 
 /// Invariant 4: whoever wins, everybody learns the same place.
 pub(crate) async fn a_key_that_races_is_stored_once(place: &Place) {
-    let stores = [place.store(), place.store()];
+    let stores = [place.store().await, place.store().await];
     for round in 0..40 {
         let key = format!("key {round}");
         let attempts = stores
@@ -73,7 +74,7 @@ pub(crate) async fn a_key_that_races_is_stored_once(place: &Place) {
 /// Invariants 2 and 3.
 pub(crate) async fn readers_beside_an_appender_see_each_line_once_and_in_order(place: &Place) {
     const LINES: u64 = 100;
-    let (writing, reading) = (place.store(), place.store());
+    let (writing, reading) = (place.store().await, place.store().await);
     let writer = tokio::spawn(async move {
         for i in 0..LINES {
             append(&*writing, draft("s", &[&i.to_string()])).await.unwrap();

@@ -1,6 +1,5 @@
 //! What retention removes, and what it must never change. Readers see a trim at once, whenever the disk does.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use collect::store::{Retention, Trimmed};
@@ -39,7 +38,7 @@ async fn store_at(store: &dyn LogStore, name: &str, seconds: i64, messages: &[&s
 }
 
 pub(crate) async fn without_limits_nothing_is_removed(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     store_at(&*store, "s", 0, &["a"]).await;
     let kept = store
         .trim(&Retention::default(), at(1_000_000_000))
@@ -50,7 +49,7 @@ pub(crate) async fn without_limits_nothing_is_removed(place: &Place) {
 }
 
 pub(crate) async fn what_is_too_old_goes_as_whole_batches(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     store_at(&*store, "s", 0, &["a", "b"]).await;
     store_at(&*store, "s", 10, &["c", "d", "e"]).await;
     store_at(&*store, "s", 20, &["f"]).await;
@@ -67,7 +66,7 @@ pub(crate) async fn what_is_too_old_goes_as_whole_batches(place: &Place) {
 
 /// Invariant 10.
 pub(crate) async fn an_emptied_stream_goes_on_where_it_ended(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     store_at(&*store, "s", 0, &["a", "b", "c"]).await;
     assert_eq!(store.trim(&age(1), at(100)).await.unwrap(), removed(1, 3));
     assert_eq!(extent(&*store, "s").await, (3, 3));
@@ -78,7 +77,7 @@ pub(crate) async fn an_emptied_stream_goes_on_where_it_ended(place: &Place) {
 
     drop(store);
     place.close();
-    let store = place.store();
+    let store = place.store().await;
     assert_eq!(store_lines(&*store, "s", &["d"]).await.first, Offset(3));
     assert_eq!(extent(&*store, "s").await, (3, 4));
     assert_eq!(read_all(&*store, "s", 0).await, numbered(3, &["d"]));
@@ -86,7 +85,7 @@ pub(crate) async fn an_emptied_stream_goes_on_where_it_ended(place: &Place) {
 
 /// Invariants 2, 3 and 10: the trap is an appender that knows a head from before others wrote and a trimmer removed.
 pub(crate) async fn an_appender_that_slept_through_a_trim_reuses_no_offset(place: &Place) {
-    let (sleeper, awake) = (place.store(), place.store());
+    let (sleeper, awake) = (place.store().await, place.store().await);
     store_at(&*sleeper, "s", 0, &["a", "b"]).await;
     store_at(&*awake, "s", 0, &["c", "d", "e"]).await;
     for _ in 0..3 {
@@ -99,7 +98,7 @@ pub(crate) async fn an_appender_that_slept_through_a_trim_reuses_no_offset(place
 }
 
 pub(crate) async fn reading_below_the_floor_begins_at_the_floor(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     for i in 0..30 {
         store_at(&*store, "s", i, &["x", "y"]).await;
     }
@@ -113,7 +112,7 @@ pub(crate) async fn reading_below_the_floor_begins_at_the_floor(place: &Place) {
 }
 
 pub(crate) async fn times_below_the_floor_are_not_found(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     store_at(&*store, "s", 0, &["a"]).await;
     store_at(&*store, "s", 50, &["b"]).await;
     store.trim(&age(60), at(100)).await.unwrap();
@@ -123,7 +122,7 @@ pub(crate) async fn times_below_the_floor_are_not_found(place: &Place) {
 }
 
 pub(crate) async fn the_oldest_go_until_the_store_is_small_enough(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     // Noise, so that what is stored is about what was sent.
     let mut noise = 7u64;
     let mut text = || -> String {
@@ -157,7 +156,7 @@ pub(crate) async fn the_oldest_go_until_the_store_is_small_enough(place: &Place)
 }
 
 pub(crate) async fn a_trim_ends_after_a_bounded_piece_of_work(place: &Place) {
-    let store = place.store();
+    let store = place.store().await;
     let batches = TRIM_BATCHES + 20;
     for i in 0..batches {
         let name = format!("s/{}", i % 10);
@@ -180,7 +179,7 @@ pub(crate) async fn a_trim_ends_after_a_bounded_piece_of_work(place: &Place) {
 
 /// Every line is counted by one of them, and appends go on beside them.
 pub(crate) async fn trimming_at_once_is_safe(place: &Place) {
-    let stores: Vec<Arc<dyn LogStore>> = (0..3).map(|_| place.store()).collect();
+    let stores = [place.store().await, place.store().await, place.store().await];
     for i in 0..60 {
         store_at(&*stores[0], &format!("s/{}", i % 6), i, &["x", "y"]).await;
     }

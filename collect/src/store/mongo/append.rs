@@ -1,0 +1,337 @@
+//! Appending: one round trip when the ends of the streams are known and nobody else writes to them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::{Error, ErrorKind, InsertManyError};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::connection::{DUPLICATE_KEY, Ready, durable_write, store_error};
+use super::documents::{decode_keys, encode, from_date, to_date};
+use super::{MongoStore, queries};
+use crate::store::encoding::{check_size, compress};
+use crate::store::{AppendError, Draft, PriorRun, StoreError};
+use crate::{Batch, Offset, StreamName};
+
+/// The server's label of an error that came before anything was written.
+const NO_WRITES_PERFORMED: &str = "NoWritesPerformed";
+/// What surely fits one command of the driver. More is split, and then an error says nothing about the first part.
+const ONE_COMMAND_BYTES: usize = 32 * 1024 * 1024;
+/// The longest pause between attempts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+type Outcome = Result<Arc<Batch>, AppendError>;
+
+/// A draft on its way to an outcome.
+struct Pending {
+    draft: Draft,
+    /// Its lines, when they are fewer bytes compressed.
+    compressed: Option<Vec<u8>>,
+    outcome: Option<Outcome>,
+}
+
+impl Pending {
+    /// The first outcome stays.
+    fn settle(&mut self, outcome: Outcome) {
+        self.outcome.get_or_insert(outcome);
+    }
+}
+
+impl MongoStore {
+    pub(super) async fn write(&self, drafts: Vec<Draft>) -> Vec<Outcome> {
+        let until = Instant::now() + self.options.deadline;
+        let mut pending = self.prepare(drafts).await;
+        let mut attempt = 0;
+        loop {
+            let mut open: Vec<&mut Pending> = pending.iter_mut().filter(|p| p.outcome.is_none()).collect();
+            if open.is_empty() {
+                break;
+            }
+            self.attempt(&mut open, until).await;
+            attempt += 1;
+            // The first times somebody else was faster, and is done. Later there may be a crowd.
+            if attempt > 2 {
+                sleep((Duration::from_millis(2) * attempt).min(LONGEST_PAUSE)).await;
+            }
+        }
+        pending.into_iter().filter_map(|p| p.outcome).collect()
+    }
+
+    async fn prepare(&self, drafts: Vec<Draft>) -> Vec<Pending> {
+        let compression = self.options.compression;
+        let texts: Vec<_> = drafts.iter().map(|draft| draft.lines.ndjson.clone()).collect();
+        let compressing = tokio::task::spawn_blocking(move || {
+            texts
+                .iter()
+                .map(|text| compress(text, compression))
+                .collect::<Vec<_>>()
+        });
+        // Without it the lines are stored as they are.
+        let mut compressed = compressing.await.unwrap_or_default().into_iter();
+        drafts
+            .into_iter()
+            .map(|draft| Pending {
+                outcome: check_size(&draft.lines)
+                    .err()
+                    .map(|too_big| Err(AppendError::NotStored(too_big))),
+                compressed: compressed.next().flatten(),
+                draft,
+            })
+            .collect()
+    }
+
+    /// Gives every draft an outcome, except those for which somebody else was faster.
+    async fn attempt(&self, open: &mut [&mut Pending], until: Instant) {
+        let late = || StoreError::Timeout(self.options.deadline);
+        let streams: Vec<StreamName> = open.iter().map(|p| p.draft.stream.clone()).collect();
+        let prepared = timeout_at(until, async {
+            let ready = self.connection.ready().await?;
+            Ok((ready, self.ends(ready, &streams).await?))
+        });
+        let (ready, ends) = match prepared.await.unwrap_or_else(|_| Err(late())) {
+            Ok(prepared) => prepared,
+            Err(error) => return settle_all(open, AppendError::NotStored, error),
+        };
+
+        let begun = std::time::Instant::now();
+        let size = |p: &Pending| p.compressed.as_ref().map_or(p.draft.lines.ndjson.len(), Vec::len) + 1024;
+        let one_command = open.iter().map(|p| size(p)).sum::<usize>() < ONE_COMMAND_BYTES;
+        let documents: Vec<_> = open
+            .iter()
+            .zip(&ends)
+            .map(|(p, &first)| encode(&p.draft, p.compressed.as_deref(), first))
+            .collect();
+        let insert = ready
+            .batches
+            .insert_many(documents)
+            .ordered(false)
+            .write_concern(durable_write(self.options.deadline));
+        let inserted = timeout_at(until, insert.into_future());
+        match inserted.await {
+            Ok(Ok(_)) => self.stored(open, &ends, &InsertFailure::default(), begun),
+            Ok(Err(error)) => match InsertFailure::read(&error) {
+                Some(failure) => self.stored(open, &ends, &failure, begun),
+                None => {
+                    self.forget(open);
+                    let outcome = match one_command && came_before_writing(&error) {
+                        true => AppendError::NotStored,
+                        false => AppendError::Unknown,
+                    };
+                    settle_all(open, outcome, store_error(error, self.options.deadline));
+                }
+            },
+            Err(_) => {
+                self.forget(open);
+                settle_all(open, AppendError::Unknown, late());
+            }
+        }
+        self.answer_used_keys(ready, open, until).await;
+    }
+
+    /// Where each stream ends, asking for those of which it is not known well enough.
+    async fn ends(&self, ready: &Ready, streams: &[StreamName]) -> Result<Vec<Offset>, StoreError> {
+        let begun = std::time::Instant::now();
+        let unknown: Vec<StreamName> = {
+            let tails = self.tails.lock();
+            let is_unknown = |stream: &&StreamName| tails.get(stream, begun).is_none();
+            streams.iter().filter(is_unknown).cloned().collect()
+        };
+        let mut asked = HashMap::new();
+        if !unknown.is_empty() {
+            let mut found = queries::ends(ready, &unknown).await?;
+            let missing: Vec<&StreamName> = unknown.iter().filter(|s| !found.contains_key(*s)).collect();
+            // Before the first batch, so that every stream that has one is listed.
+            create(ready, &missing).await?;
+            for stream in unknown {
+                let end = found.remove(&stream).unwrap_or_default().next;
+                self.tails.lock().learn(&stream, end, begun);
+                asked.insert(stream, end);
+            }
+        }
+        let tails = self.tails.lock();
+        let known = |stream: &StreamName| tails.get(stream, begun);
+        Ok(streams
+            .iter()
+            .map(|stream| {
+                asked
+                    .get(stream)
+                    .copied()
+                    .or_else(|| known(stream))
+                    .unwrap_or_default()
+            })
+            .collect())
+    }
+
+    /// What became of each, once the server has answered.
+    fn stored(
+        &self,
+        open: &mut [&mut Pending],
+        ends: &[Offset],
+        failure: &InsertFailure,
+        begun: std::time::Instant,
+    ) {
+        let mut tails = self.tails.lock();
+        for (i, (pending, &first)) in open.iter_mut().zip(ends).enumerate() {
+            let batch = Batch {
+                stream: pending.draft.stream.clone(),
+                first,
+                // As it will be read back.
+                arrived: from_date(to_date(pending.draft.arrived)),
+                lines: pending.draft.lines.clone(),
+            };
+            match (failure.of.get(&i), &failure.of_majority) {
+                (None, None) => {
+                    tails.learn(&batch.stream, batch.next(), begun);
+                    pending.settle(Ok(Arc::new(batch)));
+                }
+                (None, Some(what)) => {
+                    tails.forget(&batch.stream);
+                    pending.settle(Err(AppendError::Unknown(StoreError::Away(what.clone().into()))));
+                }
+                (Some((DUPLICATE_KEY, _)), _) => tails.forget(&batch.stream),
+                (Some((_, what)), _) => {
+                    pending.settle(Err(AppendError::NotStored(StoreError::Away(what.clone().into()))));
+                }
+            }
+        }
+    }
+
+    /// Those who are still open met a batch that was there: at their place, or with one of their keys. Nobody needs
+    /// to know which of the two it was.
+    async fn answer_used_keys(&self, ready: &Ready, open: &mut [&mut Pending], until: Instant) {
+        let keyed: Vec<&Draft> = open
+            .iter()
+            .filter(|p| p.outcome.is_none() && !p.draft.keys.is_empty())
+            .map(|p| &p.draft)
+            .collect();
+        if keyed.is_empty() {
+            return;
+        }
+        let found = timeout_at(until, used_keys(ready, &keyed))
+            .await
+            .unwrap_or(Err(StoreError::Timeout(self.options.deadline)));
+        let mut found = match found {
+            Ok(found) => found,
+            Err(error) => return settle_all(open, AppendError::NotStored, error),
+        };
+        for pending in open.iter_mut().filter(|p| p.outcome.is_none()) {
+            let prior = found.remove(pending.draft.stream.as_str()).unwrap_or_default();
+            let wanted = |prior: &PriorRun| pending.draft.keys.iter().any(|run| run.key == prior.key);
+            let used: Vec<PriorRun> = prior.into_iter().filter(wanted).collect();
+            if !used.is_empty() {
+                pending.settle(Err(AppendError::KeysUsed(used)));
+            }
+        }
+    }
+
+    fn forget(&self, open: &[&mut Pending]) {
+        let mut tails = self.tails.lock();
+        for pending in open {
+            tails.forget(&pending.draft.stream);
+        }
+    }
+}
+
+/// What the server said about an insert that did not succeed as a whole.
+#[derive(Default)]
+struct InsertFailure {
+    /// By the document's place: the error's code and text.
+    of: HashMap<usize, (i32, String)>,
+    /// What was inserted may not be on a majority.
+    of_majority: Option<String>,
+}
+
+impl InsertFailure {
+    /// `None` when the server gave no answer about the documents.
+    fn read(error: &Error) -> Option<Self> {
+        let ErrorKind::InsertMany(InsertManyError {
+            write_errors,
+            write_concern_error,
+            ..
+        }) = &*error.kind
+        else {
+            return None;
+        };
+        Some(Self {
+            of: write_errors
+                .iter()
+                .flatten()
+                .map(|error| (error.index, (error.code, error.message.clone())))
+                .collect(),
+            of_majority: write_concern_error.as_ref().map(|error| error.message.clone()),
+        })
+    }
+}
+
+/// The same error for all that have no outcome yet.
+fn settle_all(open: &mut [&mut Pending], outcome: fn(StoreError) -> AppendError, error: StoreError) {
+    let error = Arc::new(error);
+    let again = || match &*error {
+        StoreError::Timeout(deadline) => StoreError::Timeout(*deadline),
+        _ => StoreError::Away(Box::new(Arc::clone(&error))),
+    };
+    for pending in open.iter_mut().filter(|p| p.outcome.is_none()) {
+        pending.settle(Err(outcome(again())));
+    }
+}
+
+/// Whether nothing can have been written. When in doubt it can.
+fn came_before_writing(error: &Error) -> bool {
+    error.contains_label(NO_WRITES_PERFORMED)
+        || matches!(
+            *error.kind,
+            ErrorKind::ServerSelection { .. }
+                | ErrorKind::DnsResolve { .. }
+                | ErrorKind::Authentication { .. }
+        )
+}
+
+async fn create(ready: &Ready, streams: &[&StreamName]) -> Result<(), StoreError> {
+    if streams.is_empty() {
+        return Ok(());
+    }
+    let created = mongodb::bson::DateTime::now();
+    let updates: Vec<Document> = streams
+        .iter()
+        .map(|stream| {
+            doc! {
+                "q": {"_id": stream.as_str()},
+                "u": {"$setOnInsert": {"floor": 0_i64, "created": created, "labels": {}}},
+                "upsert": true,
+            }
+        })
+        .collect();
+    ready
+        .write(doc! {"update": "streams", "updates": updates})
+        .await
+        .map(drop)
+}
+
+/// What the drafts' keys were given before, by stream. A batch's other keys come along.
+async fn used_keys(ready: &Ready, drafts: &[&Draft]) -> Result<HashMap<String, Vec<PriorRun>>, StoreError> {
+    let any: Vec<Document> = drafts
+        .iter()
+        .map(|draft| {
+            let keys: Vec<Bson> = draft.keys.iter().map(|run| Bson::from(&*run.key.0)).collect();
+            doc! {"s": draft.stream.as_str(), "keys.k": {"$in": keys}}
+        })
+        .collect();
+    let pipeline = vec![
+        doc! {"$match": {"$or": any}},
+        doc! {"$project": {"_id": 0, "s": 1, "o": 1, "keys": 1}},
+    ];
+    let mut cursor = ready.aggregate(&ready.batches, pipeline, 1000).await?;
+    let mut found: HashMap<String, Vec<PriorRun>> = HashMap::new();
+    while cursor.advance().await.map_err(|e| ready.error(e))? {
+        let document = cursor.current();
+        if let Ok(stream) = document.get_str("s") {
+            found
+                .entry(stream.to_owned())
+                .or_default()
+                .extend(decode_keys(document));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,208 @@
+//! Batches as documents: `s` stream, `o` first offset, `n` lines, `t0` and `t1` least and greatest `ts`, `at` arrival,
+//! `keys`, and `lines` or `z`. Everything a sender says is a value, never a name or an operator.
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::{RawBsonRef, cstr};
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, DateTime, RawArrayBuf, RawDocument, RawDocumentBuf};
+
+use crate::store::encoding::{checked_lines, decompress};
+use crate::store::{Digest, Draft, PriorRun, StoreError, StoredKey};
+use crate::{Batch, Offset, StreamName, Timestamp};
+
+/// BSON has signed integers only; offsets end long before.
+pub(super) fn to_bson(offset: Offset) -> i64 {
+    i64::try_from(offset.0).unwrap_or(i64::MAX)
+}
+
+pub(super) fn from_bson(offset: i64) -> Offset {
+    Offset(u64::try_from(offset).unwrap_or_default())
+}
+
+/// What a date can hold of a time: milliseconds.
+pub(super) fn to_date(time: Timestamp) -> DateTime {
+    DateTime::from_millis(time.nanos().div_euclid(1_000_000))
+}
+
+pub(super) fn from_date(date: DateTime) -> Timestamp {
+    Timestamp::from_nanos(date.timestamp_millis().saturating_mul(1_000_000))
+}
+
+/// The document of a batch that begins at `first`. `compressed` is its lines, when they are fewer bytes so.
+pub(super) fn encode(draft: &Draft, compressed: Option<&[u8]>, first: Offset) -> RawDocumentBuf {
+    let mut document = RawDocumentBuf::new();
+    document.append(cstr!("_id"), ObjectId::new());
+    document.append(cstr!("s"), draft.stream.as_str());
+    document.append(cstr!("o"), to_bson(first));
+    document.append(cstr!("n"), i64::from(draft.lines.count));
+    document.append(cstr!("t0"), draft.lines.oldest.nanos());
+    document.append(cstr!("t1"), draft.lines.newest.nanos());
+    document.append(cstr!("at"), to_date(draft.arrived));
+    if !draft.keys.is_empty() {
+        let mut keys = RawArrayBuf::new();
+        for run in &draft.keys {
+            let mut key = RawDocumentBuf::new();
+            key.append(cstr!("k"), &*run.key.0);
+            key.append(cstr!("d"), binary(&run.digest.0));
+            key.append(cstr!("i"), i64::from(run.skip));
+            key.append(cstr!("n"), i64::from(run.count));
+            keys.push(key);
+        }
+        document.append(cstr!("keys"), keys);
+    }
+    match (compressed, std::str::from_utf8(&draft.lines.ndjson)) {
+        (None, Ok(text)) => document.append(cstr!("lines"), text),
+        (None, Err(_)) => document.append(cstr!("lines"), binary(&draft.lines.ndjson)),
+        (Some(compressed), _) => document.append(cstr!("z"), binary(compressed)),
+    }
+    document
+}
+
+fn binary(bytes: &[u8]) -> Binary {
+    Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: bytes.to_vec(),
+    }
+}
+
+/// The batch of a document, checked: nobody later looks again.
+pub(super) fn decode(stream: &StreamName, document: &RawDocument) -> Result<Batch, StoreError> {
+    let first = from_bson(number(document, "o").unwrap_or_default());
+    let corrupt = |what: String| corrupt(stream, format!("the batch at {first}: {what}"));
+    let number = |name| number(document, name).ok_or_else(|| corrupt(format!("it has no {name}")));
+    let (oldest, newest) = (number("t0")?, number("t1")?);
+    let arrived = document.get_datetime("at").map_err(|e| corrupt(e.to_string()))?;
+    number("o")?;
+    let ndjson = match (document.get("lines"), document.get("z")) {
+        (Ok(Some(RawBsonRef::String(text))), _) => Ok(text.to_owned().into()),
+        (Ok(Some(RawBsonRef::Binary(bytes))), _) => Ok(bytes.bytes.to_vec().into()),
+        (_, Ok(Some(RawBsonRef::Binary(bytes)))) => decompress(bytes.bytes),
+        _ => Err("it has no lines".to_owned()),
+    };
+    let lines = ndjson
+        .and_then(|ndjson| {
+            checked_lines(
+                ndjson,
+                number("n").unwrap_or_default(),
+                Timestamp::from_nanos(oldest),
+                Timestamp::from_nanos(newest),
+            )
+        })
+        .map_err(corrupt)?;
+    Ok(Batch {
+        stream: stream.clone(),
+        first,
+        arrived: from_date(arrived),
+        lines,
+    })
+}
+
+/// The keys of a batch, each with what it was given.
+pub(super) fn decode_keys(document: &RawDocument) -> Vec<PriorRun> {
+    let first = from_bson(number(document, "o").unwrap_or_default());
+    let Ok(keys) = document.get_array("keys") else {
+        return Vec::new();
+    };
+    keys.into_iter()
+        .filter_map(|key| {
+            let key = key.ok()?.as_document()?;
+            let digest = key.get_binary("d").ok()?.bytes.try_into().ok()?;
+            let begins = first.plus(u64::try_from(number(key, "i")?).ok()?);
+            Some(PriorRun {
+                key: StoredKey(key.get_str("k").ok()?.into()),
+                digest: Digest(digest),
+                first: begins,
+                next: begins.plus(u64::try_from(number(key, "n")?).ok()?),
+            })
+        })
+        .collect()
+}
+
+/// An integer of any kind that MongoDB has: a shell or an aggregation does not always keep the kind.
+pub(super) fn number(document: &RawDocument, name: &str) -> Option<i64> {
+    match document.get(name).ok()?? {
+        RawBsonRef::Int64(number) => Some(number),
+        RawBsonRef::Int32(number) => Some(i64::from(number)),
+        RawBsonRef::Double(number) if number.fract() == 0.0 => Some(number as i64),
+        _ => None,
+    }
+}
+
+pub(super) fn corrupt(stream: &StreamName, what: String) -> StoreError {
+    StoreError::Corrupt {
+        stream: stream.clone(),
+        what,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use mongodb::bson::rawdoc;
+
+    use super::*;
+    use crate::store::KeyedRun;
+    use crate::{Line, Lines};
+
+    fn draft() -> Draft {
+        let line = Line {
+            ts: Timestamp::from_nanos(7),
+            level: None,
+            message: "$set: {a.b: 1}".to_owned(),
+            fields: Vec::new(),
+        };
+        Draft {
+            stream: StreamName::parse("a/b").unwrap(),
+            arrived: Timestamp::from_nanos(-1_500_001),
+            lines: Lines::encode([&line, &line]).unwrap(),
+            keys: vec![KeyedRun {
+                key: StoredKey("$k.k".into()),
+                digest: Digest([3; 32]),
+                skip: 1,
+                count: 1,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_document_comes_back_as_the_batch_it_was() {
+        let draft = draft();
+        let compressed = zstd::bulk::compress(&draft.lines.ndjson, 1).unwrap();
+        for compressed in [None, Some(compressed.as_slice())] {
+            let document = encode(&draft, compressed, Offset(40));
+            let expected = Batch {
+                stream: draft.stream.clone(),
+                first: Offset(40),
+                arrived: Timestamp::from_nanos(-2_000_000),
+                lines: draft.lines.clone(),
+            };
+            assert_eq!(decode(&draft.stream, &document).unwrap(), expected);
+            let prior = PriorRun {
+                key: draft.keys[0].key.clone(),
+                digest: draft.keys[0].digest,
+                first: Offset(41),
+                next: Offset(42),
+            };
+            assert_eq!(decode_keys(&document), [prior]);
+        }
+    }
+
+    #[test]
+    fn a_damaged_document_is_named_and_not_guessed_at() {
+        let at = DateTime::from_millis(0);
+        let decode = |document: RawDocumentBuf| decode(&draft().stream, &document).unwrap_err().to_string();
+        assert_eq!(
+            decode(rawdoc! {"o": 3i64, "n": 2, "t0": 0, "t1": 0, "at": at, "lines": "{}\n"}),
+            "the store holds something of a/b that cannot be right: \
+             the batch at 3: it claims 2 lines and holds 1"
+        );
+        assert_eq!(
+            decode(rawdoc! {"o": 3i64, "n": 1, "t0": 0, "t1": 0, "at": at}),
+            "the store holds something of a/b that cannot be right: the batch at 3: it has no lines"
+        );
+        assert_eq!(
+            decode(rawdoc! {"n": 1, "t0": 0, "t1": 0, "at": at, "lines": "{}\n"}),
+            "the store holds something of a/b that cannot be right: the batch at 0: it has no o"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! Where streams end, as far as this process knows without asking.
+//!
+//! # Why a known end grows old, and why removed batches stay on the disk for a while
+//!
+//! A known end may be outdated, because other collectors write too. Usually that does no harm: the unique index
+//! refuses an insert at a place that is taken. But suppose that this process knows a stream to end at 10, another one
+//! writes 10 to 15, and a trimmer deletes that batch: then the index has nothing at 10, the insert succeeds, and
+//! offsets that were given to other lines are given again (against invariants 2, 3 and 10).
+//!
+//! So a trim only raises the stream's floor, which every reader heeds at once, and batches below it are deleted when
+//! that was `grace` ago, by the clock of the database. And a known end counts for `tail_valid`, by this process's
+//! monotonic clock, from before it was asked for. `grace` is longer than `tail_valid` and the deadline of the insert
+//! together, so whoever inserts by a known end finds everything still there that was written since.
+//!
+//! The next offset is the greater one of the last batch's end and the floor, so an emptied stream goes on.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::{Offset, StreamName};
+
+/// Known ends of streams.
+pub(super) struct Tails {
+    /// Written by appends and by reading the database, read by appends; bounded by `most`.
+    known: HashMap<StreamName, Tail>,
+    most: usize,
+    valid: Duration,
+}
+
+struct Tail {
+    next: Offset,
+    /// When the question was sent that this answers, or the insert that made it true.
+    confirmed: Instant,
+}
+
+impl Tails {
+    pub(super) fn new(most: usize, valid: Duration) -> Self {
+        Self {
+            known: HashMap::new(),
+            most,
+            valid,
+        }
+    }
+
+    /// The stream's end, when it is known well enough to insert there now.
+    pub(super) fn get(&self, stream: &StreamName, now: Instant) -> Option<Offset> {
+        let tail = self.known.get(stream)?;
+        (now.saturating_duration_since(tail.confirmed) < self.valid).then_some(tail.next)
+    }
+
+    /// Learns an end that was true at `confirmed` or after.
+    pub(super) fn learn(&mut self, stream: &StreamName, next: Offset, confirmed: Instant) {
+        if !self.known.contains_key(stream) && self.known.len() >= self.most {
+            self.make_room(confirmed);
+        }
+        let tail = self
+            .known
+            .entry(stream.clone())
+            .or_insert(Tail { next, confirmed });
+        // Ends only grow, so of two answers that cross the greater one is the later one.
+        if next >= tail.next {
+            *tail = Tail { next, confirmed };
+        }
+    }
+
+    /// Ask the next time.
+    pub(super) fn forget(&mut self, stream: &StreamName) {
+        self.known.remove(stream);
+    }
+
+    /// Old ends first; when all are young, all of them: asking again costs one round trip for many.
+    fn make_room(&mut self, now: Instant) {
+        let valid = self.valid;
+        self.known
+            .retain(|_, tail| now.saturating_duration_since(tail.confirmed) < valid);
+        if self.known.len() >= self.most {
+            self.known.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    const VALID: Duration = Duration::from_secs(30);
+
+    fn stream(name: &str) -> StreamName {
+        StreamName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_known_end_grows_old() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(10, VALID);
+        tails.learn(&stream("s"), Offset(5), begun);
+        assert_eq!(tails.get(&stream("s"), begun), Some(Offset(5)));
+        assert_eq!(tails.get(&stream("s"), begun + VALID), None);
+        tails.learn(&stream("s"), Offset(5), begun + VALID);
+        assert_eq!(tails.get(&stream("s"), begun + VALID), Some(Offset(5)));
+    }
+
+    #[test]
+    fn an_end_never_moves_back() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(10, VALID);
+        tails.learn(&stream("s"), Offset(9), begun);
+        tails.learn(&stream("s"), Offset(5), begun + VALID);
+        assert_eq!(tails.get(&stream("s"), begun), Some(Offset(9)));
+        assert_eq!(tails.get(&stream("s"), begun + VALID), None);
+        tails.forget(&stream("s"));
+        assert_eq!(tails.get(&stream("s"), begun), None);
+    }
+
+    #[test]
+    fn there_are_never_more_than_so_many() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(2, VALID);
+        tails.learn(&stream("old"), Offset(1), begun);
+        tails.learn(&stream("young"), Offset(2), begun + VALID);
+        tails.learn(&stream("new"), Offset(3), begun + VALID);
+        let known = |tails: &Tails| {
+            ["old", "young", "new", "last"].map(|s| tails.get(&stream(s), begun + VALID).map(|o| o.0))
+        };
+        assert_eq!(known(&tails), [None, Some(2), Some(3), None]);
+        tails.learn(&stream("last"), Offset(4), begun + VALID);
+        assert_eq!(known(&tails), [None, None, None, Some(4)]);
+    }
+}
