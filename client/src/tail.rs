@@ -304,8 +304,10 @@ pub enum TailError {
     #[error("{0}")]
     Refused(Problem),
     /// The subscription was refused.
-    #[error("{message} ({code})")]
+    #[error("{}{message} ({code})", stream.as_ref().map(|stream| format!("{stream}: ")).unwrap_or_default())]
     Subscription {
+        /// The stream it is about, where it is about one.
+        stream: Option<String>,
         /// The stable code: `stream_not_found`, `bad_filter`, `cursor_ahead`, …
         code: String,
         /// The sentence for people.

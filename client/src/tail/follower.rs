@@ -335,6 +335,7 @@ impl Follower {
                 Err(Trouble::again(error.message))
             }
             _ => Err(Trouble::Over(TailError::Subscription {
+                stream: error.stream,
                 code: error.code,
                 message: error.message,
             })),

@@ -110,6 +110,8 @@ pub(crate) struct ErrorMessage {
     #[serde(default)]
     pub(crate) id: Option<String>,
     #[serde(default)]
+    pub(crate) stream: Option<String>,
+    #[serde(default)]
     pub(crate) retry_after_ms: Option<u64>,
     #[serde(default)]
     pub(crate) epoch: Option<String>,
