@@ -29,7 +29,7 @@ use std::time::Duration;
 use auth::{Action, Subscriber, Verifier, may};
 use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use collect::filter::FilterLimits;
 use collect::store::StoreError;
@@ -122,40 +122,48 @@ struct History {
     turns: Arc<Semaphore>,
 }
 
-async fn lines(
-    State(history): State<Arc<History>>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Problem> {
-    let limits = &history.parts.limits;
-    let subscriber = auth::authenticate(&history.parts.verifier, &headers, &uri)?;
-    let query = Query::read(&uri, &subscriber, limits)?;
-    let turn = history.turn().await?;
-    let extent = history.extent(&subscriber, &query.stream).await?;
-    if query.from.is_some_and(|from| from > extent.next) {
-        return Err(cursor_ahead(&query.stream, extent));
-    }
-    let scan = Scan::plan(&history.parts, &query, extent)
-        .await
-        .map_err(|error| refuse(&query.stream, &error))?;
-    let format = answer::Format::accepted(&headers);
-    let answer = match scan.is_plain_range() {
-        true => Answer::pages(scan, format),
-        false => scan
-            .search(format)
-            .await
-            .map_err(|error| refuse(&query.stream, &error))?,
-    };
-    let head = Head {
-        stream: query.stream,
-        first_available: extent.first_available,
-        from: answer.from(),
-        next: answer.next(),
-    };
-    Ok(answer.send(head, format, limits.stall, turn))
+async fn lines(State(history): State<Arc<History>>, headers: HeaderMap, uri: Uri) -> Response {
+    counted("lines", history.answer(&headers, &uri).await)
+}
+
+/// A response, counted by its status.
+pub(crate) fn counted(path: &'static str, answer: Result<Response, Problem>) -> Response {
+    let response = answer.unwrap_or_else(Problem::into_response);
+    let status = response.status().as_str().to_owned();
+    metrics::counter!("tailcast_history_requests_total", "path" => path, "status" => status).increment(1);
+    response
 }
 
 impl History {
+    async fn answer(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response, Problem> {
+        let limits = &self.parts.limits;
+        let subscriber = auth::authenticate(&self.parts.verifier, headers, uri)?;
+        let query = Query::read(uri, &subscriber, limits)?;
+        let turn = self.turn().await?;
+        let extent = self.extent(&subscriber, &query.stream).await?;
+        if query.from.is_some_and(|from| from > extent.next) {
+            return Err(cursor_ahead(&query.stream, extent));
+        }
+        let scan = Scan::plan(&self.parts, &query, extent)
+            .await
+            .map_err(|error| refuse(&query.stream, &error))?;
+        let format = answer::Format::accepted(headers);
+        let answer = match scan.is_plain_range() {
+            true => Answer::pages(scan, format),
+            false => scan
+                .search(format)
+                .await
+                .map_err(|error| refuse(&query.stream, &error))?,
+        };
+        let head = Head {
+            stream: query.stream,
+            first_available: extent.first_available,
+            from: answer.from(),
+            next: answer.next(),
+        };
+        Ok(answer.send(head, format, limits.stall, turn))
+    }
+
     /// A place among the answers that are on their way. It is given back when the answer is sent or given up.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let turns = Arc::clone(&self.turns);

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use auth::{Action, Pattern, Subscriber, may};
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use collect::StreamInfo;
@@ -19,7 +20,7 @@ use http::{HeaderMap, Uri};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-use crate::history::{Parameters, Parts, bad_parameter, in_time, unavailable};
+use crate::history::{Parameters, Parts, bad_parameter, counted, in_time, unavailable};
 
 pub(crate) fn router(parts: Parts) -> Router {
     let listing = Arc::new(Listing {
@@ -51,25 +52,42 @@ struct Listed {
     lines_per_second: f64,
 }
 
-async fn streams(
-    State(listing): State<Arc<Listing>>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Json<Answer>, Problem> {
-    let subscriber = auth::authenticate(&listing.parts.verifier, &headers, &uri)?;
-    let wanted = wanted(&uri, &subscriber)?;
-    let deadline = listing.parts.limits.store_deadline;
-    let all = in_time(deadline, listing.latest()).await.map_err(|error| {
-        tracing::warn!(%error, "streams could not be listed");
-        unavailable(&error)
-    })?;
-    let readable = all.iter().filter(|info| {
-        wanted.as_ref().is_none_or(|pattern| pattern.matches(&info.name))
-            && may(&subscriber, Action::Read, &info.name)
-    });
-    Ok(Json(Answer {
-        streams: readable.map(Listed::from).collect(),
-    }))
+async fn streams(State(listing): State<Arc<Listing>>, headers: HeaderMap, uri: Uri) -> Response {
+    let answer = listing.answer(&headers, &uri).await;
+    counted("streams", answer.map(|answer| Json(answer).into_response()))
+}
+
+impl Listing {
+    async fn answer(&self, headers: &HeaderMap, uri: &Uri) -> Result<Answer, Problem> {
+        let subscriber = auth::authenticate(&self.parts.verifier, headers, uri)?;
+        let wanted = wanted(uri, &subscriber)?;
+        let deadline = self.parts.limits.store_deadline;
+        let all = in_time(deadline, self.latest()).await.map_err(|error| {
+            tracing::warn!(%error, "streams could not be listed");
+            unavailable(&error)
+        })?;
+        let readable = all.iter().filter(|info| {
+            wanted.as_ref().is_none_or(|pattern| pattern.matches(&info.name))
+                && may(&subscriber, Action::Read, &info.name)
+        });
+        Ok(Answer {
+            streams: readable.map(Listed::from).collect(),
+        })
+    }
+
+    async fn latest(&self) -> Result<Arc<Vec<StreamInfo>>, StoreError> {
+        let mut latest = self.latest.lock().await;
+        if let Some((at, streams)) = &*latest
+            && at.elapsed() < self.parts.limits.listing_age
+        {
+            return Ok(Arc::clone(streams));
+        }
+        let mut streams = self.parts.store.streams().await?;
+        streams.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let streams = Arc::new(streams);
+        *latest = Some((Instant::now(), Arc::clone(&streams)));
+        Ok(streams)
+    }
 }
 
 /// The pattern of `match`; `@me` is the token's own stream.
@@ -85,22 +103,6 @@ fn wanted(uri: &Uri, subscriber: &Subscriber) -> Result<Option<Pattern>, Problem
     Pattern::parse(text)
         .map(Some)
         .map_err(|error| bad_parameter("match", &format!("`match`: {error}")))
-}
-
-impl Listing {
-    async fn latest(&self) -> Result<Arc<Vec<StreamInfo>>, StoreError> {
-        let mut latest = self.latest.lock().await;
-        if let Some((at, streams)) = &*latest
-            && at.elapsed() < self.parts.limits.listing_age
-        {
-            return Ok(Arc::clone(streams));
-        }
-        let mut streams = self.parts.store.streams().await?;
-        streams.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let streams = Arc::new(streams);
-        *latest = Some((Instant::now(), Arc::clone(&streams)));
-        Ok(streams)
-    }
 }
 
 impl From<&StreamInfo> for Listed {

@@ -225,6 +225,15 @@ fn escapes_in_fields_hide_nothing() {
 }
 
 #[test]
+fn every_filter_in_the_documentation_is_one() {
+    let text = include_str!("../../../docs/protocol.md");
+    let (_, examples) = text.split_once("```filter\n").unwrap();
+    let (examples, _) = examples.split_once("```").unwrap();
+    assert!(examples.lines().count() > 5);
+    examples.lines().for_each(|example| drop(filter(example)));
+}
+
+#[test]
 fn what_is_no_filter_says_where_and_why() {
     let limits = FilterLimits::default();
     let table = [
