@@ -4,23 +4,21 @@
 //! A stream has one write in flight, so its batches are stored, answered and handed off in the order of their
 //! offsets. Knows nothing of HTTP, tokens or how lines were written by their sender.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod write;
+
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use crate::batch::MAX_BATCH_BYTES;
-use crate::store::{AppendError, Digest, Draft, KeyedRun, PriorRun, StoredKey};
-use crate::{Batch, Handoff, Hint, Lines, LogStore, Offset, StreamName, Timestamp};
-
-/// What a waiting part costs in memory beside its lines, in bytes: about.
-const PART_OVERHEAD: usize = 256;
+use crate::store::{AppendError, Digest, Draft, StoredKey};
+use crate::{Handoff, Lines, LogStore, Offset, StreamName, Timestamp};
+use write::{Settled, Waiting, Write};
 
 /// How much may wait, and how much goes at once.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +60,7 @@ pub struct Run {
 /// Lines that are stored together.
 #[derive(Debug)]
 pub struct Part {
-    /// The lines: at most [`MAX_BATCH_BYTES`], unless it is a single one.
+    /// The lines: at most [`MAX_BATCH_BYTES`](crate::batch::MAX_BATCH_BYTES), unless it is a single one.
     pub lines: Lines,
     /// What the part is found again by.
     pub key: Option<PartKey>,
@@ -142,36 +140,9 @@ struct State {
     ready: VecDeque<StreamName>,
     /// Tasks that call the store; at most [`AppendLimits::calls`].
     calls: usize,
-    /// What waits or is being stored, with [`PART_OVERHEAD`].
+    /// What waits or is being stored, as [`Part::cost`] has it.
     bytes: usize,
     closed: bool,
-}
-
-/// A run that is not done.
-struct Waiting {
-    arrived: Timestamp,
-    /// Not stored yet, in order. While the first one is in flight it is not in here.
-    parts: VecDeque<Part>,
-    stored: Stored,
-    answer: oneshot::Sender<Result<Stored, RunError>>,
-}
-
-/// A batch to be stored: the first part of each of these runs, taken out of them.
-struct Write {
-    stream: StreamName,
-    members: Vec<(Waiting, Part)>,
-}
-
-/// What a write left behind.
-#[derive(Default)]
-struct Settled {
-    /// Runs with parts still to be stored, in order.
-    unfinished: Vec<Waiting>,
-    /// Runs that are done.
-    answers: Vec<(Waiting, Result<(), RunError>)>,
-    /// Bytes that wait no longer.
-    bytes: usize,
-    hints: Vec<Hint>,
 }
 
 impl Appender {
@@ -253,12 +224,9 @@ impl State {
             let Some(lane) = self.lanes.get_mut(&stream) else {
                 continue;
             };
-            let members = take_batch(lane);
-            bytes += members
-                .iter()
-                .map(|(_, part)| part.lines.ndjson.len())
-                .sum::<usize>();
-            writes.push(Write { stream, members });
+            let write = Write::take(stream, lane);
+            bytes += write.bytes();
+            writes.push(write);
         }
         writes
     }
@@ -277,34 +245,6 @@ impl State {
             false => self.ready.push_back(stream),
         }
     }
-}
-
-/// The runs from the front of the lane whose first parts make one batch. A key that is in the batch already ends it:
-/// the next batch lets the store's unique index decide (invariant 4).
-fn take_batch(lane: &mut VecDeque<Waiting>) -> Vec<(Waiting, Part)> {
-    let mut members: Vec<(Waiting, Part)> = Vec::new();
-    let mut keys = HashSet::new();
-    let mut bytes = 0;
-    while let Some(next) = lane.front().and_then(|waiting| waiting.parts.front()) {
-        bytes += next.lines.ndjson.len();
-        let fits = members.is_empty() || bytes <= MAX_BATCH_BYTES;
-        let fresh = next.key.as_ref().is_none_or(|key| keys.insert(key.key.clone()));
-        if !fits || !fresh {
-            break;
-        }
-        let Some(mut waiting) = lane.pop_front() else {
-            break;
-        };
-        let Some(part) = waiting.parts.pop_front() else {
-            break;
-        };
-        let has_more = !waiting.parts.is_empty();
-        members.push((waiting, part));
-        if has_more {
-            break;
-        }
-    }
-    members
 }
 
 impl Inner {
@@ -350,7 +290,7 @@ impl Inner {
         let mut answers = answers.unwrap_or_default().into_iter();
         let mut failed = Failures::default();
         for write in writes {
-            let stream = write.stream.clone();
+            let stream = write.stream().clone();
             let settled = match answers.next() {
                 Some(Ok(batch)) => write.stored(batch),
                 Some(Err(AppendError::KeysUsed(prior))) => write.keys_used(prior),
@@ -385,141 +325,6 @@ impl Inner {
             .lock()
             .release(stream, settled.unfinished, settled.bytes);
     }
-}
-
-impl Part {
-    fn cost(&self) -> usize {
-        self.lines.ndjson.len() + PART_OVERHEAD
-    }
-}
-
-impl Write {
-    fn draft(&self) -> Draft {
-        let mut keys = Vec::new();
-        let mut skip = 0;
-        for (_, part) in &self.members {
-            let count = part.lines.count;
-            if let Some(PartKey { key, digest }) = &part.key {
-                keys.push(KeyedRun {
-                    key: key.clone(),
-                    digest: *digest,
-                    skip,
-                    count,
-                });
-            }
-            skip += count;
-        }
-        Draft {
-            stream: self.stream.clone(),
-            arrived: self
-                .members
-                .first()
-                .map_or_else(Timestamp::now, |(waiting, _)| waiting.arrived),
-            lines: joined(self.members.iter().map(|(_, part)| &part.lines)),
-            keys,
-        }
-    }
-
-    fn stored(self, batch: Arc<Batch>) -> Settled {
-        metrics::counter!("tailcast_lines_accepted_total").increment(u64::from(batch.lines.count));
-        let mut settled = Settled::default();
-        let mut first = batch.first;
-        for (waiting, part) in self.members {
-            let next = first.plus(u64::from(part.lines.count));
-            settled.part_done(waiting, &part, first..next);
-            first = next;
-        }
-        settled.hints.push(Hint::Batch(batch));
-        settled
-    }
-
-    /// Nothing was stored. The members whose keys were used before are answered from then (invariant 4), and their
-    /// stream is handed off again: whoever stored them may have fallen silent before saying so (invariant 6). The
-    /// others go on waiting.
-    fn keys_used(self, prior: Vec<PriorRun>) -> Settled {
-        let prior: HashMap<StoredKey, PriorRun> =
-            prior.into_iter().map(|run| (run.key.clone(), run)).collect();
-        let known = |part: &Part| part.key.as_ref().is_some_and(|key| prior.contains_key(&key.key));
-        if !self.members.iter().any(|(_, part)| known(part)) {
-            tracing::error!(stream = %self.stream, "the store found keys that were not asked for");
-            return self.failed(RunError::NotStored);
-        }
-        let mut settled = Settled::default();
-        for (mut waiting, part) in self.members {
-            match part
-                .key
-                .as_ref()
-                .and_then(|key| Some((key, prior.get(&key.key)?)))
-            {
-                Some((key, run)) if key.digest == run.digest => {
-                    settled.part_done(waiting, &part, run.first..run.next);
-                }
-                Some(_) => settled.failed(waiting, &part, RunError::KeyReused),
-                None => {
-                    waiting.parts.push_front(part);
-                    settled.unfinished.push(waiting);
-                }
-            }
-        }
-        settled.hints.push(Hint::Lost(self.stream));
-        settled
-    }
-
-    fn failed(self, error: RunError) -> Settled {
-        let mut settled = Settled::default();
-        for (waiting, part) in self.members {
-            settled.failed(waiting, &part, error);
-        }
-        if error == RunError::Unknown {
-            settled.hints.push(Hint::Lost(self.stream));
-        }
-        settled
-    }
-}
-
-impl Settled {
-    fn part_done(&mut self, mut waiting: Waiting, part: &Part, range: Range<Offset>) {
-        self.bytes += part.cost();
-        match waiting.stored.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => waiting.stored.push(range),
-        }
-        match waiting.parts.is_empty() {
-            true => self.answers.push((waiting, Ok(()))),
-            false => self.unfinished.push(waiting),
-        }
-    }
-
-    /// The parts that follow are given up too: stored without this one, they would stand in the wrong order once the
-    /// request is repeated.
-    fn failed(&mut self, waiting: Waiting, part: &Part, error: RunError) {
-        self.bytes += part.cost() + waiting.parts.iter().map(Part::cost).sum::<usize>();
-        self.answers.push((waiting, Err(error)));
-    }
-}
-
-/// The lines of several requests as those of one batch. Those of a single one are shared, not copied.
-fn joined<'a>(all: impl Iterator<Item = &'a Lines> + Clone) -> Lines {
-    let mut only = all.clone();
-    if let (Some(lines), None) = (only.next(), only.next()) {
-        return lines.clone();
-    }
-    let bytes = all.clone().map(|lines| lines.ndjson.len()).sum();
-    let mut ndjson = Vec::with_capacity(bytes);
-    let mut joined = Lines {
-        ndjson: Bytes::new(),
-        count: 0,
-        oldest: Timestamp::from_nanos(i64::MAX),
-        newest: Timestamp::from_nanos(i64::MIN),
-    };
-    for lines in all {
-        ndjson.extend_from_slice(&lines.ndjson);
-        joined.count += lines.count;
-        joined.oldest = joined.oldest.min(lines.oldest);
-        joined.newest = joined.newest.max(lines.newest);
-    }
-    joined.ndjson = ndjson.into();
-    joined
 }
 
 /// The failures of one call, logged once.

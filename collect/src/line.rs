@@ -54,8 +54,9 @@ pub struct Line {
     pub level: Option<Level>,
     /// What it says.
     pub message: String,
-    /// Everything else, in the order it came. Each value is JSON exactly as received (numbers keep all their digits)
-    /// and has no line break in it; no two names are the same.
+    /// Everything else, the members of the sender's own `fields` first. Each value is JSON as received (numbers keep
+    /// all their digits) without the white space between its tokens, so it has no line break in it; one nested too
+    /// deep for usual readers is a string that holds its text. No two names are the same.
     pub fields: Vec<(String, Box<RawValue>)>,
 }
 

@@ -6,6 +6,7 @@ use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use auth::{Claims, Key, Minter, Verifier};
 use axum::Router;
 use axum::body::Body;
+use collect::LogStore;
 use collect::append::{AppendLimits, Appender};
 use collect::ingest::{self, Limits};
 use http::{HeaderMap, Request, StatusCode};
@@ -33,8 +34,18 @@ impl Collector {
 
     pub(crate) fn with(limits: Limits, append: AppendLimits) -> Self {
         let store = Arc::new(FakeStore::default());
+        Self::over(store.clone(), store, limits, append)
+    }
+
+    /// Over another store than the fake one, which stays empty.
+    pub(crate) fn over_real(store: Arc<dyn LogStore>) -> Self {
+        let unused = Arc::new(FakeStore::default());
+        Self::over(store, unused, Limits::default(), AppendLimits::default())
+    }
+
+    fn over(used: Arc<dyn LogStore>, store: Arc<FakeStore>, limits: Limits, append: AppendLimits) -> Self {
         let hints = Arc::new(Hints::default());
-        let appender = Appender::new(store.clone(), hints.clone(), append);
+        let appender = Appender::new(used, hints.clone(), append);
         let router = ingest::router(ingest::Parts {
             verifier: Arc::new(Verifier::hs256(&Key::from_text(KEY).unwrap(), "tailcast")),
             appender: appender.clone(),

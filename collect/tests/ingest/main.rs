@@ -12,3 +12,4 @@ mod forms;
 mod idempotency;
 mod over_http;
 mod refusals;
+mod sqlite;
