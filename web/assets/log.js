@@ -15,7 +15,7 @@ const SLACK = 250;
 const MOST_WAITING = 5_000;
 /** Lines that one click loads. */
 const LOAD = 500;
-/** Height above what is being read that is not trimmed, in pixels. */
+/** Height around what is being read that stays as it is, in pixels. */
 const MARGIN = 1_500;
 
 export class Log {
@@ -138,8 +138,9 @@ export class Log {
       return;
     }
     if (this.#waiting.length === 0) return;
+    // Rows above make room only for a reader on the way down: who reads further up may have just loaded them.
     const over = this.rowCount + this.#waiting.length - MOST_ROWS;
-    if (over > 0) this.#keepPlace(() => this.#trimFront(Math.min(over, this.#rowsFarAbove())));
+    if (over > 0 && this.#toGo() < MARGIN) this.#keepPlace(() => this.#trimFront(Math.min(over, this.#rowsFarAbove())));
     const room = MOST_ROWS - this.rowCount;
     if (room > 0) this.#put(this.#waiting.splice(0, room));
   }
@@ -171,15 +172,23 @@ export class Log {
   }
 
   #trimEnd(surplus) {
+    if (surplus <= 0) return;
     const gone = [];
     for (let i = 0; i < surplus; i += 1) {
       const row = this.#rows.lastElementChild;
-      gone.unshift(this.#entries.get(row));
+      gone.push(this.#entries.get(row));
       row.remove();
     }
-    const runs = runsOf(gone);
-    if (this.#waiting[0]?.kind === "hole") runs.append(this.#waiting.shift().runs);
-    if (!runs.isEmpty) this.#waiting.unshift({ kind: "hole", runs });
+    gone.reverse();
+    if (this.#waiting[0]?.kind === "hole") {
+      const runs = runsOf(gone);
+      runs.append(this.#waiting.shift().runs);
+      this.#waiting.unshift({ kind: "hole", runs });
+    } else {
+      // As they are, not as runs: whoever jumps to live wants to see the newest lines.
+      this.#waiting.unshift(...gone);
+      if (this.#waiting.length > MOST_WAITING + SLACK) this.#letWaitingGo();
+    }
   }
 
   /** How many rows end more than the margin above what is seen. */
@@ -220,20 +229,25 @@ export class Log {
     return this.#scroller.scrollHeight > this.#scroller.clientHeight;
   }
 
-  #atEnd() {
+  /** Height of the rows below what is seen. */
+  #toGo() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    return scrollHeight - scrollTop - clientHeight < 4;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
+  #atEnd() {
+    return this.#toGo() < 4;
   }
 
   #scrolled() {
     const top = this.#scroller.scrollTop;
     // Following moves downwards only: the reader has moved up.
     if (this.#following && top < this.#lastTop - 1 && !this.#atEnd()) this.#stopFollowing();
-    else if (!this.#following && top > this.#lastTop && this.#atEnd()) this.#reachedEnd();
+    else if (!this.#following && top > this.#lastTop && this.#toGo() < MARGIN) this.#nearsEnd();
     this.#lastTop = top;
   }
 
-  #reachedEnd() {
+  #nearsEnd() {
     this.#flush();
     if (this.#waiting.length > 0 || !this.#atEnd()) return;
     this.#following = true;
@@ -304,7 +318,7 @@ export class Log {
       this.#rows.prepend(this.#made(loaded.entries));
       this.#tellFront();
     });
-    this.#trimEnd(Math.max(0, this.rowCount - MOST_ROWS));
+    this.#trimEnd(this.rowCount - MOST_ROWS);
     this.#schedule();
   }
 

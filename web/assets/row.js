@@ -64,7 +64,11 @@ function putFields(text, fields) {
       open = undefined;
     } else {
       open = element("pre", "open");
-      putVisible(open, JSON.stringify(fields, null, 2));
+      // The line feeds are JSON's own here: those of a value are escaped.
+      for (const line of JSON.stringify(fields, null, 2).split("\n")) {
+        if (open.firstChild) open.append("\n");
+        putVisible(open, line);
+      }
       text.append(open);
     }
     folded.setAttribute("aria-expanded", String(open !== undefined));

@@ -112,6 +112,7 @@ async function readList() {
     const streams = await api.streams();
     if (token !== api.token) return;
     list.show(streams);
+    part("no-streams").hidden = streams.length > 0;
     part("list-problem").textContent = "";
   } catch (error) {
     if (token !== api.token) return;
@@ -193,7 +194,7 @@ function faultText({ kind, stream, from, to, count: carried }) {
     case "missing":
       return `Fault: ${count(to - from, "line")} did not arrive (${range})`;
     case "repeated":
-      return `Fault: ${count(to - from, "line")} arrived a second time and stand here once (${range})`;
+      return `Fault: ${count(to - from, "line")} arrived a second time and stand${to - from === 1 ? "s" : ""} here once (${range})`;
     case "set_back":
       return `Fault: the store was set back; ${count(to - from, "line")} shown above are not in it (${range})`;
     default:

@@ -1,0 +1,175 @@
+// A server that speaks `tailcast.v1` just well enough for the viewer, and misbehaves when it is told to: stories of
+// lost and repeated lines, refusals and close codes need one. Everything else is tested against the real server.
+
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { WebSocketServer } from "ws";
+
+const ASSETS = fileURLToPath(new URL("../../web/assets/", import.meta.url));
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+export const TOKEN = "good.fake.token";
+
+export class Fake {
+  /** name → { floor, lines }; the line with offset `floor` is first. */
+  streams = new Map();
+  /** Live sessions: { socket, wanted: Map(stream → id), patterns: [] }. */
+  sessions = new Set();
+  /** Every `subscribe` that came, in order. */
+  subscribes = [];
+  epoch = "epoch-1";
+  /** Answers instead of the usual one when it returns true: (session, message) → boolean. */
+  onSubscribe = () => false;
+
+  static async start(port = 0) {
+    const fake = new Fake();
+    await fake.listen(port);
+    return fake;
+  }
+
+  async listen(port = this.port) {
+    this.http = createServer((request, response) => this.#answer(request, response));
+    this.ws = new WebSocketServer({ noServer: true, handleProtocols: () => "tailcast.v1" });
+    this.http.on("upgrade", (request, socket, head) => {
+      const offered = (request.headers["sec-websocket-protocol"] ?? "").split(/, */);
+      if (!offered.includes(`bearer.${TOKEN}`)) {
+        socket.end("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+        return;
+      }
+      this.ws.handleUpgrade(request, socket, head, (opened) => this.#session(opened));
+    });
+    await new Promise((resolve) => this.http.listen(port, "127.0.0.1", resolve));
+    this.port = this.http.address().port;
+    this.url = `http://127.0.0.1:${this.port}/`;
+  }
+
+  /** Without a word to anybody, as a killed process would. */
+  async kill() {
+    for (const { socket } of this.sessions) socket.terminate();
+    this.sessions.clear();
+    this.http.closeAllConnections();
+    await new Promise((resolve) => this.http.close(resolve));
+  }
+
+  append(name, lines) {
+    const stream = this.#stream(name);
+    const first = stream.floor + stream.lines.length;
+    stream.lines.push(...lines);
+    stream.arrived = Date.now();
+    for (const session of this.sessions) {
+      if (session.wanted.has(name)) this.send(session, frame(name, first, lines));
+    }
+  }
+
+  send(session, message) {
+    session.socket.send(JSON.stringify(message));
+  }
+
+  sendAll(message) {
+    for (const session of this.sessions) this.send(session, message);
+  }
+
+  closeAll(code, closing) {
+    for (const session of this.sessions) {
+      if (closing) this.send(session, { type: "closing", code, ...closing });
+      session.socket.close(code);
+    }
+  }
+
+  #stream(name) {
+    if (!this.streams.has(name)) this.streams.set(name, { floor: 0, lines: [], rate: 0 });
+    return this.streams.get(name);
+  }
+
+  #session(socket) {
+    const session = { socket, wanted: new Map() };
+    this.sessions.add(session);
+    socket.on("close", () => this.sessions.delete(session));
+    socket.on("message", (data) => {
+      const message = JSON.parse(data);
+      if (message.type !== "subscribe") return;
+      this.subscribes.push(message);
+      if (!this.onSubscribe(session, message)) this.subscribe(session, message);
+    });
+    this.send(session, {
+      type: "welcome",
+      session: "s",
+      node: "n",
+      subscriber: "alice",
+      epoch: this.epoch,
+      expires_at: "2099-01-01T00:00:00Z",
+      heartbeat_ms: 25000,
+      limits: { subscriptions: 100, streams: 1000, message_bytes: 16384, messages_per_second: 20 },
+    });
+  }
+
+  /** The usual answer to a subscription: where it begins, its lines in frames of 100, and that it is live. */
+  subscribe(session, { id, streams, from }) {
+    const names = streams.flatMap((name) => {
+      if (!name.includes("*")) return [name];
+      const matches = new RegExp(`^${name.replaceAll("/**", "(/.*)?").replace(/^\*\*$/, ".*").replaceAll(/(?<![.)])\*/g, "[^/]+")}$`);
+      return [...this.streams.keys()].filter((known) => matches.test(known));
+    });
+    const begun = {};
+    for (const name of names) {
+      const { floor, lines } = this.#stream(name);
+      const next = floor + lines.length;
+      const asked = from.cursors ? (from.cursors[name] ?? floor) : from.last !== undefined ? next - from.last : next;
+      begun[name] = { first_available: floor, next, cursor: Math.max(floor, asked), asked };
+    }
+    this.send(session, { type: "subscribed", id, epoch: this.epoch, streams: begun, patterns: [] });
+    for (const [name, { first_available: floor, next, cursor, asked }] of Object.entries(begun)) {
+      session.wanted.set(name, id);
+      if (from.cursors && asked < cursor) {
+        this.send(session, { type: "gap", stream: name, from: asked, to: cursor, reason: "retention" });
+      }
+      for (let first = cursor; first < next; first += 100) {
+        const part = this.#stream(name).lines.slice(first - floor, first - floor + 100);
+        this.send(session, frame(name, first, part));
+      }
+      this.send(session, { type: "live", stream: name, next });
+    }
+  }
+
+  async #answer(request, response) {
+    const url = new URL(request.url, "http://fake");
+    const answer = (status, type, body) => {
+      response.writeHead(status, { "content-type": type, "content-security-policy": POLICY });
+      response.end(body);
+    };
+    if (!url.pathname.startsWith("/v1/")) {
+      const path = url.pathname === "/" ? "index.html" : url.pathname.replace("/assets/", "");
+      const file = await readFile(join(ASSETS, path)).catch(() => undefined);
+      if (!file) return answer(404, "text/plain", "");
+      return answer(200, TYPES[extname(path)], file);
+    }
+    if (request.headers.authorization !== `Bearer ${TOKEN}`) {
+      return answer(401, "application/problem+json", `{"code":"bad_token","detail":"the signature is wrong"}`);
+    }
+    if (url.pathname === "/v1/streams") {
+      const streams = [...this.streams].map(([name, { floor, lines, rate, arrived }]) => ({
+        name,
+        first_available: floor,
+        next: floor + lines.length,
+        last_arrival: arrived ? new Date(arrived).toISOString() : null,
+        lines_per_second: rate,
+      }));
+      return answer(200, "application/json", JSON.stringify({ streams }));
+    }
+    const name = url.searchParams.get("stream");
+    const { floor, lines } = this.#stream(name);
+    const from = Math.max(floor, Number(url.searchParams.get("from")));
+    const to = Math.min(floor + lines.length, Number(url.searchParams.get("to")));
+    const found = lines.slice(from - floor, to - floor).map((line, i) => ({ offset: from + i, ...line }));
+    answer(200, "application/json", JSON.stringify({ stream: name, first_available: floor, next: to, lines: found }));
+  }
+}
+
+function frame(stream, first, lines) {
+  return { type: "lines", stream, first, next: first + lines.length, lines };
+}
