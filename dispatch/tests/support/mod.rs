@@ -16,6 +16,8 @@ use collect::stream::{StreamName, Target};
 pub struct RedisServer {
     port: u16,
     flags: Vec<String>,
+    /// A Sentinel keeps its settings in a file that it writes itself.
+    settings: Option<std::path::PathBuf>,
     folder: tempfile::TempDir,
     process: Option<Child>,
 }
@@ -34,11 +36,53 @@ impl RedisServer {
         server
     }
 
+    /// A Sentinel that watches the server at `port` under the name `main`.
+    pub async fn sentinel_of(port: u16) -> Self {
+        let mut sentinel = Self::stopped();
+        let settings = sentinel.folder.path().join("sentinel.conf");
+        std::fs::write(&settings, format!("sentinel monitor main 127.0.0.1 {port} 1\n")).expect("a file");
+        sentinel.settings = Some(settings);
+        sentinel.run().await;
+        sentinel
+    }
+
+    /// Three servers that share the keys.
+    pub async fn cluster() -> [Self; 3] {
+        let mut servers = Vec::new();
+        let mut buses = Vec::new();
+        for slots in [["0", "5460"], ["5461", "10922"], ["10923", "16383"]] {
+            let bus = free_port().to_string();
+            let server = Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]).await;
+            server
+                .command::<()>(&["CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1]])
+                .await;
+            servers.push(server);
+            buses.push(bus);
+        }
+        for (server, bus) in servers.iter().zip(&buses).skip(1) {
+            let port = server.port.to_string();
+            servers[0]
+                .command::<()>(&["CLUSTER", "MEET", "127.0.0.1", &port, bus])
+                .await;
+        }
+        for server in &servers {
+            eventually("the cluster knows all its keys' servers", || async {
+                let info: String = server.command(&["CLUSTER", "INFO"]).await;
+                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+            })
+            .await;
+        }
+        servers
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("three were started"))
+    }
+
     /// One that does not run yet.
     pub fn stopped() -> Self {
         Self {
             port: free_port(),
             flags: Vec::new(),
+            settings: None,
             folder: tempfile::tempdir().expect("a temporary folder"),
             process: None,
         }
@@ -48,9 +92,13 @@ impl RedisServer {
     pub async fn run(&mut self) {
         let program =
             std::env::var("TAILCAST_TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-        let child = Command::new(&program)
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no", "--dir"])
+        let mut command = Command::new(&program);
+        match &self.settings {
+            Some(settings) => command.arg(settings).arg("--sentinel"),
+            None => command.args(["--save", "", "--appendonly", "no"]),
+        };
+        let child = command
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(self.folder.path())
             .args(&self.flags)
             .stdout(Stdio::null())

@@ -75,8 +75,10 @@ impl Connection {
             breaks: AtomicU64::new(0),
             broke: Notify::new(),
         });
-        let first = shared.connect(1).await;
-        let upkeep = tokio::spawn(keep_up(shared.clone(), first));
+        if let Err(error) = shared.connect(0).await {
+            tracing::warn!(%error, "redis cannot be reached, trying again in the background");
+        }
+        let upkeep = tokio::spawn(keep_up(shared.clone()));
         Self { shared, upkeep }
     }
 
@@ -159,44 +161,35 @@ fn is_broken(error: &RedisError) -> bool {
         || error.code() == Some("READONLY")
 }
 
-async fn keep_up(shared: Arc<Shared>, first: Result<Live, RouteError>) {
+async fn keep_up(shared: Arc<Shared>) {
     let mut backoff = Backoff::new(shared.options.retry);
-    let mut number = 1;
-    let mut tried = first;
-    loop {
-        match tried {
-            Ok(live) => {
-                if number > 1 {
-                    tracing::info!("connected to redis");
-                }
-                shared.cache.connected(live.number);
-                *shared.live.lock() = Some(live);
-                backoff.reset();
-                while shared.live.lock().is_some() {
-                    shared.broke.notified().await;
-                }
+    for number in 1.. {
+        while shared.live.lock().is_some() {
+            backoff.reset();
+            shared.broke.notified().await;
+            if shared.live.lock().is_none() {
                 tracing::warn!("the connection to redis broke, connecting again");
             }
-            Err(error) if number == 1 => {
-                tracing::warn!(%error, "redis cannot be reached, trying again in the background");
-            }
-            Err(error) => tracing::debug!(%error, "redis cannot be reached"),
         }
         tokio::time::sleep(backoff.pause()).await;
-        number += 1;
-        tried = shared.connect(number).await;
+        match shared.connect(number).await {
+            Ok(()) => tracing::info!("connected to redis"),
+            Err(error) => tracing::debug!(%error, "redis cannot be reached"),
+        }
     }
 }
 
 impl Shared {
-    async fn connect(self: &Arc<Self>, number: u64) -> Result<Live, RouteError> {
+    /// Makes the connection with this number, and lets calls use it.
+    async fn connect(self: &Arc<Self>, number: u64) -> Result<(), RouteError> {
         // Sentinels, master and tracking are one after the other: more than one connection's time.
         let within = self.options.connect * 2;
-        match tokio::time::timeout(within, self.connect_wire(number)).await {
-            Ok(Ok(wire)) => Ok(Live { number, wire }),
-            Ok(Err(error)) => Err(RouteError::Away(Box::new(error))),
-            Err(_) => Err(RouteError::Timeout(within)),
-        }
+        let wire = tokio::time::timeout(within, self.connect_wire(number)).await;
+        let wire = wire.map_err(|_| RouteError::Timeout(within))?;
+        let wire = wire.map_err(|error| RouteError::Away(Box::new(error)))?;
+        self.cache.connected(number);
+        *self.live.lock() = Some(Live { number, wire });
+        Ok(())
     }
 
     async fn connect_wire(self: &Arc<Self>, number: u64) -> Result<Wire, RedisError> {
