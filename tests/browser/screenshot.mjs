@@ -18,8 +18,8 @@ const browser = await openBrowser({
 });
 try {
   const viewer = await browser.open(address);
-  await viewer.page.locator("#streams a .ago").first().waitFor();
-  const name = stream ?? (await viewer.page.locator("#streams a:has(.ago)").first().getAttribute("data-names"));
+  await viewer.page.locator("#streams a:not(.typed)").first().waitFor();
+  const name = stream ?? (await viewer.page.locator("#streams a:not(.typed)").first().getAttribute("data-names"));
   await viewer.page.evaluate((name) => (location.hash = `#/stream/${name}`), decodeURIComponent(name));
   await viewer.waitForState(/^live$/);
   await viewer.page.mouse.move(640, 5);

@@ -17,6 +17,7 @@ export class Past {
 
   /** Hands all of it to a log, by time. */
   into(log) {
+    // Two lines without a time are equal: infinity minus infinity is no number.
     this.#lines.sort((a, b) => a.at - b.at || 0);
     for (const { stream, offset, line } of this.#lines) log.lines(stream, offset, [line]);
   }

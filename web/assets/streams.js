@@ -64,21 +64,34 @@ export class StreamList {
     const streams = this.#streams ?? [];
     const sought = this.#search.value.trim();
     const found = streams.filter(({ name }) => name.toLowerCase().includes(sought.toLowerCase()));
-    const now = Date.now();
-    const items = found.slice(0, MOST_SHOWN).map((stream) => this.#item([stream.name], stream, now));
+    const shown = found.slice(0, MOST_SHOWN).map((stream) => ({ names: [stream.name], stream }));
     const exact = streams.some(({ name }) => name === sought);
     if (sought && !exact) {
-      const typed = this.#item(splitNames(sought), undefined, now);
+      const typed = { names: splitNames(sought) };
       // What is in the list comes first, a pattern or something new is taken as it was typed.
-      if (found.length > 0 && !sought.includes("*")) items.push(typed);
-      else items.unshift(typed);
+      if (found.length > 0 && !sought.includes("*")) shown.push(typed);
+      else shown.unshift(typed);
     } else if (!sought && streams.length > 1) {
-      items.unshift(this.#item(["**"], undefined, now));
+      shown.unshift({ names: ["**"] });
     }
-    const focused = document.activeElement?.dataset?.names;
-    this.#list.replaceChildren(...items);
-    if (focused) items.map((item) => item.firstChild).find((link) => link.dataset.names === focused)?.focus();
+    this.#put(shown);
     this.#summary.textContent = this.#summarize(streams.length, found.length);
+  }
+
+  /** Items that stay are kept as they are: one may be under the pointer, or have the focus. */
+  #put(shown) {
+    const kept = new Map([...this.#list.children].map((item) => [item.firstChild.dataset.names, item]));
+    const now = Date.now();
+    const items = shown.map(({ names, stream }) => {
+      const item = kept.get(names.join()) ?? newItem(names);
+      this.#describe(item.firstChild, names, stream, now);
+      return item;
+    });
+    const same = items.length === kept.size && items.every((item, i) => item === this.#list.children[i]);
+    if (same) return;
+    const focused = items.find((item) => item.contains(document.activeElement));
+    this.#list.replaceChildren(...items);
+    focused?.firstChild.focus({ preventScroll: true });
   }
 
   #summarize(all, found) {
@@ -88,26 +101,27 @@ export class StreamList {
     return found < all ? `${found.toLocaleString("en")} of ${count(all, "stream")}` : count(all, "stream");
   }
 
-  #item(names, stream, now) {
-    const item = document.createElement("li");
-    const link = document.createElement("a");
-    link.href = fragmentOf(names);
-    link.dataset.names = names.join(",");
-    const followed = names.join() === this.#followed.join();
-    if (followed) link.setAttribute("aria-current", "page");
-    const name = element("span", "name", title(names, stream));
-    name.title = names.join(", ");
-    link.append(name);
-    if (stream) {
-      link.append(element("span", "rate", rate(stream.lines_per_second)));
-      link.append(element("span", "ago", stream.last_arrival ? ago(stream.last_arrival, now) : "no line yet"));
-      if (stream.lines_per_second > 0) link.classList.add("moving");
-    } else {
-      link.classList.add("typed");
-    }
-    item.append(link);
-    return item;
+  #describe(link, names, stream, now) {
+    if (names.join() === this.#followed.join()) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    link.classList.toggle("typed", !stream);
+    const [name, speed, last] = link.children;
+    name.textContent = title(names, stream);
+    speed.textContent = stream ? rate(stream.lines_per_second) : "";
+    last.textContent = stream ? (stream.last_arrival ? ago(stream.last_arrival, now) : "no line yet") : "";
   }
+}
+
+function newItem(names) {
+  const link = document.createElement("a");
+  link.href = fragmentOf(names);
+  link.dataset.names = names.join();
+  const name = element("span", "name");
+  name.title = names.join(", ");
+  link.append(name, element("span", "rate"), element("span", "ago"));
+  const item = document.createElement("li");
+  item.append(link);
+  return item;
 }
 
 function title(names, stream) {

@@ -29,10 +29,8 @@ const log = new Log({
   scroller: part("log"),
   loadLines: (stream, from, to) => api.lines(stream, from, to),
   changed: ({ following, unseen }) => {
-    const badge = part("to-live");
-    badge.hidden = following;
-    const words = unseen > 0 ? `${count(unseen, "new line")} · jump to live` : "Jump to live";
-    if (part("to-live-words").textContent !== words) part("to-live-words").textContent = words;
+    part("to-live").hidden = following;
+    put("to-live-words", unseen > 0 ? `${count(unseen, "new line")} · jump to live` : "Jump to live");
   },
 });
 
@@ -83,7 +81,7 @@ function readable(end) {
 
 function takeToken(token) {
   setToken(token);
-  if (tail && state?.name === "ended") tail.retry();
+  tail?.retry();
   open(followed);
   readList();
 }
@@ -118,8 +116,7 @@ async function readList() {
     if (token !== api.token) return;
     if (error.status === 401) {
       tail?.stop();
-      show({ name: "ended", code: error.code, why: "The token ended or is refused." });
-      tokenEnded(error.message);
+      show({ name: "ended", code: "bad_token", why: error.message });
     } else {
       part("list-problem").textContent = `The list may be old: ${error.message}.`;
     }
@@ -221,30 +218,31 @@ function isAboutToken(code) {
 
 function drawState() {
   if (!state) return;
-  const shown = part("state");
-  const words = stateWords(state);
-  if (shown.textContent !== words) shown.textContent = words;
+  put("state", stateWords(state));
+  // Said aloud when it changes, not with every second or line.
+  put("said", `${followed.join(", ")}: ${state.name}. ${state.why ?? ""}`);
   page.dataset.state = state.name;
-  const waits = state.name === "offline" || state.name === "ended";
-  part("retry").hidden = !waits;
+  part("retry").hidden = state.name !== "offline" && state.name !== "ended";
+}
+
+function put(id, words) {
+  if (part(id).textContent !== words) part(id).textContent = words;
 }
 
 function stateWords({ name, remaining, until, why, code }) {
   switch (name) {
-    case "connecting":
-      return "connecting";
     case "replaying":
       return remaining > 0 ? `replaying, ${count(remaining, "line")} to go` : "replaying";
-    case "live":
-      return "live";
     case "offline": {
       const seconds = Math.ceil((until - Date.now()) / 1000);
       return seconds > 0 ? `offline, retrying in ${seconds} s. ${why}` : `offline, retrying. ${why}`;
     }
-    default:
+    case "ended":
       if (isAboutToken(code)) return "token ended";
       if (code === "stream_not_found") return "There is no such stream, or this token may not read it.";
       return `ended: ${why}`;
+    default:
+      return name;
   }
 }
 

@@ -52,7 +52,7 @@ story("a stream is found in the list and opened from there", async () => {
   viewer = await browser.open(server.address);
   await viewer.page.keyboard.press("/");
   await viewer.page.keyboard.type(stream);
-  await viewer.page.locator(`#streams a[data-names="${stream}"] .ago`).waitFor();
+  await viewer.page.locator(`#streams a[data-names="${stream}"]:not(.typed)`).waitFor();
   await viewer.page.keyboard.press("Enter");
   await viewer.waitForMessage("line 2");
   assert.equal(viewer.page.url(), `${server.url}#/stream/${stream}`);
