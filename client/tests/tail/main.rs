@@ -166,6 +166,39 @@ async fn a_connection_that_breaks_is_made_again_and_nothing_is_missing_or_told_t
 }
 
 #[tokio::test]
+async fn however_often_the_connection_breaks_every_line_is_told_once_and_in_order() {
+    const LINES: u64 = 300;
+    let follow = a_from(From::beginning());
+    let cutting = told(follow, usize::MAX, |fake| async move {
+        let mut connections = 0;
+        loop {
+            let mut peer = fake.welcome("e1").await;
+            let cursor = peer.hear().await["from"]["cursors"]["a"].as_u64().unwrap_or(0);
+            if cursor == LINES {
+                return peer.close(4500, "enough").await;
+            }
+            connections += 1;
+            // A connection may also break before, or right after, it was good for anything.
+            if connections % 5 == 0 {
+                continue;
+            }
+            peer.send(subscribed("1", "e1", &[("a", cursor)])).await;
+            let end = (cursor + connections % 7).min(LINES);
+            for first in cursor..end {
+                peer.lines(first, first + 1).await;
+            }
+        }
+    })
+    .await;
+    let lines: Vec<String> = cutting
+        .into_iter()
+        .filter(|event| event.starts_with("a "))
+        .collect();
+    let expected: Vec<String> = (0..LINES).map(|n| format!("a {n}..{} {n}={n}", n + 1)).collect();
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test]
 async fn what_the_server_repeats_or_leaves_out_is_named_and_told_once() {
     let told = told(a_from(From::Live), 7, |fake| async move {
         let mut peer = fake.serve_a(5).await;
