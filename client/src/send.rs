@@ -64,7 +64,7 @@ pub enum SendError {
     )]
     KeyReused(Problem),
     /// No answer for as long as one was waited for.
-    #[error("given up after {after:?}: {why}")]
+    #[error("given up after {:.1}s: {why}", after.as_secs_f64())]
     GaveUp {
         /// How long it was tried.
         after: Duration,

@@ -86,9 +86,9 @@ impl Server {
         Ok(Self { http, base, tokens })
     }
 
-    /// The address, as it was read.
+    /// The address.
     pub fn url(&self) -> &str {
-        self.base.as_str()
+        self.base.as_str().trim_end_matches('/')
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
@@ -171,18 +171,13 @@ pub(crate) async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>
     Ok(body)
 }
 
-/// An error and what caused it on one line: reqwest's own says only that "error sending request" happened.
+/// What caused an error in the end: reqwest's own words are only that "error sending request" happened.
 pub(crate) fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = inner.source();
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-    text
+    cause.to_string()
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Where the client commands find an installation and a token for it.
 
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -78,7 +77,7 @@ impl Credentials {
         let source = KeySource::read(&SettingFlags::data_folder(self.data.as_deref()).layers()?)?;
         let key = match source.key {
             Some(key) => key,
-            None => key_file::read(&source.data).map_err(|error| no_token(&source.data, &error))?,
+            None => key_file::read(&source.data).map_err(|error| no_token(&error))?,
         };
         Ok(LocalKey {
             minter: Minter::hs256(&key, &source.issuer),
@@ -87,11 +86,10 @@ impl Credentials {
     }
 }
 
-fn no_token(data: &Path, error: &key_file::KeyFileError) -> Failure {
+fn no_token(error: &key_file::KeyFileError) -> Failure {
     Failure::Misused(anyhow::anyhow!(
         "there is no token: set TAILCAST_TOKEN (or --token), or, on the server's own machine, name its data folder \
-         with --data ({}: {error})",
-        data.display()
+         with --data ({error})"
     ))
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::Failure;
 use super::connect::{Connection, Need};
-use super::show::{Noise, seconds};
+use super::show::{Noise, again_in};
 use crate::config::units;
 
 /// How much is read at once.
@@ -26,11 +26,11 @@ const REJECTS_TOLD: u64 = 20;
 /// Where to, and for how long.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A line leaves at once; lines that come faster than the server answers leave in batches. Each is stored once: what is not
-acknowledged is sent again, under the same key. It ends with exit code 0 when everything is acknowledged, and with 1 when
+A line leaves at once; lines that come faster than the server answers leave in batches. Each is stored once: what is not \
+acknowledged is sent again, under the same key. It ends with exit code 0 when everything is acknowledged, and with 1 when \
 lines were rejected or it had to give up. Ctrl-C stops reading and finishes what was read; twice, it ends at once.
 
-A line that is a JSON object is understood (ts, level, message, fields; the usual other spellings, too); its `stream`
+A line that is a JSON object is understood (ts, level, message, fields; the usual other spellings, too); its `stream` \
 goes before STREAM. Every other line is kept as the message, as it is.
 
 Examples:
@@ -126,9 +126,7 @@ fn teller() -> impl Fn(Report) + Send + Sync + 'static {
             REJECTS_TOLD => noise.say("more lines were rejected; they are counted"),
             _ => {}
         },
-        Report::Retrying { after, why } => {
-            noise.trouble(&why, &format!("trying again in {}", seconds(after)))
-        }
+        Report::Retrying { after, why } => noise.trouble(&why, &again_in(after)),
         Report::Recovered => noise.over("sending again"),
     }
 }

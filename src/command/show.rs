@@ -229,9 +229,12 @@ pub(crate) fn ago(then: &str, now: Timestamp) -> String {
     }
 }
 
-/// A wait as a person says it.
-pub(crate) fn seconds(wait: Duration) -> String {
-    format!("{:.1}s", wait.as_secs_f64())
+/// What follows trouble, as a person says it.
+pub(crate) fn again_in(wait: Duration) -> String {
+    match wait.as_secs() {
+        0 => "trying again".to_owned(),
+        seconds => format!("trying again in {seconds}s"),
+    }
 }
 
 /// Standard error, without saying the same again and again.

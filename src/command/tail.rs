@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 
 use super::Failure;
 use super::connect::{Connection, Need};
-use super::show::{self, Noise, Style, seconds};
+use super::show::{self, Noise, Style, again_in};
 use crate::config::units;
 
 /// So many lines from before are shown when nothing else is asked for, as tail(1) does.
@@ -21,8 +21,8 @@ const SHOWN_BEFORE: u64 = 10;
 /// What, and from where.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A pattern has `*` for one segment and `**` for any number of them; quote it for the shell. New streams that it covers are
-shown from their first line. A connection that breaks is made again, and goes on where it was: every line is shown once.
+A pattern has `*` for one segment and `**` for any number of them; quote it for the shell. New streams that it covers are \
+shown from their first line. A connection that breaks is made again, and goes on where it was: every line is shown once. \
 What is missing is said on standard error. It ends with Ctrl-C.
 
 Filters: words and \"phrases\" side by side must all be found, `OR`, `-not`, /regex/, level>=warn, field:value, field>5.
@@ -192,8 +192,7 @@ impl Screen {
     fn state(&self, state: State) {
         match state {
             State::Offline { retry_in, why } => {
-                self.noise
-                    .trouble(&why, &format!("trying again in {}", seconds(retry_in)));
+                self.noise.trouble(&why, &again_in(retry_in));
             }
             State::Replaying => self.noise.over("connected again"),
             State::Connecting | State::Live => {}
