@@ -55,6 +55,7 @@ every_store! {
         a_large_batch_is_kept_whole
         a_batch_that_is_too_large_is_refused_alone
         the_first_line_since_a_time_is_found
+        no_line_before_a_time_comes_after_the_end_before_it
         streams_are_listed_by_name_with_what_is_kept
         the_epoch_stays_the_same_when_the_store_is_opened_again
         everything_is_there_when_the_store_is_opened_again

@@ -129,6 +129,11 @@ impl LogStore for MongoStore {
             .await
     }
 
+    async fn end_before(&self, stream: &StreamName, until: Timestamp) -> Result<Offset, StoreError> {
+        self.ask(Operation::EndBefore, self.find_end_before(stream, until))
+            .await
+    }
+
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
         self.ask(Operation::Trim, self.remove_oldest(retention, now))
             .await

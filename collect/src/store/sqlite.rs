@@ -220,6 +220,14 @@ impl LogStore for SqliteStore {
         .await
     }
 
+    async fn end_before(&self, stream: &StreamName, until: Timestamp) -> Result<Offset, StoreError> {
+        let stream = stream.clone();
+        self.ask(Operation::EndBefore, move |connection| {
+            queries::end_before(connection, &stream, until).map_err(away)
+        })
+        .await
+    }
+
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
         answered(
             Operation::Trim,

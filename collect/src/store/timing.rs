@@ -17,6 +17,7 @@ pub(super) enum Operation {
     Extents,
     Streams,
     FirstSince,
+    EndBefore,
     Trim,
     Check,
 }
@@ -30,6 +31,7 @@ impl Operation {
             Self::Extents => "extents",
             Self::Streams => "streams",
             Self::FirstSince => "first_since",
+            Self::EndBefore => "end_before",
             Self::Trim => "trim",
             Self::Check => "check",
         }

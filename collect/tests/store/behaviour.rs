@@ -314,6 +314,33 @@ pub(crate) async fn the_first_line_since_a_time_is_found(place: &Place) {
     assert_eq!(store.first_since(&stream("s"), between).await.unwrap(), Offset(2));
 }
 
+/// Lines at a time before `until` may also come earlier; a store that knows batches only may answer with the end of one.
+pub(crate) async fn no_line_before_a_time_comes_after_the_end_before_it(place: &Place) {
+    let store = place.store().await;
+    assert_eq!(store.end_before(&stream("s"), at(5)).await.unwrap(), Offset(0));
+    // Offsets:       0   1    2   3    4   5   6    7
+    let batches = [vec![10, 20], vec![50, 5], vec![30, 40, 60], vec![70]];
+    for seconds in &batches {
+        let lines: Vec<_> = seconds.iter().map(|&s| line(at(s), "x")).collect();
+        let mut draft = draft("s", &["x"]);
+        draft.lines = Lines::encode(&lines).unwrap();
+        append(&*store, draft).await.unwrap();
+    }
+    for (until, expected) in [
+        (0, 0),
+        (5, 0),
+        (6, 4),
+        (30, 4),
+        (31, 7),
+        (70, 7),
+        (71, 8),
+        (99, 8),
+    ] {
+        let end = store.end_before(&stream("s"), at(until)).await.unwrap();
+        assert_eq!(end, Offset(expected), "until {until}");
+    }
+}
+
 pub(crate) async fn streams_are_listed_by_name_with_what_is_kept(place: &Place) {
     let store = place.store().await;
     store_lines(&*store, "b/now", &["x"; 30]).await;

@@ -143,6 +143,36 @@ impl MongoStore {
     }
 }
 
+impl MongoStore {
+    /// Where the last batch with a line before `until` ends. Goes back from the head, so it costs what came since.
+    pub(super) async fn find_end_before(
+        &self,
+        stream: &StreamName,
+        until: Timestamp,
+    ) -> Result<Offset, StoreError> {
+        let ready = self.connection.ready().await?;
+        let name = stream.as_str();
+        let pipeline = vec![
+            doc! {"$match": {"_id": name}},
+            doc! {"$project": {"floor": 1}},
+            union(vec![
+                doc! {"$match": {"s": name, "t0": {"$lt": until.nanos()}}},
+                doc! {"$sort": {"s": -1, "o": -1}},
+                doc! {"$limit": 1},
+                doc! {"$project": {"o": 1, "n": 1}},
+            ]),
+        ];
+        let mut cursor = ready.aggregate(&ready.streams, pipeline, 8).await?;
+        let mut found = Offset::ZERO;
+        while cursor.advance().await.map_err(|e| ready.error(e))? {
+            let document = cursor.current();
+            let floor = number(document, "floor").map_or(Offset::ZERO, from_bson);
+            found = found.max(floor).max(end(document));
+        }
+        Ok(found)
+    }
+}
+
 /// What is kept of each of these streams, as far as they exist.
 pub(super) async fn ends(
     ready: &Ready,

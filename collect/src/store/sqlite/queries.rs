@@ -174,6 +174,24 @@ pub(super) fn first_since(
     }
 }
 
+/// Where the last batch with a line before `until` ends. Goes back from the head, so it costs what came since.
+pub(super) fn end_before(
+    connection: &Connection,
+    stream: &StreamName,
+    until: Timestamp,
+) -> Result<Offset, rusqlite::Error> {
+    let Some((id, floor)) = find(connection, stream)? else {
+        return Ok(Offset::ZERO);
+    };
+    let end: Option<i64> = connection
+        .prepare_cached(
+            "SELECT first + count FROM batches WHERE stream = ?1 AND oldest < ?2 ORDER BY first DESC LIMIT 1",
+        )?
+        .query_row((id, until.nanos()), |row| row.get(0))
+        .optional()?;
+    Ok(end.map_or(floor, from_sql))
+}
+
 /// Chooses what a trim removes: at most `most` batches.
 pub(super) fn plan(
     connection: &Connection,
