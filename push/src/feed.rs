@@ -1,0 +1,349 @@
+//! One watched stream: its recent lines, and the one wake-up for all of its sessions.
+//!
+//! A line of a quiet stream wakes the sessions at once. Faster lines are coalesced by a tick, which stretches with the
+//! time that this process needs to follow: what fan-out costs is the number of writes, not the number of lines. All
+//! sessions see the same ends of ticks, so they stand at the same cursors and share their frames.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use collect::{Batch, Extent, Offset, StreamName};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::Limits;
+use crate::frame::Frame;
+use crate::route::Route;
+use crate::signal::Signal;
+use crate::tail::{News, Tail};
+
+/// So much of `feed_bytes` may wait for a tick; then the sessions are woken early.
+const EARLY_PART: usize = 8;
+
+/// The fan-out of one tick should take at most this part of it.
+const FAN_OUT_PART: u32 = 4;
+
+/// What a push node holds for one stream that somebody watches.
+pub(crate) struct Feed {
+    limits: Arc<Limits>,
+    /// Bytes of lines that all feeds of the node hold.
+    held: Arc<AtomicUsize>,
+    state: Mutex<State>,
+    watchers: Mutex<Watchers>,
+    /// How many members there are; counted by [`crate::feeds`] under its lock.
+    pub(crate) members: AtomicUsize,
+    /// Whether hints find this node.
+    pub(crate) route: Arc<Route>,
+}
+
+struct State {
+    tail: Tail,
+    /// Up to where sessions are shown the stream: the head at the last wake-up.
+    shown: Offset,
+    /// Bytes of lines that came since.
+    unshown_bytes: usize,
+    shown_at: Option<Instant>,
+    /// Between two wake-ups, at the moment.
+    tick: Duration,
+    /// Whether a task wakes the sessions at the next tick.
+    ticking: bool,
+    /// Whether the store was read since the feed began: before that, a jump is no repair.
+    opened: bool,
+    look: Look,
+}
+
+/// When the head is to be read again.
+struct Look {
+    /// The entry in [`crate::heads`] that counts; older ones are void.
+    at: Option<Instant>,
+    /// After so long a silence.
+    step: Duration,
+    /// When the stream last moved, as far as this node knows.
+    moved: Instant,
+}
+
+/// What became of a planned look at the head.
+pub(crate) enum Due {
+    /// Look.
+    Now,
+    /// The stream moves, its own batches tell of holes: plan it for then.
+    Later(Instant),
+    /// Another one was planned instead.
+    Void,
+}
+
+/// What a session gets at its cursor.
+pub(crate) enum Pull {
+    /// Lines.
+    Frame(Frame),
+    /// Nothing yet: the feed will wake it.
+    AtHead,
+    /// Lines that the feed no longer has, or never had: read the store.
+    Behind,
+}
+
+impl Feed {
+    pub(crate) fn new(stream: StreamName, limits: Arc<Limits>, held: Arc<AtomicUsize>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                tail: Tail::new(stream),
+                shown: Offset::ZERO,
+                unshown_bytes: 0,
+                shown_at: None,
+                tick: limits.tick,
+                ticking: false,
+                opened: false,
+                look: Look {
+                    at: None,
+                    step: limits.head_first,
+                    moved: Instant::now(),
+                },
+            }),
+            limits,
+            held,
+            watchers: Mutex::default(),
+            members: AtomicUsize::new(0),
+            route: Arc::default(),
+        }
+    }
+
+    /// The offset after the last line that is known of.
+    pub(crate) fn head(&self) -> Offset {
+        self.state.lock().tail.head()
+    }
+
+    /// Takes a batch that was stored. Answers when the head is to be looked at, if it is sooner than planned.
+    pub(crate) fn take(self: &Arc<Self>, batch: Arc<Batch>) -> Option<Instant> {
+        let mut state = self.state.lock();
+        let bytes = batch.lines.ndjson.len();
+        let held = state.tail.strip().bytes();
+        let news = state.tail.take(batch);
+        let room = match self.held.load(Ordering::Relaxed) > self.limits.feeds_bytes {
+            true => 0,
+            false => self.limits.feed_bytes,
+        };
+        state.tail.strip().shed(room);
+        self.account(held, state.tail.strip().bytes());
+        if news == News::Old {
+            return None;
+        }
+        state.count(news);
+        state.unshown_bytes += bytes;
+        let look = state.moved(&self.limits);
+        self.show(state);
+        look
+    }
+
+    /// Takes what the store says of the head.
+    pub(crate) fn heard(self: &Arc<Self>, extent: Extent) -> News {
+        let mut state = self.state.lock();
+        let held = state.tail.strip().bytes();
+        let news = state.tail.heard(extent.next);
+        self.account(held, state.tail.strip().bytes());
+        if news == News::Old {
+            state.opened = true;
+            return news;
+        }
+        state.count(news);
+        state.opened = true;
+        state.look.moved = Instant::now();
+        self.show(state);
+        news
+    }
+
+    /// The lines at `cursor`.
+    pub(crate) fn pull(&self, cursor: Offset) -> Pull {
+        let mut state = self.state.lock();
+        let shown = state.shown;
+        if cursor >= shown {
+            return Pull::AtHead;
+        }
+        match state.tail.strip().cut(cursor, shown, self.limits.frame_bytes) {
+            Some(frame) => Pull::Frame(frame),
+            None => Pull::Behind,
+        }
+    }
+
+    /// Wakes `signal` with `slot` whenever there is something new, until the watch is dropped by [`Feed::unwatch`].
+    pub(crate) fn watch(&self, signal: Arc<Signal>, slot: u32) -> usize {
+        self.watchers.lock().add(signal, slot)
+    }
+
+    /// Ends a watch.
+    pub(crate) fn unwatch(&self, watch: usize) {
+        self.watchers.lock().remove(watch);
+    }
+
+    /// Shows the sessions what came: at once after a quiet tick, else at the end of this one.
+    fn show(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State>) {
+        let now = Instant::now();
+        let next_tick = state.shown_at.map(|at| at + state.tick);
+        let quiet = !state.ticking && next_tick.is_none_or(|at| at <= now);
+        if quiet || state.unshown_bytes >= self.limits.feed_bytes / EARLY_PART {
+            state.show(now);
+            drop(state);
+            self.watchers.lock().wake();
+        } else if !state.ticking {
+            state.ticking = true;
+            tokio::spawn(Arc::clone(self).ticks(next_tick.unwrap_or(now)));
+        }
+    }
+
+    /// Wakes the sessions by the tick for as long as lines come.
+    async fn ticks(self: Arc<Self>, mut at: Instant) {
+        loop {
+            tokio::time::sleep_until(at).await;
+            let now = Instant::now();
+            {
+                let mut state = self.state.lock();
+                if state.shown == state.tail.head() {
+                    state.ticking = false;
+                    return;
+                }
+                state.show(now);
+            }
+            self.watchers.lock().wake();
+            // The sessions just woken stand before this task: when it runs again, they have run.
+            tokio::task::yield_now().await;
+            let fan_out = now.elapsed();
+            let mut state = self.state.lock();
+            state.tick = stretched(state.tick, fan_out, &self.limits);
+            at = now + state.tick;
+        }
+    }
+
+    /// Whether the look planned for `planned` is due `now`. While lines come it is put off, to the time in the answer.
+    pub(crate) fn due(&self, planned: Instant, now: Instant) -> Due {
+        let mut state = self.state.lock();
+        let look = &mut state.look;
+        if look.at != Some(planned) {
+            return Due::Void;
+        }
+        let quiet_until = look.moved + look.step;
+        if look.step == self.limits.head_first && quiet_until > now {
+            look.at = Some(quiet_until);
+            return Due::Later(quiet_until);
+        }
+        Due::Now
+    }
+
+    /// Takes what the store said after a join. Answers when the head is to be looked at, if it is sooner than planned.
+    ///
+    /// A feed that knows its stream does not jump: the store is often ahead by hints that are on their way.
+    pub(crate) fn open(self: &Arc<Self>, extent: Extent, now: Instant, suspected: bool) -> Option<Instant> {
+        let mut state = self.state.lock();
+        if !state.opened {
+            drop(state);
+            return Some(self.looked(extent, now, suspected));
+        }
+        (extent.next > state.tail.head()).then(|| {
+            state.look.step = self.limits.head_first;
+            state.look.at = Some(now + self.limits.head_first);
+            now + self.limits.head_first
+        })
+    }
+
+    /// Takes the answer of a look, and says when to look again. A feed that was quiet for long lets go of its lines.
+    pub(crate) fn looked(self: &Arc<Self>, extent: Extent, now: Instant, suspected: bool) -> Instant {
+        let news = self.heard(extent);
+        let mut state = self.state.lock();
+        let step = match news {
+            _ if suspected || !self.route.stands() => self.limits.head_first,
+            News::Old => (state.look.step * 2).min(self.limits.head_last),
+            News::Next | News::Jump(_) => self.limits.head_first,
+        };
+        if step >= self.limits.head_last && state.shown == state.tail.head() {
+            let held = state.tail.strip().bytes();
+            state.tail.strip().clear();
+            self.account(held, 0);
+        }
+        state.look.step = step;
+        state.look.at = Some(now + step);
+        now + step
+    }
+
+    fn account(&self, before: usize, after: usize) {
+        match after >= before {
+            true => self.held.fetch_add(after - before, Ordering::Relaxed),
+            false => self.held.fetch_sub(before - after, Ordering::Relaxed),
+        };
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let held = self.state.get_mut().tail.strip().bytes();
+        self.account(held, 0);
+    }
+}
+
+impl State {
+    fn show(&mut self, now: Instant) {
+        self.shown = self.tail.head();
+        self.unshown_bytes = 0;
+        self.shown_at = Some(now);
+    }
+
+    /// The stream moved: a quiet one is looked at again soon.
+    fn moved(&mut self, limits: &Limits) -> Option<Instant> {
+        let now = Instant::now();
+        self.look.moved = now;
+        if self.look.step == limits.head_first && self.look.at.is_some() {
+            return None;
+        }
+        self.look.step = limits.head_first;
+        self.look.at = Some(now + limits.head_first);
+        self.look.at
+    }
+
+    fn count(&mut self, news: News) {
+        if let (News::Jump(lines), true) = (news, self.opened) {
+            metrics::counter!("tailcast_feed_repairs_total").increment(1);
+            tracing::debug!(stream = %self.tail.strip().stream(), lines, "lines came without a hint, sessions read the store");
+        }
+    }
+}
+
+/// Grows at once with the load, and shrinks slowly.
+fn stretched(tick: Duration, fan_out: Duration, limits: &Limits) -> Duration {
+    let wanted = fan_out * FAN_OUT_PART;
+    let next = match wanted >= tick {
+        true => wanted,
+        false => (tick * 3 + wanted) / 4,
+    };
+    next.clamp(limits.tick, limits.tick_stretched)
+}
+
+/// Sessions to wake, each with its name for this stream.
+#[derive(Default)]
+struct Watchers {
+    all: Vec<Option<(Arc<Signal>, u32)>>,
+    free: Vec<usize>,
+}
+
+impl Watchers {
+    fn add(&mut self, signal: Arc<Signal>, slot: u32) -> usize {
+        match self.free.pop() {
+            Some(at) => {
+                self.all[at] = Some((signal, slot));
+                at
+            }
+            None => {
+                self.all.push(Some((signal, slot)));
+                self.all.len() - 1
+            }
+        }
+    }
+
+    fn remove(&mut self, watch: usize) {
+        self.all[watch] = None;
+        self.free.push(watch);
+    }
+
+    fn wake(&self) {
+        for (signal, slot) in self.all.iter().flatten() {
+            signal.mark(*slot);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The feeds of a node: who joins them, who leaves, and where hints arrive.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use collect::stream::Target;
+use collect::{Batch, Hint, Offset, StreamName};
+use dispatch::{NodeId, RouteTable};
+use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
+
+use crate::Limits;
+use crate::feed::{Feed, Pull};
+use crate::heads::Heads;
+use crate::patterns::Patterns;
+use crate::route::Routes;
+use crate::signal::Signal;
+use crate::truth::{StoreAway, Truth};
+
+/// How often what was left behind is looked through.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Hints of lines that a look finds are given so long to arrive: a read of the store for each session costs more.
+const ON_THEIR_WAY: Duration = Duration::from_millis(50);
+
+/// All that a node watches.
+pub(crate) struct Feeds {
+    limits: Arc<Limits>,
+    truth: Arc<Truth>,
+    pub(crate) routes: Routes,
+    pub(crate) patterns: Patterns,
+    heads: Heads,
+    by_stream: RwLock<HashMap<StreamName, Arc<Feed>>>,
+    /// Bytes of lines in all feeds.
+    held: Arc<AtomicUsize>,
+    /// Feeds that lost their last member, and when.
+    left: Mutex<Vec<(Instant, StreamName)>>,
+    /// Whether routes may not be seen although they were announced.
+    suspected: AtomicBool,
+}
+
+impl Feeds {
+    pub(crate) fn new(
+        truth: Arc<Truth>,
+        table: Arc<dyn RouteTable>,
+        node: NodeId,
+        limits: Arc<Limits>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            truth,
+            routes: Routes::new(table, node),
+            patterns: Patterns::new(limits.offered),
+            heads: Heads::default(),
+            by_stream: RwLock::default(),
+            held: Arc::default(),
+            left: Mutex::default(),
+            suspected: AtomicBool::new(false),
+            limits,
+        })
+    }
+
+    /// Joins the feeds of these streams: announces the routes that are new, and waits until they stand, or for as
+    /// long as the limits say. What is read of the store after this, together with the feeds, is complete
+    /// (invariant 5).
+    pub(crate) async fn join(self: &Arc<Self>, streams: &[StreamName]) -> Vec<Member> {
+        let members: Vec<Member> = streams.iter().map(|stream| self.member(stream)).collect();
+        let deadline = Instant::now() + self.limits.announce_within;
+        for member in &members {
+            member
+                .feed
+                .route
+                .settle(deadline.saturating_duration_since(Instant::now()))
+                .await;
+        }
+        members
+    }
+
+    fn member(self: &Arc<Self>, stream: &StreamName) -> Member {
+        let known = self.by_stream.read();
+        if let Some(feed) = known.get(stream) {
+            return Member::new(self, stream, feed);
+        }
+        drop(known);
+        let mut all = self.by_stream.write();
+        let feed = all.entry(stream.clone()).or_insert_with(|| {
+            let feed = Arc::new(Feed::new(
+                stream.clone(),
+                Arc::clone(&self.limits),
+                Arc::clone(&self.held),
+            ));
+            self.routes.announce(Target::Stream(stream.clone()), &feed.route);
+            feed
+        });
+        Member::new(self, stream, feed)
+    }
+
+    /// Takes a hint in. Never waits.
+    pub(crate) fn deliver(&self, hint: Hint) {
+        match hint {
+            Hint::Batch(batch) => self.take(batch),
+            Hint::Lost(stream) => {
+                if let Some(feed) = self.by_stream.read().get(&stream) {
+                    self.heads.lost([(&stream, feed)]);
+                }
+                self.patterns.met(&stream);
+            }
+            Hint::AnyLost => {
+                self.heads.lost(self.by_stream.read().iter());
+                self.patterns.list_soon();
+            }
+        }
+    }
+
+    fn take(&self, batch: Arc<Batch>) {
+        self.patterns.met(&batch.stream);
+        let stream = batch.stream.clone();
+        let all = self.by_stream.read();
+        let Some(feed) = all.get(&stream) else {
+            return;
+        };
+        if let Some(look) = feed.take(batch) {
+            self.heads.plan(&stream, feed, look);
+        }
+    }
+
+    /// From now on heads are read every second, until told otherwise.
+    pub(crate) fn suspect(&self, suspected: bool) {
+        if self.suspected.swap(suspected, Ordering::AcqRel) != suspected {
+            self.deliver(Hint::AnyLost);
+        }
+    }
+
+    /// Reads heads whenever they are due.
+    pub(crate) async fn read_heads(self: &Arc<Self>) {
+        let mut attempt = 0;
+        loop {
+            let due = self.heads.due().await;
+            let streams = due.iter().map(|(stream, _)| stream.clone()).collect();
+            match self.truth.extents(streams).await {
+                Ok(extents) => {
+                    attempt = 0;
+                    if due
+                        .iter()
+                        .zip(&extents)
+                        .any(|((_, feed), extent)| extent.next > feed.head())
+                    {
+                        tokio::time::sleep(ON_THEIR_WAY).await;
+                    }
+                    let (now, suspected) = (Instant::now(), self.suspected.load(Ordering::Acquire));
+                    for ((stream, feed), extent) in due.iter().zip(extents) {
+                        self.heads.plan(stream, feed, feed.looked(extent, now, suspected));
+                    }
+                }
+                Err(StoreAway) => {
+                    tokio::time::sleep(crate::replay::pause_before(attempt)).await;
+                    attempt += 1;
+                    self.heads.lost(due.iter().map(|(stream, feed)| (stream, feed)));
+                }
+            }
+        }
+    }
+
+    /// Lets go of what nobody came back to, and asks again for routes that are missing.
+    pub(crate) async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            self.routes.retry();
+            self.withdraw_left();
+            self.patterns.withdraw_left(&self.routes, self.limits.linger);
+        }
+    }
+
+    fn withdraw_left(&self) {
+        let Some(before) = Instant::now().checked_sub(self.limits.linger) else {
+            return;
+        };
+        let gone: Vec<StreamName> = {
+            let mut left = self.left.lock();
+            let count = left.partition_point(|(at, _)| *at <= before);
+            left.drain(..count).map(|(_, stream)| stream).collect()
+        };
+        for stream in gone {
+            let mut all = self.by_stream.write();
+            // A member that joins does so under this lock: it is counted, or finds no feed and makes one.
+            let unused = all
+                .get(&stream)
+                .is_some_and(|feed| feed.members.load(Ordering::Acquire) == 0);
+            if unused {
+                all.remove(&stream);
+                self.routes.withdraw(Target::Stream(stream));
+            }
+        }
+    }
+
+    /// Lists the streams while patterns are held, so that a new one whose hints were all lost is met, too.
+    pub(crate) async fn list(&self) {
+        let mut attempt = 0;
+        loop {
+            self.patterns.list_due(self.limits.list_every).await;
+            match self.truth.listing().await {
+                Ok(listing) => {
+                    attempt = 0;
+                    listing.iter().for_each(|info| self.patterns.met(&info.name));
+                }
+                Err(StoreAway) => {
+                    tokio::time::sleep(crate::replay::pause_before(attempt)).await;
+                    attempt += 1;
+                    self.patterns.list_soon();
+                }
+            }
+        }
+    }
+}
+
+/// A session's place in a feed. Leaving is dropping it.
+pub(crate) struct Member {
+    feeds: Arc<Feeds>,
+    stream: StreamName,
+    feed: Arc<Feed>,
+    watch: Option<usize>,
+}
+
+impl Member {
+    /// Call it while holding the lock of `by_stream`.
+    fn new(feeds: &Arc<Feeds>, stream: &StreamName, feed: &Arc<Feed>) -> Self {
+        feed.members.fetch_add(1, Ordering::AcqRel);
+        Self {
+            feeds: Arc::clone(feeds),
+            stream: stream.clone(),
+            feed: Arc::clone(feed),
+            watch: None,
+        }
+    }
+
+    /// Whose feed it is.
+    pub(crate) fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    /// Tells the feed what the store said after the join, and answers the head.
+    pub(crate) fn open(&self, extent: collect::Extent) -> Offset {
+        let suspected = self.feeds.suspected.load(Ordering::Acquire);
+        if let Some(at) = self.feed.open(extent, Instant::now(), suspected) {
+            self.feeds.heads.plan(&self.stream, &self.feed, at);
+        }
+        self.feed.head()
+    }
+
+    /// From now on the feed marks `slot` of `signal` when something is new.
+    pub(crate) fn watch(&mut self, signal: Arc<Signal>, slot: u32) {
+        self.watch = Some(self.feed.watch(signal, slot));
+    }
+
+    /// The lines at `cursor`.
+    pub(crate) fn pull(&self, cursor: Offset) -> Pull {
+        self.feed.pull(cursor)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch {
+            self.feed.unwatch(watch);
+        }
+        if self.feed.members.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.feeds.left.lock().push((Instant::now(), self.stream.clone()));
+        }
+    }
+}

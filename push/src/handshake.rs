@@ -1,0 +1,127 @@
+//! `GET /v1/ws`: from an HTTP request to a session. The token is checked before the 101.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use edge::Problem;
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::Push;
+use crate::protocol::SUBPROTOCOL;
+use crate::session::Session;
+
+/// The WebSocket's route.
+pub fn router(push: Arc<Push>) -> Router {
+    Router::new().route("/v1/ws", get(open)).with_state(push)
+}
+
+async fn open(State(push): State<Arc<Push>>, request: Request) -> Result<Response, Problem> {
+    let accept = accept_key(request.headers())?;
+    let subprotocol = subprotocol(request.headers())?;
+    let subscriber = auth::authenticate(&push.verifier, request.headers(), request.uri())?;
+    // The place is taken before the upgrade: whoever waits for sessions to end must not miss one that begins.
+    let place = push.sessions.enter().ok_or_else(draining)?;
+    let epoch = push.truth.epoch().await.map_err(|away| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", away.to_string())
+            .retry_after(Duration::from_secs(1))
+    })?;
+    let epoch = epoch.to_string();
+    let upgrade = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => {
+                let (id, signal) = (place.id().to_owned(), Arc::clone(place.signal()));
+                let io = TokioIo::new(upgraded);
+                Session::new(push, subscriber, epoch, signal, io).run(&id).await;
+            }
+            Err(error) => tracing::debug!(%error, "a client went away while its connection was upgraded"),
+        }
+        drop(place);
+    });
+    Ok(switching(&accept, subprotocol))
+}
+
+fn switching(accept: &str, subprotocol: Option<HeaderValue>) -> Response {
+    let mut response = (
+        StatusCode::SWITCHING_PROTOCOLS,
+        [
+            (CONNECTION, "upgrade"),
+            (UPGRADE, "websocket"),
+            (SEC_WEBSOCKET_ACCEPT, accept),
+        ],
+        Body::empty(),
+    )
+        .into_response();
+    if let Some(subprotocol) = subprotocol {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    response
+}
+
+/// RFC 6455 §4.2.1.
+fn accept_key(headers: &HeaderMap) -> Result<String, Problem> {
+    if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
+        let detail = "this address speaks WebSocket: connect with a WebSocket client";
+        return Err(
+            Problem::new(StatusCode::UPGRADE_REQUIRED, "websocket_required", detail)
+                .header(UPGRADE, HeaderValue::from_static("websocket"))
+                .header(CONNECTION, HeaderValue::from_static("upgrade")),
+        );
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
+        let detail = "only version 13 of WebSocket is spoken here";
+        return Err(
+            Problem::new(StatusCode::UPGRADE_REQUIRED, "websocket_version", detail)
+                .header(UPGRADE, HeaderValue::from_static("websocket"))
+                .header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+        );
+    }
+    match headers.get(SEC_WEBSOCKET_KEY) {
+        // 16 bytes in base64.
+        Some(key) if key.len() == 24 => Ok(derive_accept_key(key.as_bytes())),
+        _ => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_handshake",
+            "`Sec-WebSocket-Key` is missing, or not 16 bytes in base64",
+        )),
+    }
+}
+
+/// Of what is offered only our own is chosen, never the one that carries a token.
+fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
+    if has_token(headers, &SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
+        return Ok(Some(HeaderValue::from_static(SUBPROTOCOL)));
+    }
+    match headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        false => Ok(None),
+        true => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_subprotocol",
+            format!("offer the subprotocol {SUBPROTOCOL:?}, or none"),
+        )),
+    }
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter();
+    let texts = values.filter_map(|value| value.to_str().ok());
+    texts
+        .flat_map(|text| text.split(','))
+        .any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+fn draining() -> Problem {
+    let detail = "this node is being stopped: connect again, another one answers";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", detail).retry_after(Duration::from_secs(1))
+}

@@ -1,0 +1,112 @@
+//! Asks a remote party one thing at a time: what is asked while an answer is awaited goes together in the next
+//! question. A thousand sessions that come back at once ask for heads in a few round trips.
+
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+type Answers<A> = Pin<Box<dyn Future<Output = Vec<A>> + Send>>;
+
+/// A queue in front of one function that answers many questions at once, in their order.
+pub(crate) struct Lane<Q, A> {
+    answer: Box<dyn Fn(Vec<Q>) -> Answers<A> + Send + Sync>,
+    state: Mutex<State<Q, A>>,
+}
+
+struct State<Q, A> {
+    waiting: Vec<(Q, oneshot::Sender<A>)>,
+    busy: bool,
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
+    /// `answer` gets at least one question and must end within a deadline of its own.
+    pub(crate) fn new<F>(answer: impl Fn(Vec<Q>) -> F + Send + Sync + 'static) -> Arc<Self>
+    where
+        F: Future<Output = Vec<A>> + Send + 'static,
+    {
+        Arc::new(Self {
+            answer: Box::new(move |questions| Box::pin(answer(questions))),
+            state: Mutex::new(State {
+                waiting: Vec::new(),
+                busy: false,
+            }),
+        })
+    }
+
+    /// Puts a question into the queue at once, and answers later. The question is asked even when nobody waits for
+    /// the answer any more.
+    ///
+    /// Whatever happened before this call is seen by the question; an answer under way is never shared with it.
+    pub(crate) fn ask(self: &Arc<Self>, question: Q) -> oneshot::Receiver<A> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.state.lock();
+        state.waiting.push((question, sender));
+        if !mem::replace(&mut state.busy, true) {
+            tokio::spawn(Arc::clone(self).drain());
+        }
+        receiver
+    }
+
+    async fn drain(self: Arc<Self>) {
+        let _freed = FreedByPanic(&self.state);
+        loop {
+            let waiting = {
+                let mut state = self.state.lock();
+                if state.waiting.is_empty() {
+                    state.busy = false;
+                    return;
+                }
+                mem::take(&mut state.waiting)
+            };
+            let (questions, senders): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+            let answers = (self.answer)(questions).await;
+            for (sender, answer) in senders.into_iter().zip(answers) {
+                // Who asked may have gone.
+                let _ = sender.send(answer);
+            }
+        }
+    }
+}
+
+/// A panic in an answer must not leave the lane busy for ever.
+struct FreedByPanic<'a, Q, A>(&'a Mutex<State<Q, A>>);
+
+impl<Q, A> Drop for FreedByPanic<'_, Q, A> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut state = self.0.lock();
+            state.busy = false;
+            state.waiting.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_asked_meanwhile_goes_in_one_question() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let lane = Lane::new(move |questions: Vec<u32>| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                tokio::task::yield_now().await;
+                questions.into_iter().map(|q| q * 2).collect()
+            }
+        });
+        let answers: Vec<_> = (0..100).map(|q| lane.ask(q)).collect();
+        for (q, answer) in answers.into_iter().enumerate() {
+            assert_eq!(answer.await.unwrap(), q as u32 * 2);
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        assert_eq!(lane.ask(4).await.unwrap(), 8);
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+    }
+}

@@ -1,0 +1,114 @@
+//! What a node spends on sessions, feeds and catching up. Each field says its default.
+
+use std::time::Duration;
+
+/// The bounds of a push node.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest inbound message, in bytes: 16 KiB. A larger one closes with 1009.
+    pub message_bytes: usize,
+    /// Inbound messages a second, sustained: 20.
+    pub messages_per_second: u32,
+    /// Inbound messages at once: 100.
+    pub message_burst: u32,
+    /// So many messages beyond the rate, in a row, close the session: 200.
+    pub rate_limited_in_a_row: u32,
+    /// So many messages that are none, in a row, close the session: 20.
+    pub bad_messages_in_a_row: u32,
+    /// Subscriptions of one session: 100.
+    pub subscriptions: usize,
+    /// Streams of one session, over all its subscriptions: 1,000.
+    pub streams: usize,
+    /// How long a `subscribe` may wait for the store: 10 s. Then it is answered `unavailable`.
+    pub subscribe_within: Duration,
+    /// How long a new route is waited for, when the table is slow or away: 2 s. After that the feed goes on by
+    /// reading heads every second, until the route stands.
+    pub announce_within: Duration,
+
+    /// Between two pings: 25 s, ± 20 % so that sessions do not ping in step.
+    pub heartbeat: Duration,
+    /// Silence after a ping that ends a session: 10 s.
+    pub pong_within: Duration,
+    /// No byte of what waits was taken for so long ends a session: 30 s.
+    pub progress_within: Duration,
+    /// How long a close waits for the other side: 2 s.
+    pub close_within: Duration,
+    /// How long before the end of its token a session is told: 60 s.
+    pub expiring_ahead: Duration,
+
+    /// Where a frame of lines ends, in bytes of lines: 32 KiB. One longer line goes alone.
+    pub frame_bytes: usize,
+    /// A session takes the next frame while less than this waits to be written: 32 KiB. With the frame that crosses
+    /// it, at most 64 KiB wait.
+    pub queue_bytes: usize,
+    /// Recent batches of one feed, in bytes of lines: 512 KiB. Its frames may take as much again.
+    pub feed_bytes: usize,
+    /// Recent batches of all feeds together, in bytes of lines: 256 MiB. Beyond it a feed keeps its last batch only.
+    pub feeds_bytes: usize,
+    /// The least time between two wake-ups of one feed's sessions: 16 ms. A line of a quiet stream does not wait.
+    pub tick: Duration,
+    /// How far the tick stretches while sessions need long to follow: 100 ms.
+    pub tick_stretched: Duration,
+    /// How long a feed and its route outlive the last session, so that one that reconnects finds them: 5 s.
+    pub linger: Duration,
+
+    /// Reads of the store for sessions that catch up, at once: 8.
+    pub replays: usize,
+    /// The size of such a read, in bytes of lines: 256 KiB.
+    pub replay_bytes: usize,
+    /// What was read is shared for so long: 10 s …
+    pub replay_kept: Duration,
+    /// … and in so many bytes: 64 MiB.
+    pub replay_cache_bytes: usize,
+    /// The deadline of each question to the store: 10 s.
+    pub store_within: Duration,
+
+    /// The first look at a quiet head after its last line: 1 s. Each further one comes after twice the time.
+    pub head_first: Duration,
+    /// The longest time between two looks at a head: 30 s.
+    pub head_last: Duration,
+    /// Heads that are read in one round trip: 1,000.
+    pub heads_at_once: usize,
+    /// Between two listings of all streams while patterns are held: 30 s.
+    pub list_every: Duration,
+    /// Streams that patterns were tried on, remembered so that each is tried once: 100,000.
+    pub offered: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 16 * 1024,
+            messages_per_second: 20,
+            message_burst: 100,
+            rate_limited_in_a_row: 200,
+            bad_messages_in_a_row: 20,
+            subscriptions: 100,
+            streams: 1_000,
+            subscribe_within: Duration::from_secs(10),
+            announce_within: Duration::from_secs(2),
+            heartbeat: Duration::from_secs(25),
+            pong_within: Duration::from_secs(10),
+            progress_within: Duration::from_secs(30),
+            close_within: Duration::from_secs(2),
+            expiring_ahead: Duration::from_secs(60),
+            frame_bytes: 32 * 1024,
+            queue_bytes: 32 * 1024,
+            feed_bytes: 512 * 1024,
+            feeds_bytes: 256 * 1024 * 1024,
+            tick: Duration::from_millis(16),
+            tick_stretched: Duration::from_millis(100),
+            linger: Duration::from_secs(5),
+            replays: 8,
+            replay_bytes: 256 * 1024,
+            replay_kept: Duration::from_secs(10),
+            replay_cache_bytes: 64 * 1024 * 1024,
+            store_within: Duration::from_secs(10),
+            head_first: Duration::from_secs(1),
+            head_last: Duration::from_secs(30),
+            heads_at_once: 1_000,
+            list_every: Duration::from_secs(30),
+            offered: 100_000,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A push node: its parts, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::Verifier;
+use collect::{Hint, LogStore};
+use dispatch::{NodeId, NodeLink, RouteTable};
+use metrics::Counter;
+use tokio_util::sync::CancellationToken;
+
+use crate::Limits;
+use crate::feeds::Feeds;
+use crate::replay::Replay;
+use crate::sessions::Sessions;
+use crate::truth::Truth;
+
+/// How often pages that nobody used are let go of.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// What a push node is made of.
+pub struct Parts {
+    /// The truth.
+    pub store: Arc<dyn LogStore>,
+    /// Where the node announces what its sessions watch. Its lease is renewed by somebody else.
+    pub routes: Arc<dyn RouteTable>,
+    /// Who the node is there.
+    pub node: NodeId,
+    /// Who checks tokens.
+    pub verifier: Arc<Verifier>,
+    /// What it may spend.
+    pub limits: Limits,
+}
+
+/// The sessions of one node, and what they watch. Hints are delivered to it.
+pub struct Push {
+    pub(crate) node: NodeId,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) truth: Arc<Truth>,
+    pub(crate) feeds: Arc<Feeds>,
+    pub(crate) replay: Replay,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) counters: Counters,
+}
+
+/// Counters of the hot path, looked up once.
+pub(crate) struct Counters {
+    pub(crate) frames: Counter,
+    pub(crate) lines: Counter,
+}
+
+impl Push {
+    /// Puts a node together. The recorder of metrics has to be installed before, or its counters count for nobody.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let limits = Arc::new(parts.limits);
+        let truth = Arc::new(Truth::new(parts.store, &limits));
+        let feeds = Feeds::new(
+            Arc::clone(&truth),
+            parts.routes,
+            parts.node.clone(),
+            Arc::clone(&limits),
+        );
+        Arc::new(Self {
+            node: parts.node,
+            verifier: parts.verifier,
+            replay: Replay::new(Arc::clone(&truth), Arc::clone(&limits)),
+            feeds,
+            truth,
+            limits,
+            sessions: Arc::default(),
+            counters: Counters {
+                frames: metrics::counter!("tailcast_frames_sent_total"),
+                lines: metrics::counter!("tailcast_lines_delivered_total"),
+            },
+        })
+    }
+
+    /// Reads heads, lists streams and lets go of what nobody needs, until `shutdown`. Sessions need this: spawn it
+    /// before the first one.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let pages = async {
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                self.replay.sweep();
+            }
+        };
+        let all = async {
+            tokio::join!(
+                self.feeds.read_heads(),
+                self.feeds.sweep(),
+                self.feeds.list(),
+                pages
+            )
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            _ = all => {}
+        }
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        self.sessions.count()
+    }
+
+    /// Whether dispatchers may fail to see this node's routes: while `true`, say because the lease could not be
+    /// renewed, heads are read every second.
+    pub fn suspect_routes(&self, suspected: bool) {
+        self.feeds.suspect(suspected);
+    }
+
+    /// Tells every session to leave, with 1012, evenly over `time`, and waits until all have. New ones are refused.
+    /// Ends a few seconds after `time` at the latest.
+    pub async fn drain(&self, time: Duration) {
+        self.sessions.leave(time).await;
+    }
+}
+
+impl NodeLink for Push {
+    fn deliver(&self, hint: Hint) {
+        self.feeds.deliver(hint);
+    }
+}

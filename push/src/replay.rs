@@ -1,0 +1,232 @@
+//! Lines for sessions that are behind what their feed holds: pages of the store, read once for all who want the same
+//! ones, a bounded number at a time, first come first served.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use collect::{Offset, StreamName};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use crate::Limits;
+use crate::frame::Frame;
+use crate::strip::Strip;
+use crate::truth::{StoreAway, Truth, answered};
+
+/// The pages of a node.
+pub(crate) struct Replay {
+    truth: Arc<Truth>,
+    limits: Arc<Limits>,
+    reads: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    by_stream: HashMap<StreamName, Pages>,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Pages {
+    kept: Vec<Page>,
+    /// Where reads that are under way begin, and how to hear of their end.
+    reading: Vec<(Offset, watch::Receiver<()>)>,
+}
+
+struct Page {
+    first: Offset,
+    next: Offset,
+    strip: Strip,
+    used: Instant,
+}
+
+/// What the store has at a cursor.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Lines: [`Replay::cut`] has them.
+    Lines,
+    /// Nothing before this offset: retention took what was there.
+    Gone(Offset),
+    /// Nothing at all, now.
+    Nothing,
+}
+
+impl Replay {
+    pub(crate) fn new(truth: Arc<Truth>, limits: Arc<Limits>) -> Self {
+        Self {
+            truth,
+            reads: Semaphore::new(limits.replays),
+            limits,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The frame at `cursor`, when a page that holds it is kept.
+    pub(crate) fn cut(&self, stream: &StreamName, cursor: Offset) -> Option<Frame> {
+        let mut state = self.state.lock();
+        let pages = state.by_stream.get_mut(stream)?;
+        let page = pages.kept.iter_mut().find(|page| page.holds(cursor))?;
+        page.used = Instant::now();
+        page.strip.cut(cursor, page.next, self.limits.frame_bytes)
+    }
+
+    /// Reads what the store has at `cursor`, or waits for a read that is likely to bring it.
+    pub(crate) async fn find(&self, stream: &StreamName, cursor: Offset) -> Result<Found, StoreAway> {
+        let _turn = loop {
+            let under_way = {
+                let state = self.state.lock();
+                let pages = state.by_stream.get(stream);
+                if pages.is_some_and(|pages| pages.kept.iter().any(|page| page.holds(cursor))) {
+                    return Ok(Found::Lines);
+                }
+                pages.and_then(|pages| pages.reading_towards(cursor))
+            };
+            match under_way {
+                // An error of `changed` is the end of that read, too.
+                Some(mut end) => drop(end.changed().await),
+                None => match self.begin(stream, cursor) {
+                    Some(turn) => break turn,
+                    None => continue,
+                },
+            }
+        };
+        let Ok(_place) = self.reads.acquire().await else {
+            return Err(StoreAway);
+        };
+        metrics::counter!("tailcast_replay_reads_total").increment(1);
+        let store = self.truth.store();
+        let read = store.read(stream, cursor, self.limits.replay_bytes);
+        let batches = answered("read", self.truth.within(), read).await?;
+        let Some(first) = batches.first() else {
+            return self.nothing_at(stream, cursor).await;
+        };
+        let begins = first.first;
+        let mut strip = Strip::new(stream.clone());
+        batches.into_iter().for_each(|batch| strip.append(batch));
+        self.keep(strip);
+        match begins > cursor {
+            true => Ok(Found::Gone(begins)),
+            false => Ok(Found::Lines),
+        }
+    }
+
+    async fn nothing_at(&self, stream: &StreamName, cursor: Offset) -> Result<Found, StoreAway> {
+        let extents = self.truth.extents(vec![stream.clone()]).await?;
+        match extents.first() {
+            Some(extent) if extent.first_available > cursor => Ok(Found::Gone(extent.first_available)),
+            _ => Ok(Found::Nothing),
+        }
+    }
+
+    /// Says that a read begins; its end is told when the answer is dropped. `None` when another one was quicker.
+    fn begin<'a>(&'a self, stream: &'a StreamName, from: Offset) -> Option<Turn<'a>> {
+        let mut state = self.state.lock();
+        let pages = state.by_stream.entry(stream.clone()).or_default();
+        if pages.reading_towards(from).is_some() {
+            return None;
+        }
+        let (end, ended) = watch::channel(());
+        pages.reading.push((from, ended));
+        Some(Turn {
+            replay: self,
+            stream,
+            from,
+            _end: end,
+        })
+    }
+
+    fn keep(&self, strip: Strip) {
+        let Some((first, next)) = strip.range() else {
+            return;
+        };
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        state.bytes += strip.bytes();
+        let pages = state.by_stream.entry(strip.stream().clone()).or_default();
+        pages.kept.push(Page {
+            first,
+            next,
+            strip,
+            used: Instant::now(),
+        });
+        while state.bytes > self.limits.replay_cache_bytes && state.drop_oldest() {}
+    }
+
+    /// Lets go of pages that nobody used for a while.
+    pub(crate) fn sweep(&self) {
+        let mut state = self.state.lock();
+        let Some(since) = Instant::now().checked_sub(self.limits.replay_kept) else {
+            return;
+        };
+        state.retain(|page| page.used > since);
+    }
+}
+
+impl Page {
+    fn holds(&self, cursor: Offset) -> bool {
+        self.first <= cursor && cursor < self.next
+    }
+}
+
+impl Pages {
+    /// A read from a little before `cursor` is likely to bring it.
+    fn reading_towards(&self, cursor: Offset) -> Option<watch::Receiver<()>> {
+        const LITTLE: u64 = 1_000;
+        let near = |&&(from, _): &&(Offset, _)| from <= cursor && cursor.since(from) <= LITTLE;
+        self.reading.iter().find(near).map(|(_, ended)| ended.clone())
+    }
+}
+
+impl State {
+    fn retain(&mut self, keep: impl Fn(&Page) -> bool) {
+        let mut bytes = 0;
+        self.by_stream.retain(|_, pages| {
+            pages.kept.retain(&keep);
+            bytes += pages.kept.iter().map(|page| page.strip.bytes()).sum::<usize>();
+            !pages.kept.is_empty() || !pages.reading.is_empty()
+        });
+        self.bytes = bytes;
+    }
+
+    /// Whether there was one.
+    fn drop_oldest(&mut self) -> bool {
+        let pages = self.by_stream.values().flat_map(|pages| &pages.kept);
+        let Some(oldest) = pages.map(|page| page.used).min() else {
+            return false;
+        };
+        self.retain(|page| page.used > oldest);
+        true
+    }
+}
+
+/// A read under way.
+struct Turn<'a> {
+    replay: &'a Replay,
+    stream: &'a StreamName,
+    from: Offset,
+    /// Dropping it wakes those who wait.
+    _end: watch::Sender<()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.replay.state.lock();
+        if let Some(pages) = state.by_stream.get_mut(self.stream) {
+            pages.reading.retain(|(from, _)| *from != self.from);
+            if pages.reading.is_empty() && pages.kept.is_empty() {
+                state.by_stream.remove(self.stream);
+            }
+        }
+    }
+}
+
+/// How long a session waits before it asks a store again that is away, or that does not show yet what a hint told of.
+pub(crate) fn pause_before(attempt: u32) -> Duration {
+    const FIRST: Duration = Duration::from_millis(250);
+    const LAST: Duration = Duration::from_secs(5);
+    let doubled = FIRST * 2u32.pow(attempt.min(5));
+    doubled.min(LAST).mul_f64(rand::random_range(0.75..1.25))
+}

@@ -1,0 +1,150 @@
+//! What this node announced, in the order in which it was wanted.
+//!
+//! Announcements and withdrawals of one target go through one lane: a withdrawal that overtook a later announcement
+//! would cut a watched stream off.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use collect::stream::Target;
+use dispatch::{NodeId, RouteTable};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::lane::Lane;
+
+const ASKED: u8 = 0;
+const STANDS: u8 = 1;
+const MISSING: u8 = 2;
+
+/// Whether hints of one target find this node.
+#[derive(Default)]
+pub(crate) struct Route {
+    state: AtomicU8,
+    settled: Notify,
+}
+
+impl Route {
+    /// Whether every dispatcher can see it.
+    pub(crate) fn stands(&self) -> bool {
+        self.state.load(Ordering::Acquire) == STANDS
+    }
+
+    /// Waits for the table's first answer, or for `within`: invariant 5 when it comes, and reading heads every
+    /// second when it does not.
+    pub(crate) async fn settle(&self, within: Duration) {
+        let settled = async {
+            loop {
+                let mut settled = std::pin::pin!(self.settled.notified());
+                settled.as_mut().enable();
+                if self.state.load(Ordering::Acquire) != ASKED {
+                    return;
+                }
+                settled.await;
+            }
+        };
+        // Too slow is as good as away: the head is suspected until the table has answered.
+        let _ = tokio::time::timeout(within, settled).await;
+    }
+
+    fn answered(&self, state: u8) {
+        self.state.store(state, Ordering::Release);
+        self.settled.notify_waiters();
+    }
+}
+
+/// This node's side of the route table.
+pub(crate) struct Routes {
+    changes: Arc<Lane<Change, ()>>,
+    missing: Arc<Missing>,
+}
+
+/// Announcements that failed.
+type Missing = Mutex<Vec<(Target, Weak<Route>)>>;
+
+enum Change {
+    Announce(Target, Weak<Route>),
+    Withdraw(Target),
+}
+
+impl Routes {
+    pub(crate) fn new(table: Arc<dyn RouteTable>, node: NodeId) -> Self {
+        let missing: Arc<Missing> = Arc::default();
+        let failed = Arc::clone(&missing);
+        let changes = Lane::new(move |changes| {
+            let (table, node, failed) = (Arc::clone(&table), node.clone(), Arc::clone(&failed));
+            async move { apply(&*table, &node, changes, &failed).await }
+        });
+        Self { changes, missing }
+    }
+
+    /// Announces `target` as soon as the table is free. `route` tells when it stands.
+    ///
+    /// Call it while holding the lock under which the target was found to be new, so that the order of changes is
+    /// the order of that lock.
+    pub(crate) fn announce(&self, target: Target, route: &Arc<Route>) {
+        drop(self.changes.ask(Change::Announce(target, Arc::downgrade(route))));
+    }
+
+    /// Withdraws `target`. Call it while holding the lock under which the target was found to be unused.
+    pub(crate) fn withdraw(&self, target: Target) {
+        drop(self.changes.ask(Change::Withdraw(target)));
+    }
+
+    /// Asks again for what the table refused.
+    pub(crate) fn retry(&self) {
+        for (target, route) in std::mem::take(&mut *self.missing.lock()) {
+            drop(self.changes.ask(Change::Announce(target, route)));
+        }
+    }
+}
+
+async fn apply(table: &dyn RouteTable, node: &NodeId, changes: Vec<Change>, missing: &Missing) -> Vec<()> {
+    let answers = vec![(); changes.len()];
+    let mut last: HashMap<Target, Option<Arc<Route>>> = HashMap::new();
+    for change in changes {
+        match change {
+            // A route that nobody holds any more has its withdrawal behind it.
+            Change::Announce(target, route) => match route.upgrade() {
+                Some(route) => last.insert(target, Some(route)),
+                None => continue,
+            },
+            Change::Withdraw(target) => last.insert(target, None),
+        };
+    }
+    let mut gone = Vec::new();
+    let mut wanted = Vec::new();
+    let mut routes = Vec::new();
+    for (target, route) in last {
+        match route {
+            Some(route) => {
+                wanted.push(target);
+                routes.push(route);
+            }
+            None => gone.push(target),
+        }
+    }
+    if !gone.is_empty()
+        && let Err(error) = table.withdraw(node, &gone).await
+    {
+        // The table remembers what it was told; at worst a dispatcher sends hints that nobody wants.
+        tracing::debug!(%error, targets = gone.len(), "routes could not be withdrawn");
+    }
+    if wanted.is_empty() {
+        return answers;
+    }
+    match table.announce(node, &wanted).await {
+        Ok(()) => routes.iter().for_each(|route| route.answered(STANDS)),
+        Err(error) => {
+            tracing::warn!(%error, targets = wanted.len(), "routes could not be announced, heads are read instead");
+            let failed = wanted.into_iter().zip(&routes);
+            missing
+                .lock()
+                .extend(failed.map(|(target, route)| (target, Arc::downgrade(route))));
+            routes.iter().for_each(|route| route.answered(MISSING));
+        }
+    }
+    answers
+}

@@ -1,0 +1,406 @@
+//! One subscriber's connection, from `welcome` to `closing`: a loop over all that can happen to it.
+//!
+//! Requests are done one after the other, and nothing is read while one waits for the store: so a client cannot make
+//! the server keep a queue of them. Lines go on meanwhile.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use auth::Subscriber;
+use collect::{StreamName, Timestamp};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::clock::{Alarm, Clock};
+use crate::close::{Again, Close};
+use crate::delivery::{Delivery, Fetch, Fetched, Outgoing};
+use crate::frame;
+use crate::pace::Pace;
+use crate::protocol::{Message, Refusal, Request, Subscribe, Welcome, WelcomeLimits};
+use crate::signal::Signal;
+use crate::socket::{Event, Listen, Socket};
+use crate::subscribe::{self, Asker, Beginning, Started};
+use crate::truth::StoreAway;
+use crate::{Push, replay};
+
+/// Clients that come back at once after a close are spread over this time.
+const COME_BACK_WITHIN_MS: u64 = 1_000;
+
+/// One connection's loop and what it needs.
+pub(crate) struct Session<S> {
+    push: Arc<Push>,
+    subscriber: Subscriber,
+    epoch: String,
+    socket: Socket<S>,
+    signal: Arc<Signal>,
+    delivery: Delivery,
+    /// The request under way.
+    request: Option<InHand>,
+    /// The streams that are being met. Goes on between requests, so that neither overtakes the other.
+    meeting: Option<Meeting>,
+    /// The read of the store under way.
+    fetch: Option<Fetch>,
+    /// Streams that patterns met, and that are not joined yet.
+    met: HashSet<StreamName>,
+    /// More were met than could be told: list the store.
+    list: bool,
+    /// Failed attempts to join what was met, in a row.
+    attempts: u32,
+    clock: Clock,
+    pace: Pace,
+}
+
+type InHand = Pin<Box<dyn Future<Output = Result<Started, Refusal>> + Send>>;
+
+type Meeting = Pin<Box<dyn Future<Output = Result<Vec<Beginning>, Unmet>> + Send>>;
+
+/// Streams that could not be joined; to be tried again.
+struct Unmet {
+    streams: Vec<StreamName>,
+    list: bool,
+}
+
+/// All that can happen to a session.
+enum Happened {
+    Socket(Event),
+    News,
+    Subscribed(Result<Started, Refusal>),
+    Met(Result<Vec<Beginning>, Unmet>),
+    Fetched(Fetched),
+    Alarm,
+}
+
+/// Why a session ends.
+enum End {
+    /// We close it.
+    Close(&'static Close),
+    /// The client said goodbye; the answer is queued.
+    Left,
+    /// Nobody is there any more.
+    Gone,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    pub(crate) fn new(
+        push: Arc<Push>,
+        subscriber: Subscriber,
+        epoch: String,
+        signal: Arc<Signal>,
+        io: S,
+    ) -> Self {
+        let limits = &push.limits;
+        let now = Instant::now();
+        Self {
+            socket: Socket::new(io, limits.message_bytes, limits.queue_bytes),
+            delivery: Delivery::new(Arc::clone(&push), Arc::clone(&signal)),
+            request: None,
+            meeting: None,
+            fetch: None,
+            met: HashSet::new(),
+            list: false,
+            attempts: 0,
+            clock: Clock::new(limits, subscriber.expires_at(), now),
+            pace: Pace::new(limits, now),
+            subscriber,
+            epoch,
+            signal,
+            push,
+        }
+    }
+
+    /// Serves the session until it ends.
+    pub(crate) async fn run(mut self, id: &str) {
+        self.welcome(id);
+        let mut alarm = std::pin::pin!(tokio::time::sleep_until(self.clock.next(self.socket.vitals())));
+        let end = loop {
+            self.fill();
+            self.begin_waiting();
+            self.set(alarm.as_mut());
+            let happened = self.happening(alarm.as_mut()).await;
+            if let Err(end) = self.react(happened) {
+                break end;
+            }
+        };
+        self.end(end).await;
+    }
+
+    fn welcome(&mut self, id: &str) {
+        let limits = &self.push.limits;
+        let nanos = self.subscriber.expires_at().saturating_mul(1_000_000_000);
+        let welcome = Message::Welcome(Welcome {
+            session: id,
+            node: self.push.node.as_str(),
+            subscriber: self.subscriber.sub(),
+            epoch: &self.epoch,
+            expires_at: &Timestamp::from_nanos(nanos).to_string(),
+            heartbeat_ms: u64::try_from(limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
+            limits: WelcomeLimits {
+                subscriptions: limits.subscriptions,
+                streams: limits.streams,
+                message_bytes: limits.message_bytes,
+                messages_per_second: limits.messages_per_second,
+            },
+        });
+        self.socket.send(welcome.frame());
+    }
+
+    /// Queues what the cursors are owed, while there is room.
+    fn fill(&mut self) {
+        let (mut frames, mut lines) = (0, 0);
+        while self.socket.has_room() {
+            match self.delivery.next() {
+                Some(Outgoing::Lines(frame)) => {
+                    frames += 1;
+                    lines += frame.lines;
+                    self.socket.send_lines(frame.bytes);
+                }
+                Some(Outgoing::Own(message)) => self.socket.send(message),
+                None => break,
+            }
+        }
+        if frames > 0 {
+            self.push.counters.frames.increment(frames);
+            self.push.counters.lines.increment(lines);
+        }
+    }
+
+    /// Begins what waits for the store, one of each kind at a time.
+    fn begin_waiting(&mut self) {
+        if self.fetch.is_none() {
+            self.fetch = self.delivery.fetch();
+        }
+        if self.meeting.is_none() && (self.list || !self.met.is_empty()) {
+            self.meet();
+        }
+    }
+
+    fn meet(&mut self) {
+        let patterns = self.delivery.patterns();
+        let mut streams: Vec<_> = self.met.drain().collect();
+        let list = std::mem::take(&mut self.list);
+        if patterns.is_empty() {
+            return;
+        }
+        let (push, asker) = (Arc::clone(&self.push), self.asker());
+        let pause = self.attempts.checked_sub(1).map(replay::pause_before);
+        self.meeting = Some(Box::pin(async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            let unmet = |streams| Unmet { streams, list };
+            if list {
+                match subscribe::listed(&push, &asker, &patterns).await {
+                    Ok(listed) => streams.extend(listed),
+                    Err(StoreAway) => return Err(unmet(streams)),
+                }
+            }
+            let met = subscribe::meet(push, streams.clone()).await;
+            met.map_err(|StoreAway| unmet(streams))
+        }));
+    }
+
+    fn asker(&self) -> Asker {
+        Asker {
+            subscriber: self.subscriber.clone(),
+            signal: Arc::clone(&self.signal),
+            have: self.delivery.streams().cloned().collect(),
+        }
+    }
+
+    /// An alarm that is too early costs less than setting it anew for every frame.
+    fn set(&self, alarm: Pin<&mut Sleep>) {
+        let next = self.clock.next(self.socket.vitals());
+        if next < alarm.deadline() || alarm.is_elapsed() {
+            alarm.reset(next);
+        }
+    }
+
+    async fn happening(&mut self, alarm: Pin<&mut Sleep>) -> Happened {
+        let free = self.request.is_none();
+        let listen = if free { Listen::Yes } else { Listen::No };
+        tokio::select! {
+            () = self.signal.woken() => Happened::News,
+            event = self.socket.event(listen) => Happened::Socket(event),
+            started = running(&mut self.request) => Happened::Subscribed(started),
+            met = running(&mut self.meeting), if free => Happened::Met(met),
+            fetched = running(&mut self.fetch) => Happened::Fetched(fetched),
+            () = alarm => Happened::Alarm,
+        }
+    }
+
+    fn react(&mut self, happened: Happened) -> Result<(), End> {
+        match happened {
+            Happened::News => {
+                let news = self.signal.take(&mut self.delivery.ready);
+                self.list |= news.too_many_offers;
+                self.met.extend(news.offers);
+                if let Some(at) = news.leave_at {
+                    self.clock.leave(at);
+                }
+            }
+            Happened::Socket(Event::Text(text)) => self.read(&text)?,
+            Happened::Socket(Event::Room | Event::Heard) => {}
+            Happened::Socket(Event::Left) => return Err(End::Left),
+            Happened::Socket(Event::Broken(close)) => return Err(End::Close(close)),
+            Happened::Socket(Event::Gone) => return Err(End::Gone),
+            Happened::Subscribed(started) => self.subscribed(started),
+            Happened::Met(met) => self.have_met(met),
+            Happened::Fetched(fetched) => {
+                self.fetch = None;
+                let mut out = Vec::new();
+                self.delivery.fetched(fetched, &mut out);
+                self.send(out);
+            }
+            Happened::Alarm => self.alarm()?,
+        }
+        Ok(())
+    }
+
+    fn alarm(&mut self) -> Result<(), End> {
+        match self.clock.due(self.socket.vitals(), Instant::now()) {
+            Some(Alarm::Ping) => self.socket.send(frame::ping()),
+            Some(Alarm::Close(close)) => return Err(End::Close(close)),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, text: &Utf8Bytes) -> Result<(), End> {
+        let request = Request::read(text);
+        let refusal = match self.pace.judge(request, Instant::now()) {
+            Ok(request) => match self.perform(request) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refusal,
+            },
+            Err(refused) => {
+                self.refuse(refused.refusal);
+                return refused.close.map_or(Ok(()), |close| Err(End::Close(close)));
+            }
+        };
+        self.refuse(refusal);
+        Ok(())
+    }
+
+    fn perform(&mut self, request: Request) -> Result<(), Refusal> {
+        match request {
+            Request::Subscribe(request) => self.subscribe(request),
+            Request::Unsubscribe { id } => match self.delivery.remove(&id) {
+                true => {
+                    self.done_with(&id, "unsubscribe");
+                    Ok(())
+                }
+                false => Err(unknown(&id)),
+            },
+        }
+    }
+
+    fn subscribe(&mut self, request: Subscribe) -> Result<(), Refusal> {
+        let id = &request.id;
+        if self.delivery.has(id) {
+            let message = "this session has a subscription with this `id` already";
+            return Err(Refusal::new("duplicate_id", message).to(id));
+        }
+        let most = self.push.limits.subscriptions;
+        if self.delivery.subscriptions() >= most {
+            let message = format!("a session has at most {most} subscriptions");
+            return Err(Refusal::new("limit", message).to(id));
+        }
+        let started = subscribe::start(Arc::clone(&self.push), self.asker(), request);
+        self.request = Some(Box::pin(started));
+        Ok(())
+    }
+
+    fn subscribed(&mut self, started: Result<Started, Refusal>) {
+        self.request = None;
+        self.socket.was_deaf();
+        let mut out = Vec::new();
+        match started {
+            Ok(Started { id, holds, streams }) => {
+                self.delivery.add(id, holds, streams, &self.epoch, &mut out);
+            }
+            Err(refusal) => self.refuse(refusal),
+        }
+        self.send(out);
+    }
+
+    fn have_met(&mut self, met: Result<Vec<Beginning>, Unmet>) {
+        self.meeting = None;
+        let mut out = Vec::new();
+        match met {
+            Ok(met) => {
+                self.attempts = 0;
+                self.delivery
+                    .add_met(met, &self.subscriber, &self.epoch, &mut out);
+            }
+            Err(unmet) => {
+                self.attempts += 1;
+                self.met.extend(unmet.streams);
+                self.list |= unmet.list;
+            }
+        }
+        self.send(out);
+    }
+
+    fn send(&mut self, out: Vec<Outgoing>) {
+        for outgoing in out {
+            match outgoing {
+                Outgoing::Lines(frame) => self.socket.send_lines(frame.bytes),
+                Outgoing::Own(message) => self.socket.send(message),
+            }
+        }
+    }
+
+    fn done_with(&mut self, id: &str, request: &'static str) {
+        self.socket.send(Message::Done { id, request }.frame());
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.socket.send(Message::Error(refusal).frame());
+    }
+
+    /// Says why, closes, and gives the other side a moment. The session's places in feeds are free before that.
+    async fn end(self, end: End) {
+        let Self {
+            mut socket,
+            delivery,
+            request,
+            meeting,
+            fetch,
+            push,
+            ..
+        } = self;
+        drop((delivery, request, meeting, fetch));
+        match end {
+            End::Gone => return,
+            End::Left => {}
+            End::Close(close) => {
+                metrics::counter!("tailcast_sessions_closed_total", "reason" => close.reason).increment(1);
+                socket.discard_lines();
+                let closing = Message::Closing {
+                    code: close.code,
+                    reason: close.reason,
+                    retry_after_ms: (close.again == Again::ComeBack)
+                        .then(|| rand::random_range(0..COME_BACK_WITHIN_MS)),
+                };
+                socket.send(closing.frame());
+                socket.send(frame::close(close.code, close.reason));
+            }
+        }
+        // A peer that takes nothing any more is left without a goodbye.
+        let _ = tokio::time::timeout(push.limits.close_within, socket.finish()).await;
+    }
+}
+
+fn unknown(id: &str) -> Refusal {
+    Refusal::new("unknown_id", "this session has no subscription with this `id`").to(id)
+}
+
+/// The end of a future that may not be there.
+async fn running<T>(future: &mut Option<Pin<Box<dyn Future<Output = T> + Send>>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

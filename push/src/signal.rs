@@ -1,0 +1,168 @@
+//! The one wake-up of a session: which of its streams have something new, so that a session on a thousand streams
+//! does not ask all of them.
+//!
+//! Marks are bits, so a stream that wakes a busy session a hundred times costs one mark; nothing here grows with what
+//! the session has not taken yet (invariant 7).
+
+use std::mem;
+
+use collect::StreamName;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// New streams that wait for a session, at most; beyond that it lists the store instead.
+const MAX_OFFERS: usize = 1_000;
+
+/// What feeds and patterns tell one session.
+#[derive(Default)]
+pub(crate) struct Signal {
+    marks: Mutex<Marks>,
+    notify: Notify,
+}
+
+/// What was told since the session last asked.
+#[derive(Default)]
+struct Marks {
+    slots: Slots,
+    news: News,
+}
+
+/// What a session was told, its slots aside.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Streams that a held pattern met.
+    pub(crate) offers: Vec<StreamName>,
+    /// There were more of them than are kept here: list the store.
+    pub(crate) too_many_offers: bool,
+    /// The node is being stopped: leave then.
+    pub(crate) leave_at: Option<Instant>,
+}
+
+impl Signal {
+    /// Marks a slot, and wakes the session.
+    pub(crate) fn mark(&self, slot: u32) {
+        self.marks.lock().slots.insert(slot);
+        self.notify.notify_one();
+    }
+
+    /// Offers a stream that a pattern of the session met, and wakes the session.
+    pub(crate) fn offer(&self, stream: &StreamName) {
+        {
+            let mut marks = self.marks.lock();
+            let news = &mut marks.news;
+            match news.offers.len() < MAX_OFFERS {
+                true => news.offers.push(stream.clone()),
+                false => news.too_many_offers = true,
+            }
+        }
+        self.notify.notify_one();
+    }
+
+    /// Ends when there is something to take. Cancel-safe: a wake-up that nobody waited for is kept.
+    pub(crate) async fn woken(&self) {
+        self.notify.notified().await;
+    }
+
+    /// Tells the session to leave, and wakes it.
+    pub(crate) fn leave(&self, at: Instant) {
+        self.marks.lock().news.leave_at = Some(at);
+        self.notify.notify_one();
+    }
+
+    /// Takes everything that was told, the slots into `slots`.
+    pub(crate) fn take(&self, slots: &mut Slots) -> News {
+        let mut marks = self.marks.lock();
+        slots.take_from(&mut marks.slots);
+        mem::take(&mut marks.news)
+    }
+}
+
+/// A set of small numbers.
+#[derive(Default, Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slots(Vec<u64>);
+
+impl Slots {
+    pub(crate) fn insert(&mut self, slot: u32) {
+        let word = slot as usize / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (slot % 64);
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) {
+        if let Some(word) = self.0.get_mut(slot as usize / 64) {
+            *word &= !(1 << (slot % 64));
+        }
+    }
+
+    /// The next one at `from` or above, else the lowest: so all get their turn.
+    pub(crate) fn next_from(&self, from: u32) -> Option<u32> {
+        self.at_or_above(from).or_else(|| self.at_or_above(0))
+    }
+
+    fn at_or_above(&self, from: u32) -> Option<u32> {
+        let first = from as usize / 64;
+        let below = (1u64 << (from % 64)) - 1;
+        self.0.iter().enumerate().skip(first).find_map(|(i, &word)| {
+            let word = if i == first { word & !below } else { word };
+            (word != 0).then(|| i as u32 * 64 + word.trailing_zeros())
+        })
+    }
+
+    /// Moves everything that is in `other` here.
+    fn take_from(&mut self, other: &mut Self) {
+        if other.0.len() > self.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&mut other.0) {
+            *mine |= mem::take(theirs);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_take_turns() {
+        let mut slots = Slots::default();
+        for slot in [3, 64, 200] {
+            slots.insert(slot);
+        }
+        let turns: Vec<_> = [0, 4, 65, 201].map(|from| slots.next_from(from)).into();
+        assert_eq!(turns, [Some(3), Some(64), Some(200), Some(3)]);
+        for slot in [3, 64, 200] {
+            slots.remove(slot);
+        }
+        assert_eq!(slots.next_from(0), None);
+    }
+
+    #[tokio::test]
+    async fn a_slot_that_is_marked_often_is_told_once() {
+        let signal = Signal::default();
+        for _ in 0..100 {
+            signal.mark(7);
+        }
+        signal.woken().await;
+        let mut slots = Slots::default();
+        assert_eq!(signal.take(&mut slots), News::default());
+        assert_eq!(slots.next_from(0), Some(7));
+        let mut again = Slots::default();
+        signal.take(&mut again);
+        assert_eq!(again.next_from(0), None);
+    }
+
+    #[test]
+    fn more_new_streams_than_are_kept_are_not_forgotten() {
+        let signal = Signal::default();
+        let stream = StreamName::parse("new").unwrap();
+        for _ in 0..=MAX_OFFERS {
+            signal.offer(&stream);
+        }
+        let news = signal.take(&mut Slots::default());
+        assert_eq!((news.offers.len(), news.too_many_offers), (MAX_OFFERS, true));
+    }
+}

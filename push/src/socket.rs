@@ -1,0 +1,347 @@
+//! An upgraded connection: frames go out as the bytes they are, shared with other sessions; what comes in is read by
+//! tungstenite.
+//!
+//! Knows nothing of sessions. Nothing is copied into a buffer of the connection, so an idle one is small and a large
+//! frame leaves no trace (a buffer per connection never shrinks again).
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::error::Error;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use crate::close::{self, Close};
+
+/// The read buffer: requests are small.
+const READ_BYTES: usize = 1024;
+
+/// Frames that go in one write, at most.
+const AT_ONCE: usize = 32;
+
+/// Bytes of answers to requests that may wait; beyond it nothing more is read.
+const OWN_BYTES: usize = 16 * 1024;
+
+/// A room of the queue that is kept when it is empty.
+const KEPT_FRAMES: usize = 16;
+
+/// One end of a WebSocket.
+pub(crate) struct Socket<S> {
+    io: S,
+    protocol: WebSocketContext,
+    /// Pongs and close answers that tungstenite made while it read.
+    replies: Vec<u8>,
+    queue: VecDeque<Waiting>,
+    /// Bytes in the queue.
+    queued: usize,
+    /// Those of them that are this connection's own.
+    own: usize,
+    /// So much of the first frame is written.
+    written: usize,
+    /// Where the queue has room, in bytes.
+    room: usize,
+    /// When it was last empty or got shorter.
+    progress: Instant,
+    /// When something last came in.
+    heard: Instant,
+}
+
+struct Waiting {
+    bytes: Bytes,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Shared with others.
+    Lines,
+    /// Made for this connection.
+    Own,
+}
+
+/// How a connection does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vitals {
+    /// Whether everything was written.
+    pub(crate) idle: bool,
+    /// When a byte was last written, or something began to wait.
+    pub(crate) progress: Instant,
+    /// When the peer last sent anything.
+    pub(crate) heard: Instant,
+}
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A message.
+    Text(Utf8Bytes),
+    /// The queue has room again.
+    Room,
+    /// Something else came in: the peer is there.
+    Heard,
+    /// The peer said that it leaves; the answer is queued.
+    Left,
+    /// The peer broke a rule.
+    Broken(&'static Close),
+    /// The connection is gone.
+    Gone,
+}
+
+/// Whether new messages are wanted at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listen {
+    /// Read.
+    Yes,
+    /// Write only: the peer waits, by TCP's own means.
+    No,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    /// Messages have at most `message_bytes`. The queue has room while less than `room` bytes wait.
+    pub(crate) fn new(io: S, message_bytes: usize, room: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(message_bytes))
+            .max_frame_size(Some(message_bytes));
+        Self {
+            io,
+            protocol: WebSocketContext::new(Role::Server, Some(config)),
+            replies: Vec::new(),
+            queue: VecDeque::new(),
+            queued: 0,
+            own: 0,
+            written: 0,
+            room,
+            progress: Instant::now(),
+            heard: Instant::now(),
+        }
+    }
+
+    /// Whether another frame of lines may be queued.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queued < self.room
+    }
+
+    /// How the connection does.
+    pub(crate) fn vitals(&self) -> Vitals {
+        Vitals {
+            idle: self.queue.is_empty(),
+            progress: self.progress,
+            heard: self.heard,
+        }
+    }
+
+    /// Counts as if the peer had just sent something: nobody listened.
+    pub(crate) fn was_deaf(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// Queues shared lines.
+    pub(crate) fn send_lines(&mut self, frame: Bytes) {
+        self.push(frame, Kind::Lines);
+    }
+
+    /// Queues a frame of this connection's own.
+    pub(crate) fn send(&mut self, frame: Bytes) {
+        self.push(frame, Kind::Own);
+    }
+
+    fn push(&mut self, bytes: Bytes, kind: Kind) {
+        if self.queue.is_empty() {
+            self.progress = Instant::now();
+        }
+        self.queued += bytes.len();
+        if kind == Kind::Own {
+            self.own += bytes.len();
+        }
+        self.queue.push_back(Waiting { bytes, kind });
+    }
+
+    /// Forgets the lines that were not begun to be written, and what stands behind them: the client will ask again
+    /// from its cursors, and must not hear of later ones.
+    pub(crate) fn discard_lines(&mut self) {
+        let begun = usize::from(self.written > 0);
+        let lines = self
+            .queue
+            .iter()
+            .skip(begun)
+            .position(|waiting| waiting.kind == Kind::Lines);
+        let keep = lines.map_or(self.queue.len(), |at| begun + at);
+        for waiting in self.queue.drain(keep..) {
+            self.queued -= waiting.bytes.len();
+            if waiting.kind == Kind::Own {
+                self.own -= waiting.bytes.len();
+            }
+        }
+    }
+
+    /// Writes what waits, and reads while `listen` says so. Cancel-safe.
+    pub(crate) async fn event(&mut self, listen: Listen) -> Event {
+        std::future::poll_fn(|cx| self.poll_event(cx, listen)).await
+    }
+
+    /// Writes everything that waits, then ends the sending side, then waits for the peer to do the same.
+    pub(crate) async fn finish(&mut self) {
+        if std::future::poll_fn(|cx| self.poll_flush(cx)).await.is_err() {
+            return;
+        }
+        if std::future::poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        // Bytes of the peer that nobody reads would reset the connection, and take the close frame with them.
+        let mut rest = [0; 512];
+        let drained = std::future::poll_fn(|cx| {
+            loop {
+                let mut rest = ReadBuf::new(&mut rest);
+                ready!(Pin::new(&mut self.io).poll_read(cx, &mut rest))?;
+                if rest.filled().is_empty() {
+                    return Poll::Ready(io::Result::Ok(()));
+                }
+            }
+        });
+        // Its end is all that was waited for.
+        let _ = drained.await;
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>, listen: Listen) -> Poll<Event> {
+        loop {
+            let was_full = !self.has_room();
+            match self.poll_flush(cx) {
+                Poll::Ready(Err(_)) => return Poll::Ready(Event::Gone),
+                Poll::Ready(Ok(())) | Poll::Pending if was_full && self.has_room() => {
+                    return Poll::Ready(Event::Room);
+                }
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+            if listen == Listen::No || self.own > OWN_BYTES {
+                return Poll::Pending;
+            }
+            let event = ready!(self.poll_read(cx));
+            if matches!(event, Some(Event::Left)) {
+                self.discard_lines();
+            }
+            if !self.replies.is_empty() {
+                let replies = std::mem::take(&mut self.replies);
+                self.send(replies.into());
+            }
+            if let Some(event) = event {
+                self.heard = Instant::now();
+                return Poll::Ready(event);
+            }
+        }
+    }
+
+    /// `None`: only replies were made.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut side = ReadSide {
+            io: &mut self.io,
+            cx,
+            replies: &mut self.replies,
+        };
+        let event = match self.protocol.read(&mut side) {
+            Ok(Message::Text(text)) => Event::Text(text),
+            Ok(Message::Binary(_)) => Event::Broken(&close::BINARY),
+            Ok(Message::Close(_)) => {
+                // The answer to a close is made now, not at the next read. Its error says that all is said.
+                let _ = self.protocol.flush(&mut side);
+                Event::Left
+            }
+            // A pong is made at the next read.
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
+                let _ = self.protocol.flush(&mut side);
+                Event::Heard
+            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return match self.replies.is_empty() {
+                    true => Poll::Pending,
+                    false => Poll::Ready(None),
+                };
+            }
+            Err(Error::Capacity(_)) => Event::Broken(&close::TOO_BIG),
+            Err(Error::Utf8(_)) => Event::Broken(&close::BAD_UTF8),
+            Err(Error::Protocol(
+                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            )) => Event::Gone,
+            Err(Error::Protocol(_)) => Event::Broken(&close::PROTOCOL),
+            Err(_) => Event::Gone,
+        };
+        Poll::Ready(Some(event))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.queue.is_empty() {
+            let mut slices = [IoSlice::new(&[]); AT_ONCE];
+            let mut count = 0;
+            for (slice, waiting) in slices.iter_mut().zip(&self.queue) {
+                let skip = if count == 0 { self.written } else { 0 };
+                *slice = IoSlice::new(&waiting.bytes[skip..]);
+                count += 1;
+            }
+            let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        if self.queue.capacity() > KEPT_FRAMES {
+            self.queue.shrink_to(KEPT_FRAMES);
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn advance(&mut self, written: usize) {
+        self.progress = Instant::now();
+        self.written += written;
+        while let Some(waiting) = self.queue.front() {
+            let length = waiting.bytes.len();
+            if self.written < length {
+                break;
+            }
+            self.written -= length;
+            self.queued -= length;
+            if waiting.kind == Kind::Own {
+                self.own -= length;
+            }
+            self.queue.pop_front();
+        }
+    }
+}
+
+/// The connection as tungstenite sees it while it reads. What it writes are replies, which take their turn in the
+/// queue.
+struct ReadSide<'a, 'b, S> {
+    io: &'a mut S,
+    cx: &'a mut Context<'b>,
+    replies: &'a mut Vec<u8>,
+}
+
+impl<S: AsyncRead + Unpin> Read for ReadSide<'_, '_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut buffer = ReadBuf::new(buffer);
+        match Pin::new(&mut *self.io).poll_read(self.cx, &mut buffer) {
+            Poll::Ready(Ok(())) => Ok(buffer.filled().len()),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl<S> Write for ReadSide<'_, '_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.replies.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

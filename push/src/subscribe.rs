@@ -1,0 +1,258 @@
+//! From a `subscribe` to the streams it begins with: what is asked for is checked, joined, and only then read
+//! (invariant 5). Nothing of the session is touched before all of it has worked.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use auth::{Action, Subscriber, may};
+use collect::stream::{Pattern, Target};
+use collect::{Extent, Offset, StreamName, Timestamp};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::Push;
+use crate::feeds::Member;
+use crate::patterns::Hold;
+use crate::protocol::{Details, From, Refusal, Subscribe};
+use crate::signal::Signal;
+use crate::truth::{StoreAway, answered};
+
+/// Questions for the first line since some time that one `subscribe` asks at once.
+const SINCE_AT_ONCE: usize = 16;
+
+/// Who subscribes, and what its session has already.
+pub(crate) struct Asker {
+    pub(crate) subscriber: Subscriber,
+    pub(crate) signal: Arc<Signal>,
+    /// The streams of its other subscriptions.
+    pub(crate) have: HashSet<StreamName>,
+}
+
+/// What a subscription begins with.
+pub(crate) struct Started {
+    pub(crate) id: String,
+    pub(crate) holds: Vec<Hold>,
+    pub(crate) streams: Vec<Beginning>,
+}
+
+/// A stream with the place where it begins.
+pub(crate) struct Beginning {
+    pub(crate) member: Member,
+    /// What is kept, up to the head.
+    pub(crate) extent: Extent,
+    /// Where the session begins.
+    pub(crate) cursor: Offset,
+    /// The client wanted to begin here, and retention took it.
+    pub(crate) wanted: Option<Offset>,
+}
+
+/// Names and patterns, each once.
+#[derive(Default)]
+struct Targets {
+    names: Vec<StreamName>,
+    patterns: Vec<Pattern>,
+}
+
+/// Where to begin, with names that were understood.
+enum Place {
+    Live,
+    Last(u64),
+    Since(Timestamp),
+    Cursors(BTreeMap<StreamName, Offset>),
+}
+
+/// Does all that a `subscribe` asks for, or nothing.
+pub(crate) async fn start(push: Arc<Push>, asker: Asker, request: Subscribe) -> Result<Started, Refusal> {
+    let id = request.id.clone();
+    let within = push.limits.subscribe_within;
+    let started = match tokio::time::timeout(within, begin(&push, &asker, request)).await {
+        Ok(started) => started,
+        Err(_) => Err(unavailable()),
+    };
+    started.map_err(|refusal| refusal.to(&id))
+}
+
+async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<Started, Refusal> {
+    let targets = targets(&request.streams, asker, push.limits.streams)?;
+    let place = place(push, &request.from, asker).await?;
+    let mut holds = Vec::with_capacity(targets.patterns.len());
+    for pattern in &targets.patterns {
+        let (subscriber, signal) = (&asker.subscriber, &asker.signal);
+        let within = push.limits.announce_within;
+        holds.push(Hold::take(&push.feeds, pattern.clone(), subscriber, signal, within).await);
+    }
+    let mut names = targets.names;
+    if !targets.patterns.is_empty() {
+        names.extend(listed(push, asker, &targets.patterns).await.map_err(away)?);
+        names.sort_unstable();
+        names.dedup();
+    }
+    if asker.have.len() + names.len() > push.limits.streams {
+        return Err(too_many_streams(push.limits.streams));
+    }
+    let streams = join(push, names).await.map_err(away)?;
+    let streams = placed(push, streams, &place).await?;
+    Ok(Started {
+        id: request.id,
+        holds,
+        streams,
+    })
+}
+
+/// Joins streams that a pattern of the session met; each begins at its first kept line. One without lines is left
+/// out: it does not exist.
+pub(crate) async fn meet(push: Arc<Push>, streams: Vec<StreamName>) -> Result<Vec<Beginning>, StoreAway> {
+    let joined = join(&push, streams).await?;
+    let existing = joined.into_iter().filter(|(_, extent)| extent.exists());
+    let begin = |(member, extent): (Member, Extent)| Beginning {
+        cursor: extent.first_available,
+        member,
+        extent,
+        wanted: None,
+    };
+    Ok(existing.map(begin).collect())
+}
+
+/// Every readable stream that a pattern matches and the session has not.
+pub(crate) async fn listed(
+    push: &Push,
+    asker: &Asker,
+    patterns: &[Pattern],
+) -> Result<Vec<StreamName>, StoreAway> {
+    let listing = push.truth.listing().await?;
+    let names = listing.iter().map(|info| &info.name);
+    Ok(names
+        .filter(|name| !asker.have.contains(name))
+        .filter(|name| patterns.iter().any(|pattern| pattern.matches(name)))
+        .filter(|name| may(&asker.subscriber, Action::Read, name))
+        .cloned()
+        .collect())
+}
+
+/// Joins the feeds, then reads what the store has: the order is invariant 5.
+async fn join(push: &Arc<Push>, streams: Vec<StreamName>) -> Result<Vec<(Member, Extent)>, StoreAway> {
+    let members = push.feeds.join(&streams).await;
+    let extents = push.truth.extents(streams).await?;
+    let opened = members.into_iter().zip(extents).map(|(member, extent)| {
+        let head = member.open(extent).max(extent.next);
+        (member, Extent { next: head, ..extent })
+    });
+    Ok(opened.collect())
+}
+
+fn targets(texts: &[String], asker: &Asker, most: usize) -> Result<Targets, Refusal> {
+    let mut targets = Targets::default();
+    let mut seen = HashSet::new();
+    for text in texts {
+        let bad = |error: auth::NameError| Refusal::new("bad_stream", error.to_string()).about(text);
+        let target = match text.as_str() {
+            "@me" => Target::Stream(asker.subscriber.personal().clone()),
+            text => Target::parse(text).map_err(bad)?,
+        };
+        if !seen.insert(target.clone()) {
+            continue;
+        }
+        if seen.len() > most {
+            return Err(too_many_streams(most));
+        }
+        match target {
+            Target::Pattern(pattern) => targets.patterns.push(pattern),
+            Target::Stream(name) if !may(&asker.subscriber, Action::Read, &name) => {
+                let message = "there is no such stream, or this token may not read it";
+                return Err(Refusal::new("stream_not_found", message).about(text));
+            }
+            Target::Stream(name) if asker.have.contains(&name) => {
+                let message = "another subscription of this session has the stream already";
+                return Err(Refusal::new("duplicate_stream", message).about(text));
+            }
+            Target::Stream(name) => targets.names.push(name),
+        }
+    }
+    Ok(targets)
+}
+
+async fn place(push: &Push, from: &From, asker: &Asker) -> Result<Place, Refusal> {
+    let (cursors, epoch) = match from {
+        From::Live => return Ok(Place::Live),
+        From::Last(count) => return Ok(Place::Last(*count)),
+        From::Since(since) => return Ok(Place::Since(*since)),
+        From::Cursors { cursors, epoch } => (cursors, epoch),
+    };
+    let ours = push.truth.epoch().await.map_err(away)?;
+    if epoch != ours.as_str() {
+        let message = "the cursors belong to another database: begin again without them";
+        let details = Details {
+            epoch: Some(ours.to_string()),
+            ..Details::default()
+        };
+        return Err(Refusal::with("wrong_epoch", message, details));
+    }
+    let read = |(text, offset): (&String, &u64)| match StreamName::requested(text, &asker.subscriber) {
+        Ok(name) => Ok((name, Offset(*offset))),
+        Err(error) => Err(Refusal::new("bad_from", error.to_string()).about(text)),
+    };
+    cursors
+        .iter()
+        .map(read)
+        .collect::<Result<_, _>>()
+        .map(Place::Cursors)
+}
+
+async fn placed(
+    push: &Push,
+    streams: Vec<(Member, Extent)>,
+    place: &Place,
+) -> Result<Vec<Beginning>, Refusal> {
+    let place_one = |(member, extent): (Member, Extent)| async move {
+        let (cursor, wanted) = match place {
+            Place::Live => (extent.next, None),
+            Place::Last(count) => (Offset(extent.next.0.saturating_sub(*count)), None),
+            Place::Since(since) => {
+                let store = push.truth.store();
+                let asked = store.first_since(member.stream(), *since);
+                let first = answered("first_since", push.truth.within(), asked).await;
+                (first.map_err(away)?.min(extent.next), None)
+            }
+            Place::Cursors(cursors) => match cursors.get(member.stream()) {
+                Some(&cursor) if cursor > extent.next => return Err(ahead(&member, extent.next)),
+                Some(&cursor) if cursor < extent.first_available => (cursor, Some(cursor)),
+                Some(&cursor) => (cursor, None),
+                None => (extent.first_available, None),
+            },
+        };
+        Ok(Beginning {
+            cursor: cursor.max(extent.first_available),
+            member,
+            extent,
+            wanted,
+        })
+    };
+    stream::iter(streams.into_iter().map(place_one))
+        .buffered(SINCE_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+fn ahead(member: &Member, next: Offset) -> Refusal {
+    let message = format!("the stream has no line {next} yet: no cursor can lie beyond it");
+    let details = Details {
+        next: Some(next.0),
+        ..Details::default()
+    };
+    Refusal::with("cursor_ahead", message, details).about(member.stream().as_str())
+}
+
+pub(crate) fn too_many_streams(most: usize) -> Refusal {
+    Refusal::new("limit", format!("a session has at most {most} streams"))
+}
+
+fn away(_: StoreAway) -> Refusal {
+    unavailable()
+}
+
+fn unavailable() -> Refusal {
+    let details = Details {
+        retry_after_ms: Some(1_000),
+        ..Details::default()
+    };
+    Refusal::with("unavailable", StoreAway.to_string(), details)
+}

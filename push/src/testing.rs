@@ -1,0 +1,40 @@
+//! Lines and batches for the tests of this crate's parts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use collect::{Batch, Line, Lines, Offset, StreamName, Timestamp};
+
+/// A batch whose lines say their offsets: `line 17`.
+pub(crate) fn batch(stream: &str, first: u64, count: u32) -> Arc<Batch> {
+    let ts = Timestamp::from_nanos(0);
+    let lines: Vec<_> = (first..first + u64::from(count))
+        .map(|offset| Line {
+            ts,
+            level: None,
+            message: format!("line {offset}"),
+            fields: Vec::new(),
+        })
+        .collect();
+    Arc::new(Batch {
+        stream: StreamName::parse(stream).unwrap(),
+        first: Offset(first),
+        arrived: ts,
+        lines: Lines::encode(&lines).unwrap(),
+    })
+}
+
+/// The messages of the lines in a frame, in order.
+pub(crate) fn messages(frame: &Bytes) -> Vec<String> {
+    // A header's length may look like a brace.
+    let json = frame
+        .windows(8)
+        .position(|bytes| bytes == br#"{"type":"#)
+        .unwrap();
+    let frame: serde_json::Value = serde_json::from_slice(&frame[json..]).unwrap();
+    let lines = frame["lines"].as_array().unwrap();
+    lines
+        .iter()
+        .map(|line| line["message"].as_str().unwrap().to_owned())
+        .collect()
+}

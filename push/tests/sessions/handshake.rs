@@ -1,0 +1,135 @@
+//! Before the 101: who may come in, and how.
+
+use http::{HeaderValue, StatusCode};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::fixture::Node;
+
+async fn refusal(request: http::Request<()>) -> (StatusCode, serde_json::Value) {
+    match connect_async(request).await {
+        Err(Error::Http(response)) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            (response.status(), serde_json::from_slice(body).unwrap())
+        }
+        other => panic!("an HTTP answer was expected, this came: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn without_a_good_token_there_is_no_upgrade() {
+    let node = Node::start().await;
+    let mut none = node.request("x");
+    none.headers_mut().remove("authorization");
+    let mut in_query = node.request(&node.token("alice", &[], 600));
+    *in_query.uri_mut() = format!("ws://{}/v1/ws?token=x", node.address).parse().unwrap();
+    let cases = [
+        (none, StatusCode::UNAUTHORIZED, "no_token"),
+        (node.request("nonsense"), StatusCode::UNAUTHORIZED, "bad_token"),
+        (
+            node.request(&node.token("alice", &[], -60)),
+            StatusCode::UNAUTHORIZED,
+            "bad_token",
+        ),
+        (in_query, StatusCode::BAD_REQUEST, "token_in_query"),
+    ];
+    for (request, status, code) in cases {
+        let (answered, problem) = refusal(request).await;
+        assert_eq!((answered, &problem["code"]), (status, &code.into()));
+    }
+    assert_eq!(node.push.sessions(), 0);
+}
+
+#[tokio::test]
+async fn a_browser_brings_its_token_as_a_subprotocol_and_gets_only_the_other_one_back() {
+    let node = Node::start().await;
+    let mut request = node.request("x");
+    let headers = request.headers_mut();
+    headers.remove("authorization");
+    let offered = format!("tailcast.v1, bearer.{}", node.token("alice", &[], 600));
+    headers.insert("sec-websocket-protocol", offered.parse().unwrap());
+    let (_, response) = connect_async(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    assert_eq!(response.headers()["sec-websocket-protocol"], "tailcast.v1");
+}
+
+#[tokio::test]
+async fn what_is_no_websocket_of_ours_is_told_so() {
+    let node = Node::start().await;
+    let token = node.token("alice", &[], 600);
+    let cases = [
+        (
+            "upgrade",
+            None,
+            StatusCode::UPGRADE_REQUIRED,
+            "websocket_required",
+        ),
+        (
+            "connection",
+            Some("close"),
+            StatusCode::UPGRADE_REQUIRED,
+            "websocket_required",
+        ),
+        (
+            "sec-websocket-version",
+            Some("8"),
+            StatusCode::UPGRADE_REQUIRED,
+            "websocket_version",
+        ),
+        (
+            "sec-websocket-key",
+            Some("short"),
+            StatusCode::BAD_REQUEST,
+            "bad_handshake",
+        ),
+        (
+            "sec-websocket-protocol",
+            Some("chat"),
+            StatusCode::BAD_REQUEST,
+            "bad_subprotocol",
+        ),
+    ];
+    for (header, value, status, code) in cases {
+        let mut request = handshake_headers(&token);
+        match value {
+            Some(value) => request.insert(header, HeaderValue::from_static(value)),
+            None => request.remove(header),
+        };
+        let (answered, problem) = get(&node, &request).await;
+        assert_eq!((answered, &problem["code"]), (status, &code.into()), "{header}");
+    }
+}
+
+fn handshake_headers(token: &str) -> http::HeaderMap {
+    let authorization = format!("Bearer {token}");
+    let all = [
+        ("host", "localhost"),
+        ("authorization", &authorization),
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let pairs = all.map(|(name, value)| {
+        (
+            http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_str(value).unwrap(),
+        )
+    });
+    pairs.into_iter().collect()
+}
+
+/// A request without a WebSocket library, which would refuse to send it.
+async fn get(node: &Node, headers: &http::HeaderMap) -> (StatusCode, serde_json::Value) {
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    let mut request = http::Request::get("/v1/ws")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    *request.headers_mut() = headers.clone();
+    let response = push::router(node.push.clone()).oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap())
+}

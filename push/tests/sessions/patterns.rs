@@ -1,0 +1,121 @@
+//! Patterns, and the streams that they meet.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use collect::Hint;
+use dispatch::NodeLink;
+use serde_json::json;
+
+use crate::fixture::Node;
+
+#[tokio::test]
+async fn a_pattern_begins_with_the_readable_streams_that_it_matches() {
+    let node = Node::start().await;
+    for stream in ["app/a", "app/b/c", "other/x", "@alice"] {
+        node.send(stream, 2).await;
+    }
+    let mut alice = node.alice().await;
+    let subscribed = alice.subscribe(&["**"], json!("live")).await;
+    let begins = json!({"first_available": 0, "next": 2, "cursor": 2});
+    assert_eq!(subscribed["streams"], json!({"app/a": begins, "app/b/c": begins}));
+    assert_eq!(subscribed["patterns"], json!(["**"]));
+}
+
+#[tokio::test]
+async fn a_new_stream_begins_at_its_first_kept_line() {
+    let node = Node::start().await;
+    let mut alice = node.alice().await;
+    let subscribed = alice.subscribe(&["app/*"], json!("live")).await;
+    assert_eq!(subscribed["streams"], json!({}));
+    node.send("other/new", 1).await;
+    node.send("app/new", 3).await;
+    let subscribed = alice.message().await;
+    let want = json!({
+        "type": "subscribed", "id": "a", "epoch": "memory", "patterns": ["app/*"],
+        "streams": {"app/new": {"first_available": 0, "next": 3, "cursor": 0}},
+    });
+    assert_eq!(subscribed, want);
+    alice.take("app/new", 0, 3).await;
+    assert_eq!(
+        alice.message().await,
+        json!({"type": "live", "stream": "app/new", "next": 3})
+    );
+    node.send("app/new", 1).await;
+    alice.take("app/new", 3, 1).await;
+}
+
+/// Invariant 6.
+#[tokio::test]
+async fn a_new_stream_whose_hints_were_all_lost_is_found_by_listing() {
+    let node = Node::with(|limits| limits.list_every = Duration::from_millis(50)).await;
+    let mut alice = node.alice().await;
+    alice.subscribe(&["app/*"], json!("live")).await;
+    node.store("app/new", 3).await;
+    assert!(alice.message().await["streams"]["app/new"].is_object());
+    alice.take("app/new", 0, 3).await;
+}
+
+/// Invariant 6.
+#[tokio::test]
+async fn a_sign_of_loss_lists_at_once() {
+    let node = Node::start().await;
+    let mut alice = node.alice().await;
+    alice.subscribe(&["app/*"], json!("live")).await;
+    node.store("app/new", 3).await;
+    node.push.deliver(Hint::AnyLost);
+    assert!(alice.message().await["streams"]["app/new"].is_object());
+    alice.take("app/new", 0, 3).await;
+}
+
+#[tokio::test]
+async fn a_pattern_passes_over_what_another_subscription_has() {
+    let node = Node::start().await;
+    node.send("app/a", 1).await;
+    node.send("app/b", 1).await;
+    let mut alice = node.alice().await;
+    alice.subscribe(&["app/a"], json!("live")).await;
+    alice.message().await;
+    alice
+        .send(json!({"type": "subscribe", "id": "p", "streams": ["app/*"]}))
+        .await;
+    let subscribed = alice.message().await;
+    assert_eq!(
+        subscribed["streams"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect::<Vec<_>>(),
+        ["app/b"]
+    );
+}
+
+#[tokio::test]
+async fn more_new_streams_than_a_session_may_have_are_told_once() {
+    let node = Node::with(|limits| limits.streams = 1).await;
+    let mut alice = node.alice().await;
+    alice.subscribe(&["app/*"], json!("live")).await;
+    node.send("app/1", 1).await;
+    assert!(alice.message().await["streams"]["app/1"].is_object());
+    alice.take("app/1", 0, 1).await;
+    assert_eq!(alice.message().await["type"], "live");
+    node.send("app/2", 1).await;
+    let error = alice.message().await;
+    assert_eq!((&error["code"], &error["id"]), (&json!("limit"), &json!("a")));
+    node.send("app/3", 1).await;
+    node.send("app/1", 1).await;
+    alice.take("app/1", 1, 1).await;
+}
+
+#[tokio::test]
+async fn a_new_stream_that_comes_while_the_store_is_away_is_met_when_it_is_back() {
+    let node = Node::start().await;
+    let mut alice = node.alice().await;
+    alice.subscribe(&["app/*"], json!("live")).await;
+    node.store.away.store(true, Ordering::SeqCst);
+    node.send("app/new", 3).await;
+    alice.nothing_more().await;
+    node.store.away.store(false, Ordering::SeqCst);
+    assert!(alice.message().await["streams"]["app/new"].is_object());
+    alice.take("app/new", 0, 3).await;
+}
