@@ -341,3 +341,48 @@ async fn sentinels_say_where_redis_is() {
     other.announce(&elsewhere, &targets(&["t"])).await.unwrap();
     becomes(&table, "t", &[&elsewhere]).await;
 }
+
+/// Invariant 8.
+#[tokio::test]
+async fn after_a_failover_a_node_is_found_at_the_new_master() {
+    let mut master = RedisServer::start().await;
+    let port = master.port().to_string();
+    let replica = RedisServer::start_with(&[
+        "--replicaof",
+        "127.0.0.1",
+        &port,
+        "--repl-diskless-sync-delay",
+        "0",
+    ])
+    .await;
+    let sentinel = RedisServer::sentinel_of(master.port()).await;
+    sentinel
+        .command::<()>(&["SENTINEL", "SET", "main", "down-after-milliseconds", "500"])
+        .await;
+    sentinel
+        .command::<()>(&["SENTINEL", "SET", "main", "failover-timeout", "1000"])
+        .await;
+    let table = table_at(&format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port())).await;
+    let node = living(&table).await;
+    table.announce(&node, &targets(&["s"])).await.unwrap();
+    eventually("the replica follows and the sentinel knows it", || async {
+        let follows: String = replica.command(&["INFO", "replication"]).await;
+        let known: String = sentinel.command(&["INFO", "sentinel"]).await;
+        follows.contains("master_link_status:up") && known.contains("slaves=1")
+    })
+    .await;
+    // What the old master had not passed on yet.
+    replica
+        .command::<()>(&["CONFIG", "SET", "replica-read-only", "no"])
+        .await;
+    replica.command::<()>(&["DEL", "tc:route:s"]).await;
+    master.kill();
+    eventually("lookups fail", || async {
+        table.nodes_for(&stream("t")).await.is_err()
+    })
+    .await;
+    assert_eq!(renewed(&table, &node).await, Renewal::Restored);
+    becomes(&table, "s", &[&node]).await;
+    let at_replica: Vec<String> = replica.command(&["SMEMBERS", "tc:route:s"]).await;
+    assert_eq!(at_replica, [node.as_str()]);
+}

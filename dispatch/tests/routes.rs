@@ -210,8 +210,9 @@ async fn what_was_announced_without_a_lease_counts_with_the_first_one(cluster: C
     let node = NodeId::random();
     a.announce(&node, &targets(&["s"])).await.unwrap();
     assert_eq!(found(b, "s").await, []);
-    a.renew(&lease_of(&node)).await.unwrap();
-    becomes(b, "s", vec![node]).await;
+    assert_eq!(a.renew(&lease_of(&node)).await.unwrap(), Renewal::Restored);
+    becomes(b, "s", vec![node.clone()]).await;
+    assert_eq!(a.renew(&lease_of(&node)).await.unwrap(), Renewal::Kept);
 }
 
 async fn the_living_are_listed_with_what_they_say_of_themselves(cluster: Cluster) {

@@ -304,7 +304,8 @@ impl RedisRoutes {
     ) -> Result<Found, RouteError> {
         let before = announced.snapshot();
         let breaks = self.connection.breaks();
-        let behind = announced.is_behind();
+        // Before the first lease nothing counts.
+        let late = announced.take_late() || (!upkeep.leased && before.targets > 0);
         let listed = redis::cmd("ZADD")
             .arg(NODES)
             .arg(unix_ms())
@@ -319,12 +320,12 @@ impl RedisRoutes {
         let lost = upkeep.leased && new_fields >= LEASE_FIELDS;
         // Somebody who took us for dead began to sweep, or a server lost what it had been told.
         let swept = upkeep.leased && newly_listed > 0;
-        let fewer = !behind && announced.snapshot() == before && held < before.targets;
+        let fewer = before.untold == 0 && announced.snapshot() == before && held < before.targets;
         let broke = upkeep.leased && upkeep.breaks != breaks;
         let found = Found {
             lost,
             again: lost || swept || fewer || broke || upkeep.again,
-            behind,
+            late,
         };
         upkeep.leased = true;
         upkeep.breaks = breaks;
@@ -337,30 +338,32 @@ impl RedisRoutes {
 
 /// What a renewal found.
 struct Found {
+    /// The lease was gone.
     lost: bool,
+    /// Everything has to be announced again.
     again: bool,
-    behind: bool,
+    /// Something was announced that did not count at once.
+    late: bool,
 }
 
 #[async_trait]
 impl RouteTable for RedisRoutes {
     async fn renew(&self, lease: &Lease) -> Result<Renewal, RouteError> {
         let announced = self.announced(&lease.node);
+        let attempt = announced.attempt();
         let found = {
             let mut turn = announced.turn.lock().await;
             let found = self.write_lease(lease, &announced, &mut turn).await?;
             if found.again {
                 announced.announce_all_again();
             }
-            if let Err(error) = self.tell_all(&lease.node, &announced, &turn).await {
-                turn.again |= found.again;
-                return Err(error);
-            }
+            self.tell_all(&lease.node, &announced, &turn).await?;
             found
         };
+        attempt.done();
         self.sweep(&lease.node).await;
-        let counted_late = (found.again || found.behind) && announced.snapshot().targets > 0;
-        match found.lost || counted_late {
+        let missed = (found.again || found.late) && announced.snapshot().targets > 0;
+        match found.lost || missed {
             true => Ok(Renewal::Restored),
             false => Ok(Renewal::Kept),
         }

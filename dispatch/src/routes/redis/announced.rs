@@ -1,6 +1,7 @@
 //! What this process announced, and what Redis has yet to be told of it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use collect::stream::Target;
 use parking_lot::Mutex;
@@ -11,6 +12,28 @@ pub(super) struct Announced {
     /// Held while Redis is told: calls of one node follow each other, and those that wait are done together.
     pub(super) turn: tokio::sync::Mutex<Upkeep>,
     wanted: Mutex<Wanted>,
+    /// Whether a call ended without having told Redis: what it announced counts later than its caller thinks.
+    late: AtomicBool,
+}
+
+/// A call that is to tell Redis something. Dropped before it did, the next renewal hears of it.
+pub(super) struct Attempt<'a> {
+    late: &'a AtomicBool,
+    done: bool,
+}
+
+impl Attempt<'_> {
+    pub(super) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.late.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What the renewals remember.
@@ -51,6 +74,7 @@ impl Untold {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Snapshot {
     pub(super) targets: usize,
+    pub(super) untold: usize,
     changes: u64,
 }
 
@@ -99,14 +123,21 @@ impl Announced {
         let wanted = self.wanted.lock();
         Snapshot {
             targets: wanted.targets.len(),
+            untold: wanted.untold.len(),
             changes: wanted.changes,
         }
     }
 
-    /// Whether a target that is announced has not been told.
-    pub(super) fn is_behind(&self) -> bool {
-        let wanted = self.wanted.lock();
-        wanted.untold.keys().any(|target| wanted.targets.contains(target))
+    pub(super) fn attempt(&self) -> Attempt<'_> {
+        Attempt {
+            late: &self.late,
+            done: false,
+        }
+    }
+
+    /// Whether an attempt failed since the last call.
+    pub(super) fn take_late(&self) -> bool {
+        self.late.swap(false, Ordering::Relaxed)
     }
 
     /// At most `most` targets, in no order.
