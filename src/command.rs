@@ -1,0 +1,137 @@
+//! The command line: one file per command.
+
+mod check;
+mod connect;
+mod flags;
+mod nodes;
+mod send;
+mod serve;
+mod show;
+mod streams;
+mod tail;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+/// Streams log lines to the people who watch them.
+#[derive(Debug, Parser)]
+#[command(name = "tailcast", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Look at a log, alone on this machine:
+  tailcast serve                                 and open the address it prints
+  tail -F some.log | tailcast send my/app        in another terminal";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a server: everything in one process, or the given roles of a cluster
+    Serve(serve::Args),
+    /// Send lines from standard input to a stream
+    Send(send::Args),
+    /// Follow streams
+    Tail(tail::Args),
+    /// List streams
+    Streams(streams::Args),
+    /// List the nodes that are alive
+    Nodes(nodes::Args),
+    /// Print a token
+    Token(token::Args),
+    /// Check the configuration, explain it, and try what it names
+    Check(check::Args),
+}
+
+/// Why a command ended.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was used wrongly: exit code 2.
+    Misused(anyhow::Error),
+    /// It did not work: exit code 1.
+    Failed(anyhow::Error),
+}
+
+impl From<crate::config::ConfigError> for Failure {
+    fn from(error: crate::config::ConfigError) -> Self {
+        Self::Misused(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Reads the command line. A wrong one is one line on standard error.
+pub fn parse() -> Result<Command, ExitCode> {
+    CommandLine::try_parse()
+        .map(|line| line.command)
+        .map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                // Nobody is left to be told when this cannot be written.
+                let _ = error.print();
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+            }
+            _ => misuse(&one_line(&error.render().to_string())),
+        })
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(self) -> ExitCode {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return failure(&format!("no threads can be started: {error}")),
+        };
+        let ended = runtime.block_on(async {
+            match self {
+                Self::Serve(args) => serve::run(args).await,
+                Self::Send(args) => send::run(args).await,
+                Self::Tail(args) => tail::run(args).await,
+                Self::Streams(args) => streams::run(args).await,
+                Self::Nodes(args) => nodes::run(args).await,
+                Self::Token(args) => token::run(&args),
+                Self::Check(args) => check::run(args).await,
+            }
+        });
+        // What still blocks (a read of standard input) must not keep the process.
+        runtime.shutdown_background();
+        match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Failure::Misused(error)) => misuse(&one_line(&format!("{error:#}"))),
+            Err(Failure::Failed(error)) => failure(&one_line(&format!("{error:#}"))),
+        }
+    }
+}
+
+fn misuse(sentence: &str) -> ExitCode {
+    eprintln!("tailcast: {sentence}");
+    ExitCode::from(2)
+}
+
+fn failure(sentence: &str) -> ExitCode {
+    eprintln!("tailcast: {sentence}");
+    ExitCode::from(1)
+}
+
+/// An error's text as one line: what is wrong, and the tips, without the usage that `--help` shows.
+fn one_line(text: &str) -> String {
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("Usage:"));
+    let joined = lines.collect::<Vec<_>>().join("; ");
+    joined
+        .trim_start_matches("error: ")
+        .replace("; For more information, try '--help'.", "; see --help")
+        .to_owned()
+}

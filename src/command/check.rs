@@ -1,0 +1,65 @@
+//! `tailcast check`: the configuration, checked, explained and tried.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::Failure;
+use super::flags::SettingFlags;
+use crate::config::{Config, settings, shown};
+use crate::{log, parts};
+
+/// The settings of `serve`, from the same places.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 when `tailcast serve` would start and what it needs answers, 1 when something does not answer, 2 when a
+setting is wrong.")]
+pub struct Args {
+    /// Only look at the settings, do not connect to what they name
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+/// How long each thing that is tried may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Prints every setting with its origin, then tries the store and the routes.
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let layers = args.settings.layers()?;
+    let config = Config::read(&layers)?;
+    log::start("off", config.log_format);
+    for setting in settings::SETTINGS {
+        let secret = setting.flag == settings::Flag::Secret && !setting.key.ends_with("_file");
+        let (text, origin) = shown(layers.found(setting.key), setting.default, secret);
+        println!("{:<20} {:<32} {}", setting.key, text, origin);
+    }
+    for name in layers.unknown_variables() {
+        println!("{name} looks like a setting and is none: it is ignored");
+    }
+    if !args.offline {
+        try_what_is_named(&config).await?;
+    }
+    println!("\nThe configuration is good.");
+    Ok(())
+}
+
+async fn try_what_is_named(config: &Config) -> anyhow::Result<()> {
+    println!();
+    if parts::needs_store(config) {
+        let store = parts::open_store(config).await?;
+        let checked = tokio::time::timeout(DEADLINE, store.check()).await;
+        checked
+            .context("the store does not answer")?
+            .context("the store cannot be used")?;
+        println!("the store answers, and can be written");
+    }
+    let table = parts::open_routes(config).await?;
+    let nodes = tokio::time::timeout(DEADLINE, table.nodes()).await;
+    let nodes = nodes
+        .context("the route table does not answer")?
+        .context("the route table cannot be used")?;
+    println!("the route table answers, and knows {} nodes", nodes.len());
+    Ok(())
+}

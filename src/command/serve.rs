@@ -1,0 +1,99 @@
+//! `tailcast serve`: runs a node until it is told to stop.
+
+use anyhow::Context;
+use auth::token::unix_now;
+use auth::{Claims, Minter};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use super::flags::SettingFlags;
+use crate::config::Config;
+use crate::node::{Keys, Node};
+use crate::{key_file, log, measure};
+
+/// The settings.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Every flag is a variable (TAILCAST_LISTEN, …) and a key of the configuration file, too; flags go before variables, and
+variables before the file. Keys and secrets are variables or files only: TAILCAST_KEY or TAILCAST_KEY_FILE,
+TAILCAST_CLUSTER_SECRET or TAILCAST_CLUSTER_SECRET_FILE. docs/configuration.md has all of it.
+
+Examples:
+  tailcast serve
+  tailcast serve --roles push --store mongodb://db/tailcast --routes redis://cache --listen 0.0.0.0:7440 \\
+      --internal 0.0.0.0:7441 --advertise push-1:7441")]
+pub struct Args {
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+/// How long the token in the printed address lasts, in seconds: a week.
+const VIEWER_TOKEN_SECONDS: i64 = 7 * 86_400;
+
+/// Runs until SIGTERM or SIGINT, then leaves in order. A second signal ends it at once.
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let layers = args.settings.layers()?;
+    let config = Config::read(&layers)?;
+    log::start(&config.log, config.log_format);
+    for name in layers.unknown_variables() {
+        tracing::warn!(variable = name, "unknown setting in the environment, ignored");
+    }
+    let metrics = measure::start()?;
+    let (key, own_key) = match &config.key {
+        Some(key) => (key.clone(), false),
+        None => (
+            key_file::read_or_make(&config.data).context("the node needs a key")?,
+            true,
+        ),
+    };
+    let keys = Keys::new(&key, &config)?;
+    let node = Node::start(&config, keys, metrics).await?;
+    println!("public    http://{}", node.public());
+    println!("internal  http://{}", node.internal());
+    if own_key {
+        println!(
+            "viewer    http://{}/#token={}",
+            node.public(),
+            viewer_token(&key, &config)?
+        );
+    }
+    let stopping = CancellationToken::new();
+    tokio::spawn(stop_on_signals(stopping.clone()));
+    stopping.cancelled().await;
+    node.stop().await;
+    Ok(())
+}
+
+/// For the person who started the server and may do everything with it.
+fn viewer_token(key: &auth::Key, config: &Config) -> anyhow::Result<String> {
+    let everything = || vec!["**".to_owned(), "@*".to_owned()];
+    let claims = Claims {
+        read: everything(),
+        write: everything(),
+        admin: true,
+        ..Claims::new("owner", unix_now() + VIEWER_TOKEN_SECONDS)
+    };
+    Ok(Minter::hs256(key, &config.issuer).mint(&claims)?)
+}
+
+async fn stop_on_signals(stopping: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be received: only a kill ends this process");
+        return;
+    };
+    for first in [true, false] {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        if !first {
+            tracing::warn!(signal = name, "told twice to stop: ending at once");
+            std::process::exit(1);
+        }
+        tracing::info!(signal = name, "stopping");
+        stopping.cancel();
+    }
+}

@@ -1,0 +1,222 @@
+//! Where the text of a setting comes from: the command line before the environment before the configuration file
+//! before the default.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::settings::{self, SETTINGS};
+use super::{ConfigError, read_file};
+
+/// Where a text was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// On the command line, as this flag.
+    Flag(String),
+    /// In this environment variable.
+    Variable(String),
+    /// In a configuration file, under this key.
+    File(PathBuf, String),
+    /// Nowhere: it is the default of this setting.
+    Default(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "--{name}"),
+            Self::Variable(name) => f.write_str(name),
+            Self::File(path, key) => write!(f, "`{key}` in {}", path.display()),
+            Self::Default(key) => write!(f, "the default of {key}"),
+        }
+    }
+}
+
+/// A text and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The text.
+    pub text: String,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// The texts of all settings that somebody set.
+#[derive(Debug, Default)]
+pub struct Layers {
+    found: BTreeMap<&'static str, Found>,
+    unknown_variables: Vec<String>,
+}
+
+impl Layers {
+    /// Puts the layers over each other. `flags` are by key; `variables` is the environment. A variable that is set
+    /// to nothing counts as not set: that is what a compose file makes of a missing one.
+    pub fn gather(
+        flags: &BTreeMap<&'static str, String>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self, ConfigError> {
+        let mut layers = Self::default();
+        let mut named_file = file.map(Path::to_owned);
+        let mut from_environment = BTreeMap::new();
+        for (name, text) in variables.into_iter().filter(|(_, text)| !text.is_empty()) {
+            let Some(key) = name.strip_prefix("TAILCAST_") else {
+                continue;
+            };
+            match settings::find(&key.to_lowercase()) {
+                Some(setting) => drop(from_environment.insert(setting.key, (name, text))),
+                None if key == "CONFIG" => named_file = named_file.or_else(|| Some(text.into())),
+                None if NOT_OF_SERVE.contains(&key) || key.starts_with("TEST_") => {}
+                None => layers.unknown_variables.push(name),
+            }
+        }
+        if let Some(path) = named_file {
+            layers.read_file(&path)?;
+        }
+        for (key, (name, text)) in from_environment {
+            layers.found.insert(
+                key,
+                Found {
+                    text,
+                    origin: Origin::Variable(name),
+                },
+            );
+        }
+        for (key, text) in flags {
+            let origin = Origin::Flag(key.replace('_', "-"));
+            layers.found.insert(
+                key,
+                Found {
+                    text: text.clone(),
+                    origin,
+                },
+            );
+        }
+        Ok(layers)
+    }
+
+    /// Variables that look like settings and are none. Not refused: an orchestrator makes such names by itself.
+    pub fn unknown_variables(&self) -> &[String] {
+        &self.unknown_variables
+    }
+
+    /// The text that somebody set.
+    pub fn found(&self, key: &str) -> Option<&Found> {
+        self.found.get(key)
+    }
+
+    /// A setting that has a default.
+    pub fn parse<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+        if let Some(found) = self.found.get(key) {
+            return parsed(found, &parse);
+        }
+        let text = settings::find(key)
+            .and_then(|setting| setting.default)
+            .unwrap_or_default();
+        parsed(
+            &Found {
+                text: text.to_owned(),
+                origin: Origin::Default(key.to_owned()),
+            },
+            &parse,
+        )
+    }
+
+    /// A setting that may be absent.
+    pub fn parse_optional<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.found.get(key).map(|found| parsed(found, &parse)).transpose()
+    }
+
+    /// A secret, set itself or in the file that `{key}_file` names. Its text is never repeated.
+    pub fn secret<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        let (text, origin) = match (
+            self.found.get(key),
+            self.found.get(format!("{key}_file").as_str()),
+        ) {
+            (Some(one), Some(other)) => {
+                return Err(ConfigError::Conflict(format!(
+                    "{} and {} are both set: keep one",
+                    one.origin, other.origin
+                )));
+            }
+            (Some(found), None) => (found.text.clone(), found.origin.clone()),
+            (None, Some(found)) => (read_file(Path::new(&found.text))?, found.origin.clone()),
+            (None, None) => return Ok(None),
+        };
+        // Files end with a line feed, and nobody means it.
+        let bad = |problem| ConfigError::BadValue {
+            origin,
+            value: "…".to_owned(),
+            problem,
+        };
+        parse(text.trim_end_matches(['\n', '\r'])).map(Some).map_err(bad)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let text = read_file(path)?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| ConfigError::NotToml {
+                path: path.to_owned(),
+                error: error.to_string().trim_end().to_owned(),
+            })?;
+        for (key, value) in table {
+            let Some(setting) = settings::find(&key) else {
+                return Err(ConfigError::UnknownKey {
+                    path: path.to_owned(),
+                    key,
+                });
+            };
+            let origin = Origin::File(path.to_owned(), key);
+            let found = Found {
+                text: file_text(&value, &origin)?,
+                origin,
+            };
+            self.found.insert(setting.key, found);
+        }
+        Ok(())
+    }
+}
+
+/// Variables of the other commands.
+const NOT_OF_SERVE: &[&str] = &["URL", "TOKEN", "INTERNAL_URL"];
+
+/// A list is a text with commas: `roles = ["push", "web"]`.
+fn file_text(value: &toml::Value, origin: &Origin) -> Result<String, ConfigError> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Array(items) => {
+            let texts: Result<Vec<_>, _> = items.iter().map(|item| file_text(item, origin)).collect();
+            Ok(texts?.join(","))
+        }
+        other => Err(ConfigError::BadValue {
+            origin: origin.clone(),
+            value: other.to_string(),
+            problem: "a text, a number or a list is wanted here".to_owned(),
+        }),
+    }
+}
+
+fn parsed<T>(found: &Found, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+    parse(&found.text).map_err(|problem| ConfigError::BadValue {
+        origin: found.origin.clone(),
+        value: found.text.clone(),
+        problem,
+    })
+}
+
+/// A flag of every setting that may be one, by key.
+pub fn flags() -> impl Iterator<Item = &'static settings::Setting> {
+    SETTINGS
+        .iter()
+        .filter(|setting| setting.flag == settings::Flag::Shown)
+}

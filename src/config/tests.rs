@@ -1,0 +1,272 @@
+//! Settings from every place, and their mistakes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::config::settings::{Flag, SETTINGS};
+
+const LONG: &str = "0123456789abcdef0123456789abcdef";
+
+fn layers(
+    flags: &[(&'static str, &str)],
+    variables: &[(&str, &str)],
+    file: Option<&Path>,
+) -> Result<Layers, ConfigError> {
+    let flags: BTreeMap<_, _> = flags
+        .iter()
+        .map(|(key, text)| (*key, (*text).to_owned()))
+        .collect();
+    let variables = variables
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    Layers::gather(&flags, variables, file)
+}
+
+fn read(flags: &[(&'static str, &str)], variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::read(&layers(flags, variables, None)?)
+}
+
+fn refusal(flags: &[(&'static str, &str)], variables: &[(&str, &str)]) -> String {
+    read(flags, variables).unwrap_err().to_string()
+}
+
+#[test]
+fn nothing_set_is_a_lone_node_on_sqlite() {
+    let config = read(&[], &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:7440");
+    assert_eq!(config.internal.to_string(), "127.0.0.1:7441");
+    assert_eq!(config.roles, Role::ALL.into_iter().collect());
+    assert_eq!(
+        (config.store.clone(), config.routes.clone()),
+        (StoreChoice::Sqlite, RoutesChoice::Memory)
+    );
+    assert_eq!(
+        config.retention,
+        Retention {
+            age: Some(Duration::from_secs(2_592_000)),
+            bytes: Some(10 << 30)
+        }
+    );
+    assert!(config.key.is_none() && !config.is_clustered());
+}
+
+#[test]
+fn a_flag_goes_before_a_variable_before_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tailcast.toml");
+    fs::write(
+        &file,
+        "retain_age = \"1d\"\nretain_bytes = 500\ntrim_every = \"5s\"\nroles = [\"auth\", \"web\"]\n",
+    )
+    .unwrap();
+    let variables = [
+        ("TAILCAST_RETAIN_AGE", "2d"),
+        ("TAILCAST_TRIM_EVERY", "6s"),
+        ("TAILCAST_RETAIN_BYTES", ""),
+    ];
+    let found = layers(&[("trim_every", "7s")], &variables, Some(&file)).unwrap();
+    let config = Config::read(&found).unwrap();
+    assert_eq!(config.trim_every, Duration::from_secs(7));
+    assert_eq!(
+        config.retention,
+        Retention {
+            age: Some(Duration::from_secs(2 * 86_400)),
+            bytes: Some(500)
+        }
+    );
+    assert_eq!(config.roles, [Role::Auth, Role::Web].into_iter().collect());
+    assert_eq!(
+        found.found("trim_every").unwrap().origin.to_string(),
+        "--trim-every"
+    );
+    assert_eq!(
+        found.found("retain_age").unwrap().origin.to_string(),
+        "TAILCAST_RETAIN_AGE"
+    );
+    assert_eq!(
+        found.found("roles").unwrap().origin.to_string(),
+        format!("`roles` in {}", file.display())
+    );
+}
+
+#[test]
+fn the_file_can_be_named_by_a_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tailcast.toml");
+    fs::write(&file, "issuer = \"me\"\n").unwrap();
+    let found = layers(&[], &[("TAILCAST_CONFIG", file.to_str().unwrap())], None).unwrap();
+    assert_eq!(Config::read(&found).unwrap().issuer, "me");
+}
+
+#[test]
+fn a_file_with_a_mistake_is_named_with_its_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tailcast.toml");
+    let cases = [
+        (
+            "retain-age = \"1d\"",
+            "unknown setting `retain-age`: is `retain_age` meant?",
+        ),
+        (
+            "colour = 1",
+            "unknown setting `colour`: see docs/configuration.md",
+        ),
+        ("store = ", "is not TOML"),
+        ("listen = true", "a text, a number or a list is wanted here"),
+    ];
+    for (text, expected) in cases {
+        fs::write(&file, text).unwrap();
+        let error = layers(&[], &[], Some(&file)).unwrap_err().to_string();
+        assert!(
+            error.contains(expected) && error.contains(file.to_str().unwrap()),
+            "{error}"
+        );
+    }
+    let error = layers(&[], &[], Some(&folder.path().join("none.toml")))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("none.toml cannot be read"), "{error}");
+}
+
+#[test]
+fn a_bad_value_names_where_it_stands_and_what_would_be_right() {
+    let cases: &[(&'static str, &str, &str)] = &[
+        (
+            "listen",
+            "nowhere",
+            "--listen is \"nowhere\": an address is HOST:PORT",
+        ),
+        (
+            "roles",
+            "collect,pull",
+            "there is no role \"pull\": the roles are collect, dispatch, push, auth, web",
+        ),
+        ("roles", ",", "at least one role is needed"),
+        (
+            "store",
+            "postgres://x",
+            "the store is `sqlite` (in the data folder), or mongodb://HOST/NAME",
+        ),
+        ("routes", "127.0.0.1:6379", "redis://HOST"),
+        (
+            "retain_age",
+            "30",
+            "a duration is like 30s, 10m, 1h30m or 30d, or none",
+        ),
+        (
+            "retain_bytes",
+            "lots",
+            "a size is like 500MB, 10GiB or a number of bytes, or none",
+        ),
+        ("store_compression", "lz4", "`zstd` or `none`"),
+        ("log_format", "xml", "`text` or `json`"),
+        (
+            "log",
+            "push=loud",
+            "a level is trace, debug, info, warn, error or off",
+        ),
+    ];
+    for (key, value, expected) in cases {
+        let error = refusal(&[(key, value)], &[]);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_secret_is_never_repeated() {
+    let error = refusal(&[], &[("TAILCAST_KEY", "hunter2")]);
+    assert!(
+        error.contains("TAILCAST_KEY") && error.contains("at least 32 are needed"),
+        "{error}"
+    );
+    assert!(!error.contains("hunter2"));
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_that_ends_with_a_line_feed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    fs::write(&file, format!("{LONG}\n")).unwrap();
+    let path = file.to_str().unwrap();
+    let from_file = read(&[], &[("TAILCAST_KEY_FILE", path)]).unwrap();
+    assert!(from_file.key == Some(Key::from_text(LONG).unwrap()));
+    let both = refusal(&[], &[("TAILCAST_KEY_FILE", path), ("TAILCAST_KEY", LONG)]);
+    assert!(both.contains("are both set: keep one"), "{both}");
+    let missing = refusal(&[], &[("TAILCAST_KEY_FILE", "/nowhere/key")]);
+    assert!(missing.contains("/nowhere/key cannot be read"), "{missing}");
+}
+
+#[test]
+fn a_cluster_without_its_key_or_secret_does_not_start() {
+    let key = ("TAILCAST_KEY", LONG);
+    let mongo = [("store", "mongodb://db/tailcast")];
+    let redis = [("routes", "redis://cache")];
+    for shared in [&mongo, &redis] {
+        assert!(refusal(shared, &[]).contains("set TAILCAST_KEY or TAILCAST_KEY_FILE"));
+        assert!(refusal(shared, &[key]).contains("set TAILCAST_CLUSTER_SECRET"));
+        assert!(
+            read(shared, &[key, ("TAILCAST_CLUSTER_SECRET", LONG)])
+                .unwrap()
+                .is_clustered()
+        );
+    }
+}
+
+#[test]
+fn roles_that_cannot_meet_the_others_do_not_start() {
+    let shared = [("TAILCAST_KEY", LONG), ("TAILCAST_CLUSTER_SECRET", LONG)];
+    assert!(refusal(&[("roles", "push")], &[]).contains("set --routes redis://HOST"));
+    let with_redis = [("roles", "push"), ("routes", "redis://cache")];
+    assert!(refusal(&with_redis, &shared).contains("set --store mongodb://HOST/NAME"));
+    for alone in ["auth", "web", "auth,web", "collect,dispatch,push"] {
+        assert!(read(&[("roles", alone)], &[]).is_ok(), "{alone}");
+    }
+    assert!(read(&[("roles", "dispatch"), ("routes", "redis://cache")], &shared).is_ok());
+}
+
+#[test]
+fn variables_that_are_no_settings_are_told_and_those_of_other_commands_are_not() {
+    let found = layers(
+        &[],
+        &[
+            ("TAILCAST_COLOUR", "x"),
+            ("TAILCAST_URL", "x"),
+            ("TAILCAST_TOKEN", "x"),
+            ("HOME", "/"),
+        ],
+        None,
+    );
+    assert_eq!(found.unwrap().unknown_variables(), ["TAILCAST_COLOUR"]);
+}
+
+#[test]
+fn the_document_lists_every_setting_with_its_default() {
+    let document = include_str!("../../docs/configuration.md");
+    let rows: Vec<Vec<&str>> = document
+        .lines()
+        .filter(|line| line.starts_with("| `") && !line.starts_with("| `TAILCAST_"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let keys: Vec<String> = rows
+        .iter()
+        .map(|row| row[0].trim_matches('`').to_owned())
+        .collect();
+    let settings: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+    assert_eq!(
+        keys, settings,
+        "docs/configuration.md has the settings of the code, in their order"
+    );
+    for (row, setting) in rows.iter().zip(SETTINGS) {
+        if let Some(default) = setting.default {
+            assert_eq!(row[1].trim_matches('`'), default, "{}", setting.key);
+        }
+        assert_eq!(
+            row[2].contains("Not a flag."),
+            setting.flag == Flag::Secret,
+            "{}",
+            setting.key
+        );
+    }
+}

@@ -1,0 +1,391 @@
+//! One node: its roles become parts, its parts become two listeners, and both end in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use auth::{ClusterSecret, Key, Verifier};
+use axum::Router;
+use collect::append::{AppendLimits, Appender};
+use collect::{Handoff, LogStore, ingest};
+use dispatch::link::{self, Inbound, LinkLimits, Links, RemoteHandoff, To};
+use dispatch::{
+    DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, Membership, NodeId, NodeLink, Peers, Role,
+    RouteTable, nodes_router,
+};
+use edge::{Problem, ServeLimits};
+use http::{Method, StatusCode, Uri};
+use metrics_exporter_prometheus::PrometheusHandle;
+use push::Push;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::health::{self, Health};
+use crate::{measure, parts};
+
+/// What the node proves and checks identities with.
+pub struct Keys {
+    verifier: Arc<Verifier>,
+    issuer: Arc<str>,
+    cluster: Option<Arc<ClusterSecret>>,
+}
+
+impl Keys {
+    /// From the key of tokens and the settings.
+    pub fn new(key: &Key, config: &Config) -> anyhow::Result<Self> {
+        let cluster = config
+            .cluster_secret
+            .as_deref()
+            .map(ClusterSecret::from_text)
+            .transpose()?;
+        Ok(Self {
+            verifier: Arc::new(Verifier::hs256(key, &config.issuer)),
+            issuer: config.issuer.as_str().into(),
+            cluster: cluster.map(Arc::new),
+        })
+    }
+}
+
+/// A node that runs.
+pub struct Node {
+    public: SocketAddr,
+    internal: SocketAddr,
+    health: Arc<Health>,
+    /// Over how long sessions are told to leave.
+    drain: Duration,
+    push: Option<Arc<Push>>,
+    appender: Option<Appender>,
+    /// Ends the listeners.
+    serving: CancellationToken,
+    /// Ends what takes hints to where they are wanted.
+    passing: CancellationToken,
+    /// Ends everything else.
+    working: CancellationToken,
+    listeners: TaskTracker,
+    passers: TaskTracker,
+    workers: TaskTracker,
+}
+
+/// How long the last hints may take to leave when the node ends. What does not leave is found in the store.
+const PASSING_ENDS_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long anything else may take to end, the lease for example.
+const WORK_ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+impl Node {
+    /// Binds the listeners, makes the parts that the roles need, and serves.
+    pub async fn start(config: &Config, keys: Keys, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+        let public = bind(config.listen, "--listen").await?;
+        let internal = bind(config.internal, "--internal").await?;
+        let store = match parts::needs_store(config) {
+            true => Some(parts::open_store(config).await?),
+            false => None,
+        };
+        let mut build = Build {
+            config,
+            keys,
+            id: NodeId::random(),
+            table: parts::open_routes(config).await?,
+            address: config
+                .advertise
+                .clone()
+                .unwrap_or_else(|| internal.address.to_string()),
+            health: Health::new(store.clone()),
+            serving: CancellationToken::new(),
+            passing: CancellationToken::new(),
+            working: CancellationToken::new(),
+            passers: TaskTracker::new(),
+            workers: TaskTracker::new(),
+            public: Router::new(),
+            internal: Router::new(),
+        };
+        let push = store
+            .clone()
+            .filter(|_| config.has(Role::Push))
+            .map(|store| build.push(store));
+        let membership = build.lease(push.as_ref());
+        let local: Option<Arc<dyn NodeLink>> = push.clone().map(|push| push as Arc<dyn NodeLink>);
+        let dispatcher = build.dispatch(local.clone(), &membership);
+        build.links_in(dispatcher.clone(), local);
+        let appender = match store.filter(|_| config.has(Role::Collect)) {
+            Some(store) => Some(build.collect(store, dispatcher, &membership)?),
+            None => None,
+        };
+        build.rest(membership, metrics);
+        tracing::info!(node = %build.id, public = %public.address, internal = %internal.address, "started");
+        Ok(build.serve(public, internal, push, appender))
+    }
+
+    /// The address of the public listener.
+    pub fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// The address of the internal listener.
+    pub fn internal(&self) -> SocketAddr {
+        self.internal
+    }
+
+    /// Ends in the order of a line's path: sessions are told and moved on, requests under way are answered, what waits
+    /// is stored and handed off, the lease ends.
+    pub async fn stop(self) {
+        self.health.drain();
+        if let Some(push) = &self.push {
+            push.drain(self.drain).await;
+        }
+        self.serving.cancel();
+        self.listeners.close();
+        self.listeners.wait().await;
+        if let Some(appender) = &self.appender {
+            appender.shutdown().await;
+        }
+        self.passing.cancel();
+        ended(
+            &self.passers,
+            PASSING_ENDS_WITHIN,
+            "hints were still waiting to be passed on",
+        )
+        .await;
+        self.working.cancel();
+        ended(&self.workers, WORK_ENDS_WITHIN, "some work did not end in time").await;
+        tracing::info!("stopped");
+    }
+}
+
+/// A listener, and where it really listens: port 0 means any.
+struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<Bound> {
+    let bound = TcpListener::bind(address).await.and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok(Bound { listener, address })
+    });
+    bound.with_context(|| format!("cannot listen on {address}; choose another address with {flag}"))
+}
+
+async fn ended(tasks: &TaskTracker, within: Duration, otherwise: &str) {
+    tasks.close();
+    if tokio::time::timeout(within, tasks.wait()).await.is_err() {
+        tracing::warn!(waited_s = within.as_secs(), "{otherwise}");
+    }
+}
+
+/// A node while its parts are put together.
+struct Build<'a> {
+    config: &'a Config,
+    keys: Keys,
+    id: NodeId,
+    table: Arc<dyn RouteTable>,
+    /// `host:port` for the other nodes.
+    address: String,
+    health: Arc<Health>,
+    serving: CancellationToken,
+    passing: CancellationToken,
+    working: CancellationToken,
+    passers: TaskTracker,
+    workers: TaskTracker,
+    public: Router,
+    internal: Router,
+}
+
+impl Build<'_> {
+    fn push(&mut self, store: Arc<dyn LogStore>) -> Arc<Push> {
+        let push = Push::new(push::Parts {
+            store: store.clone(),
+            routes: self.table.clone(),
+            node: self.id.clone(),
+            verifier: self.keys.verifier.clone(),
+            limits: push::Limits::default(),
+        });
+        let (running, stop) = (push.clone(), self.working.clone());
+        self.workers.spawn(async move { running.run(stop).await });
+        let history = push::history::router(push::history::Parts {
+            verifier: self.keys.verifier.clone(),
+            store,
+            limits: push::history::Limits::default(),
+        });
+        self.merge(push::router(push.clone()).merge(history));
+        push
+    }
+
+    /// Takes out the lease; from then on the other nodes know this one.
+    fn lease(&mut self, push: Option<&Arc<Push>>) -> Membership {
+        let lease = Lease {
+            node: self.id.clone(),
+            roles: self.config.roles.clone(),
+            address: self.address.clone(),
+            sessions: 0,
+            started: collect::Timestamp::now().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let counted = push.cloned();
+        let sessions = move || counted.as_ref().map_or(0, |push| push.sessions() as u64);
+        let local = push.cloned().map(|push| push as Arc<dyn NodeLink>);
+        let (keeper, membership) = Keeper::new(
+            self.table.clone(),
+            lease,
+            sessions,
+            local,
+            KeeperLimits::default(),
+        );
+        self.workers.spawn(keeper.run(self.working.clone()));
+        membership
+    }
+
+    fn dispatch(
+        &mut self,
+        local: Option<Arc<dyn NodeLink>>,
+        membership: &Membership,
+    ) -> Option<Arc<Dispatcher>> {
+        if !self.config.has(Role::Dispatch) {
+            return None;
+        }
+        let peers = self.links(To::Push, membership).map(|links| Peers {
+            links,
+            membership: membership.clone(),
+        });
+        let dispatcher = Dispatcher::new(
+            self.id.clone(),
+            self.table.clone(),
+            local,
+            peers,
+            DispatchLimits::default(),
+        );
+        self.passers.spawn(dispatcher.clone().run(self.passing.clone()));
+        Some(dispatcher)
+    }
+
+    /// Links to every node of a role; none on a node that is no part of a cluster.
+    fn links(&mut self, to: To, membership: &Membership) -> Option<Arc<Links>> {
+        let secret = self.keys.cluster.clone()?;
+        let links = Links::new(self.id.clone(), to, secret, LinkLimits::default());
+        self.passers
+            .spawn(links.clone().run(membership.clone(), self.passing.clone()));
+        Some(links)
+    }
+
+    fn links_in(&mut self, dispatcher: Option<Arc<Dispatcher>>, push: Option<Arc<dyn NodeLink>>) {
+        let Some(secret) = self.keys.cluster.clone() else {
+            return;
+        };
+        let inbound = link::router(Inbound {
+            secret,
+            dispatch: dispatcher.map(|it| it as Arc<dyn Handoff>),
+            push,
+            limits: LinkLimits::default(),
+            stop: self.working.clone(),
+            tasks: self.workers.clone(),
+        });
+        self.internal = std::mem::take(&mut self.internal).merge(inbound);
+    }
+
+    fn collect(
+        &mut self,
+        store: Arc<dyn LogStore>,
+        dispatcher: Option<Arc<Dispatcher>>,
+        membership: &Membership,
+    ) -> anyhow::Result<Appender> {
+        let handoff: Arc<dyn Handoff> = match dispatcher {
+            Some(dispatcher) => dispatcher,
+            None => {
+                let links = self.links(To::Dispatch, membership);
+                let remote =
+                    RemoteHandoff::new(links.context("a collector without a dispatcher needs a cluster")?);
+                self.passers.spawn(remote.clone().run(self.passing.clone()));
+                remote
+            }
+        };
+        let appender = Appender::new(store.clone(), handoff, AppendLimits::default());
+        self.merge(ingest::router(ingest::Parts {
+            verifier: self.keys.verifier.clone(),
+            appender: appender.clone(),
+            limits: ingest::Limits::default(),
+        }));
+        let (retention, every, stop) = (
+            self.config.retention,
+            self.config.trim_every,
+            self.working.clone(),
+        );
+        self.workers
+            .spawn(async move { collect::trim::run(&*store, retention, every, stop).await });
+        Ok(appender)
+    }
+
+    /// What has no place in the path of a line.
+    fn rest(&mut self, membership: Membership, metrics: PrometheusHandle) {
+        if self.config.has(Role::Auth) {
+            self.merge(auth::introspect::router(auth::introspect::Parts {
+                verifier: self.keys.verifier.clone(),
+                issuer: self.keys.issuer.clone(),
+            }));
+        }
+        if self.config.has(Role::Web) {
+            self.merge(web::router());
+        }
+        self.merge(health::router(self.health.clone()));
+        self.workers
+            .spawn(measure::keep_up(metrics.clone(), self.working.clone()));
+        let internal = std::mem::take(&mut self.internal);
+        self.internal = internal
+            .merge(health::router(self.health.clone()))
+            .merge(measure::router(metrics))
+            .merge(nodes_router(self.keys.verifier.clone(), membership));
+    }
+
+    fn merge(&mut self, router: Router) {
+        self.public = std::mem::take(&mut self.public).merge(router);
+    }
+
+    fn serve(
+        self,
+        public: Bound,
+        internal: Bound,
+        push: Option<Arc<Push>>,
+        appender: Option<Appender>,
+    ) -> Node {
+        let listeners = TaskTracker::new();
+        let (public_address, internal_address) = (public.address, internal.address);
+        for (Bound { listener, .. }, router) in [(public, self.public), (internal, self.internal)] {
+            let router = router.fallback(no_such_place);
+            listeners.spawn(edge::serve(
+                listener,
+                router,
+                ServeLimits::default(),
+                self.serving.clone(),
+            ));
+        }
+        Node {
+            public: public_address,
+            internal: internal_address,
+            health: self.health,
+            // A lone node's sessions have nowhere else to go, and its owner waits for the prompt.
+            drain: if self.config.is_clustered() {
+                self.config.drain
+            } else {
+                Duration::ZERO
+            },
+            push,
+            appender,
+            serving: self.serving,
+            passing: self.passing,
+            working: self.working,
+            listeners,
+            passers: self.passers,
+            workers: self.workers,
+        }
+    }
+}
+
+async fn no_such_place(method: Method, uri: Uri) -> Problem {
+    let detail = format!(
+        "there is no {method} {} on this node: its roles may be others, or the address is wrong",
+        uri.path()
+    );
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+}
