@@ -89,7 +89,7 @@ fn a_wildcard_is_a_whole_segment() {
 
 #[test]
 fn a_pattern_made_to_be_slow_is_not() {
-    let pattern = Pattern::parse(&"**/a/".repeat(39).trim_end_matches('/').to_owned()).unwrap();
+    let pattern = Pattern::parse("**/a/".repeat(39).trim_end_matches('/')).unwrap();
     let name = StreamName::parse(format!("{}b", "a/".repeat(99)).as_str()).unwrap();
     for _ in 0..10_000 {
         assert!(!pattern.matches(&name));
