@@ -8,6 +8,7 @@ mod memory_store;
 mod faults;
 mod lines;
 mod streams;
+mod with_ingest;
 
 macro_rules! every_store {
     ($($module:ident: $($name:ident)*;)*) => {
@@ -53,4 +54,7 @@ every_store! {
         an_emptied_stream_is_listed_without_a_last_arrival
         only_what_may_be_read_is_listed_by_name
         a_bad_or_unknown_parameter_is_named;
+    with_ingest:
+        what_was_sent_is_read_at_the_same_address
+        lines_of_every_form_make_good_json;
 }
