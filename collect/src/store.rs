@@ -5,6 +5,7 @@
 mod encoding;
 pub mod mongo;
 mod oldest;
+mod shared;
 pub mod sqlite;
 mod timing;
 

@@ -3,6 +3,8 @@
 
 #[path = "store/behaviour.rs"]
 mod behaviour;
+#[path = "store/faults.rs"]
+mod faults;
 #[path = "store/mongo.rs"]
 mod mongo_alone;
 #[path = "store/place.rs"]

@@ -5,7 +5,8 @@
 //!
 //! Two rules keep that true. Everything is written with `w: majority, j: true` and read with read concern `majority`
 //! from the primary: what one session was shown can then never be rolled back and come back different (invariant 3),
-//! and what was acknowledged is seen. And what retention removes stays on the disk as a tombstone for a while, see
+//! and what was acknowledged is seen. (An end read with `local` may be of a batch that a new primary never had: the next
+//! insert there would leave a hole.) And what retention removes stays on the disk as a tombstone for a while, see
 //! [`tails`].
 
 mod append;

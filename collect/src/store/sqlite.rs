@@ -36,6 +36,9 @@ pub struct SqliteOptions {
     pub commit_bytes: usize,
     /// The most batches that one call of `trim` removes.
     pub trim_batches: u64,
+    /// Free space, in bytes, that the file keeps for what comes next. It also keeps an eighth of its size; what is
+    /// beyond both goes back to the file system.
+    pub spare_bytes: u64,
 }
 
 impl Default for SqliteOptions {
@@ -47,6 +50,7 @@ impl Default for SqliteOptions {
             queue: 1024,
             commit_bytes: 16 * 1024 * 1024,
             trim_batches: 10_000,
+            spare_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -98,8 +102,9 @@ pub enum OpenError {
 pub struct SqliteStore {
     epoch: Epoch,
     options: SqliteOptions,
-    writer: Writer,
+    /// Closed before the writer, so that the last connection is one that can tidy up the journal.
     readers: Readers,
+    writer: Writer,
 }
 
 impl SqliteStore {
@@ -166,7 +171,7 @@ impl SqliteStore {
             trimmed.lines += step.removed.lines;
         }
         trimmed.more |= !floors.is_empty();
-        while in_time() && self.writer.give_back().await? {}
+        while in_time() && self.writer.give_back(self.options.spare_bytes).await? {}
         Ok(trimmed)
     }
 }

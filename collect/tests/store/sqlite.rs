@@ -1,11 +1,14 @@
 //! What only the store in a data folder has: the folder.
 
 use std::path::Path;
+use std::time::Duration;
 
+use collect::LogStore;
 use collect::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
+use collect::store::{Compression, Retention};
 use tempfile::TempDir;
 
-use crate::place::{extent, store_lines};
+use crate::place::{append, at, draft, draft_at, extent, store_lines};
 
 fn open(folder: &Path) -> Result<SqliteStore, OpenError> {
     SqliteStore::open(folder, SqliteOptions::default())
@@ -81,4 +84,54 @@ async fn a_database_of_a_newer_version_is_left_alone() {
             file.display()
         )
     );
+}
+
+#[tokio::test]
+async fn the_file_shrinks_when_much_was_removed() {
+    let root = TempDir::new().unwrap();
+    let options = SqliteOptions {
+        compression: Compression::None,
+        spare_bytes: 1024 * 1024,
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::open(root.path(), options).unwrap();
+    let megabyte = "x".repeat(1024 * 1024);
+    for i in 0..12 {
+        append(&store, draft_at("s", at(i), &[&megabyte])).await.unwrap();
+    }
+    let retention = Retention {
+        age: Some(Duration::from_secs(1)),
+        bytes: None,
+    };
+    store.trim(&retention, at(12)).await.unwrap();
+    assert_eq!(extent(&store, "s").await, (11, 12));
+    // The journal goes into the file at the latest now.
+    drop(store);
+    let size = std::fs::metadata(root.path().join("lines.sqlite3"))
+        .unwrap()
+        .len();
+    assert!((1..4).contains(&(size >> 20)), "{size}");
+}
+
+/// Invariant 2: appends of many callers are taken into few commits, and each gets its own answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_callers_at_once_are_each_answered() {
+    let root = TempDir::new().unwrap();
+    let store = open(root.path()).unwrap();
+    let appends = (0..300).map(|i| append(&store, draft(["a", "b", "c"][i % 3], &["x", "y"])));
+    let mut firsts: Vec<_> = futures_util::future::join_all(appends)
+        .await
+        .into_iter()
+        .map(|batch| {
+            batch
+                .map(|batch| (batch.stream.to_string(), batch.first.0))
+                .unwrap()
+        })
+        .collect();
+    firsts.sort();
+    let expected: Vec<_> = ["a", "b", "c"]
+        .into_iter()
+        .flat_map(|name| (0..100).map(move |i| (name.to_owned(), 2 * i)))
+        .collect();
+    assert_eq!(firsts, expected);
 }

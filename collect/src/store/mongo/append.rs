@@ -12,6 +12,7 @@ use super::connection::{DUPLICATE_KEY, Ready, durable_write, store_error};
 use super::documents::{decode_keys, encode, from_date, to_date};
 use super::{MongoStore, queries};
 use crate::store::encoding::{check_size, compress};
+use crate::store::shared::Shared;
 use crate::store::{AppendError, Draft, PriorRun, StoreError};
 use crate::{Batch, Offset, StreamName};
 
@@ -133,35 +134,35 @@ impl MongoStore {
     /// Where each stream ends, asking for those of which it is not known well enough.
     async fn ends(&self, ready: &Ready, streams: &[StreamName]) -> Result<Vec<Offset>, StoreError> {
         let begun = std::time::Instant::now();
-        let unknown: Vec<StreamName> = {
+        // What is known now is used: by the time the others are answered, somebody may have made us forget it.
+        let mut ends: HashMap<&StreamName, Offset> = {
             let tails = self.tails.lock();
-            let is_unknown = |stream: &&StreamName| tails.get(stream, begun).is_none();
-            streams.iter().filter(is_unknown).cloned().collect()
+            let known = |stream| Some((stream, tails.get(stream, begun)?));
+            streams.iter().filter_map(known).collect()
         };
-        let mut asked = HashMap::new();
+        let unknown: Vec<StreamName> = streams
+            .iter()
+            .filter(|s| !ends.contains_key(s))
+            .cloned()
+            .collect();
         if !unknown.is_empty() {
-            let mut found = queries::ends(ready, &unknown).await?;
-            let missing: Vec<&StreamName> = unknown.iter().filter(|s| !found.contains_key(*s)).collect();
+            let found = queries::ends(ready, &unknown).await?;
+            let missing: Vec<&StreamName> = unknown.iter().filter(|s| !found.contains_key(s)).collect();
             // Before the first batch, so that every stream that has one is listed.
             create(ready, &missing).await?;
-            for stream in unknown {
-                let end = found.remove(&stream).unwrap_or_default().next;
-                self.tails.lock().learn(&stream, end, begun);
-                asked.insert(stream, end);
+            let mut tails = self.tails.lock();
+            for stream in streams
+                .iter()
+                .filter(|s| !ends.contains_key(s))
+                .collect::<Vec<_>>()
+            {
+                // A stream that nobody has made has no line, and begins at 0.
+                let end = found.get(stream).copied().unwrap_or_default().next;
+                tails.learn(stream, end, begun);
+                ends.insert(stream, end);
             }
         }
-        let tails = self.tails.lock();
-        let known = |stream: &StreamName| tails.get(stream, begun);
-        Ok(streams
-            .iter()
-            .map(|stream| {
-                asked
-                    .get(stream)
-                    .copied()
-                    .or_else(|| known(stream))
-                    .unwrap_or_default()
-            })
-            .collect())
+        Ok(streams.iter().map(|stream| ends[stream]).collect())
     }
 
     /// What became of each, once the server has answered.
@@ -190,6 +191,7 @@ impl MongoStore {
                     tails.forget(&batch.stream);
                     pending.settle(Err(AppendError::Unknown(StoreError::Away(what.clone().into()))));
                 }
+                // The server has answered when the batch in the way was on a majority, so the next look sees it.
                 (Some((DUPLICATE_KEY, _)), _) => tails.forget(&batch.stream),
                 (Some((_, what)), _) => {
                     pending.settle(Err(AppendError::NotStored(StoreError::Away(what.clone().into()))));
@@ -267,13 +269,9 @@ impl InsertFailure {
 
 /// The same error for all that have no outcome yet.
 fn settle_all(open: &mut [&mut Pending], outcome: fn(StoreError) -> AppendError, error: StoreError) {
-    let error = Arc::new(error);
-    let again = || match &*error {
-        StoreError::Timeout(deadline) => StoreError::Timeout(*deadline),
-        _ => StoreError::Away(Box::new(Arc::clone(&error))),
-    };
+    let error = Shared::new(error);
     for pending in open.iter_mut().filter(|p| p.outcome.is_none()) {
-        pending.settle(Err(outcome(again())));
+        pending.settle(Err(outcome(error.again())));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The database: reached when it is there, made complete on the first contact, and spoken to in one way.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
@@ -9,11 +9,13 @@ use mongodb::options::{
     WriteConcern,
 };
 use mongodb::{Client, Collection, Cursor, Database};
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::MongoOptions;
 use crate::Epoch;
 use crate::store::StoreError;
+use crate::store::shared::Shared;
 
 /// When the address names no database.
 const DATABASE: &str = "tailcast";
@@ -36,6 +38,8 @@ pub(super) struct Connection {
     /// Made once: a client watches the servers from then on.
     client: OnceCell<Client>,
     ready: OnceCell<Ready>,
+    /// When reaching it failed last, and why.
+    failed: Mutex<Option<(Instant, Shared)>>,
 }
 
 /// A database that has everything it needs.
@@ -58,6 +62,7 @@ impl Connection {
             server_selection: options.server_selection,
             client: OnceCell::new(),
             ready: OnceCell::new(),
+            failed: Mutex::new(None),
         };
         // An address that has to be looked up (`mongodb+srv`) may work later.
         match tokio::time::timeout(options.server_selection, connection.client()).await {
@@ -66,16 +71,35 @@ impl Connection {
         }
     }
 
-    /// The database, once it was reached.
+    /// The database, once it was reached. One caller at a time tries; whoever waited for it meanwhile is told what
+    /// came of it, instead of trying for as long again.
     pub(super) async fn ready(&self) -> Result<&Ready, StoreError> {
+        let asked = Instant::now();
         self.ready
             .get_or_try_init(async || {
-                let client = self.client().await.map_err(|e| self.away(e))?;
-                let ready = Ready::set_up(client, &self.database, self.deadline).await?;
-                tracing::info!(database = %self.database, epoch = %ready.epoch, "the MongoDB store is ready");
-                Ok(ready)
+                if let Some((when, why)) = &*self.failed.lock()
+                    && *when >= asked
+                {
+                    return Err(why.again());
+                }
+                self.reach().await.map_err(|error| {
+                    let why = Shared::new(error);
+                    let error = why.again();
+                    *self.failed.lock() = Some((Instant::now(), why));
+                    error
+                })
             })
             .await
+    }
+
+    async fn reach(&self) -> Result<Ready, StoreError> {
+        let client = self
+            .client()
+            .await
+            .map_err(|error| store_error(error, self.deadline))?;
+        let ready = Ready::set_up(client, &self.database, self.deadline).await?;
+        tracing::info!(database = %self.database, epoch = %ready.epoch, "the MongoDB store is ready");
+        Ok(ready)
     }
 
     /// Whether there is a primary that takes writes.
@@ -102,10 +126,6 @@ impl Connection {
                 Client::with_options(options)
             })
             .await
-    }
-
-    fn away(&self, error: Error) -> StoreError {
-        store_error(error, self.deadline)
     }
 }
 

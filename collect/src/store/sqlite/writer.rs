@@ -23,11 +23,9 @@ const KEY_OVERHEAD: i64 = 192;
 const STEP_BATCHES: u64 = 512;
 /// The same, in stored bytes.
 const STEP_BYTES: i64 = 16 * 1024 * 1024;
-/// Free pages are kept for what comes next, unless they are more than this part of the file…
-const SLACK: i64 = 8;
-/// …and more than this many (64 MiB). Then the file shrinks…
-const SLACK_PAGES: i64 = 16 * 1024;
-/// …by so many pages in a step.
+/// This part of the file may be free.
+const SPARE_PART: i64 = 8;
+/// How many pages one step gives back.
 const GIVE_BACK_PAGES: i64 = 4 * 1024;
 
 type Outcome = Result<Arc<Batch>, AppendError>;
@@ -65,6 +63,7 @@ enum Command {
         answer: oneshot::Sender<Result<Step, StoreError>>,
     },
     GiveBack {
+        spare_bytes: u64,
         answer: oneshot::Sender<Result<bool, StoreError>>,
     },
     Check {
@@ -124,9 +123,9 @@ impl Writer {
         self.ask(|answer| Command::Remove { floors, answer }).await
     }
 
-    /// Gives some free pages back to the file system, when there are many. `true` means that more can follow.
-    pub(super) async fn give_back(&self) -> Result<bool, StoreError> {
-        self.ask(|answer| Command::GiveBack { answer }).await
+    /// Gives some free pages back to the file system, when there are many. `true` means that more may follow.
+    pub(super) async fn give_back(&self, spare_bytes: u64) -> Result<bool, StoreError> {
+        self.ask(|answer| Command::GiveBack { spare_bytes, answer }).await
     }
 
     pub(super) async fn check(&self) -> Result<(), StoreError> {
@@ -178,8 +177,8 @@ fn run(mut connection: Connection, mut inbox: mpsc::Receiver<Command>, commit_by
             Command::Remove { floors, answer } => {
                 let _ = answer.send(remove(&mut connection, floors).map_err(away));
             }
-            Command::GiveBack { answer } => {
-                let _ = answer.send(give_back(&connection).map_err(away));
+            Command::GiveBack { spare_bytes, answer } => {
+                let _ = answer.send(give_back(&connection, spare_bytes).map_err(away));
             }
             Command::Check { answer } => {
                 let _ = answer.send(check(&mut connection).map_err(away));
@@ -397,10 +396,11 @@ fn remove_below(connection: &Connection, id: StreamId, floor: i64) -> Result<(),
     Ok(())
 }
 
-fn give_back(connection: &Connection) -> Result<bool, rusqlite::Error> {
+fn give_back(connection: &Connection, spare_bytes: u64) -> Result<bool, rusqlite::Error> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let free = number("freelist_count")?;
-    if free <= SLACK_PAGES || free <= number("page_count")? / SLACK {
+    let free_bytes = u64::try_from(free.saturating_mul(number("page_size")?)).unwrap_or_default();
+    if free_bytes <= spare_bytes || free <= number("page_count")? / SPARE_PART {
         return Ok(false);
     }
     // The pragma frees one page for every row that is asked of it.
