@@ -164,6 +164,20 @@ async fn a_route_that_redis_forgot_is_announced_again_although_the_lease_is_ther
     assert_eq!(table.renew(&push_lease(&node)).await.unwrap(), Renewal::Kept);
 }
 
+/// Invariant 8.
+#[tokio::test]
+async fn an_announcement_that_redis_refused_is_made_with_the_next_renewal_which_says_so() {
+    let server = RedisServer::start().await;
+    let table = table_at(&server.address()).await;
+    let node = living(&table).await;
+    server.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert!(table.announce(&node, &targets(&["s"])).await.is_err());
+    server.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert_eq!(table.renew(&push_lease(&node)).await.unwrap(), Renewal::Restored);
+    becomes(&table, "s", &[&node]).await;
+    assert_eq!(table.renew(&push_lease(&node)).await.unwrap(), Renewal::Kept);
+}
+
 #[tokio::test]
 async fn a_table_whose_redis_is_not_there_yet_works_when_it_is() {
     let mut server = RedisServer::stopped();

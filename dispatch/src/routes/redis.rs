@@ -16,6 +16,7 @@ mod announced;
 mod cache;
 mod connection;
 mod sweep;
+mod tell;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use tokio::time::Instant;
 
 use self::address::Address;
 pub use self::address::AddressError;
-use self::announced::{Announced, Untold, Upkeep};
+use self::announced::{Announced, Upkeep};
 use self::cache::{Cache, Fact};
 use self::connection::Connection;
 use super::{Lease, NodeId, Renewal, Role, RouteError, RouteTable};
@@ -42,6 +43,8 @@ pub struct RedisOptions {
     pub connect: Duration,
     /// For one round trip.
     pub response: Duration,
+    /// For a call's turn behind others: sessions may come by the ten thousand at once.
+    pub turn: Duration,
     /// Between attempts to connect.
     pub retry: BackoffLimits,
     /// How long a lease lasts from one renewal to the next.
@@ -63,6 +66,7 @@ impl Default for RedisOptions {
         Self {
             connect: Duration::from_secs(1),
             response: Duration::from_secs(1),
+            turn: Duration::from_secs(5),
             retry: BackoffLimits {
                 first: Duration::from_millis(50),
                 most: Duration::from_secs(1),
@@ -138,107 +142,6 @@ impl RedisRoutes {
 
     fn announced(&self, node: &NodeId) -> Arc<Announced> {
         self.announced.lock().entry(node.clone()).or_default().clone()
-    }
-
-    /// Tells Redis what changed of `targets`, together with everything else that waits.
-    async fn tell(&self, node: &NodeId, announced: &Announced, targets: &[Target]) -> Result<(), RouteError> {
-        let turn = tokio::time::timeout(self.options.response * 2, announced.turn.lock());
-        let turn = turn
-            .await
-            .map_err(|_| RouteError::Timeout(self.options.response * 2))?;
-        if announced.is_told(targets) {
-            return Ok(());
-        }
-        self.tell_all(node, announced, &turn).await
-    }
-
-    /// The caller has the turn.
-    async fn tell_all(&self, node: &NodeId, announced: &Announced, _turn: &Upkeep) -> Result<(), RouteError> {
-        loop {
-            let next = announced.untold(self.options.targets_per_call);
-            if next.is_empty() {
-                return Ok(());
-            }
-            self.write_routes(node, &next).await?;
-            announced.told(&next);
-            // Redis's own word for these follows its answer: whoever looks up here after us must not wait for it.
-            for target in next.present.iter().chain(&next.absent) {
-                self.cache.forget(&route_key(target.as_str()));
-                if matches!(target, Target::Pattern(_)) {
-                    self.cache.forget(PATTERNS);
-                }
-            }
-        }
-    }
-
-    async fn write_routes(&self, node: &NodeId, changes: &Untold) -> Result<(), RouteError> {
-        let holds = holds_key(node);
-        let mut stages = vec![Vec::new(), Vec::new(), Vec::new()];
-        if !changes.present.is_empty() {
-            let mut hold = redis::cmd("SADD");
-            hold.arg(&holds);
-            for target in &changes.present {
-                hold.arg(target.as_str());
-                stages[1].push(member("SADD", target, node));
-            }
-            stages[0].push(hold);
-        }
-        let patterns = patterns_of(&changes.present);
-        if !patterns.is_empty() {
-            // After the routes: see `forget_patterns`.
-            stages[2].push(redis::cmd("SADD").arg(PATTERNS).arg(patterns).take());
-        }
-        if !changes.absent.is_empty() {
-            let mut release = redis::cmd("SREM");
-            release.arg(&holds);
-            for target in &changes.absent {
-                release.arg(target.as_str());
-                stages[1].push(member("SREM", target, node));
-            }
-            stages[2].push(release);
-        }
-        self.connection.run(stages).await?;
-        self.forget_patterns(&patterns_of(&changes.absent)).await
-    }
-
-    /// Takes patterns that no node holds off the list. A node may announce one at the same moment: it writes the route
-    /// first and the list afterwards, and we look at the route again after taking the pattern off, so that one of the
-    /// two puts it back.
-    async fn forget_patterns(&self, patterns: &[&str]) -> Result<(), RouteError> {
-        let empty = self.without_nodes(patterns).await?;
-        if empty.is_empty() {
-            return Ok(());
-        }
-        let off = redis::cmd("SREM").arg(PATTERNS).arg(&empty).take();
-        self.connection.run(vec![vec![off]]).await?;
-        let still = self.without_nodes(&empty).await?;
-        let back: Vec<&str> = empty
-            .into_iter()
-            .filter(|pattern| !still.contains(pattern))
-            .collect();
-        if !back.is_empty() {
-            let on = redis::cmd("SADD").arg(PATTERNS).arg(back).take();
-            self.connection.run(vec![vec![on]]).await?;
-        }
-        Ok(())
-    }
-
-    async fn without_nodes<'a>(&self, patterns: &[&'a str]) -> Result<Vec<&'a str>, RouteError> {
-        if patterns.is_empty() {
-            return Ok(Vec::new());
-        }
-        let count = |pattern: &&str| redis::cmd("SCARD").arg(route_key(pattern)).take();
-        let mut answers = self
-            .connection
-            .run(vec![patterns.iter().map(count).collect()])
-            .await?;
-        let mut empty = Vec::new();
-        for pattern in patterns {
-            if answers.take::<u64>()? == 0 {
-                empty.push(*pattern);
-            }
-        }
-        Ok(empty)
     }
 
     /// From the cache, and in one round trip from Redis what is not there.
@@ -432,20 +335,6 @@ impl RouteTable for RedisRoutes {
         dead.retain(|node, _| alive.iter().all(|lease| lease.node != *node));
         Ok(alive)
     }
-}
-
-fn member(command: &str, target: &Target, node: &NodeId) -> Cmd {
-    redis::cmd(command)
-        .arg(route_key(target.as_str()))
-        .arg(node.as_str())
-        .take()
-}
-
-fn patterns_of(targets: &[Target]) -> Vec<&str> {
-    let patterns = targets
-        .iter()
-        .filter(|target| matches!(target, Target::Pattern(_)));
-    patterns.map(Target::as_str).collect()
 }
 
 fn read_fact(ask: Ask, answers: &mut connection::Answers) -> Result<(Fact, Option<Duration>), RouteError> {

@@ -2,7 +2,8 @@
 
 use collect::stream::Target;
 
-use super::{NODES, NodeId, RedisRoutes, RouteError, holds_key, lease_key, member};
+use super::tell::{member, patterns_of};
+use super::{NODES, NodeId, RedisRoutes, RouteError, holds_key, lease_key};
 
 /// How far a sweep came.
 enum Swept {
@@ -71,7 +72,7 @@ impl RedisRoutes {
             .collect();
         let release = redis::cmd("SREM").arg(holds_key(node)).arg(&texts).take();
         self.connection.run(vec![routes, vec![release]]).await?;
-        self.forget_patterns(&super::patterns_of(&targets)).await?;
+        self.forget_patterns(&patterns_of(&targets)).await?;
         Ok(Swept::Some)
     }
 }
