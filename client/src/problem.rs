@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
-/// The longest that a `Retry-After` is believed: a proxy's mistake shall not put a sender to sleep for a day.
+/// The longest that a hint is believed: a proxy's mistake shall not put a sender to sleep for a day.
 const LONGEST_HINT: Duration = Duration::from_secs(300);
 
 /// The longest text of somebody who speaks no problem details that is shown, in characters.
@@ -60,6 +60,11 @@ impl fmt::Display for Problem {
             None => write!(f, "{} (HTTP status {})", self.detail, self.status),
         }
     }
+}
+
+/// A hint in milliseconds, as far as it is believed.
+pub(crate) fn hint(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds).min(LONGEST_HINT)
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {

@@ -11,6 +11,7 @@ use super::subscribe::{Plan, Subscription};
 use super::wire::{ErrorMessage, Message, Request, Subscribed, Welcome};
 use super::{Event, Fault, Follow, From, GapReason, State, TailError};
 use crate::backoff::Backoff;
+use crate::problem;
 use crate::server::{Server, Token, TokenError};
 
 /// What is followed and how far it got, over all connections.
@@ -325,7 +326,7 @@ impl Follower {
         match error.code.as_str() {
             "unavailable" | "rate_limited" => Err(Trouble::Again {
                 why: format!("{} ({})", error.message, error.code),
-                hint: error.retry_after_ms.map(Duration::from_millis),
+                hint: error.retry_after_ms.map(problem::hint),
             }),
             "wrong_epoch" => {
                 let old = self.places.epoch.clone().unwrap_or_default();

@@ -16,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_c
 
 use super::wire::{Closing, Message, Request, Welcome};
 use super::{TailError, TailLimits};
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::server::{Server, Token};
 
 const SUBPROTOCOL: &str = "tailcast.v1";
@@ -167,7 +167,7 @@ impl Session {
         let hint = self.closing.as_ref().and_then(|closing| closing.retry_after_ms);
         Trouble::Again {
             why: format!("the server closed the connection: {reason} ({code})"),
-            hint: hint.map(Duration::from_millis),
+            hint: hint.map(problem::hint),
         }
     }
 }
