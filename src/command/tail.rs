@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::pin::pin;
 
 use anyhow::anyhow;
 use auth::Target;
@@ -9,6 +11,8 @@ use client::{Event, Follow, From, Lines, State, Tail};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
 
 use super::Failure;
 use super::connect::{Connection, Need};
@@ -67,11 +71,17 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     follow.filter.clone_from(&args.filter);
     let mut screen = Screen::new(&args);
     let mut tail = Tail::follow(server, follow);
-    while let Some(event) = tail.next().await {
-        let event = event.map_err(anyhow::Error::from)?;
-        match screen.show(event) {
+    let mut unread = pin!(nobody_reads());
+    loop {
+        let event = tokio::select! {
+            event = tail.next() => event,
+            () = &mut unread => return Ok(()),
+        };
+        let Some(event) = event else {
+            return Ok(());
+        };
+        match screen.show(event.map_err(anyhow::Error::from)?) {
             Ok(()) => {}
-            // `tailcast tail … | head` is done when head is.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => {
                 return Err(Failure::Failed(anyhow!(
@@ -80,7 +90,20 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             }
         }
     }
-    Ok(())
+}
+
+/// Waits until the other end of a pipe is closed: `tailcast tail … | head` is done when head is, and not when the next
+/// line comes. For a terminal or a file it waits for ever.
+async fn nobody_reads() {
+    let output = io::stdout().as_fd().try_clone_to_owned();
+    // Nothing is written through it, so that it need not be non-blocking.
+    if let Ok(pipe) = output.and_then(pipe::Sender::from_owned_fd_unchecked)
+        && let Ok(ready) = pipe.ready(Interest::ERROR).await
+        && ready.is_error()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 fn begin(args: &Args) -> anyhow::Result<From> {
