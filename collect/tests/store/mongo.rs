@@ -159,6 +159,33 @@ async fn no_grace(place: &Place) {
 }
 
 #[tokio::test]
+async fn what_is_removed_while_a_deletion_is_due_is_deleted_by_a_later_one() {
+    let Place::Mongo { address, mut options } = Place::mongo() else {
+        unreachable!("made right above");
+    };
+    options.grace = Duration::from_millis(400);
+    Place::Mongo { address, options }.run(two_deletions).await;
+}
+
+async fn two_deletions(place: &Place) {
+    let store = place.store().await;
+    for i in 0..3 {
+        append(&*store, draft_at("s", at(i), &["a", "b"])).await.unwrap();
+        store.trim(&A_SECOND, at(100)).await.unwrap();
+    }
+    let emptied = async {
+        while documents_left(place).await > 0 {
+            store.trim(&A_SECOND, at(100)).await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), emptied)
+        .await
+        .expect("everything is deleted in the end");
+    assert_eq!(extent(&*store, "s").await, (6, 6));
+    assert_eq!(store_lines(&*store, "s", &["c"]).await.first, Offset(6));
+}
+
+#[tokio::test]
 async fn a_stream_whose_first_batch_never_came_is_not_listed() {
     Place::mongo().run(first_batch_never_came).await;
 }
