@@ -196,6 +196,12 @@ impl Config {
                  TAILCAST_CLUSTER_SECRET_FILE to the same 32 or more bytes on every node (`openssl rand -hex 32` makes some)",
             );
         }
+        if self.is_clustered() && self.advertise.is_none() && self.internal.ip().is_unspecified() {
+            return conflict(
+                "other nodes cannot connect to an unspecified address: set --advertise to the HOST:PORT at which they \
+                 reach this node's internal listener, or --internal to an address of this machine",
+            );
+        }
         let path_of_a_line = [Role::Collect, Role::Dispatch, Role::Push];
         let has = path_of_a_line.iter().filter(|role| self.has(**role)).count();
         if (1..3).contains(&has) && self.routes == RoutesChoice::Memory {

@@ -215,6 +215,19 @@ fn a_cluster_without_its_key_or_secret_does_not_start() {
 }
 
 #[test]
+fn a_node_of_a_cluster_that_nobody_could_reach_does_not_start() {
+    let shared = [("TAILCAST_KEY", LONG), ("TAILCAST_CLUSTER_SECRET", LONG)];
+    let everywhere = [("routes", "redis://cache"), ("internal", "0.0.0.0:7441")];
+    assert!(refusal(&everywhere, &shared).contains("set --advertise to the HOST:PORT"));
+    let told = [everywhere[0], everywhere[1], ("advertise", "push-1:7441")];
+    assert!(read(&told, &shared).is_ok());
+    assert!(
+        read(&everywhere[1..], &[]).is_ok(),
+        "a lone node has nobody to be reached by"
+    );
+}
+
+#[test]
 fn roles_that_cannot_meet_the_others_do_not_start() {
     let shared = [("TAILCAST_KEY", LONG), ("TAILCAST_CLUSTER_SECRET", LONG)];
     assert!(refusal(&[("roles", "push")], &[]).contains("set --routes redis://HOST"));
