@@ -1,16 +1,18 @@
 // The real server, for stories: the executable of TAILCAST_TEST_BIN, or one that runs already at TAILCAST_TEST_URL.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 const { TAILCAST_TEST_BIN: BIN, TAILCAST_TEST_URL: URL_GIVEN, TAILCAST_TEST_TOKEN: TOKEN_GIVEN } = process.env;
 
 /** From its start to the address that it prints. */
 const START_MS = 30_000;
+const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TAILCAST_")));
 const NAMED = /(https?:\/\/[^\s#]+)#token=([A-Za-z0-9._-]+)/;
 
 /** A server to tell stories on: its `url` (ending in a slash) and a `token` that may read and write. */
@@ -71,9 +73,8 @@ class OwnServer extends Server {
   }
 
   async start(listen = "127.0.0.1:0") {
-    const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("TAILCAST_"));
     this.#process = spawn(BIN, ["serve", "--listen", listen, "--internal", "127.0.0.1:0", "--data", this.#data], {
-      env: Object.fromEntries(environment),
+      env: ENVIRONMENT,
       stdio: ["ignore", "pipe", "pipe"],
     });
     const child = this.#process;
@@ -113,6 +114,13 @@ class OwnServer extends Server {
       if (signal.aborted) throw new Error(`the server was not ready in time: ${this.#output}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** A token of somebody who may read only this, for so long. */
+  async tokenFor(sub, read, ttl = "1h") {
+    const asked = ["token", "--sub", sub, "--read", read, "--ttl", ttl, "--data", this.#data];
+    const { stdout } = await promisify(execFile)(BIN, asked, { env: ENVIRONMENT });
+    return stdout.trim();
   }
 
   /** Ends it at once, with no chance to say so. */

@@ -10,6 +10,17 @@ const ANSWER_MS = 15_000;
 /** Close codes after which nothing comes back by itself, by the names that a reader of `ended` gets. */
 const ENDS = { 4003: "token_expired", 4500: "revoked", 4501: "bad_message", 4502: "rate_limited", 4503: "wrong_subscriber" };
 
+/** What happened, by the `reason` of `closing`. */
+const REASONS = {
+  draining: "The server is being stopped.",
+  slow: "Lines could not be delivered for too long.",
+  no_pong: "This page did not answer for too long.",
+  unavailable: "The server can't serve readers now.",
+  token_expired: "The token ended.",
+  revoked: "The token was revoked.",
+  rate_limited: "This page asked for too much.",
+};
+
 /** Room that a subscription's names and cursors may take in one message when the server names no limit. */
 const MESSAGE_BYTES = 16 * 1024;
 
@@ -350,5 +361,5 @@ export class Tail {
 }
 
 function sentence(reason) {
-  return reason && `${reason[0].toUpperCase()}${reason.slice(1)}${/[.!?]$/.test(reason) ? "" : "."}`;
+  return REASONS[reason] ?? (reason && `The server says: ${reason}.`);
 }

@@ -119,12 +119,44 @@ story("a token that the server refuses is said to be refused", async () => {
   await viewer.page.getByText("The server refuses this token").waitFor();
 });
 
+story("a token that ends is said to have ended, and another one goes on where it was", async () => {
+  const own = await startServer();
+  try {
+    const stream = fresh();
+    await own.send(stream, names(0, 5));
+    await follow(stream, { url: own.url, address: `${own.url}#token=${await own.tokenFor("reader", "browser/**", "4s")}` });
+    assert.deepEqual(await viewer.messages(), names(0, 5));
+    await viewer.page.getByText(/^The token ended at \d\d:\d\d:\d\d/).waitFor();
+    await own.send(stream, names(5, 9));
+    await viewer.page.getByLabel("Token", { exact: true }).fill(await own.tokenFor("reader", "browser/**"));
+    await viewer.page.getByRole("button", { name: "Read logs" }).click();
+    await viewer.waitForMessage("line 8");
+    assert.deepEqual(await viewer.messages(), names(0, 9));
+  } finally {
+    await own.close();
+  }
+});
+
 story("a stream that may not be read is told like one that does not exist", async () => {
-  viewer = await browser.open(server.address);
-  await viewer.page.waitForFunction(() => location.hash === "#/");
-  // No pattern covers another's personal stream.
-  await viewer.page.goto(`${server.url}#/stream/@somebody-else`);
-  await viewer.waitForState(/^There is no such stream, or this token may not read it.$/);
+  const own = await startServer();
+  try {
+    await own.send("secret/plans", ["not for everybody"]);
+    await own.send("open/api", ["for you"]);
+    viewer = await browser.open(`${own.url}#token=${await own.tokenFor("reader", "open/**")}`);
+    await viewer.page.getByRole("link", { name: "open/api" }).waitFor();
+    const states = [];
+    for (const stream of ["secret/plans", "secret/none", "@somebody-else"]) {
+      await viewer.page.goto(`${own.url}#/stream/${stream}`);
+      await viewer.waitFor((name) => document.getElementById("title").textContent === name, stream);
+      await viewer.waitForState(/^There is no such stream/);
+      states.push(await viewer.state(), (await viewer.messages()).length);
+    }
+    const told = ["There is no such stream, or this token may not read it.", 0];
+    assert.deepEqual(states, [...told, ...told, ...told]);
+    assert.deepEqual(await viewer.page.$$eval("#streams .name", (all) => all.map((name) => name.textContent)), ["open/api"]);
+  } finally {
+    await own.close();
+  }
 });
 
 story("a name that is no stream's is refused in words", async () => {

@@ -229,23 +229,23 @@ story("a store that was set back is a fault, and is followed from where it is", 
 
 story("the server's own time to come back is heeded and shown", async () => {
   await follow();
-  fake.closeAll(1012, { reason: "the node is draining", retry_after_ms: 60_000 });
-  await viewer.waitForState(/^offline, retrying in (60|59) s. The node is draining.$/);
+  fake.closeAll(1012, { reason: "draining", retry_after_ms: 60_000 });
+  await viewer.waitForState(/^offline, retrying in (60|59) s. The server is being stopped.$/);
   await viewer.page.getByRole("button", { name: "Try now" }).click();
   await viewer.waitForState(/^live$/);
 });
 
 story("close codes that say do not come back are obeyed", async () => {
   await follow();
-  fake.closeAll(4502, { reason: "too many messages" });
-  await viewer.waitForState(/^ended: Too many messages.$/);
+  fake.closeAll(4502, { reason: "rate_limited" });
+  await viewer.waitForState(/^ended: This page asked for too much.$/);
   assert.equal(fake.subscribes.length, 1);
 });
 
 story("a token that ends is asked for again, and reading goes on where it was", async () => {
   fake.append(STREAM, numbered(0, 3));
   await follow();
-  fake.closeAll(4003, { reason: "the token ended", retry_after_ms: 0 });
+  fake.closeAll(4003, { reason: "token_expired", retry_after_ms: 0 });
   await viewer.page.getByText("The server refuses this token: The token ended.").waitFor();
   fake.append(STREAM, numbered(3, 5));
   await viewer.page.getByLabel("Token", { exact: true }).fill(TOKEN);
