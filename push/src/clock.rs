@@ -24,6 +24,9 @@ pub(crate) struct Clock {
     pinged: Option<Instant>,
     /// The token's end.
     ends_at: Instant,
+    /// When the client is told of it.
+    expiring_at: Option<Instant>,
+    expiring_ahead: Duration,
     /// The node's end.
     leave_at: Option<Instant>,
 }
@@ -33,6 +36,8 @@ pub(crate) struct Clock {
 pub(crate) enum Alarm {
     /// Ask whether the peer is there.
     Ping,
+    /// Say that the token ends soon.
+    Expiring,
     /// The session ends.
     Close(&'static Close),
 }
@@ -40,17 +45,30 @@ pub(crate) enum Alarm {
 impl Clock {
     /// For a token that ends at `expires_at`, in Unix seconds.
     pub(crate) fn new(limits: &Limits, expires_at: i64, now: Instant) -> Self {
-        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(expires_at.max(0).unsigned_abs());
-        let left = end.duration_since(SystemTime::now()).unwrap_or_default();
-        Self {
+        let mut clock = Self {
             heartbeat: limits.heartbeat,
             pong_within: limits.pong_within,
             progress_within: limits.progress_within,
             ping_at: now + jittered(limits.heartbeat),
             pinged: None,
-            ends_at: now + left.min(LONG),
+            ends_at: now,
+            expiring_at: None,
+            expiring_ahead: limits.expiring_ahead,
             leave_at: None,
-        }
+        };
+        clock.renew(expires_at, now);
+        clock
+    }
+
+    /// Another token, which ends at `expires_at`.
+    pub(crate) fn renew(&mut self, expires_at: i64, now: Instant) {
+        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(expires_at.max(0).unsigned_abs());
+        let left = end
+            .duration_since(SystemTime::now())
+            .unwrap_or_default()
+            .min(LONG);
+        self.ends_at = now + left;
+        self.expiring_at = Some(now + left.saturating_sub(self.expiring_ahead));
     }
 
     /// The node wants the session to end then.
@@ -61,7 +79,7 @@ impl Clock {
     /// When to ask again what is due. May be early.
     pub(crate) fn next(&self, vitals: Vitals) -> Instant {
         let mut next = self.ping_at.min(self.ends_at);
-        if let Some(at) = self.leave_at {
+        for at in [self.leave_at, self.expiring_at].into_iter().flatten() {
             next = next.min(at);
         }
         match (vitals.idle, self.unanswered(vitals)) {
@@ -89,6 +107,9 @@ impl Clock {
             && pinged.max(vitals.progress) + self.pong_within <= now
         {
             return Some(Alarm::Close(&close::NO_PONG));
+        }
+        if self.expiring_at.take_if(|at| *at <= now).is_some() {
+            return Some(Alarm::Expiring);
         }
         if self.ping_at > now {
             return None;
@@ -142,6 +163,7 @@ mod tests {
         while now < start + most {
             match clock.due(vitals(now), now) {
                 Some(Alarm::Ping) => pings += 1,
+                Some(Alarm::Expiring) => {}
                 Some(Alarm::Close(close)) => return (pings, Some((close, now - start))),
                 None => now = clock.next(vitals(now)).max(now + Duration::from_millis(1)),
             }
@@ -195,6 +217,23 @@ mod tests {
             end.unwrap().0,
             &close::TOKEN_EXPIRED,
             "a token in its leeway ends at once"
+        );
+    }
+
+    #[test]
+    fn a_client_is_told_a_minute_before_its_token_ends_and_again_of_the_next_one() {
+        let start = Instant::now();
+        let mut clock = clock(Duration::from_secs(70), start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(clock.due(quiet(at(8)), at(8)), None);
+        assert_eq!(clock.due(quiet(at(10)), at(10)), Some(Alarm::Expiring));
+        assert_eq!(clock.due(quiet(at(11)), at(11)), None);
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        clock.renew(unix.as_secs() as i64 + 30, at(12));
+        assert_eq!(
+            clock.due(quiet(at(12)), at(12)),
+            Some(Alarm::Expiring),
+            "less than a minute is left"
         );
     }
 }

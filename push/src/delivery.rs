@@ -1,22 +1,27 @@
 //! A session's streams and cursors, and the frames that its cursors are owed. Holds places, never lines (invariant 7).
 
+mod steer;
+
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::Subscriber;
+use bytes::Bytes;
 use collect::stream::Pattern;
 use collect::{Offset, StreamName};
+use tokio::time::Instant;
 
 use crate::Push;
 use crate::feed::Pull;
 use crate::feeds::Member;
-use crate::frame::Frame;
+use crate::frame::{Frame, View};
 use crate::patterns::Hold;
-use crate::protocol::{Begins, Message};
+use crate::protocol::{Begins, Message, Missing, Mode, Refusal};
 use crate::replay::{Found, pause_before};
 use crate::signal::{Signal, Slots};
-use crate::subscribe::Beginning;
+use crate::subscribe::{Beginning, Started};
 use crate::truth::StoreAway;
 
 /// What goes to the client, in its order.
@@ -24,7 +29,9 @@ pub(crate) enum Outgoing {
     /// Lines, shared with other sessions.
     Lines(Frame),
     /// A message of this session.
-    Own(bytes::Bytes),
+    Own(Bytes),
+    /// Nothing: a filter looked through lines and left none. There may be more to look through.
+    Looked,
 }
 
 /// A read of the store that a session waits for.
@@ -50,26 +57,42 @@ pub(crate) struct Delivery {
     pub(crate) ready: Slots,
     /// Slots that wait for the store.
     behind: Slots,
+    /// Slots that had something to send while the client took nothing.
+    lagging: Slots,
     /// Whose turn it is: streams take turns, frame by frame.
     turn: u32,
     /// Failed or fruitless reads in a row.
     attempts: u32,
+    /// When the client is owed a word on what it does not get.
+    word_at: Option<Instant>,
 }
 
 struct Subscription {
-    id: String,
+    terms: Arc<Terms>,
     holds: Vec<Hold>,
+    paused: bool,
     /// Whether the client was told that streams are left out.
     told_limit: bool,
 }
 
+/// What a client asked of a subscription.
+pub(crate) struct Terms {
+    pub(crate) id: String,
+    pub(crate) view: View,
+    pub(crate) mode: Mode,
+}
+
 struct Slot {
     member: Member,
-    /// The place of its subscription is found by this.
-    subscription: String,
+    terms: Arc<Terms>,
+    paused: bool,
     cursor: Offset,
+    /// How far the client was told that the server has looked.
+    told: Offset,
     /// `live` is owed once the cursor gets here and to the head.
     live_from: Option<Offset>,
+    /// What the last `behind` said.
+    behind: u64,
 }
 
 impl Delivery {
@@ -82,8 +105,10 @@ impl Delivery {
             by_stream: HashMap::new(),
             ready: Slots::default(),
             behind: Slots::default(),
+            lagging: Slots::default(),
             turn: 0,
             attempts: 0,
+            word_at: None,
         }
     }
 
@@ -91,7 +116,7 @@ impl Delivery {
     pub(crate) fn has(&self, id: &str) -> bool {
         self.subscriptions
             .iter()
-            .any(|subscription| subscription.id == id)
+            .any(|subscription| subscription.terms.id == id)
     }
 
     /// How many subscriptions there are.
@@ -114,20 +139,14 @@ impl Delivery {
     }
 
     /// Adds a subscription; what the client is told of it goes to `out`.
-    pub(crate) fn add(
-        &mut self,
-        id: String,
-        holds: Vec<Hold>,
-        streams: Vec<Beginning>,
-        epoch: &str,
-        out: &mut Vec<Outgoing>,
-    ) {
+    pub(crate) fn add(&mut self, started: Started, epoch: &str, out: &mut Vec<Outgoing>) {
         self.subscriptions.push(Subscription {
-            id: id.clone(),
-            holds,
+            terms: Arc::new(started.terms),
+            holds: started.holds,
+            paused: false,
             told_limit: false,
         });
-        self.begin(&id, streams, epoch, out);
+        self.begin(self.subscriptions.len() - 1, started.streams, epoch, out);
     }
 
     /// Adds streams that patterns have met, each to the first subscription with a pattern for it. Those beyond the
@@ -161,81 +180,96 @@ impl Delivery {
             by_subscription.entry(at).or_default().push(beginning);
         }
         for (at, streams) in by_subscription {
-            let id = self.subscriptions[at].id.clone();
-            self.begin(&id, streams, epoch, out);
+            self.begin(at, streams, epoch, out);
         }
     }
 
     fn tell_limit(&mut self, at: usize, out: &mut Vec<Outgoing>) {
         let subscription = &mut self.subscriptions[at];
         if !std::mem::replace(&mut subscription.told_limit, true) {
-            let refusal = crate::subscribe::too_many_streams(self.push.limits.streams).to(&subscription.id);
+            let refusal =
+                crate::subscribe::too_many_streams(self.push.limits.streams).to(&subscription.terms.id);
             out.push(Outgoing::Own(Message::Error(refusal).frame()));
         }
     }
 
-    fn begin(&mut self, id: &str, streams: Vec<Beginning>, epoch: &str, out: &mut Vec<Outgoing>) {
-        let holds = self
-            .subscriptions
-            .iter()
-            .filter(|subscription| subscription.id == id);
-        let patterns = holds.flat_map(|subscription| &subscription.holds);
+    fn begin(&mut self, at: usize, streams: Vec<Beginning>, epoch: &str, out: &mut Vec<Outgoing>) {
+        let subscription = &self.subscriptions[at];
+        let (terms, paused) = (Arc::clone(&subscription.terms), subscription.paused);
         let subscribed = Message::Subscribed {
-            id,
+            id: &terms.id,
             epoch,
             streams: streams
                 .iter()
                 .map(|beginning| (beginning.member.stream().as_str(), beginning.begins()))
                 .collect(),
-            patterns: patterns.map(|hold| hold.pattern().as_str()).collect(),
+            patterns: subscription
+                .holds
+                .iter()
+                .map(|hold| hold.pattern().as_str())
+                .collect(),
         };
         out.push(Outgoing::Own(subscribed.frame()));
         for beginning in streams {
+            let (stream, cursor) = (beginning.member.stream().clone(), beginning.cursor);
             if let Some(wanted) = beginning.wanted {
-                out.push(gap(beginning.member.stream(), wanted, beginning.cursor));
+                out.push(gap(&stream, wanted, cursor, Missing::Retention));
             }
-            let at_head = beginning.cursor >= beginning.extent.next;
-            if at_head {
-                out.push(live(beginning.member.stream(), beginning.cursor));
+            let head = beginning.extent.next;
+            if cursor >= head {
+                out.push(live(&stream, cursor));
             }
-            let owed = (!at_head).then_some(beginning.extent.next);
-            self.place(id, beginning.member, beginning.cursor, owed);
+            self.place(Slot {
+                member: beginning.member,
+                terms: Arc::clone(&terms),
+                paused,
+                cursor,
+                told: cursor,
+                live_from: (cursor < head).then_some(head),
+                behind: 0,
+            });
         }
     }
 
-    fn place(&mut self, id: &str, mut member: Member, cursor: Offset, live_from: Option<Offset>) {
-        let slot = self.slots.iter().position(Option::is_none).unwrap_or_else(|| {
+    fn place(&mut self, mut slot: Slot) {
+        let free = self.slots.iter().position(Option::is_none);
+        let at = free.unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        let number = slot as u32;
-        member.watch(Arc::clone(&self.signal), number);
-        self.by_stream.insert(member.stream().clone(), number);
+        let number = at as u32;
+        slot.member.watch(Arc::clone(&self.signal), number);
+        self.by_stream.insert(slot.member.stream().clone(), number);
         self.ready.insert(number);
-        self.slots[slot] = Some(Slot {
-            member,
-            subscription: id.to_owned(),
-            cursor,
-            live_from,
-        });
+        self.slots[at] = Some(slot);
     }
 
     /// Ends a subscription. Whether there was one.
     pub(crate) fn remove(&mut self, id: &str) -> bool {
         let before = self.subscriptions.len();
-        self.subscriptions.retain(|subscription| subscription.id != id);
-        for (number, place) in self.slots.iter_mut().enumerate() {
-            if let Some(slot) = place.take_if(|slot| slot.subscription == id) {
+        self.subscriptions
+            .retain(|subscription| subscription.terms.id != id);
+        self.remove_slots(|slot| slot.terms.id == id);
+        before > self.subscriptions.len()
+    }
+
+    /// Removes streams, and answers their names.
+    fn remove_slots(&mut self, gone: impl Fn(&Slot) -> bool) -> Vec<(Arc<Terms>, StreamName)> {
+        let mut removed = Vec::new();
+        for (number, place) in (0..).zip(&mut self.slots) {
+            if let Some(slot) = place.take_if(|slot| gone(slot)) {
                 self.by_stream.remove(slot.member.stream());
-                self.ready.remove(number as u32);
-                self.behind.remove(number as u32);
+                for slots in [&mut self.ready, &mut self.behind, &mut self.lagging] {
+                    slots.remove(number);
+                }
+                removed.push((Arc::clone(&slot.terms), slot.member.stream().clone()));
             }
         }
         // The places at the end are given back, so that a session that had many streams is small again.
         while self.slots.last().is_some_and(Option::is_none) {
             self.slots.pop();
         }
-        before > self.subscriptions.len()
+        removed
     }
 
     /// The next thing to send, if there is any: streams take turns.
@@ -246,7 +280,17 @@ impl Delivery {
                 self.ready.remove(number);
                 continue;
             };
-            let frame = match slot.member.pull(slot.cursor) {
+            if slot.paused {
+                self.ready.remove(number);
+                owe(&mut self.word_at, self.push.limits.behind_every);
+                continue;
+            }
+            if self.lagging.remove(number)
+                && let Some(skipped) = slot.skip(self.push.limits.recent_bytes)
+            {
+                return Some(skipped);
+            }
+            let frame = match slot.member.pull(slot.cursor, &slot.terms.view) {
                 Pull::Frame(frame) => Some(frame),
                 Pull::AtHead => {
                     self.ready.remove(number);
@@ -255,20 +299,30 @@ impl Delivery {
                         None => continue,
                     }
                 }
-                Pull::Behind => self.push.replay.cut(slot.member.stream(), slot.cursor),
+                Pull::Behind => {
+                    let (stream, view) = (slot.member.stream(), &slot.terms.view);
+                    self.push.replay.cut(stream, slot.cursor, view)
+                }
             };
-            match frame {
-                Some(frame) => {
-                    slot.cursor = frame.next;
-                    return Some(Outgoing::Lines(frame));
-                }
-                None => {
-                    self.ready.remove(number);
-                    self.behind.insert(number);
-                }
+            let Some(frame) = frame else {
+                self.ready.remove(number);
+                self.behind.insert(number);
+                continue;
+            };
+            slot.cursor = frame.next;
+            if frame.lines > 0 {
+                slot.told = frame.next;
+                return Some(Outgoing::Lines(frame));
             }
+            owe(&mut self.word_at, self.push.limits.filter_told_every);
+            return Some(Outgoing::Looked);
         }
         None
+    }
+
+    /// The client takes nothing at the moment, and these streams have something for it.
+    pub(crate) fn lag(&mut self) {
+        self.lagging.add(&self.ready);
     }
 
     /// A read of the store that is needed, when there is one: one at a time, streams take turns.
@@ -305,11 +359,31 @@ impl Delivery {
             Ok(Found::Lines) => self.attempts = 0,
             Ok(Found::Gone(to)) => {
                 self.attempts = 0;
-                out.push(gap(slot.member.stream(), slot.cursor, to));
-                slot.cursor = to;
+                out.push(gap(slot.member.stream(), slot.told, to, Missing::Retention));
+                slot.go_to(to);
             }
             Ok(Found::Nothing) | Err(StoreAway) => self.attempts += 1,
         }
+    }
+}
+
+impl Slot {
+    fn go_to(&mut self, cursor: Offset) {
+        self.cursor = cursor;
+        self.told = cursor;
+    }
+
+    /// Jumps ahead, when the client wants that.
+    fn skip(&mut self, recent: usize) -> Option<Outgoing> {
+        if self.terms.mode != Mode::Recent || self.live_from.is_some() {
+            return None;
+        }
+        let to = self.member.newest(recent);
+        let from = self.told;
+        (self.cursor < to).then(|| {
+            self.go_to(to);
+            gap(self.member.stream(), from, to, Missing::Skipped)
+        })
     }
 }
 
@@ -323,6 +397,14 @@ impl Beginning {
     }
 }
 
+/// A word is owed after `within`, unless one is owed sooner.
+fn owe(word_at: &mut Option<Instant>, within: Duration) {
+    let at = Instant::now() + within;
+    if word_at.is_none_or(|owed| at < owed) {
+        *word_at = Some(at);
+    }
+}
+
 fn live(stream: &StreamName, head: Offset) -> Outgoing {
     let message = Message::Live {
         stream: stream.as_str(),
@@ -331,12 +413,17 @@ fn live(stream: &StreamName, head: Offset) -> Outgoing {
     Outgoing::Own(message.frame())
 }
 
-fn gap(stream: &StreamName, from: Offset, to: Offset) -> Outgoing {
+fn gap(stream: &StreamName, from: Offset, to: Offset, reason: Missing) -> Outgoing {
     let message = Message::Gap {
         stream: stream.as_str(),
         from: from.0,
         to: to.0,
-        reason: "retention",
+        reason,
     };
     Outgoing::Own(message.frame())
+}
+
+/// The refusal of a request about a subscription that is not there.
+pub(crate) fn unknown(id: &str) -> Refusal {
+    Refusal::new("unknown_id", "this session has no subscription with this `id`").to(id)
 }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::Limits;
-use crate::frame::Frame;
+use crate::frame::{Frame, View};
 use crate::route::Route;
 use crate::signal::Signal;
 use crate::tail::{News, Tail};
@@ -152,17 +152,42 @@ impl Feed {
         news
     }
 
-    /// The lines at `cursor`.
-    pub(crate) fn pull(&self, cursor: Offset) -> Pull {
+    /// The lines at `cursor` that `view` wants.
+    pub(crate) fn pull(&self, cursor: Offset, view: &View) -> Pull {
+        let piece = {
+            let mut state = self.state.lock();
+            let shown = state.shown;
+            if cursor >= shown {
+                return Pull::AtHead;
+            }
+            let strip = state.tail.strip();
+            let known = match view {
+                View::All => strip.cut(cursor, shown, self.limits.frame_bytes),
+                View::Matching(_) => strip.known(cursor, view),
+            };
+            match (known, view) {
+                (Some(frame), _) => return Pull::Frame(frame),
+                (None, View::All) => return Pull::Behind,
+                (None, View::Matching(filter)) => {
+                    let piece = strip.piece(cursor, shown, self.limits.filter_bytes);
+                    piece.map(|piece| (piece, filter))
+                }
+            }
+        };
+        let Some((piece, filter)) = piece else {
+            return Pull::Behind;
+        };
+        let frame = piece.matching(filter, self.limits.frame_bytes, self.limits.filter_bytes);
+        self.state.lock().tail.strip().remember(view, &frame);
+        Pull::Frame(frame)
+    }
+
+    /// Where the newest lines begin, of about so many bytes.
+    pub(crate) fn newest(&self, bytes: usize) -> Offset {
         let mut state = self.state.lock();
         let shown = state.shown;
-        if cursor >= shown {
-            return Pull::AtHead;
-        }
-        match state.tail.strip().cut(cursor, shown, self.limits.frame_bytes) {
-            Some(frame) => Pull::Frame(frame),
-            None => Pull::Behind,
-        }
+        let strip = state.tail.strip();
+        strip.newest(bytes).unwrap_or(shown).min(shown)
     }
 
     /// Wakes `signal` with `slot` whenever there is something new, until the watch is dropped by [`Feed::unwatch`].

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::feed::{Feed, Pull};
+use crate::frame::View;
 use crate::heads::Heads;
 use crate::patterns::Patterns;
 use crate::route::Routes;
@@ -253,9 +254,19 @@ impl Member {
         self.watch = Some(self.feed.watch(signal, slot));
     }
 
-    /// The lines at `cursor`.
-    pub(crate) fn pull(&self, cursor: Offset) -> Pull {
-        self.feed.pull(cursor)
+    /// The lines at `cursor` that `view` wants.
+    pub(crate) fn pull(&self, cursor: Offset, view: &View) -> Pull {
+        self.feed.pull(cursor, view)
+    }
+
+    /// The offset after the last line that is known of.
+    pub(crate) fn head(&self) -> Offset {
+        self.feed.head()
+    }
+
+    /// Where the newest lines begin, of about so many bytes.
+    pub(crate) fn newest(&self, bytes: usize) -> Offset {
+        self.feed.newest(bytes)
     }
 }
 

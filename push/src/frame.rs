@@ -2,8 +2,10 @@
 //!
 //! A frame is a whole unmasked WebSocket text frame, header included, and holds nothing of one session.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes};
-use collect::{Offset, StreamName};
+use collect::{Filter, Offset, StreamName};
 
 const TEXT: u8 = 0x81;
 
@@ -14,39 +16,88 @@ pub(crate) struct Frame {
     pub(crate) first: Offset,
     /// The cursor of a session that has taken it.
     pub(crate) next: Offset,
-    /// How many lines are in it.
+    /// How many lines are in it. With a filter there may be none: then there is nothing to write.
     pub(crate) lines: u64,
     /// What goes on the wire.
     pub(crate) bytes: Bytes,
+}
+
+/// Which lines a session wants. Those who want the same share frames.
+#[derive(Clone)]
+pub(crate) enum View {
+    /// All of them.
+    All,
+    /// Those that match; each is shown with its offset.
+    Matching(Arc<Filter>),
+}
+
+impl View {
+    /// Whether frames of one serve the other. Filters are compiled once a node, so equal ones are the same one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, Self::All) => true,
+            (Self::Matching(one), Self::Matching(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
 }
 
 impl Frame {
     /// Makes the frame of the lines from `first` to `next`, whose NDJSON is in `runs`.
     pub(crate) fn of_lines(stream: &StreamName, first: Offset, next: Offset, runs: &[&[u8]]) -> Self {
         let ndjson: usize = runs.iter().map(|run| run.len()).sum();
-        // Names need no escaping: their alphabet has neither quotes nor backslashes.
-        let opening =
-            format!(r#"{{"type":"lines","stream":"{stream}","first":{first},"next":{next},"lines":["#);
-        let closing = b"]}";
-        // The last line feed becomes no comma.
-        let payload = opening.len() + ndjson.saturating_sub(1) + closing.len();
-        let mut bytes = Vec::with_capacity(MAX_HEADER_BYTES + payload + 1);
-        put_header(TEXT, payload, &mut bytes);
-        bytes.extend_from_slice(opening.as_bytes());
-        let lines_at = bytes.len();
+        let (mut bytes, lines_at) = open(stream, first, next, ndjson);
         for run in runs {
             bytes.extend_from_slice(run);
         }
         separate(&mut bytes[lines_at..]);
-        bytes.truncate(lines_at + ndjson.saturating_sub(1));
-        bytes.extend_from_slice(closing);
         Self {
             first,
             next,
             lines: next.since(first),
-            bytes: bytes.into(),
+            bytes: close_array(bytes, ndjson),
         }
     }
+
+    /// Makes the frame of `count` lines that a filter left of those from `first` to `next`: objects with their
+    /// offsets, a comma after each.
+    pub(crate) fn of_matches(
+        stream: &StreamName,
+        first: Offset,
+        next: Offset,
+        count: u64,
+        objects: &[u8],
+    ) -> Self {
+        let (mut bytes, _) = open(stream, first, next, objects.len());
+        bytes.extend_from_slice(objects);
+        Self {
+            first,
+            next,
+            lines: count,
+            bytes: close_array(bytes, objects.len()),
+        }
+    }
+}
+
+const CLOSING: &[u8] = b"]}";
+
+/// The frame up to its lines, which will have `length` bytes with a separator after each; and where they begin.
+fn open(stream: &StreamName, first: Offset, next: Offset, length: usize) -> (Vec<u8>, usize) {
+    // Names need no escaping: their alphabet has neither quotes nor backslashes.
+    let opening = format!(r#"{{"type":"lines","stream":"{stream}","first":{first},"next":{next},"lines":["#);
+    let payload = opening.len() + length.saturating_sub(1) + CLOSING.len();
+    let mut bytes = Vec::with_capacity(MAX_HEADER_BYTES + payload + 1);
+    put_header(TEXT, payload, &mut bytes);
+    bytes.extend_from_slice(opening.as_bytes());
+    let lines_at = bytes.len();
+    (bytes, lines_at)
+}
+
+/// The last separator goes.
+fn close_array(mut bytes: Vec<u8>, length: usize) -> Bytes {
+    bytes.truncate(bytes.len() - usize::from(length > 0));
+    bytes.extend_from_slice(CLOSING);
+    bytes.into()
 }
 
 /// A text frame of one session's own.

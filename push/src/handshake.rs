@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::Push;
 use crate::protocol::SUBPROTOCOL;
 use crate::session::Session;
+use crate::sessions::NoPlace;
 
 /// The WebSocket's route.
 pub fn router(push: Arc<Push>) -> Router {
@@ -31,7 +32,7 @@ async fn open(State(push): State<Arc<Push>>, request: Request) -> Result<Respons
     let subprotocol = subprotocol(request.headers())?;
     let subscriber = auth::authenticate(&push.verifier, request.headers(), request.uri())?;
     // The place is taken before the upgrade: whoever waits for sessions to end must not miss one that begins.
-    let place = push.sessions.enter().ok_or_else(draining)?;
+    let place = push.sessions.enter(subscriber.sub()).map_err(no_place)?;
     let epoch = push.truth.epoch().await.map_err(|away| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", away.to_string())
             .retry_after(Duration::from_secs(1))
@@ -121,7 +122,23 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         .any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
-fn draining() -> Problem {
-    let detail = "this node is being stopped: connect again, another one answers";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", detail).retry_after(Duration::from_secs(1))
+fn no_place(why: NoPlace) -> Problem {
+    let (status, code, detail) = match why {
+        NoPlace::Leaving => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "draining",
+            "this node is being stopped: connect again, another one answers",
+        ),
+        NoPlace::Busy => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "this node takes no more sessions at the moment: connect again in a while",
+        ),
+        NoPlace::TooMany => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_sessions",
+            "this subscriber has as many sessions as one may have: close some",
+        ),
+    };
+    Problem::new(status, code, detail).retry_after(Duration::from_secs(1))
 }

@@ -17,6 +17,7 @@ mod clock;
 mod delivery;
 mod feed;
 mod feeds;
+mod filters;
 mod frame;
 mod handshake;
 mod heads;

@@ -19,6 +19,12 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Streams of one session, over all its subscriptions: 1,000.
     pub streams: usize,
+    /// Sessions of this node: 50,000. Beyond it new ones are answered 503.
+    pub sessions: usize,
+    /// Sessions of one subscriber on this node: 1,000. Beyond it new ones are answered 429.
+    pub sessions_of_subscriber: usize,
+    /// New sessions a second on this node, with a burst of as many: 2,000. Beyond it they are answered 503.
+    pub sessions_per_second: u32,
     /// How long a `subscribe` may wait for the store: 10 s. Then it is answered `unavailable`.
     pub subscribe_within: Duration,
     /// How long a new route is waited for, when the table is slow or away: 2 s. After that the feed goes on by
@@ -38,6 +44,15 @@ pub struct Limits {
 
     /// Where a frame of lines ends, in bytes of lines: 32 KiB. One longer line goes alone.
     pub frame_bytes: usize,
+    /// What a filter looks through before others get their turn, in bytes of lines: 128 KiB.
+    pub filter_bytes: usize,
+    /// The longest time that a client with a filter is not told how far the server has looked: 5 s.
+    pub filter_told_every: Duration,
+    /// How far behind the head a session of mode `recent` may be when its client does not keep up, in bytes of lines:
+    /// 64 KiB.
+    pub recent_bytes: usize,
+    /// Between two words on what waits while a subscription is paused: 1 s.
+    pub behind_every: Duration,
     /// A session takes the next frame while less than this waits to be written: 32 KiB. With the frame that crosses
     /// it, at most 64 KiB wait.
     pub queue_bytes: usize,
@@ -85,6 +100,9 @@ impl Default for Limits {
             bad_messages_in_a_row: 20,
             subscriptions: 100,
             streams: 1_000,
+            sessions: 50_000,
+            sessions_of_subscriber: 1_000,
+            sessions_per_second: 2_000,
             subscribe_within: Duration::from_secs(10),
             announce_within: Duration::from_secs(2),
             heartbeat: Duration::from_secs(25),
@@ -93,6 +111,10 @@ impl Default for Limits {
             close_within: Duration::from_secs(2),
             expiring_ahead: Duration::from_secs(60),
             frame_bytes: 32 * 1024,
+            filter_bytes: 128 * 1024,
+            filter_told_every: Duration::from_secs(5),
+            recent_bytes: 64 * 1024,
+            behind_every: Duration::from_secs(1),
             queue_bytes: 32 * 1024,
             feed_bytes: 512 * 1024,
             feeds_bytes: 256 * 1024 * 1024,

@@ -10,13 +10,9 @@ use crate::protocol::{Details, Refusal, Request};
 
 /// The judge of one session's messages.
 pub(crate) struct Pace {
-    per_second: f64,
-    burst: f64,
+    rate: Rate,
     bad_most: u32,
     limited_most: u32,
-    /// Messages that may come now.
-    allowance: f64,
-    since: Instant,
     bad: u32,
     limited: u32,
 }
@@ -33,12 +29,13 @@ pub(crate) struct Refused {
 impl Pace {
     pub(crate) fn new(limits: &Limits, now: Instant) -> Self {
         Self {
-            per_second: f64::from(limits.messages_per_second),
-            burst: f64::from(limits.message_burst),
+            rate: Rate::new(
+                f64::from(limits.messages_per_second),
+                f64::from(limits.message_burst),
+                now,
+            ),
             bad_most: limits.bad_messages_in_a_row,
             limited_most: limits.rate_limited_in_a_row,
-            allowance: f64::from(limits.message_burst),
-            since: now,
             bad: 0,
             limited: 0,
         }
@@ -50,7 +47,7 @@ impl Pace {
         request: Result<Request, Refusal>,
         now: Instant,
     ) -> Result<Request, Refused> {
-        if !self.in_time(now) {
+        if !self.rate.take(now) {
             self.limited += 1;
             return Err(Refused {
                 refusal: self.too_fast(&request),
@@ -66,22 +63,11 @@ impl Pace {
         })
     }
 
-    fn in_time(&mut self, now: Instant) -> bool {
-        let earned = now.duration_since(self.since).as_secs_f64() * self.per_second;
-        self.since = now;
-        self.allowance = (self.allowance + earned).min(self.burst);
-        let in_time = self.allowance >= 1.0;
-        if in_time {
-            self.allowance -= 1.0;
-        }
-        in_time
-    }
-
     fn too_fast(&self, request: &Result<Request, Refusal>) -> Refusal {
-        let wait = Duration::from_secs_f64((1.0 - self.allowance) / self.per_second);
+        let wait = self.rate.wait();
         let message = format!(
             "more than {} messages a second: this one was not done",
-            self.per_second
+            self.rate.per_second
         );
         let details = Details {
             retry_after_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) + 1),
@@ -89,13 +75,50 @@ impl Pace {
         };
         let refusal = Refusal::with("rate_limited", message, details);
         let id = match request {
-            Ok(request) => Some(request.id()),
+            Ok(request) => request.id(),
             Err(bad) => bad.id.as_deref(),
         };
         match id {
             Some(id) => refusal.to(id),
             None => refusal,
         }
+    }
+}
+
+/// So many a second, and so many at once.
+pub(crate) struct Rate {
+    per_second: f64,
+    burst: f64,
+    /// How many may come now.
+    allowance: f64,
+    since: Instant,
+}
+
+impl Rate {
+    pub(crate) fn new(per_second: f64, burst: f64, now: Instant) -> Self {
+        Self {
+            per_second,
+            burst,
+            allowance: burst,
+            since: now,
+        }
+    }
+
+    /// Whether one more may come now.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        let earned = now.duration_since(self.since).as_secs_f64() * self.per_second;
+        self.since = now;
+        self.allowance = (self.allowance + earned).min(self.burst);
+        let may = self.allowance >= 1.0;
+        if may {
+            self.allowance -= 1.0;
+        }
+        may
+    }
+
+    /// How long until the next one may come.
+    fn wait(&self) -> Duration {
+        Duration::from_secs_f64((1.0 - self.allowance).max(0.0) / self.per_second)
     }
 }
 

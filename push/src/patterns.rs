@@ -153,6 +153,15 @@ impl Hold {
         hold
     }
 
+    /// From now on new streams are offered as far as `subscriber` may read them.
+    pub(crate) fn regrant(&self, subscriber: &Subscriber) {
+        let mut state = self.feeds.patterns.state.lock();
+        let held = state.held.get_mut(&self.pattern);
+        if let Some(holder) = held.and_then(|held| held.holders.get_mut(&self.id)) {
+            holder.subscriber = subscriber.clone();
+        }
+    }
+
     /// What is held.
     pub(crate) fn pattern(&self) -> &Pattern {
         &self.pattern

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
 use crate::feeds::Feeds;
+use crate::filters::Filters;
 use crate::replay::Replay;
 use crate::sessions::Sessions;
 use crate::truth::Truth;
@@ -40,6 +41,7 @@ pub struct Push {
     pub(crate) truth: Arc<Truth>,
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) replay: Replay,
+    pub(crate) filters: Filters,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) counters: Counters,
 }
@@ -65,10 +67,11 @@ impl Push {
             node: parts.node,
             verifier: parts.verifier,
             replay: Replay::new(Arc::clone(&truth), Arc::clone(&limits)),
+            filters: Filters::default(),
             feeds,
             truth,
+            sessions: Sessions::new(Arc::clone(&limits)),
             limits,
-            sessions: Arc::default(),
             counters: Counters {
                 frames: metrics::counter!("tailcast_frames_sent_total"),
                 lines: metrics::counter!("tailcast_lines_delivered_total"),

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::Limits;
-use crate::frame::Frame;
+use crate::frame::{Frame, View};
 use crate::strip::Strip;
 use crate::truth::{StoreAway, Truth, answered};
 
@@ -65,12 +65,27 @@ impl Replay {
     }
 
     /// The frame at `cursor`, when a page that holds it is kept.
-    pub(crate) fn cut(&self, stream: &StreamName, cursor: Offset) -> Option<Frame> {
-        let mut state = self.state.lock();
-        let pages = state.by_stream.get_mut(stream)?;
-        let page = pages.kept.iter_mut().find(|page| page.holds(cursor))?;
-        page.used = Instant::now();
-        page.strip.cut(cursor, page.next, self.limits.frame_bytes)
+    pub(crate) fn cut(&self, stream: &StreamName, cursor: Offset, view: &View) -> Option<Frame> {
+        let (piece, filter) = {
+            let mut state = self.state.lock();
+            let page = state.page(stream, cursor)?;
+            page.used = Instant::now();
+            let next = page.next;
+            match view {
+                View::All => return page.strip.cut(cursor, next, self.limits.frame_bytes),
+                View::Matching(filter) => {
+                    if let Some(frame) = page.strip.known(cursor, view) {
+                        return Some(frame);
+                    }
+                    (page.strip.piece(cursor, next, self.limits.filter_bytes)?, filter)
+                }
+            }
+        };
+        let frame = piece.matching(filter, self.limits.frame_bytes, self.limits.filter_bytes);
+        if let Some(page) = self.state.lock().page(stream, cursor) {
+            page.strip.remember(view, &frame);
+        }
+        Some(frame)
     }
 
     /// Reads what the store has at `cursor`, or waits for a read that is likely to bring it.
@@ -181,6 +196,11 @@ impl Pages {
 }
 
 impl State {
+    fn page(&mut self, stream: &StreamName, cursor: Offset) -> Option<&mut Page> {
+        let pages = self.by_stream.get_mut(stream)?;
+        pages.kept.iter_mut().find(|page| page.holds(cursor))
+    }
+
     fn retain(&mut self, keep: impl Fn(&Page) -> bool) {
         let mut bytes = 0;
         self.by_stream.retain(|_, pages| {

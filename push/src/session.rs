@@ -3,6 +3,8 @@
 //! Requests are done one after the other, and nothing is read while one waits for the store: so a client cannot make
 //! the server keep a queue of them. Lines go on meanwhile.
 
+mod requests;
+
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,22 +13,25 @@ use auth::Subscriber;
 use collect::{StreamName, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::clock::{Alarm, Clock};
 use crate::close::{Again, Close};
 use crate::delivery::{Delivery, Fetch, Fetched, Outgoing};
 use crate::frame;
 use crate::pace::Pace;
-use crate::protocol::{Message, Refusal, Request, Subscribe, Welcome, WelcomeLimits};
+use crate::protocol::{Message, Refusal, Welcome, WelcomeLimits};
+use crate::session::requests::Answer;
 use crate::signal::Signal;
 use crate::socket::{Event, Listen, Socket};
-use crate::subscribe::{self, Asker, Beginning, Started};
+use crate::subscribe::{self, Asker, Beginning};
 use crate::truth::StoreAway;
 use crate::{Push, replay};
 
 /// Clients that come back at once after a close are spread over this time.
 const COME_BACK_WITHIN_MS: u64 = 1_000;
+
+/// Pieces of a stream that a filter looks through in vain before other sessions get their turn.
+const LOOKS_AT_ONCE: u32 = 4;
 
 /// One connection's loop and what it needs.
 pub(crate) struct Session<S> {
@@ -48,11 +53,13 @@ pub(crate) struct Session<S> {
     list: bool,
     /// Failed attempts to join what was met, in a row.
     attempts: u32,
+    /// A filter has more to look through, after others had their turn.
+    again: bool,
     clock: Clock,
     pace: Pace,
 }
 
-type InHand = Pin<Box<dyn Future<Output = Result<Started, Refusal>> + Send>>;
+type InHand = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 type Meeting = Pin<Box<dyn Future<Output = Result<Vec<Beginning>, Unmet>> + Send>>;
 
@@ -66,10 +73,12 @@ struct Unmet {
 enum Happened {
     Socket(Event),
     News,
-    Subscribed(Result<Started, Refusal>),
+    Answered(Answer),
     Met(Result<Vec<Beginning>, Unmet>),
     Fetched(Fetched),
     Alarm,
+    /// Others had their turn.
+    Again,
 }
 
 /// Why a session ends.
@@ -101,6 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             met: HashSet::new(),
             list: false,
             attempts: 0,
+            again: false,
             clock: Clock::new(limits, subscriber.expires_at(), now),
             pace: Pace::new(limits, now),
             subscriber,
@@ -128,13 +138,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn welcome(&mut self, id: &str) {
         let limits = &self.push.limits;
-        let nanos = self.subscriber.expires_at().saturating_mul(1_000_000_000);
+        let expires_at = self.expires_at();
         let welcome = Message::Welcome(Welcome {
             session: id,
             node: self.push.node.as_str(),
             subscriber: self.subscriber.sub(),
             epoch: &self.epoch,
-            expires_at: &Timestamp::from_nanos(nanos).to_string(),
+            expires_at: &expires_at,
             heartbeat_ms: u64::try_from(limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
             limits: WelcomeLimits {
                 subscriptions: limits.subscriptions,
@@ -146,10 +156,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.socket.send(welcome.frame());
     }
 
+    /// RFC 3339.
+    fn expires_at(&self) -> String {
+        let nanos = self.subscriber.expires_at().saturating_mul(1_000_000_000);
+        Timestamp::from_nanos(nanos).to_string()
+    }
+
     /// Queues what the cursors are owed, while there is room.
     fn fill(&mut self) {
-        let (mut frames, mut lines) = (0, 0);
-        while self.socket.has_room() {
+        let (mut frames, mut lines, mut looked) = (0, 0, 0);
+        while self.socket.has_room() && looked < LOOKS_AT_ONCE {
             match self.delivery.next() {
                 Some(Outgoing::Lines(frame)) => {
                     frames += 1;
@@ -157,8 +173,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     self.socket.send_lines(frame.bytes);
                 }
                 Some(Outgoing::Own(message)) => self.socket.send(message),
+                Some(Outgoing::Looked) => looked += 1,
                 None => break,
             }
+        }
+        self.again = looked >= LOOKS_AT_ONCE;
+        if !self.socket.has_room() {
+            self.delivery.lag();
         }
         if frames > 0 {
             self.push.counters.frames.increment(frames);
@@ -211,7 +232,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// An alarm that is too early costs less than setting it anew for every frame.
     fn set(&self, alarm: Pin<&mut Sleep>) {
-        let next = self.clock.next(self.socket.vitals());
+        let mut next = self.clock.next(self.socket.vitals());
+        if let Some(word) = self.delivery.word_at().filter(|_| self.socket.has_room()) {
+            next = next.min(word);
+        }
         if next < alarm.deadline() || alarm.is_elapsed() {
             alarm.reset(next);
         }
@@ -223,10 +247,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         tokio::select! {
             () = self.signal.woken() => Happened::News,
             event = self.socket.event(listen) => Happened::Socket(event),
-            started = running(&mut self.request) => Happened::Subscribed(started),
+            answer = running(&mut self.request) => Happened::Answered(answer),
             met = running(&mut self.meeting), if free => Happened::Met(met),
             fetched = running(&mut self.fetch) => Happened::Fetched(fetched),
             () = alarm => Happened::Alarm,
+            () = tokio::task::yield_now(), if self.again => Happened::Again,
         }
     }
 
@@ -245,7 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Happened::Socket(Event::Left) => return Err(End::Left),
             Happened::Socket(Event::Broken(close)) => return Err(End::Close(close)),
             Happened::Socket(Event::Gone) => return Err(End::Gone),
-            Happened::Subscribed(started) => self.subscribed(started),
+            Happened::Answered(answer) => self.answered(answer),
             Happened::Met(met) => self.have_met(met),
             Happened::Fetched(fetched) => {
                 self.fetch = None;
@@ -254,75 +279,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.send(out);
             }
             Happened::Alarm => self.alarm()?,
+            Happened::Again => {}
         }
         Ok(())
     }
 
     fn alarm(&mut self) -> Result<(), End> {
-        match self.clock.due(self.socket.vitals(), Instant::now()) {
+        let now = Instant::now();
+        if self.delivery.word_at().is_some_and(|at| at <= now) && self.socket.has_room() {
+            let mut out = Vec::new();
+            self.delivery.words(&mut out);
+            self.send(out);
+        }
+        match self.clock.due(self.socket.vitals(), now) {
             Some(Alarm::Ping) => self.socket.send(frame::ping()),
+            Some(Alarm::Expiring) => {
+                let expires_at = self.expires_at();
+                self.socket.send(
+                    Message::Expiring {
+                        expires_at: &expires_at,
+                    }
+                    .frame(),
+                );
+            }
             Some(Alarm::Close(close)) => return Err(End::Close(close)),
             None => {}
         }
         Ok(())
-    }
-
-    fn read(&mut self, text: &Utf8Bytes) -> Result<(), End> {
-        let request = Request::read(text);
-        let refusal = match self.pace.judge(request, Instant::now()) {
-            Ok(request) => match self.perform(request) {
-                Ok(()) => return Ok(()),
-                Err(refusal) => refusal,
-            },
-            Err(refused) => {
-                self.refuse(refused.refusal);
-                return refused.close.map_or(Ok(()), |close| Err(End::Close(close)));
-            }
-        };
-        self.refuse(refusal);
-        Ok(())
-    }
-
-    fn perform(&mut self, request: Request) -> Result<(), Refusal> {
-        match request {
-            Request::Subscribe(request) => self.subscribe(request),
-            Request::Unsubscribe { id } => match self.delivery.remove(&id) {
-                true => {
-                    self.done_with(&id, "unsubscribe");
-                    Ok(())
-                }
-                false => Err(unknown(&id)),
-            },
-        }
-    }
-
-    fn subscribe(&mut self, request: Subscribe) -> Result<(), Refusal> {
-        let id = &request.id;
-        if self.delivery.has(id) {
-            let message = "this session has a subscription with this `id` already";
-            return Err(Refusal::new("duplicate_id", message).to(id));
-        }
-        let most = self.push.limits.subscriptions;
-        if self.delivery.subscriptions() >= most {
-            let message = format!("a session has at most {most} subscriptions");
-            return Err(Refusal::new("limit", message).to(id));
-        }
-        let started = subscribe::start(Arc::clone(&self.push), self.asker(), request);
-        self.request = Some(Box::pin(started));
-        Ok(())
-    }
-
-    fn subscribed(&mut self, started: Result<Started, Refusal>) {
-        self.request = None;
-        self.socket.was_deaf();
-        let mut out = Vec::new();
-        match started {
-            Ok(Started { id, holds, streams }) => {
-                self.delivery.add(id, holds, streams, &self.epoch, &mut out);
-            }
-            Err(refusal) => self.refuse(refusal),
-        }
-        self.send(out);
     }
 
     fn have_met(&mut self, met: Result<Vec<Beginning>, Unmet>) {
@@ -348,12 +331,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             match outgoing {
                 Outgoing::Lines(frame) => self.socket.send_lines(frame.bytes),
                 Outgoing::Own(message) => self.socket.send(message),
+                Outgoing::Looked => {}
             }
         }
-    }
-
-    fn done_with(&mut self, id: &str, request: &'static str) {
-        self.socket.send(Message::Done { id, request }.frame());
     }
 
     fn refuse(&mut self, refusal: Refusal) {
@@ -391,10 +371,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         // A peer that takes nothing any more is left without a goodbye.
         let _ = tokio::time::timeout(push.limits.close_within, socket.finish()).await;
     }
-}
-
-fn unknown(id: &str) -> Refusal {
-    Refusal::new("unknown_id", "this session has no subscription with this `id`").to(id)
 }
 
 /// The end of a future that may not be there.

@@ -10,24 +10,39 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
+use crate::Limits;
+use crate::pace::Rate;
 use crate::signal::Signal;
 
 /// The sessions of a node.
-#[derive(Default)]
 pub(crate) struct Sessions {
+    limits: Arc<Limits>,
     open: Mutex<Open>,
     tracker: TaskTracker,
 }
 
-#[derive(Default)]
 struct Open {
     signals: HashMap<Uuid, Arc<Signal>>,
+    by_subscriber: HashMap<String, usize>,
+    rate: Rate,
     leaving: bool,
+}
+
+/// Why there is no place for one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// The node is being stopped.
+    Leaving,
+    /// The node has as many as it takes, or too many came this second.
+    Busy,
+    /// This subscriber has as many as it may have.
+    TooMany,
 }
 
 /// A session's place among them. Ending is dropping it.
 pub(crate) struct Place {
     sessions: Arc<Sessions>,
+    subscriber: String,
     uuid: Uuid,
     id: String,
     signal: Arc<Signal>,
@@ -35,18 +50,41 @@ pub(crate) struct Place {
 }
 
 impl Sessions {
-    /// A place for one more; `None` while the node is being stopped.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
+    pub(crate) fn new(limits: Arc<Limits>) -> Arc<Self> {
+        let per_second = f64::from(limits.sessions_per_second);
+        Arc::new(Self {
+            limits,
+            open: Mutex::new(Open {
+                signals: HashMap::new(),
+                by_subscriber: HashMap::new(),
+                rate: Rate::new(per_second, per_second, Instant::now()),
+                leaving: false,
+            }),
+            tracker: TaskTracker::new(),
+        })
+    }
+
+    /// A place for one more session of a subscriber.
+    pub(crate) fn enter(self: &Arc<Self>, subscriber: &str) -> Result<Place, NoPlace> {
         let uuid = Uuid::now_v7();
         let signal = Arc::<Signal>::default();
         let mut open = self.open.lock();
+        let theirs = open.by_subscriber.get(subscriber).copied().unwrap_or_default();
         if open.leaving {
-            return None;
+            return Err(NoPlace::Leaving);
         }
+        if theirs >= self.limits.sessions_of_subscriber {
+            return Err(NoPlace::TooMany);
+        }
+        if open.signals.len() >= self.limits.sessions || !open.rate.take(Instant::now()) {
+            return Err(NoPlace::Busy);
+        }
+        open.by_subscriber.insert(subscriber.to_owned(), theirs + 1);
         open.signals.insert(uuid, Arc::clone(&signal));
         metrics::gauge!("tailcast_sessions").set(open.signals.len() as f64);
-        Some(Place {
+        Ok(Place {
             sessions: Arc::clone(self),
+            subscriber: subscriber.to_owned(),
             uuid,
             id: uuid.simple().to_string(),
             signal,
@@ -90,6 +128,12 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.sessions.open.lock();
         open.signals.remove(&self.uuid);
+        if let Some(theirs) = open.by_subscriber.get_mut(&self.subscriber) {
+            *theirs -= 1;
+            if *theirs == 0 {
+                open.by_subscriber.remove(&self.subscriber);
+            }
+        }
         metrics::gauge!("tailcast_sessions").set(open.signals.len() as f64);
     }
 }

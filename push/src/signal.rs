@@ -91,9 +91,23 @@ impl Slots {
         self.0[word] |= 1 << (slot % 64);
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) {
-        if let Some(word) = self.0.get_mut(slot as usize / 64) {
-            *word &= !(1 << (slot % 64));
+    /// Whether it was in.
+    pub(crate) fn remove(&mut self, slot: u32) -> bool {
+        let Some(word) = self.0.get_mut(slot as usize / 64) else {
+            return false;
+        };
+        let before = *word;
+        *word &= !(1 << (slot % 64));
+        before != *word
+    }
+
+    /// Adds everything that is in `other`.
+    pub(crate) fn add(&mut self, other: &Self) {
+        if other.0.len() > self.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine |= theirs;
         }
     }
 
@@ -113,12 +127,8 @@ impl Slots {
 
     /// Moves everything that is in `other` here.
     fn take_from(&mut self, other: &mut Self) {
-        if other.0.len() > self.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
-        for (mine, theirs) in self.0.iter_mut().zip(&mut other.0) {
-            *mine |= mem::take(theirs);
-        }
+        self.add(other);
+        other.0.fill(0);
     }
 }
 

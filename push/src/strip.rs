@@ -4,15 +4,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use collect::{Batch, Offset, StreamName};
+use collect::{Batch, Filter, Offset, StreamName};
 
-use crate::frame::Frame;
+use crate::frame::{Frame, View};
 
 /// Frames that a strip remembers, at most.
 const MAX_FRAMES: usize = 64;
 
 /// A run of batches. What it holds in bytes of lines is bounded by whoever adds and sheds.
-#[derive(Debug)]
 pub(crate) struct Strip {
     stream: StreamName,
     /// In order; each ends where the next begins.
@@ -20,7 +19,7 @@ pub(crate) struct Strip {
     /// Of the batches' lines.
     bytes: usize,
     /// The newest last. Never more bytes than the batches have, or one frame.
-    frames: VecDeque<Frame>,
+    frames: VecDeque<(View, Frame)>,
     frames_bytes: usize,
 }
 
@@ -77,35 +76,127 @@ impl Strip {
         *self = Self::new(self.stream.clone());
     }
 
-    /// The frame that begins at `from`: up to `upto`, or to about `target` bytes, whole lines, at least one. `None`
-    /// when `from` is not here, or `upto` does not lie behind it.
-    pub(crate) fn cut(&mut self, from: Offset, upto: Offset, target: usize) -> Option<Frame> {
+    /// The frame that begins at `from`, if it was made before.
+    pub(crate) fn known(&self, from: Offset, view: &View) -> Option<Frame> {
+        let same = |(of, frame): &&(View, Frame)| frame.first == from && of.is(view);
+        self.frames
+            .iter()
+            .rev()
+            .find(same)
+            .map(|(_, frame)| frame.clone())
+    }
+
+    /// The lines from `from` up to `upto`, or so many batches that they have about `bytes`. `None` when `from` is not
+    /// here, or `upto` does not lie behind it.
+    pub(crate) fn piece(&self, from: Offset, upto: Offset, bytes: usize) -> Option<Piece> {
         let (start, end) = self.range()?;
         let upto = upto.min(end);
         if from < start || from >= upto {
             return None;
         }
-        let known = self.frames.iter().rev().find(|frame| frame.first == from);
-        if let Some(frame) = known {
-            return Some(frame.clone());
-        }
-        let frame = self.make(from, upto, target);
-        self.remember(frame.clone());
-        Some(frame)
+        let mut room = bytes;
+        let at = self.batches.partition_point(|batch| batch.next() <= from);
+        let within = self.batches.iter().skip(at).take_while(|batch| {
+            let wanted = batch.first < upto && (room > 0 || batch.first <= from);
+            // The batch that `from` lies in counts whole: a little less is taken with it than could be.
+            room = room.saturating_sub(batch.lines.ndjson.len());
+            wanted
+        });
+        let batches: Vec<_> = within.cloned().collect();
+        let taken = batches.last().map_or(from, |batch| batch.next());
+        Some(Piece {
+            stream: self.stream.clone(),
+            upto: upto.min(taken),
+            from,
+            batches,
+        })
     }
 
-    fn make(&self, from: Offset, upto: Offset, target: usize) -> Frame {
+    /// Where the newest batches begin that have at most `bytes` together, or the newest one. `None` when nothing is
+    /// here.
+    pub(crate) fn newest(&self, bytes: usize) -> Option<Offset> {
+        let mut room = bytes;
+        let fits = |batch: &&Arc<Batch>| {
+            let size = batch.lines.ndjson.len();
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        };
+        let newest = self.batches.iter().rev().take_while(fits).last();
+        newest.or(self.batches.back()).map(|batch| batch.first)
+    }
+
+    /// Keeps a frame for others.
+    pub(crate) fn remember(&mut self, view: &View, frame: &Frame) {
+        self.frames_bytes += frame.bytes.len();
+        self.frames.push_back((view.clone(), frame.clone()));
+        while self.frames.len() > MAX_FRAMES || (self.frames_bytes > self.bytes && self.frames.len() > 1) {
+            if let Some((_, old)) = self.frames.pop_front() {
+                self.frames_bytes -= old.bytes.len();
+            }
+        }
+    }
+
+    /// A frame of all lines, of about `target` bytes: made under the caller's lock, for it is a copy of few bytes.
+    pub(crate) fn cut(&mut self, from: Offset, upto: Offset, target: usize) -> Option<Frame> {
+        if let Some(frame) = self.known(from, &View::All) {
+            return Some(frame);
+        }
+        let frame = self.piece(from, upto, target)?.all(target);
+        self.remember(&View::All, &frame);
+        Some(frame)
+    }
+}
+
+/// Lines of a strip that are on their way into a frame.
+pub(crate) struct Piece {
+    stream: StreamName,
+    batches: Vec<Arc<Batch>>,
+    from: Offset,
+    upto: Offset,
+}
+
+impl Piece {
+    /// The lines that match, up to about `target` bytes of them, out of at most about `scan` bytes. Takes its time: not
+    /// to be called under a lock.
+    pub(crate) fn matching(&self, filter: &Filter, target: usize, scan: usize) -> Frame {
+        let (mut objects, mut count) = (Vec::new(), 0);
+        let (mut next, mut scanned) = (self.from, 0);
+        'lines: for batch in &self.batches {
+            let skip = usize::try_from(next.since(batch.first)).unwrap_or(usize::MAX);
+            for line in batch.lines.iter().skip(skip) {
+                if next >= self.upto || objects.len() >= target || scanned >= scan {
+                    break 'lines;
+                }
+                scanned += line.len();
+                if filter.matches(line) {
+                    objects.extend_from_slice(br#"{"offset":"#);
+                    objects.extend_from_slice(next.to_string().as_bytes());
+                    objects.push(b',');
+                    // A line is an object with at least one member.
+                    objects.extend_from_slice(&line[1..]);
+                    objects.push(b',');
+                    count += 1;
+                }
+                next = next.plus(1);
+            }
+        }
+        Frame::of_matches(&self.stream, self.from, next, count, &objects)
+    }
+
+    /// Every line, up to about `target` bytes, at least one.
+    fn all(&self, target: usize) -> Frame {
         let mut runs: Vec<&[u8]> = Vec::new();
         let mut room = target;
-        let mut next = from;
-        let at = self.batches.partition_point(|batch| batch.next() <= from);
-        for batch in self.batches.iter().skip(at) {
-            if next >= upto {
+        let mut next = self.from;
+        for batch in &self.batches {
+            if next >= self.upto {
                 break;
             }
             let lines: &[u8] = &batch.lines.ndjson;
             let begin = end_of_lines(lines, next.since(batch.first));
-            let (taken, bytes) = fitting(&lines[begin..], upto.since(next), room, next == from);
+            let at_least_one = next == self.from;
+            let (taken, bytes) = fitting(&lines[begin..], self.upto.since(next), room, at_least_one);
             runs.push(&lines[begin..begin + bytes]);
             next = next.plus(taken);
             room = room.saturating_sub(bytes);
@@ -113,17 +204,7 @@ impl Strip {
                 break;
             }
         }
-        Frame::of_lines(&self.stream, from, next, &runs)
-    }
-
-    fn remember(&mut self, frame: Frame) {
-        self.frames_bytes += frame.bytes.len();
-        self.frames.push_back(frame);
-        while self.frames.len() > MAX_FRAMES || (self.frames_bytes > self.bytes && self.frames.len() > 1) {
-            if let Some(old) = self.frames.pop_front() {
-                self.frames_bytes -= old.bytes.len();
-            }
-        }
+        Frame::of_lines(&self.stream, self.from, next, &runs)
     }
 }
 
@@ -208,5 +289,38 @@ mod tests {
         assert_eq!(strip.cut(Offset(99), Offset(103), 100), None);
         assert_eq!(strip.cut(Offset(103), Offset(104), 100), None);
         assert_eq!(strip.cut(Offset(101), Offset(101), 100), None);
+    }
+
+    #[test]
+    fn a_filter_leaves_lines_with_their_offsets_and_moves_past_the_others() {
+        let mut strip = strip(&[1, 10, 3, 50]);
+        let filter = Arc::new(Filter::parse("/1$/").unwrap());
+        let view = View::Matching(Arc::clone(&filter));
+        let (mut cursor, end) = strip.range().unwrap();
+        let mut seen = Vec::new();
+        while cursor < end {
+            let frame = match strip.known(cursor, &view) {
+                Some(frame) => frame,
+                None => {
+                    let frame = strip
+                        .piece(cursor, end, 300)
+                        .unwrap()
+                        .matching(&filter, 80, 1_000);
+                    strip.remember(&view, &frame);
+                    frame
+                }
+            };
+            assert!(frame.next > cursor);
+            assert!(strip.known(cursor, &view).is_some());
+            assert!(
+                strip.known(cursor, &View::All).is_none(),
+                "a filter's frame is for that filter"
+            );
+            let lines = crate::testing::lines(&frame.bytes);
+            assert_eq!(lines.len() as u64, frame.lines);
+            seen.extend(lines.into_iter().map(|line| line["offset"].as_u64().unwrap()));
+            cursor = frame.next;
+        }
+        assert_eq!(seen, [101, 111, 121, 131, 141, 151, 161]);
     }
 }

@@ -10,7 +10,9 @@ use collect::{Extent, Offset, StreamName, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::Push;
+use crate::delivery::Terms;
 use crate::feeds::Member;
+use crate::frame::View;
 use crate::patterns::Hold;
 use crate::protocol::{Details, From, Refusal, Subscribe};
 use crate::signal::Signal;
@@ -29,7 +31,7 @@ pub(crate) struct Asker {
 
 /// What a subscription begins with.
 pub(crate) struct Started {
-    pub(crate) id: String,
+    pub(crate) terms: Terms,
     pub(crate) holds: Vec<Hold>,
     pub(crate) streams: Vec<Beginning>,
 }
@@ -72,6 +74,7 @@ pub(crate) async fn start(push: Arc<Push>, asker: Asker, request: Subscribe) -> 
 }
 
 async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<Started, Refusal> {
+    let view = view(push, request.filter.as_deref())?;
     let targets = targets(&request.streams, asker, push.limits.streams)?;
     let place = place(push, &request.from, asker).await?;
     let mut holds = Vec::with_capacity(targets.patterns.len());
@@ -92,10 +95,24 @@ async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<St
     let streams = join(push, names).await.map_err(away)?;
     let streams = placed(push, streams, &place).await?;
     Ok(Started {
-        id: request.id,
+        terms: Terms {
+            id: request.id,
+            view,
+            mode: request.mode,
+        },
         holds,
         streams,
     })
+}
+
+/// What is kept of a stream that is subscribed to, for a `seek` in it.
+pub(crate) async fn extent(push: Arc<Push>, id: String, stream: StreamName) -> Result<Extent, Refusal> {
+    let asked = push.truth.extents(vec![stream]);
+    let answer = tokio::time::timeout(push.limits.subscribe_within, asked).await;
+    match answer.map(|extents| extents.map(|extents| extents.first().copied())) {
+        Ok(Ok(Some(extent))) => Ok(extent),
+        _ => Err(unavailable().to(&id)),
+    }
 }
 
 /// Joins streams that a pattern of the session met; each begins at its first kept line. One without lines is left
@@ -137,6 +154,19 @@ async fn join(push: &Arc<Push>, streams: Vec<StreamName>) -> Result<Vec<(Member,
         (member, Extent { next: head, ..extent })
     });
     Ok(opened.collect())
+}
+
+fn view(push: &Push, filter: Option<&str>) -> Result<View, Refusal> {
+    let Some(text) = filter else {
+        return Ok(View::All);
+    };
+    push.filters.get(text).map(View::Matching).map_err(|error| {
+        let details = Details {
+            position: Some(error.position),
+            ..Details::default()
+        };
+        Refusal::with("bad_filter", error.to_string(), details)
+    })
 }
 
 fn targets(texts: &[String], asker: &Asker, most: usize) -> Result<Targets, Refusal> {

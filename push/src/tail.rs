@@ -12,7 +12,6 @@ use collect::{Batch, Offset, StreamName};
 use crate::strip::Strip;
 
 /// The end of one stream.
-#[derive(Debug)]
 pub(crate) struct Tail {
     /// Every line before it is known to be stored. Only grows.
     head: Offset,

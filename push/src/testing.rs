@@ -24,17 +24,19 @@ pub(crate) fn batch(stream: &str, first: u64, count: u32) -> Arc<Batch> {
     })
 }
 
-/// The messages of the lines in a frame, in order.
-pub(crate) fn messages(frame: &Bytes) -> Vec<String> {
+/// The lines in a frame.
+pub(crate) fn lines(frame: &Bytes) -> Vec<serde_json::Value> {
     // A header's length may look like a brace.
     let json = frame
         .windows(8)
         .position(|bytes| bytes == br#"{"type":"#)
         .unwrap();
     let frame: serde_json::Value = serde_json::from_slice(&frame[json..]).unwrap();
-    let lines = frame["lines"].as_array().unwrap();
-    lines
-        .iter()
-        .map(|line| line["message"].as_str().unwrap().to_owned())
-        .collect()
+    frame["lines"].as_array().unwrap().clone()
+}
+
+/// The messages of the lines in a frame, in order.
+pub(crate) fn messages(frame: &Bytes) -> Vec<String> {
+    let text = |line: &serde_json::Value| line["message"].as_str().unwrap().to_owned();
+    lines(frame).iter().map(text).collect()
 }

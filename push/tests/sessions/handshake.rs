@@ -133,3 +133,31 @@ async fn get(node: &Node, headers: &http::HeaderMap) -> (StatusCode, serde_json:
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap())
 }
+
+#[tokio::test]
+async fn more_sessions_than_the_limits_allow_are_refused_before_the_upgrade() {
+    let node = Node::with(|limits| {
+        limits.sessions = 3;
+        limits.sessions_of_subscriber = 2;
+    })
+    .await;
+    let alice = node.token("alice", &[], 600);
+    let mut kept = vec![node.connect(&alice).await, node.connect(&alice).await];
+    let (status, problem) = refusal(node.request(&alice)).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::TOO_MANY_REQUESTS, &"too_many_sessions".into())
+    );
+    kept.push(node.connect(&node.token("bob", &[], 600)).await);
+    let (status, problem) = refusal(node.request(&node.token("carol", &[], 600))).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"busy".into())
+    );
+    drop(kept);
+    crate::fixture::until("the places are free again", || async {
+        node.push.sessions() == 0
+    })
+    .await;
+    node.connect(&alice).await;
+}

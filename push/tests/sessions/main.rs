@@ -3,9 +3,11 @@
 
 mod ends;
 mod faults;
+mod filters;
 mod fixture;
 mod handshake;
 mod patterns;
+mod steer;
 mod streams;
 mod subscribe;
 

@@ -1,0 +1,156 @@
+//! What a client does with subscriptions that stand: pause, resume, seek, and a token that allows less.
+
+use std::collections::BTreeMap;
+
+use auth::{Action, Subscriber, may};
+use collect::{Extent, Offset, StreamName};
+use tokio::time::Instant;
+
+use super::{Delivery, Outgoing, gap, live};
+use crate::frame::{Frame, View};
+use crate::protocol::{Details, Message, Missing, Refusal, To};
+
+impl Delivery {
+    /// Stops or goes on with a subscription. Whether there is one.
+    pub(crate) fn pause(&mut self, id: &str, paused: bool) -> bool {
+        let mut subscriptions = self.subscriptions.iter_mut();
+        let Some(subscription) = subscriptions.find(|subscription| subscription.terms.id == id) else {
+            return false;
+        };
+        subscription.paused = paused;
+        for (number, place) in (0..).zip(&mut self.slots) {
+            if let Some(slot) = place.as_mut().filter(|slot| slot.terms.id == id) {
+                slot.paused = paused;
+                slot.behind = 0;
+                self.ready.insert(number);
+                // Who wants to stay near the head does not want what came meanwhile.
+                self.lagging.insert(number);
+            }
+        }
+        true
+    }
+
+    /// When the client is owed a word on what it does not get.
+    pub(crate) fn word_at(&self) -> Option<Instant> {
+        self.word_at
+    }
+
+    /// That word: how many lines wait, and how far filters have looked.
+    pub(crate) fn words(&mut self, out: &mut Vec<Outgoing>) {
+        self.word_at = None;
+        for slot in self.slots.iter_mut().flatten() {
+            let stream = slot.member.stream();
+            if slot.paused {
+                let count = slot.member.head().since(slot.cursor);
+                if count != slot.behind {
+                    slot.behind = count;
+                    let message = Message::Behind {
+                        id: &slot.terms.id,
+                        stream: stream.as_str(),
+                        count,
+                    };
+                    out.push(Outgoing::Own(message.frame()));
+                }
+            } else if slot.cursor > slot.told && matches!(slot.terms.view, View::Matching(_)) {
+                let looked = Frame::of_matches(stream, slot.told, slot.cursor, 0, &[]);
+                out.push(Outgoing::Own(looked.bytes));
+                slot.told = slot.cursor;
+            }
+        }
+    }
+
+    /// Whether a subscription has this stream, in the words of a refusal.
+    pub(crate) fn check_has(&self, id: &str, stream: &StreamName) -> Result<(), Refusal> {
+        if !self.has(id) {
+            return Err(super::unknown(id));
+        }
+        let slot = self
+            .by_stream
+            .get(stream)
+            .and_then(|&number| self.slots[number as usize].as_ref());
+        match slot.is_some_and(|slot| slot.terms.id == id) {
+            true => Ok(()),
+            false => {
+                let message = "this subscription has no such stream";
+                Err(Refusal::new("stream_not_found", message)
+                    .about(stream.as_str())
+                    .to(id))
+            }
+        }
+    }
+
+    /// Goes on elsewhere, in a stream that [`Delivery::check_has`] found, after the store said what is kept of it.
+    pub(crate) fn seek(
+        &mut self,
+        id: &str,
+        stream: &StreamName,
+        to: To,
+        extent: Extent,
+        out: &mut Vec<Outgoing>,
+    ) -> Result<(), Refusal> {
+        self.check_has(id, stream)?;
+        let number = self.by_stream[stream];
+        let Some(slot) = self.slots[number as usize].as_mut() else {
+            return Ok(());
+        };
+        let head = extent.next.max(slot.member.head());
+        let wanted = match to {
+            To::Live => head,
+            To::Offset(offset) => Offset(offset),
+        };
+        if wanted > head {
+            let message = format!("the stream has no line {head} yet: no cursor can lie beyond it");
+            let details = Details {
+                next: Some(head.0),
+                ..Details::default()
+            };
+            return Err(Refusal::with("cursor_ahead", message, details)
+                .about(stream.as_str())
+                .to(id));
+        }
+        out.push(Outgoing::Own(
+            Message::Done {
+                id: Some(id),
+                request: "seek",
+            }
+            .frame(),
+        ));
+        let cursor = wanted.max(extent.first_available);
+        if wanted < cursor {
+            out.push(gap(stream, wanted, cursor, Missing::Retention));
+        }
+        slot.go_to(cursor);
+        slot.live_from = (cursor < head).then_some(head);
+        if cursor >= head {
+            out.push(live(stream, cursor));
+        }
+        self.behind.remove(number);
+        self.lagging.remove(number);
+        self.ready.insert(number);
+        Ok(())
+    }
+
+    /// Drops the streams that the subscriber may not read any more, and tells the client.
+    pub(crate) fn regrant(&mut self, subscriber: &Subscriber, out: &mut Vec<Outgoing>) {
+        for hold in self
+            .subscriptions
+            .iter()
+            .flat_map(|subscription| &subscription.holds)
+        {
+            hold.regrant(subscriber);
+        }
+        let removed = self.remove_slots(|slot| !may(subscriber, Action::Read, slot.member.stream()));
+        let mut by_subscription: BTreeMap<String, Vec<StreamName>> = BTreeMap::new();
+        for (terms, stream) in removed {
+            by_subscription.entry(terms.id.clone()).or_default().push(stream);
+        }
+        for (id, streams) in &by_subscription {
+            let message = Message::Dropped {
+                id,
+                streams: streams.iter().map(StreamName::as_str).collect(),
+                reason: "grant",
+            };
+            out.push(Outgoing::Own(message.frame()));
+        }
+    }
+}

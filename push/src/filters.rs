@@ -1,0 +1,49 @@
+//! Filters, compiled once a node: sessions with the same text share one, and so its frames.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use collect::{Filter, FilterError};
+use parking_lot::Mutex;
+
+/// The filters in use.
+#[derive(Default)]
+pub(crate) struct Filters {
+    by_text: Mutex<HashMap<String, Weak<Filter>>>,
+}
+
+impl Filters {
+    /// The filter that the text describes.
+    pub(crate) fn get(&self, text: &str) -> Result<Arc<Filter>, FilterError> {
+        if let Some(filter) = self.by_text.lock().get(text).and_then(Weak::upgrade) {
+            return Ok(filter);
+        }
+        let filter = Arc::new(Filter::parse(text)?);
+        let mut by_text = self.by_text.lock();
+        // Another session may have been quicker; both must have the same one.
+        if let Some(quicker) = by_text.get(text).and_then(Weak::upgrade) {
+            return Ok(quicker);
+        }
+        by_text.retain(|_, filter| filter.strong_count() > 0);
+        by_text.insert(text.to_owned(), Arc::downgrade(&filter));
+        Ok(filter)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_text_is_the_same_filter_for_as_long_as_somebody_uses_it() {
+        let filters = Filters::default();
+        let one = filters.get("level>=warn").unwrap();
+        assert!(Arc::ptr_eq(&one, &filters.get("level>=warn").unwrap()));
+        assert!(!Arc::ptr_eq(&one, &filters.get("level>=error").unwrap()));
+        drop(one);
+        filters.get("other").unwrap();
+        assert_eq!(filters.by_text.lock().len(), 1);
+        assert_eq!(filters.get("(").err().map(|error| error.position), Some(1));
+    }
+}

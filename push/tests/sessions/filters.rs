@@ -1,0 +1,90 @@
+//! Subscriptions that want only some of the lines.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Client, Node};
+
+async fn filtered(node: &Node, filter: &str, from: Value) -> (Client, Value) {
+    let mut alice = node.alice().await;
+    let request =
+        json!({"type": "subscribe", "id": "a", "streams": ["app/a"], "filter": filter, "from": from});
+    alice.send(request).await;
+    let answer = alice.message().await;
+    (alice, answer)
+}
+
+fn offsets(message: &Value) -> Vec<u64> {
+    let lines = message["lines"].as_array().unwrap();
+    lines
+        .iter()
+        .map(|line| line["offset"].as_u64().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn only_lines_that_match_come_each_with_its_offset() {
+    let node = Node::start().await;
+    node.send("app/a", 25).await;
+    let (mut alice, _) = filtered(&node, "/3$/", json!({"last": 25})).await;
+    let lines = alice.message().await;
+    assert_eq!((&lines["first"], &lines["next"]), (&json!(0), &json!(25)));
+    assert_eq!(offsets(&lines), [3, 13, 23]);
+    let names: Vec<_> = lines["lines"][0].as_object().unwrap().keys().cloned().collect();
+    assert!(names.contains(&"offset".to_owned()) && names.contains(&"message".to_owned()));
+    assert_eq!(
+        alice.message().await,
+        json!({"type": "live", "stream": "app/a", "next": 25})
+    );
+    node.send("app/a", 10).await;
+    let lines = alice.message().await;
+    assert_eq!((offsets(&lines), &lines["next"]), (vec![33], &json!(35)));
+}
+
+#[tokio::test]
+async fn a_client_is_told_how_far_the_server_has_looked_when_nothing_matches() {
+    let node = Node::with(|limits| limits.filter_told_every = Duration::from_millis(50)).await;
+    let (mut alice, _) = filtered(&node, "nowhere", json!("live")).await;
+    assert_eq!(alice.message().await["type"], "live");
+    node.send("app/a", 10).await;
+    let want = json!({"type": "lines", "stream": "app/a", "first": 0, "next": 10, "lines": []});
+    assert_eq!(alice.message().await, want);
+    alice.nothing_more().await;
+    node.store("app/a", 5).await;
+    node.send("app/a", 5).await;
+    let want = json!({"type": "lines", "stream": "app/a", "first": 10, "next": 20, "lines": []});
+    assert_eq!(alice.message().await, want);
+}
+
+#[tokio::test]
+async fn a_filter_looks_through_all_that_the_store_has() {
+    let node = Node::start().await;
+    for _ in 0..10 {
+        node.store_lines("app/a", 500, &"x".repeat(200)).await;
+    }
+    let (mut alice, _) = filtered(&node, "\"line 4999x\" OR \"line 17x\"", json!({"last": 5_000})).await;
+    let mut found = Vec::new();
+    while found.len() < 2 {
+        let message = alice.message().await;
+        assert_eq!(message["type"], "lines", "{message}");
+        found.extend(offsets(&message));
+    }
+    assert_eq!(found, [17, 4_999]);
+    assert_eq!(
+        alice.message().await,
+        json!({"type": "live", "stream": "app/a", "next": 5_000})
+    );
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_filter_is_refused_with_the_place() {
+    let node = Node::start().await;
+    let (mut alice, answer) = filtered(&node, "level>=warn (", json!("live")).await;
+    assert_eq!(
+        (&answer["code"], &answer["id"]),
+        (&json!("bad_filter"), &json!("a"))
+    );
+    assert_eq!(answer["position"], 13);
+    alice.nothing_more().await;
+}
