@@ -13,6 +13,10 @@ use super::{Limits, Parts, in_time};
 
 /// How many lines a search backwards looks at first; then twice as many, and so on, while they are short.
 const FIRST_WINDOW: u64 = 256;
+/// What a line takes, in bytes, roughly: to guess how much to read for a few of them.
+const USUAL_LINE: u64 = 256;
+/// The least that is read at a time, in bytes.
+const LEAST_READ: usize = 64 * 1024;
 
 /// What is to be read, and what of it is wanted.
 pub(super) struct Scan {
@@ -36,6 +40,14 @@ struct Wanted {
     filter: Option<Filter>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
+}
+
+/// What was found on the way back.
+struct Window {
+    /// Where it begins.
+    start: Offset,
+    /// With their offsets, spliced.
+    lines: VecDeque<(Offset, Vec<u8>)>,
 }
 
 /// What a search may still read.
@@ -177,8 +189,8 @@ impl Scan {
             let Some(newer) = self.window(window, from, missing, format, &mut budget).await? else {
                 break;
             };
-            from = window;
-            for (offset, line) in newer.into_iter().rev() {
+            from = newer.start;
+            for (offset, line) in newer.lines.into_iter().rev() {
                 if bytes >= self.limits.answer_bytes {
                     break;
                 }
@@ -207,7 +219,8 @@ impl Scan {
         Ok(Answer::collected(body, from, next))
     }
 
-    /// The last `count` lines that are wanted of a window; nothing when time runs out within it.
+    /// The last `count` lines that are wanted of a window; nothing when time runs out within it. The window reaches
+    /// back to where its first batch begins, so that no batch is read for two windows.
     async fn window(
         &self,
         start: Offset,
@@ -215,7 +228,8 @@ impl Scan {
         count: u64,
         format: Format,
         budget: &mut Budget,
-    ) -> Result<Option<VecDeque<(Offset, Vec<u8>)>>, StoreError> {
+    ) -> Result<Option<Window>, StoreError> {
+        let mut start = start;
         let mut found: VecDeque<(Offset, Vec<u8>)> = VecDeque::new();
         let mut bytes = 0;
         let mut next = start;
@@ -229,6 +243,10 @@ impl Scan {
             }
             for batch in batches {
                 budget.spend(&batch);
+                if batch.first < start {
+                    start = batch.first.max(self.start);
+                    next = start;
+                }
                 for (offset, line) in self.wanted.of(&batch, next, end) {
                     let mut spliced = Vec::with_capacity(line.len() + 32);
                     format.splice(offset, line, &mut spliced);
@@ -245,7 +263,7 @@ impl Scan {
                 next = batch.next().max(next);
             }
         }
-        Ok(Some(found))
+        Ok(Some(Window { start, lines: found }))
     }
 
     /// One page of the store, from `from`; nothing at or after `end`.
@@ -253,7 +271,9 @@ impl Scan {
         if from >= end {
             return Ok(Vec::new());
         }
-        let page = self.store.read(&self.stream, from, self.limits.page_bytes);
+        let guess = usize::try_from(end.since(from).saturating_mul(USUAL_LINE)).unwrap_or(usize::MAX);
+        let bytes = guess.max(LEAST_READ).min(self.limits.page_bytes);
+        let page = self.store.read(&self.stream, from, bytes);
         let mut batches = in_time(self.limits.store_deadline, page).await?;
         batches.retain(|batch| batch.first < end && batch.next() > from);
         Ok(batches)
