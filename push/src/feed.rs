@@ -256,11 +256,11 @@ impl Feed {
     /// Takes what the store said after a join. Answers when the head is to be looked at, if it is sooner than planned.
     ///
     /// A feed that knows its stream does not jump: the store is often ahead by hints that are on their way.
-    pub(crate) fn open(self: &Arc<Self>, extent: Extent, now: Instant, suspected: bool) -> Option<Instant> {
+    pub(crate) fn open(self: &Arc<Self>, extent: Extent, now: Instant) -> Option<Instant> {
         let mut state = self.state.lock();
         if !state.opened {
             drop(state);
-            return Some(self.looked(extent, now, suspected));
+            return Some(self.looked(extent, now));
         }
         (extent.next > state.tail.head()).then(|| {
             state.look.step = self.limits.head_first;
@@ -270,11 +270,11 @@ impl Feed {
     }
 
     /// Takes the answer of a look, and says when to look again. A feed that was quiet for long lets go of its lines.
-    pub(crate) fn looked(self: &Arc<Self>, extent: Extent, now: Instant, suspected: bool) -> Instant {
+    pub(crate) fn looked(self: &Arc<Self>, extent: Extent, now: Instant) -> Instant {
         let news = self.heard(extent);
         let mut state = self.state.lock();
         let step = match news {
-            _ if suspected || !self.route.stands() => self.limits.head_first,
+            _ if !self.route.stands() => self.limits.head_first,
             News::Old => (state.look.step * 2).min(self.limits.head_last),
             News::Next | News::Jump(_) => self.limits.head_first,
         };

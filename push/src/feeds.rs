@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use collect::stream::Target;
@@ -38,8 +38,6 @@ pub(crate) struct Feeds {
     held: Arc<AtomicUsize>,
     /// Feeds that lost their last member, and when.
     left: Mutex<Vec<(Instant, StreamName)>>,
-    /// Whether routes may not be seen although they were announced.
-    suspected: AtomicBool,
 }
 
 impl Feeds {
@@ -57,7 +55,6 @@ impl Feeds {
             by_stream: RwLock::default(),
             held: Arc::default(),
             left: Mutex::default(),
-            suspected: AtomicBool::new(false),
             limits,
         })
     }
@@ -126,13 +123,6 @@ impl Feeds {
         }
     }
 
-    /// From now on heads are read every second, until told otherwise.
-    pub(crate) fn suspect(&self, suspected: bool) {
-        if self.suspected.swap(suspected, Ordering::AcqRel) != suspected {
-            self.deliver(Hint::AnyLost);
-        }
-    }
-
     /// Reads heads whenever they are due.
     pub(crate) async fn read_heads(self: &Arc<Self>) {
         let mut attempt = 0;
@@ -149,9 +139,9 @@ impl Feeds {
                     {
                         tokio::time::sleep(ON_THEIR_WAY).await;
                     }
-                    let (now, suspected) = (Instant::now(), self.suspected.load(Ordering::Acquire));
+                    let now = Instant::now();
                     for ((stream, feed), extent) in due.iter().zip(extents) {
-                        self.heads.plan(stream, feed, feed.looked(extent, now, suspected));
+                        self.heads.plan(stream, feed, feed.looked(extent, now));
                     }
                 }
                 Err(StoreAway) => {
@@ -169,6 +159,8 @@ impl Feeds {
             tokio::time::sleep(SWEEP_EVERY).await;
             self.routes.retry();
             self.withdraw_left();
+            metrics::gauge!("tailcast_feeds").set(self.by_stream.read().len() as f64);
+            metrics::gauge!("tailcast_feed_bytes").set(self.held.load(Ordering::Relaxed) as f64);
             self.patterns.withdraw_left(&self.routes, self.limits.linger);
         }
     }
@@ -242,8 +234,7 @@ impl Member {
 
     /// Tells the feed what the store said after the join, and answers the head.
     pub(crate) fn open(&self, extent: collect::Extent) -> Offset {
-        let suspected = self.feeds.suspected.load(Ordering::Acquire);
-        if let Some(at) = self.feed.open(extent, Instant::now(), suspected) {
+        if let Some(at) = self.feed.open(extent, Instant::now()) {
             self.feeds.heads.plan(&self.stream, &self.feed, at);
         }
         self.feed.head()

@@ -44,7 +44,8 @@ async fn open(State(push): State<Arc<Push>>, request: Request) -> Result<Respons
             Ok(upgraded) => {
                 let (id, signal) = (place.id().to_owned(), Arc::clone(place.signal()));
                 let io = TokioIo::new(upgraded);
-                Session::new(push, subscriber, epoch, signal, io).run(&id).await;
+                let session = Box::new(Session::new(push, subscriber, epoch, signal, io));
+                session.run(&id).await;
             }
             Err(error) => tracing::debug!(%error, "a client went away while its connection was upgraded"),
         }

@@ -107,12 +107,6 @@ impl Push {
         self.sessions.count()
     }
 
-    /// Whether dispatchers may fail to see this node's routes: while `true`, say because the lease could not be
-    /// renewed, heads are read every second.
-    pub fn suspect_routes(&self, suspected: bool) {
-        self.feeds.suspect(suspected);
-    }
-
     /// Tells every session to leave, with 1012, evenly over `time`, and waits until all have. New ones are refused.
     /// Ends a few seconds after `time` at the latest.
     pub async fn drain(&self, time: Duration) {

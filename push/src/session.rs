@@ -120,8 +120,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Serves the session until it ends.
-    pub(crate) async fn run(mut self, id: &str) {
+    /// Serves the session until it ends. Boxed, and its end apart, because futures are moved: what is moved has its
+    /// place in each of them, and an idle session is little more than this.
+    pub(crate) async fn run(mut self: Box<Self>, id: &str) {
         self.welcome(id);
         let mut alarm = std::pin::pin!(tokio::time::sleep_until(self.clock.next(self.socket.vitals())));
         let end = loop {
@@ -133,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 break end;
             }
         };
-        self.end(end).await;
+        Box::pin(self.end(end)).await;
     }
 
     fn welcome(&mut self, id: &str) {
@@ -341,7 +342,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Says why, closes, and gives the other side a moment. The session's places in feeds are free before that.
-    async fn end(self, end: End) {
+    async fn end(self: Box<Self>, end: End) {
         let Self {
             mut socket,
             delivery,
@@ -350,7 +351,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             fetch,
             push,
             ..
-        } = self;
+        } = *self;
         drop((delivery, request, meeting, fetch));
         match end {
             End::Gone => return,

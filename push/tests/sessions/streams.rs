@@ -22,6 +22,27 @@ async fn many_batches_arrive_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn lines_that_come_fast_are_written_together() {
+    let node = Node::start().await;
+    let mut alice = node.alice().await;
+    alice.subscribe(&["app/a"], json!("live")).await;
+    alice.message().await;
+    let begun = std::time::Instant::now();
+    for _ in 0..200 {
+        node.send("app/a", 1).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let ticks = begun.elapsed().as_millis() / 16 + 2;
+    let (mut lines, mut frames) = (0, 0);
+    while lines < 200 {
+        let message = alice.message().await;
+        lines += message["lines"].as_array().unwrap().len();
+        frames += 1;
+    }
+    assert!(frames <= ticks, "{frames} frames in {ticks} ticks");
+}
+
+#[tokio::test]
 async fn a_stream_that_never_rests_is_replayed_and_joined_without_a_seam() {
     let node = Arc::new(Node::start().await);
     node.send("app/a", 2_000).await;
