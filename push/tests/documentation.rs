@@ -32,6 +32,8 @@ fn the_limits_that_a_client_meets_are_those_of_the_code() {
         format!("| subscriptions of a session | {} |", limits.subscriptions),
         format!("\"streams\":{}", limits.streams),
         format!("\"heartbeat_ms\":{}", limits.heartbeat.as_millis()),
+        format!("at least every {} s", limits.filter_told_every.as_secs()),
+        format!("{} s before", limits.expiring_ahead.as_secs()),
         format!("gathered for up to {} ms", limits.tick.as_millis()),
         format!("up to {} ms under load", limits.tick_stretched.as_millis()),
     ];
