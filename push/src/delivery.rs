@@ -295,7 +295,10 @@ impl Delivery {
                 Pull::AtHead => {
                     self.ready.remove(number);
                     match slot.live_from.take_if(|from| slot.cursor >= *from) {
-                        Some(_) => return Some(live(slot.member.stream(), slot.cursor)),
+                        Some(_) => {
+                            slot.told = slot.cursor;
+                            return Some(live(slot.member.stream(), slot.cursor));
+                        }
                         None => continue,
                     }
                 }

@@ -372,3 +372,73 @@ impl Watchers {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::batch;
+
+    fn feed() -> Arc<Feed> {
+        let stream = StreamName::parse("s").unwrap();
+        let feed = Feed::new(stream, Arc::new(Limits::default()), Arc::default());
+        feed.route.assume_stands();
+        Arc::new(feed)
+    }
+
+    fn extent(next: u64) -> Extent {
+        Extent {
+            first_available: Offset(0),
+            next: Offset(next),
+        }
+    }
+
+    /// Invariant 6: cost follows what moves, not what is watched.
+    #[tokio::test]
+    async fn a_quiet_head_is_read_ever_more_seldom_and_soon_again_after_a_line() {
+        let feed = feed();
+        let mut now = Instant::now();
+        let mut pauses = Vec::new();
+        feed.open(extent(5), now);
+        for _ in 0..7 {
+            let next = feed.looked(extent(5), now);
+            pauses.push((next - now).as_secs());
+            now = next;
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 30, 30, 30]);
+        let look = feed.take(batch("s", 5, 1)).unwrap();
+        assert!(look <= Instant::now() + Duration::from_secs(1));
+        assert!(feed.take(batch("s", 6, 1)).is_none(), "it is planned already");
+        assert!(
+            matches!(feed.due(look, look), Due::Later(_)),
+            "a stream that moves is not read"
+        );
+        assert!(matches!(feed.due(now, now), Due::Void));
+    }
+
+    #[tokio::test]
+    async fn a_line_of_a_quiet_stream_is_shown_at_once_and_the_next_ones_by_the_tick() {
+        let feed = feed();
+        feed.open(extent(0), Instant::now());
+        feed.take(batch("s", 0, 1));
+        assert!(matches!(feed.pull(Offset(0), &View::All), Pull::Frame(frame) if frame.next == Offset(1)));
+        feed.take(batch("s", 1, 1));
+        feed.take(batch("s", 2, 1));
+        assert!(matches!(feed.pull(Offset(1), &View::All), Pull::AtHead));
+        tokio::time::sleep(Limits::default().tick * 2).await;
+        assert!(matches!(feed.pull(Offset(1), &View::All), Pull::Frame(frame) if frame.next == Offset(3)));
+    }
+
+    #[test]
+    fn the_tick_stretches_with_the_load_and_no_further_than_the_limit() {
+        let limits = Limits::default();
+        let millis = |tick: u64, fan_out| {
+            let tick = Duration::from_millis(tick);
+            stretched(tick, Duration::from_millis(fan_out), &limits).as_millis()
+        };
+        assert_eq!(millis(16, 1), 16);
+        assert_eq!(millis(16, 10), 40);
+        assert_eq!(millis(16, 1_000), 100);
+        assert_eq!(millis(100, 0), 75, "it shrinks slowly");
+    }
+}

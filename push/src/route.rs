@@ -49,6 +49,12 @@ impl Route {
         let _ = tokio::time::timeout(within, settled).await;
     }
 
+    /// Without a table.
+    #[cfg(test)]
+    pub(crate) fn assume_stands(&self) {
+        self.answered(STANDS);
+    }
+
     fn answered(&self, state: u8) {
         self.state.store(state, Ordering::Release);
         self.settled.notify_waiters();
