@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::Limits;
 use crate::frame::{Frame, View};
 use crate::strip::Strip;
-use crate::truth::{StoreAway, Truth, answered};
+use crate::truth::{StoreAway, Truth};
 
 /// The pages of a node.
 pub(crate) struct Replay {
@@ -112,9 +112,8 @@ impl Replay {
             return Err(StoreAway);
         };
         metrics::counter!("tailcast_replay_reads_total").increment(1);
-        let store = self.truth.store();
-        let read = store.read(stream, cursor, self.limits.replay_bytes);
-        let batches = answered("read", self.truth.within(), read).await?;
+        let read = self.truth.read(stream, cursor, self.limits.replay_bytes);
+        let batches = read.await?;
         let Some(first) = batches.first() else {
             return self.nothing_at(stream, cursor).await;
         };

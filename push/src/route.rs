@@ -4,7 +4,7 @@
 //! would cut a watched stream off.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -68,7 +68,12 @@ pub(crate) struct Routes {
 }
 
 /// Announcements that failed.
-type Missing = Mutex<Vec<(Target, Weak<Route>)>>;
+#[derive(Default)]
+struct Missing {
+    targets: Mutex<Vec<(Target, Weak<Route>)>>,
+    /// Whether the last announcement failed: only the first of a row is worth a warning.
+    away: AtomicBool,
+}
 
 enum Change {
     Announce(Target, Weak<Route>),
@@ -101,7 +106,7 @@ impl Routes {
 
     /// Asks again for what the table refused.
     pub(crate) fn retry(&self) {
-        for (target, route) in std::mem::take(&mut *self.missing.lock()) {
+        for (target, route) in std::mem::take(&mut *self.missing.targets.lock()) {
             drop(self.changes.ask(Change::Announce(target, route)));
         }
     }
@@ -142,11 +147,19 @@ async fn apply(table: &dyn RouteTable, node: &NodeId, changes: Vec<Change>, miss
         return answers;
     }
     match table.announce(node, &wanted).await {
-        Ok(()) => routes.iter().for_each(|route| route.answered(STANDS)),
+        Ok(()) => {
+            if missing.away.swap(false, Ordering::Relaxed) {
+                tracing::info!("routes are announced again");
+            }
+            routes.iter().for_each(|route| route.answered(STANDS));
+        }
         Err(error) => {
-            tracing::warn!(%error, targets = wanted.len(), "routes could not be announced, heads are read instead");
+            if !missing.away.swap(true, Ordering::Relaxed) {
+                tracing::warn!(%error, "routes could not be announced, heads are read instead");
+            }
             let failed = wanted.into_iter().zip(&routes);
             missing
+                .targets
                 .lock()
                 .extend(failed.map(|(target, route)| (target, Arc::downgrade(route))));
             routes.iter().for_each(|route| route.answered(MISSING));

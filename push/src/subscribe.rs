@@ -7,6 +7,7 @@ use std::sync::Arc;
 use auth::{Action, Subscriber, may};
 use collect::stream::{Pattern, Target};
 use collect::{Extent, Offset, StreamName, Timestamp};
+use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::Push;
@@ -16,7 +17,7 @@ use crate::frame::View;
 use crate::patterns::Hold;
 use crate::protocol::{Details, From, Refusal, Subscribe};
 use crate::signal::Signal;
-use crate::truth::{StoreAway, answered};
+use crate::truth::StoreAway;
 
 /// Questions for the first line since some time that one `subscribe` asks at once.
 const SINCE_AT_ONCE: usize = 16;
@@ -77,12 +78,12 @@ async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<St
     let view = view(push, request.filter.as_deref())?;
     let targets = targets(&request.streams, asker, push.limits.streams)?;
     let place = place(push, &request.from, asker).await?;
-    let mut holds = Vec::with_capacity(targets.patterns.len());
-    for pattern in &targets.patterns {
+    let hold = |pattern: &Pattern| {
         let (subscriber, signal) = (&asker.subscriber, &asker.signal);
         let within = push.limits.announce_within;
-        holds.push(Hold::take(&push.feeds, pattern.clone(), subscriber, signal, within).await);
-    }
+        Hold::take(&push.feeds, pattern.clone(), subscriber, signal, within)
+    };
+    let holds = join_all(targets.patterns.iter().map(hold)).await;
     let mut names = targets.names;
     if !targets.patterns.is_empty() {
         names.extend(listed(push, asker, &targets.patterns).await.map_err(away)?);
@@ -237,9 +238,7 @@ async fn placed(
             Place::Live => (extent.next, None),
             Place::Last(count) => (Offset(extent.next.0.saturating_sub(*count)), None),
             Place::Since(since) => {
-                let store = push.truth.store();
-                let asked = store.first_since(member.stream(), *since);
-                let first = answered("first_since", push.truth.within(), asked).await;
+                let first = push.truth.first_since(member.stream(), *since).await;
                 (first.map_err(away)?.min(extent.next), None)
             }
             Place::Cursors(cursors) => match cursors.get(member.stream()) {

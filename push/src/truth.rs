@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use collect::store::StoreError;
 use collect::stream::StreamInfo;
-use collect::{Epoch, Extent, LogStore, StreamName};
+use collect::{Batch, Epoch, Extent, LogStore, Offset, StreamName, Timestamp};
 use tokio::sync::OnceCell;
 
 use crate::Limits;
@@ -26,7 +28,7 @@ type Listing = Arc<Vec<StreamInfo>>;
 /// The store, as sessions and feeds ask it.
 pub(crate) struct Truth {
     store: Arc<dyn LogStore>,
-    within: Duration,
+    questions: Arc<Questions>,
     epoch: OnceCell<Epoch>,
     extents: Arc<Lane<Vec<StreamName>, Answer<Vec<Extent>>>>,
     listings: Arc<Lane<(), Answer<Listing>>>,
@@ -34,26 +36,30 @@ pub(crate) struct Truth {
 
 impl Truth {
     pub(crate) fn new(store: Arc<dyn LogStore>, limits: &Limits) -> Self {
-        let (within, at_once) = (limits.store_within, limits.heads_at_once);
-        let asked = Arc::clone(&store);
-        let extents = Lane::new(move |questions: Vec<Vec<StreamName>>| {
-            let store = Arc::clone(&asked);
+        let at_once = limits.heads_at_once;
+        let questions = Arc::new(Questions {
+            within: limits.store_within,
+            away: AtomicBool::new(false),
+        });
+        let parts = (Arc::clone(&store), Arc::clone(&questions));
+        let extents = Lane::new(move |asked: Vec<Vec<StreamName>>| {
+            let (store, questions) = parts.clone();
             async move {
-                let known = read_extents(&*store, &questions, at_once, within).await;
-                questions.iter().map(|streams| pick(&known, streams)).collect()
+                let known = read_extents(&*store, &questions, &asked, at_once).await;
+                asked.iter().map(|streams| pick(&known, streams)).collect()
             }
         });
-        let asked = Arc::clone(&store);
-        let listings = Lane::new(move |questions: Vec<()>| {
-            let store = Arc::clone(&asked);
+        let parts = (Arc::clone(&store), Arc::clone(&questions));
+        let listings = Lane::new(move |asked: Vec<()>| {
+            let (store, questions) = parts.clone();
             async move {
-                let listing = answered("streams", within, store.streams()).await.map(Arc::new);
-                questions.iter().map(|()| listing.clone()).collect()
+                let listing = questions.ask("streams", store.streams()).await.map(Arc::new);
+                asked.iter().map(|()| listing.clone()).collect()
             }
         });
         Self {
             store,
-            within,
+            questions,
             epoch: OnceCell::new(),
             extents,
             listings,
@@ -62,7 +68,7 @@ impl Truth {
 
     /// Which database this is. Asked once.
     pub(crate) async fn epoch(&self) -> Answer<&Epoch> {
-        let ask = || answered("epoch", self.within, self.store.epoch());
+        let ask = || self.questions.ask("epoch", self.store.epoch());
         self.epoch.get_or_try_init(ask).await
     }
 
@@ -79,52 +85,71 @@ impl Truth {
         self.listings.ask(()).await.unwrap_or(Err(StoreAway))
     }
 
-    /// The store, for questions that nobody shares.
-    pub(crate) fn store(&self) -> &Arc<dyn LogStore> {
-        &self.store
+    /// A page of a stream; see [`LogStore::read`].
+    pub(crate) async fn read(
+        &self,
+        stream: &StreamName,
+        from: Offset,
+        max_bytes: usize,
+    ) -> Answer<Vec<Arc<Batch>>> {
+        let read = self.store.read(stream, from, max_bytes);
+        self.questions.ask("read", read).await
     }
 
-    /// The deadline of one question.
-    pub(crate) fn within(&self) -> Duration {
-        self.within
+    /// The first line of a stream since some time; see [`LogStore::first_since`].
+    pub(crate) async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Answer<Offset> {
+        let first = self.store.first_since(stream, since);
+        self.questions.ask("first_since", first).await
     }
 }
 
-/// The answer to one question, or `StoreAway`: here is where that is logged.
-pub(crate) async fn answered<T>(
-    question: &'static str,
+/// Gives questions their deadline, and says in the log when the store goes away and comes back: once, not for each of
+/// a thousand sessions.
+struct Questions {
     within: Duration,
-    answer: impl Future<Output = Result<T, collect::store::StoreError>>,
-) -> Answer<T> {
-    match tokio::time::timeout(within, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
-            tracing::warn!(question, %error, "the store did not answer a question of sessions");
-            Err(StoreAway)
-        }
-        Err(_) => {
-            tracing::warn!(
-                question,
-                waited_s = within.as_secs(),
-                "the store did not answer a question of sessions in time"
-            );
-            Err(StoreAway)
+    away: AtomicBool,
+}
+
+impl Questions {
+    async fn ask<T>(
+        &self,
+        question: &'static str,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Answer<T> {
+        let answer = match tokio::time::timeout(self.within, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(StoreError::Timeout(self.within)),
+        };
+        match answer {
+            Ok(answer) => {
+                if self.away.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the store answers sessions again");
+                }
+                Ok(answer)
+            }
+            Err(error) => {
+                match self.away.swap(true, Ordering::Relaxed) {
+                    false => tracing::warn!(question, %error, "the store does not answer sessions"),
+                    true => tracing::debug!(question, %error, "the store does not answer sessions"),
+                }
+                Err(StoreAway)
+            }
         }
     }
 }
 
 async fn read_extents(
     store: &dyn LogStore,
-    questions: &[Vec<StreamName>],
+    questions: &Questions,
+    asked: &[Vec<StreamName>],
     at_once: usize,
-    within: Duration,
 ) -> HashMap<StreamName, Extent> {
-    let mut streams: Vec<StreamName> = questions.iter().flatten().cloned().collect();
+    let mut streams: Vec<StreamName> = asked.iter().flatten().cloned().collect();
     streams.sort_unstable();
     streams.dedup();
     let mut known = HashMap::with_capacity(streams.len());
     for some in streams.chunks(at_once) {
-        match answered("extents", within, store.extents(some)).await {
+        match questions.ask("extents", store.extents(some)).await {
             Ok(extents) => known.extend(some.iter().cloned().zip(extents)),
             // The rest would wait as long for the same.
             Err(StoreAway) => break,
