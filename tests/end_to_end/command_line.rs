@@ -1,0 +1,215 @@
+//! The commands beside `serve`.
+
+use serde_json::Value;
+
+use crate::fixture::{Alone, Cluster, Ran, Running, Token, lines, ndjson, tailcast, until};
+
+/// What a terminal elsewhere has set.
+fn at<'a>(url: &'a str, token: &'a str) -> [(&'static str, &'a str); 2] {
+    [("TAILCAST_URL", url), ("TAILCAST_TOKEN", token)]
+}
+
+#[tokio::test]
+async fn what_is_piped_into_send_comes_out_of_tail() {
+    let alone = Alone::start().await;
+    let token = Token::of_tester();
+    let variables = at(alone.url(), &token);
+    let sent = lines(500);
+    let ran = tailcast(&["send", "my/app"], &variables, &ndjson(&sent[..400])).await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{}", ran.err);
+
+    let mut tail = Running::start(&["tail", "my/*", "--last", "1000", "--json"], &variables);
+    tail.prints(400).await;
+    let mut send = Running::start(&["send", "my/app"], &variables);
+    send.write(&ndjson(&sent[400..401])).await;
+    let printed = tail.prints(401).await;
+    let last: Value = serde_json::from_str(&printed[400]).unwrap();
+    assert_eq!(
+        last["message"], sent[400]["message"],
+        "one line leaves at once, while the input stays open"
+    );
+    send.write(&ndjson(&sent[401..])).await;
+    assert_eq!(send.finish().await.code, Some(0));
+    let printed = tail.prints(500).await;
+    for (printed, sent) in printed.iter().zip(&sent) {
+        let printed: Value = serde_json::from_str(printed).unwrap();
+        assert_eq!(
+            (&printed["ts"], &printed["message"]),
+            (&sent["ts"], &sent["message"])
+        );
+    }
+}
+
+#[tokio::test]
+async fn on_the_same_machine_commands_use_the_data_folders_key() {
+    let alone = Alone::for_the_first_time().await;
+    let data = alone.data();
+    let variables = [("TAILCAST_URL", alone.url()), ("TAILCAST_DATA", data.as_str())];
+    let ran = tailcast(&["send", "my/app"], &variables, "one\ntwo\n").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let mut tail = Running::start(&["tail", "my/app", "--from", "0"], &variables);
+    let printed = tail.prints(2).await;
+    assert!(
+        printed[0].contains("one") && printed[1].contains("two"),
+        "{printed:?}"
+    );
+}
+
+#[tokio::test]
+async fn send_and_tail_go_on_when_the_server_comes_back() {
+    let mut alone = Alone::start().await;
+    let (url, token) = (alone.url().to_owned(), Token::of_tester());
+    let variables = at(&url, &token);
+    let mut tail = Running::start(&["tail", "my/app", "--from", "0"], &variables);
+    let mut send = Running::start(&["send", "my/app"], &variables);
+    send.write("before\n").await;
+    tail.prints(1).await;
+    alone.kill();
+    send.write("meanwhile\n").await;
+    alone.restart().await;
+    send.write("after\n").await;
+    let sent = send.finish().await;
+    assert_eq!(sent.code, Some(0), "{}", sent.err);
+    let printed = tail.prints(3).await;
+    for (line, word) in printed.iter().zip(["before", "meanwhile", "after"]) {
+        assert!(line.contains(word), "{printed:?}");
+    }
+}
+
+#[tokio::test]
+async fn token_prints_a_token_that_may_what_it_was_given() {
+    let alone = Alone::start().await;
+    let data = alone.data();
+    let arguments = [
+        "token",
+        "--sub",
+        "alice",
+        "--read",
+        "payments/**",
+        "--write",
+        "payments/api",
+        "--ttl",
+        "5m",
+    ];
+    let key = [
+        (
+            "TAILCAST_KEY",
+            "a key that is only good for tests, of 32 bytes and more",
+        ),
+        ("TAILCAST_DATA", &*data),
+    ];
+    let ran = tailcast(&arguments, &key, "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let alice = alone.with(ran.out.trim());
+    let sent = alice.send("payments/api", lines(2)).await;
+    let mut session = alice
+        .subscribe_from("payments/api", serde_json::json!({"last": 2}))
+        .await;
+    assert_eq!(session.take(2).await, sent);
+    let refused = alice
+        .post("/v1/lines?stream=orders/api")
+        .body("hello")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(refused.status().as_u16(), 403);
+}
+
+#[tokio::test]
+async fn streams_shows_what_is_there() {
+    let alone = Alone::start().await;
+    alone.send("payments/api", lines(3)).await;
+    alone.send("orders/api", lines(2)).await;
+    let token = Token::of("alice").reads("payments/**").text();
+    let ran = tailcast(&["streams"], &at(alone.url(), &token), "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.out.contains("payments/api") && !ran.out.contains("orders/api"),
+        "{}",
+        ran.out
+    );
+}
+
+#[tokio::test]
+async fn nodes_shows_an_admin_who_is_alive() {
+    let mut cluster = Cluster::start(&["collect", "dispatch", "push"]).await;
+    let internal = cluster.push(0).internal().to_owned();
+    let ask = async |token: Token| {
+        let token = token.text();
+        let variables = [
+            ("TAILCAST_INTERNAL_URL", internal.as_str()),
+            ("TAILCAST_TOKEN", token.as_str()),
+        ];
+        tailcast(&["nodes"], &variables, "").await
+    };
+    let shown = until("all three are shown", async || {
+        let ran = ask(Token::of("operator").admin()).await;
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        (ran.out.lines().count() == 4).then_some(ran.out)
+    })
+    .await;
+    for role in ["collect", "dispatch", "push"] {
+        let address = cluster
+            .node(role, 0)
+            .internal()
+            .trim_start_matches("http://")
+            .to_owned();
+        let is_there = shown
+            .lines()
+            .any(|line| line.contains(role) && line.contains(&address));
+        assert!(is_there, "{role} at {address} is missing: {shown}");
+    }
+    assert_eq!(ask(Token::of("alice").reads("**")).await.code, Some(1));
+
+    cluster.dispatch(0).kill();
+    until("the dead one is gone", async || {
+        let ran = ask(Token::of("operator").admin()).await;
+        (!ran.out.contains("dispatch")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn check_explains_a_good_configuration_and_names_what_is_wrong_in_a_bad_one() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let good = [
+        ("TAILCAST_DATA", data.to_str().unwrap()),
+        ("TAILCAST_KEY", "a key for these tests, 32 bytes or longer"),
+    ];
+    let ran = tailcast(&["check"], &good, "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.out.contains("roles") && ran.out.contains("127.0.0.1:7440"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        !ran.out.contains("32 bytes or longer"),
+        "a key is never shown: {}",
+        ran.out
+    );
+    let ran = tailcast(&["check"], &[("TAILCAST_ROLES", "cook")], "").await;
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("cook"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_do_its_work_says_why_and_fails() {
+    let alone = Alone::start().await;
+    let bad = at(alone.url(), "hello");
+    for arguments in [["send", "my/app"].as_slice(), &["tail", "my/app"], &["streams"]] {
+        let ran: Ran = tailcast(arguments, &bad, "line\n").await;
+        assert_eq!(ran.code, Some(1), "{arguments:?}: {ran:?}");
+        assert_eq!(
+            ran.err.trim_end().lines().count(),
+            1,
+            "{arguments:?}: {}",
+            ran.err
+        );
+    }
+    let token = Token::of_tester();
+    let ran = tailcast(&["tail", "a//b"], &at(alone.url(), &token), "").await;
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("a//b"), "{}", ran.err);
+}

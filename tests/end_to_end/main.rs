@@ -1,0 +1,14 @@
+//! Tests of the executable: real processes, real servers, and nothing known of what is inside.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+mod fixture;
+
+mod access;
+mod alone;
+mod cluster;
+mod command_line;
+mod compose;
+mod faults;
+mod ingest;
+mod startup;
