@@ -118,7 +118,8 @@ pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     frame(0x88, &payload)
 }
 
-fn frame(opcode: u8, payload: &[u8]) -> Bytes {
+/// A frame of any kind.
+pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Bytes {
     let mut bytes = Vec::with_capacity(MAX_HEADER_BYTES + payload.len());
     put_header(opcode, payload.len(), &mut bytes);
     bytes.extend_from_slice(payload);

@@ -54,7 +54,7 @@ async fn open(State(push): State<Arc<Push>>, request: Request) -> Result<Respons
     Ok(switching(&accept, subprotocol))
 }
 
-fn switching(accept: &str, subprotocol: Option<HeaderValue>) -> Response {
+pub(crate) fn switching(accept: &str, subprotocol: Option<HeaderValue>) -> Response {
     let mut response = (
         StatusCode::SWITCHING_PROTOCOLS,
         [
@@ -72,7 +72,7 @@ fn switching(accept: &str, subprotocol: Option<HeaderValue>) -> Response {
 }
 
 /// RFC 6455 §4.2.1.
-fn accept_key(headers: &HeaderMap) -> Result<String, Problem> {
+pub(crate) fn accept_key(headers: &HeaderMap) -> Result<String, Problem> {
     if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
         let detail = "this address speaks WebSocket: connect with a WebSocket client";
         return Err(

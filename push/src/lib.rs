@@ -9,6 +9,8 @@
 //! decides nothing of that itself.
 
 pub mod close;
+#[cfg(feature = "echo")]
+pub mod echo;
 pub mod history;
 pub mod limits;
 pub mod protocol;

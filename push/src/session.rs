@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
 use crate::clock::{Alarm, Clock};
-use crate::close::{Again, Close};
+use crate::close::{self, Again, Close};
 use crate::delivery::{Delivery, Fetch, Fetched, Outgoing};
 use crate::frame;
 use crate::pace::Pace;
@@ -267,6 +267,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             }
             Happened::Socket(Event::Text(text)) => self.read(&text)?,
+            Happened::Socket(Event::Binary(_)) => return Err(End::Close(&close::BINARY)),
             Happened::Socket(Event::Room | Event::Heard) => {}
             Happened::Socket(Event::Left) => return Err(End::Left),
             Happened::Socket(Event::Broken(close)) => return Err(End::Close(close)),

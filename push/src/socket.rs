@@ -80,6 +80,12 @@ pub(crate) struct Vitals {
 pub(crate) enum Event {
     /// A message.
     Text(Utf8Bytes),
+    /// A message that is no text.
+    #[cfg_attr(
+        not(feature = "echo"),
+        expect(dead_code, reason = "sessions refuse it, whatever it says")
+    )]
+    Binary(Bytes),
     /// The queue has room again.
     Room,
     /// Something else came in: the peer is there.
@@ -249,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         };
         let event = match self.protocol.read(&mut side) {
             Ok(Message::Text(text)) => Event::Text(text),
-            Ok(Message::Binary(_)) => Event::Broken(&close::BINARY),
+            Ok(Message::Binary(bytes)) => Event::Binary(bytes),
             Ok(Message::Close(_)) => {
                 // The answer to a close is made now, not at the next read. Its error says that all is said.
                 let _ = self.protocol.flush(&mut side);

@@ -1,0 +1,54 @@
+//! A WebSocket that says everything back, for tests/autobahn: on the handshake, the reader and the frames that sessions
+//! have, and with their settings.
+//!
+//! Knows nothing of sessions, and no program serves it.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use edge::Problem;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::frame;
+use crate::handshake::{accept_key, switching};
+use crate::limits::Limits;
+use crate::socket::{Event, Listen, Socket};
+
+const BINARY: u8 = 0x82;
+
+/// Answers at `/`. Of `limits` those of a connection count: `message_bytes`, `queue_bytes` and `close_within`.
+pub fn router(limits: Limits) -> Router {
+    Router::new().route("/", get(open)).with_state(limits)
+}
+
+async fn open(State(limits): State<Limits>, request: Request) -> Result<Response, Problem> {
+    let accept = accept_key(request.headers())?;
+    let upgrade = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        if let Ok(upgraded) = upgrade.await {
+            echo(TokioIo::new(upgraded), &limits).await;
+        }
+    });
+    Ok(switching(&accept, None))
+}
+
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(io: S, limits: &Limits) {
+    let mut socket = Socket::new(io, limits.message_bytes, limits.queue_bytes);
+    loop {
+        match socket.event(Listen::Yes).await {
+            Event::Text(text) => socket.send(frame::text(text.as_bytes())),
+            Event::Binary(bytes) => socket.send(frame::frame(BINARY, &bytes)),
+            Event::Room | Event::Heard => {}
+            Event::Left => break,
+            Event::Broken(close) => {
+                socket.send(frame::close(close.code, close.reason));
+                break;
+            }
+            Event::Gone => return,
+        }
+    }
+    // A peer that takes nothing any more is left without a goodbye.
+    let _ = tokio::time::timeout(limits.close_within, socket.finish()).await;
+}
