@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod bench;
 mod check;
 mod connect;
 mod flags;
@@ -44,6 +45,8 @@ pub enum Command {
     Nodes(nodes::Args),
     /// Print a token
     Token(token::Args),
+    /// Measure the load and latency of an installation
+    Bench(bench::Args),
     /// Check the configuration, explain it, and try what it names
     Check(check::Args),
 }
@@ -100,6 +103,7 @@ impl Command {
                 Self::Streams(args) => streams::run(args).await,
                 Self::Nodes(args) => nodes::run(args).await,
                 Self::Token(args) => token::run(&args),
+                Self::Bench(args) => bench::run(args).await,
                 Self::Check(args) => check::run(args).await,
             }
         });

@@ -68,21 +68,72 @@ impl Credentials {
     pub(crate) fn server(&self, url: &str, need: Need) -> Result<Server, Failure> {
         let tokens: Arc<dyn Tokens> = match self.token.as_deref().filter(|token| !token.is_empty()) {
             Some(token) => Arc::new(FixedToken(token.to_owned())),
-            None => Arc::new(self.local(need)?),
+            None => Arc::new(LocalKey {
+                minter: self.minter()?,
+                need,
+            }),
         };
         Server::new(url, tokens).map_err(|error| Failure::Misused(error.into()))
     }
 
-    fn local(&self, need: Need) -> Result<LocalKey, Failure> {
+    /// Tokens that last for `seconds`, each for a subscriber of its own when a key can make them, which may read and
+    /// write what `pattern` covers.
+    pub(crate) fn tickets(&self, seconds: u64, pattern: &str) -> Result<Tickets, Failure> {
+        Ok(match self.token.as_deref().filter(|token| !token.is_empty()) {
+            Some(token) => Tickets::One(token.to_owned()),
+            None => Tickets::Each {
+                minter: self.minter()?,
+                expires_at: unix_now().saturating_add_unsigned(seconds),
+                pattern: pattern.to_owned(),
+            },
+        })
+    }
+
+    fn minter(&self) -> Result<Minter, Failure> {
         let source = KeySource::read(&SettingFlags::data_folder(self.data.as_deref()).layers()?)?;
         let key = match source.key {
             Some(key) => key,
             None => key_file::read(&source.data).map_err(|error| no_token(&error))?,
         };
-        Ok(LocalKey {
-            minter: Minter::hs256(&key, &source.issuer),
-            need,
-        })
+        Ok(Minter::hs256(&key, &source.issuer))
+    }
+}
+
+/// Tokens for many sessions.
+pub(crate) enum Tickets {
+    /// The one that was given, for all.
+    One(String),
+    /// One for each.
+    Each {
+        /// Makes them.
+        minter: Minter,
+        /// In Unix seconds.
+        expires_at: i64,
+        /// What may be read and written.
+        pattern: String,
+    },
+}
+
+impl Tickets {
+    /// The token of a subscriber.
+    pub(crate) fn of(&self, sub: &str) -> Result<String, Failure> {
+        match self {
+            Self::One(token) => Ok(token.clone()),
+            Self::Each {
+                minter,
+                expires_at,
+                pattern,
+            } => {
+                let claims = Claims {
+                    read: vec![pattern.clone()],
+                    write: vec![pattern.clone()],
+                    ..Claims::new(sub, *expires_at)
+                };
+                minter
+                    .mint(&claims)
+                    .map_err(|error| Failure::Failed(error.into()))
+            }
+        }
     }
 }
 

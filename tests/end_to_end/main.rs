@@ -6,6 +6,7 @@ mod fixture;
 
 mod access;
 mod alone;
+mod bench;
 mod cluster;
 mod command_line;
 mod compose;

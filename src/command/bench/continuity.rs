@@ -1,0 +1,106 @@
+//! Whether a session gets every line once and in order: the numbers of its frames, compared with what must come next.
+
+use std::ops::Range;
+
+/// Holes that are remembered, to tell a line that comes late from one that comes twice.
+const MAX_HOLES: usize = 32;
+
+/// One session's place in its stream, and what went wrong on the way.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Continuity {
+    /// The offset that comes next.
+    pub(super) cursor: u64,
+    /// What was passed over and may still come.
+    holes: Vec<Range<u64>>,
+    /// Lines that never came, so far.
+    pub(super) lost: u64,
+    /// Lines that came again.
+    pub(super) repeated: u64,
+    /// Lines that came after later ones.
+    pub(super) out_of_order: u64,
+}
+
+impl Continuity {
+    /// Begins at `cursor`.
+    pub(super) fn at(cursor: u64) -> Self {
+        Self {
+            cursor,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the lines from `first` to `next`.
+    pub(super) fn take(&mut self, first: u64, next: u64) {
+        if first > self.cursor {
+            self.lost += first - self.cursor;
+            if self.holes.len() == MAX_HOLES {
+                self.holes.remove(0);
+            }
+            self.holes.push(self.cursor..first);
+        }
+        let old = next.min(self.cursor);
+        if first < old {
+            let late = self.fill(first..old);
+            self.lost -= late;
+            self.out_of_order += late;
+            self.repeated += old - first - late;
+        }
+        self.cursor = self.cursor.max(next);
+    }
+
+    /// How many of these were missing; they are so no more.
+    fn fill(&mut self, lines: Range<u64>) -> u64 {
+        let mut filled = 0;
+        let mut left = Vec::with_capacity(self.holes.len() + 1);
+        for hole in self.holes.drain(..) {
+            let (from, to) = (hole.start.max(lines.start), hole.end.min(lines.end));
+            if from >= to {
+                left.push(hole);
+                continue;
+            }
+            filled += to - from;
+            let rests = [hole.start..from, to..hole.end];
+            left.extend(rests.into_iter().filter(|rest| !rest.is_empty()));
+        }
+        left.truncate(MAX_HOLES);
+        self.holes = left;
+        filled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cursor, lost, repeated, out of order.
+    fn after(frames: &[(u64, u64)]) -> (u64, u64, u64, u64) {
+        let mut seen = Continuity::at(10);
+        for &(first, next) in frames {
+            seen.take(first, next);
+        }
+        (seen.cursor, seen.lost, seen.repeated, seen.out_of_order)
+    }
+
+    #[test]
+    fn the_numbers_tell_what_went_wrong() {
+        let table: [(&[(u64, u64)], _); 8] = [
+            (&[(10, 11), (11, 20), (20, 21)], (21, 0, 0, 0)),
+            (&[(12, 15)], (15, 2, 0, 0)),
+            (&[(10, 15), (10, 15)], (15, 0, 5, 0)),
+            (&[(10, 15), (13, 18)], (18, 0, 2, 0)),
+            (&[(12, 15), (10, 12), (15, 16)], (16, 0, 0, 2)),
+            (&[(20, 30), (12, 14), (12, 14)], (30, 8, 2, 2)),
+            (&[(12, 14), (20, 22), (10, 21)], (22, 0, 3, 8)),
+            (&[(10, 10)], (10, 0, 0, 0)),
+        ];
+        for (frames, want) in table {
+            assert_eq!(after(frames), want, "{frames:?}");
+        }
+    }
+
+    #[test]
+    fn many_holes_take_no_more_memory_and_stay_lost() {
+        let frames: Vec<_> = (0..1_000).map(|n| (11 + 2 * n, 12 + 2 * n)).collect();
+        assert_eq!(after(&frames), (2_010, 1_000, 0, 0));
+    }
+}

@@ -1,0 +1,102 @@
+//! What processes of this machine have used, as Linux tells in `/proc`.
+
+use std::fs;
+use std::io;
+
+use serde::Serialize;
+
+/// `/proc` counts CPU time in these on every machine (USER_HZ).
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// CPU seconds and memory of one process, or of several together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(super) struct Usage {
+    /// CPU seconds in the program itself.
+    pub(super) user: f64,
+    /// CPU seconds in the kernel on its behalf.
+    pub(super) system: f64,
+    /// Resident memory, in bytes.
+    pub(super) resident: u64,
+}
+
+impl Usage {
+    /// Of a process, since its start.
+    pub(super) fn of(pid: u32) -> io::Result<Self> {
+        let odd = || io::Error::new(io::ErrorKind::InvalidData, "/proc looks different here");
+        let (user, system) = cpu(&fs::read_to_string(format!("/proc/{pid}/stat"))?).ok_or_else(odd)?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        Ok(Self {
+            user,
+            system,
+            resident: resident(&status).ok_or_else(odd)?,
+        })
+    }
+
+    /// Of several processes.
+    pub(super) fn of_all(pids: &[u32]) -> Result<Self, (u32, io::Error)> {
+        pids.iter().try_fold(Self::default(), |sum, &pid| {
+            let one = Self::of(pid).map_err(|error| (pid, error))?;
+            Ok(Self {
+                user: sum.user + one.user,
+                system: sum.system + one.system,
+                resident: sum.resident + one.resident,
+            })
+        })
+    }
+
+    pub(super) fn cpu(&self) -> f64 {
+        self.user + self.system
+    }
+}
+
+/// How many files this process may have open; `None` where that cannot be told.
+pub(super) fn open_files_limit() -> Option<u64> {
+    open_files(&fs::read_to_string("/proc/self/limits").ok()?)
+}
+
+/// The 14th and 15th members. The second, the program's name in parentheses, may hold anything.
+fn cpu(stat: &str) -> Option<(f64, f64)> {
+    let mut members = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let mut seconds = || Some(members.next()?.parse::<f64>().ok()? / TICKS_A_SECOND);
+    Some((seconds()?, seconds()?))
+}
+
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn open_files(limits: &str) -> Option<u64> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_tables_are_read() {
+        let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 250 1075 0 0 20 0 5 0 9 1 2 3";
+        assert_eq!(cpu(stat), Some((2.5, 10.75)));
+        assert_eq!(
+            resident("Name:\tx\nVmRSS:\t   20480 kB\nRssAnon: 1 kB\n"),
+            Some(20 << 20)
+        );
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max open files            1024                 524288               files     \n";
+        assert_eq!(open_files(limits), Some(1024));
+        for odd in ["", "42 (x) S 1", "VmRSS: ?"] {
+            assert_eq!((cpu(odd), resident(odd), open_files(odd)), (None, None, None));
+        }
+    }
+
+    #[test]
+    fn this_process_uses_memory() {
+        assert!(Usage::of(std::process::id()).unwrap().resident > 1 << 20);
+        assert_eq!(Usage::of_all(&[0]).unwrap_err().0, 0);
+    }
+}
