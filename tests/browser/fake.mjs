@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 
 const ASSETS = fileURLToPath(new URL("../../web/assets/", import.meta.url));
+const LIBRARY = fileURLToPath(new URL("../../web/client/dist/", import.meta.url));
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
@@ -22,6 +23,14 @@ export class Fake {
   sessions = new Set();
   /** Every `subscribe` that came, in order. */
   subscribes = [];
+  /** Every other request that came, in order. */
+  requests = [];
+  /** Members of `welcome`, over the usual ones. */
+  welcome = {};
+  /** Tokens that are taken. */
+  tokens = new Set([TOKEN]);
+  /** Answers requests other than `subscribe` instead of the usual `done` when it returns true. */
+  onRequest = () => false;
   epoch = "epoch-1";
   /** Answers instead of the usual one when it returns true: (session, message) → boolean. */
   onSubscribe = () => false;
@@ -37,7 +46,7 @@ export class Fake {
     this.ws = new WebSocketServer({ noServer: true, handleProtocols: () => "tailcast.v1" });
     this.http.on("upgrade", (request, socket, head) => {
       const offered = (request.headers["sec-websocket-protocol"] ?? "").split(/, */);
-      if (!offered.includes(`bearer.${TOKEN}`)) {
+      if (!offered.some((name) => this.tokens.has(name.replace(/^bearer\./, "")))) {
         socket.end("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
         return;
       }
@@ -92,7 +101,7 @@ export class Fake {
     socket.on("close", () => this.sessions.delete(session));
     socket.on("message", (data) => {
       const message = JSON.parse(data);
-      if (message.type !== "subscribe") return;
+      if (message.type !== "subscribe") return this.#request(session, message);
       this.subscribes.push(message);
       if (!this.onSubscribe(session, message)) this.subscribe(session, message);
     });
@@ -105,7 +114,18 @@ export class Fake {
       expires_at: "2099-01-01T00:00:00Z",
       heartbeat_ms: 25000,
       limits: { subscriptions: 100, streams: 1000, message_bytes: 16384, messages_per_second: 20 },
+      ...this.welcome,
     });
+  }
+
+  #request(session, message) {
+    this.requests.push(message);
+    if (this.onRequest(session, message)) return;
+    const { type, id } = message;
+    if (type === "unsubscribe") {
+      for (const [stream, holder] of session.wanted) if (holder === id) session.wanted.delete(stream);
+    }
+    this.send(session, { type: "done", id, request: type });
   }
 
   /** The usual answer to a subscription: where it begins, its lines in frames of 100, and that it is live. */
@@ -143,12 +163,14 @@ export class Fake {
       response.end(body);
     };
     if (!url.pathname.startsWith("/v1/")) {
-      const path = url.pathname === "/" ? "index.html" : url.pathname.replace("/assets/", "");
-      const file = await readFile(join(ASSETS, path)).catch(() => undefined);
+      const path = url.pathname.startsWith("/client/v1/")
+        ? join(LIBRARY, url.pathname.replace("/client/v1/", ""))
+        : join(ASSETS, url.pathname === "/" ? "index.html" : url.pathname.replace("/assets/", ""));
+      const file = await readFile(path).catch(() => undefined);
       if (!file) return answer(404, "text/plain", "");
       return answer(200, TYPES[extname(path)], file);
     }
-    if (request.headers.authorization !== `Bearer ${TOKEN}`) {
+    if (!this.tokens.has(request.headers.authorization?.replace("Bearer ", ""))) {
       return answer(401, "application/problem+json", `{"code":"bad_token","detail":"the signature is wrong"}`);
     }
     if (url.pathname === "/v1/streams") {

@@ -1,29 +1,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Continuity } from "../../../web/assets/continuity.js";
+import { Continuity } from "../../../web/client/dist/continuity.js";
 
 const STREAM = "payments/api";
-const frame = (first, ...lines) => ({ stream: STREAM, first, next: first + lines.length, lines });
+const line = (message, offset) => ({ ...(offset === undefined ? {} : { offset }), message });
+const frame = (first, ...messages) => ({
+  type: "lines", stream: STREAM, first, next: first + messages.length, lines: messages.map((message) => line(message)),
+});
+const fault = (kind, from, to) => ({ type: "fault", kind, stream: STREAM, from, to });
 
-function begun(cursor) {
-  const continuity = new Continuity();
+function begun(cursor, filtered = false) {
+  const continuity = new Continuity(filtered);
   continuity.begin(STREAM, cursor);
   return continuity;
 }
 
-test("frames that join are passed on whole", () => {
+test("frames that join are passed on whole, each line with its offset", () => {
   const continuity = begun(5);
-  assert.deepEqual(continuity.accept(frame(5, "a", "b")), { first: 5, lines: ["a", "b"], faults: [] });
-  assert.deepEqual(continuity.accept(frame(7, "c")), { first: 7, lines: ["c"], faults: [] });
+  const first = { first: 5, next: 7, lines: [line("a", 5), line("b", 6)], faults: [] };
+  assert.deepEqual(continuity.accept(frame(5, "a", "b")), first);
+  assert.deepEqual(continuity.accept(frame(7, "c")), { first: 7, next: 8, lines: [line("c", 7)], faults: [] });
   assert.deepEqual([...continuity.cursors], [[STREAM, 8]]);
 });
 
 test("lines that did not come are a fault, and the next ones are taken", () => {
-  const continuity = begun(5);
-  assert.deepEqual(continuity.accept(frame(8, "d")), {
-    first: 8,
-    lines: ["d"],
-    faults: [{ kind: "missing", stream: STREAM, from: 5, to: 8 }],
+  assert.deepEqual(begun(5).accept(frame(8, "d")), {
+    first: 8, next: 9, lines: [line("d", 8)], faults: [fault("missing", 5, 8)],
   });
 });
 
@@ -31,41 +33,48 @@ test("lines that come a second time are a fault, and only the new ones are taken
   const continuity = begun(5);
   continuity.accept(frame(5, "a", "b", "c"));
   assert.deepEqual(continuity.accept(frame(7, "c", "d")), {
-    first: 8,
-    lines: ["d"],
-    faults: [{ kind: "repeated", stream: STREAM, from: 7, to: 8 }],
+    first: 8, next: 9, lines: [line("d", 8)], faults: [fault("repeated", 7, 8)],
   });
-  assert.deepEqual(continuity.accept(frame(5, "a")), {
-    first: 6,
-    lines: [],
-    faults: [{ kind: "repeated", stream: STREAM, from: 5, to: 6 }],
-  });
+  assert.deepEqual(continuity.accept(frame(5, "a")), { first: 9, next: 9, lines: [], faults: [fault("repeated", 5, 6)] });
   assert.equal(continuity.cursors.get(STREAM), 9);
 });
 
 test("a frame that carries another number of lines than it says is a fault", () => {
-  const { faults } = begun(0).accept({ stream: STREAM, first: 0, next: 3, lines: ["a"] });
-  assert.deepEqual(faults, [{ kind: "miscounted", stream: STREAM, from: 0, to: 3, count: 1 }]);
+  const { faults } = begun(0).accept({ ...frame(0, "a"), next: 3 });
+  assert.deepEqual(faults, [{ ...fault("miscounted", 0, 3), count: 1 }]);
 });
 
 test("a gap explains what is between its ends and nothing before it", () => {
   const continuity = begun(5);
   assert.deepEqual(continuity.gap({ stream: STREAM, from: 5, to: 9 }), []);
   assert.deepEqual(continuity.accept(frame(9, "a")).faults, []);
-  assert.deepEqual(continuity.gap({ stream: STREAM, from: 12, to: 15 }), [
-    { kind: "missing", stream: STREAM, from: 10, to: 12 },
-  ]);
+  assert.deepEqual(continuity.gap({ stream: STREAM, from: 12, to: 15 }), [fault("missing", 10, 12)]);
 });
 
 test("being told to be live with lines outstanding is a fault", () => {
   const continuity = begun(5);
   assert.deepEqual(continuity.live({ stream: STREAM, next: 5 }), []);
-  assert.deepEqual(continuity.live({ stream: STREAM, next: 7 }), [{ kind: "missing", stream: STREAM, from: 5, to: 7 }]);
+  assert.deepEqual(continuity.live({ stream: STREAM, next: 7 }), [fault("missing", 5, 7)]);
 });
 
 test("a stream that begins again goes on where it was", () => {
   const continuity = begun(5);
   continuity.accept(frame(5, "a"));
   continuity.begin(STREAM, 20);
-  assert.deepEqual(continuity.accept(frame(20, "z")).faults, [{ kind: "missing", stream: STREAM, from: 6, to: 20 }]);
+  assert.deepEqual(continuity.accept(frame(20, "z")).faults, [fault("missing", 6, 20)]);
+});
+
+test("a filter leaves lines out, but brings none twice and none from elsewhere", () => {
+  const filtered = (first, next, ...offsets) => ({
+    type: "lines", stream: STREAM, first, next, lines: offsets.map((offset) => line("x", offset)),
+  });
+  const continuity = begun(5, true);
+  assert.deepEqual(continuity.accept(filtered(5, 20, 7, 11)).faults, []);
+  assert.deepEqual(continuity.accept(filtered(40, 60, 41)).faults, []);
+  assert.deepEqual(continuity.live({ stream: STREAM, next: 80 }), []);
+  const again = continuity.accept(filtered(70, 90, 75, 85));
+  assert.deepEqual(again.lines, [line("x", 85)]);
+  assert.deepEqual(again.faults, [fault("repeated", 70, 80)]);
+  const wild = continuity.accept(filtered(90, 100, 95, 94));
+  assert.deepEqual(wild.faults, [{ ...fault("miscounted", 90, 100), count: 2 }]);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { comesBack, delay } from "../../../web/assets/retry.js";
+import { comesBack, delay } from "../../../web/client/dist/retry.js";
 
 test("the close codes that mean come back, and those that do not", () => {
   for (const code of [1001, 1005, 1006, 1012, 4000, 4001, 4002, 4003, 4499]) assert.ok(comesBack(code), code);
@@ -15,7 +15,11 @@ test("waits grow, are spread from nothing to the whole, and have an end", () => 
   assert.equal(delay(5, undefined, () => 0), 0);
 });
 
-test("the server's hint is taken as it is", () => {
-  assert.equal(delay(0, 1234), 1234);
-  assert.equal(delay(9, 1234), 1234);
+test("the server's hint is taken as it is the first time, and never undercut", () => {
+  assert.equal(delay(0, 1234, () => 1), 1234);
+  assert.equal(delay(0, 0, () => 1), 0);
+  assert.deepEqual([1, 3].map((attempt) => delay(attempt, 1234, () => 1)), [1734, 3234]);
+  assert.equal(delay(9, 1234, () => 0), 1234);
+  assert.equal(delay(0, 1e12), 300_000);
+  assert.equal(delay(0, Number.NaN, () => 1), 500);
 });

@@ -1,0 +1,81 @@
+// What keeps a client's memory, and its haste, within bounds; and how it notices that nobody is there.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Flow } from "../../../web/client/dist/flow.js";
+import { Pace } from "../../../web/client/dist/pace.js";
+import { Watch } from "../../../web/client/dist/watch.js";
+
+const KIB = 1024;
+
+test("the server is asked to pause when much waits, and to go on when little does", () => {
+  const flow = new Flow(100 * KIB);
+  const steps = [0, 100, 101, 90, 26, 25, 25, 101].map((kib) => flow.next(kib * KIB, false));
+  assert.deepEqual(steps, ["subscribe", "nothing", "pause", "nothing", "nothing", "resume", "nothing", "pause"]);
+});
+
+test("what comes in spite of a pause is let go of, and taken up when the consumer is through", () => {
+  const flow = new Flow(100 * KIB);
+  flow.next(0, false);
+  assert.deepEqual([101, 400, 401, 401].map((kib) => flow.next(kib * KIB, false)), ["pause", "nothing", "leave", "nothing"]);
+  assert.ok(flow.out);
+  assert.equal(flow.next(0, true), "nothing", "the server has not confirmed yet that it is left");
+  assert.equal(flow.next(26 * KIB, false), "nothing");
+  assert.equal(flow.next(25 * KIB, false), "subscribe");
+});
+
+test("a pause that the consumer asked for holds however little waits", () => {
+  const flow = new Flow();
+  flow.next(0, false);
+  flow.want(true);
+  assert.deepEqual([flow.next(0, false), flow.next(0, false)], ["pause", "nothing"]);
+  flow.reset();
+  assert.equal(flow.next(0, false), "subscribe");
+  assert.ok(flow.paused, "a new connection pauses as well");
+  flow.want(false);
+  assert.equal(flow.next(0, false), "resume");
+});
+
+test("requests are sent as fast as the server allows and no faster", () => {
+  const pace = new Pace(20, 0);
+  let sent = 0;
+  for (let now = 0; now < 10_000; now += 1) {
+    while (pace.take(now) === 0) sent += 1;
+  }
+  assert.ok(sent > 180 && sent <= 240, `${sent} in ten seconds`);
+  const wait = pace.take(9_999);
+  assert.ok(wait > 0);
+  assert.equal(pace.take(9_999 + wait), 0);
+});
+
+test("silence is no fault while nothing is awaited and no sign can be asked for", () => {
+  const watch = new Watch(0);
+  assert.equal(watch.verdict(1e9), "fine");
+});
+
+test("a sign of life is asked for after a heartbeat of silence, and the other end is dead without one", () => {
+  const watch = new Watch(0);
+  watch.canAsk(25_000);
+  assert.equal(watch.verdict(24_999), "fine");
+  watch.heard(10_000);
+  assert.equal(watch.verdict(34_999), "fine");
+  assert.equal(watch.verdict(35_000), "ask");
+  watch.asked("ping:ping", 35_000);
+  assert.equal(watch.verdict(50_000), "fine");
+  assert.equal(watch.verdict(50_001), "dead");
+  watch.heard(49_000);
+  watch.answered("ping:ping");
+  assert.equal(watch.verdict(50_001), "fine");
+});
+
+test("who sends lines but never the answer is dead, too", () => {
+  const watch = new Watch(0);
+  watch.asked("subscribe:1", 0);
+  for (let now = 0; now <= 60_000; now += 1_000) {
+    watch.heard(now);
+    assert.equal(watch.verdict(now), "fine");
+  }
+  assert.equal(watch.verdict(60_001), "dead");
+  watch.refused("1");
+  assert.equal(watch.verdict(60_001), "fine");
+});

@@ -1,0 +1,27 @@
+import type { FaultEvent, Line } from "./events.js";
+import type { Gap, Lines, Live } from "./messages.js";
+/** What is new in a frame of lines. */
+export interface Accepted {
+    readonly first: number;
+    readonly next: number;
+    readonly lines: readonly Line[];
+    readonly faults: readonly FaultEvent[];
+}
+/** The cursors of one subscription. */
+export declare class Continuity {
+    #private;
+    /** @param filtered frames then leave lines out, so that a hole cannot be told from what does not match. */
+    constructor(filtered: boolean, cursors?: Iterable<readonly [string, number]>);
+    /** The next offset wanted, by stream. */
+    get cursors(): ReadonlyMap<string, number>;
+    /** Where a stream begins. One that is known goes on where it was: whatever the server skips is then noticed. */
+    begin(stream: string, cursor: number): void;
+    /** Goes on elsewhere, because the consumer said so. */
+    move(stream: string, cursor: number): void;
+    forget(stream: string): void;
+    accept(frame: Lines): Accepted;
+    /** A gap that the server names. It explains what is missing between its ends, and nothing else. */
+    gap({ stream, from, to }: Gap): FaultEvent[];
+    /** The head is reached: nothing may be outstanding. */
+    live({ stream, next }: Live): FaultEvent[];
+}

@@ -1,0 +1,29 @@
+import type { ClientState, Cursors, SubscribeOptions, SubscriptionState } from "./events.js";
+import type { Behind, Dropped, Gap, Lines, Live, Refusal, Subscribed } from "./messages.js";
+import { Queue } from "./queue.js";
+import type { Switchboard } from "./switchboard.js";
+export declare class Course {
+    #private;
+    /** @param left called once, when nothing more is wanted of the connection. */
+    constructor(targets: readonly string[], options: SubscribeOptions, left: () => void);
+    get targets(): readonly string[];
+    get queue(): Queue;
+    get state(): SubscriptionState;
+    get iterable(): boolean;
+    /** Where the consumer is; `undefined` before anything stood. */
+    cursors(): Cursors | undefined;
+    pause(paused: boolean): void;
+    seek(stream: string, to: number | "live"): Promise<void>;
+    close(): void;
+    /** How the connection does, as long as there is none that this could use. */
+    link(state: ClientState): void;
+    /** A connection stands. */
+    connected(board: Switchboard): void;
+    subscribed(message: Subscribed): void;
+    /** @param size of the message's text. */
+    heard(message: Lines | Gap | Live, id: string, size: number): void;
+    behind({ stream, count }: Behind): void;
+    dropped({ streams, reason }: Pick<Dropped, "streams" | "reason">): void;
+    done(id: string, request: string): void;
+    refused(refusal: Refusal): void;
+}

@@ -1,0 +1,22 @@
+// What goes wrong, in one class. `code` is for programs, `message` for people.
+/**
+ * A refusal or the end of something. Codes are the server's (docs/protocol.md, docs/http.md) and these of the client's:
+ * `away` (no answer), `bad_answer` (one that is no Tailcast server's), `no_token` and `token_expiring` (the provider gave
+ * none), `offline` (asked while there is no connection), `closed` (the server closed with a code that says no more).
+ */
+export class TailcastError extends Error {
+    name = "TailcastError";
+    /** Stable, for programs. */
+    code;
+    /** What else there is to say. */
+    details;
+    constructor(code, message, details = {}) {
+        super(message);
+        this.code = code;
+        this.details = details;
+    }
+}
+/** The words of whatever was thrown. */
+export function words(thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,2 @@
+// What a subscription tells its consumer, and what it is told.
+export {};

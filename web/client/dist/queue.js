@@ -1,0 +1,145 @@
+// What waits for the consumer of one subscription, in order. Knows no wire.
+/** Events on their way to callbacks, or to one iteration. */
+export class Queue {
+    #items = [];
+    #size = 0;
+    #held = false;
+    #ended;
+    #told = false;
+    #waiters = [];
+    /** A callback is at work. */
+    #busy = false;
+    #on;
+    #taken;
+    /** @param taken called when the consumer gets an item, before it does. */
+    constructor(on, taken) {
+        this.#on = on;
+        this.#taken = taken;
+    }
+    /** Text of lines that waits, in characters. */
+    get size() {
+        return this.#size;
+    }
+    push(item) {
+        if (this.#ended)
+            return;
+        this.#items.push(item);
+        this.#size += item.size;
+        this.#move();
+    }
+    /** Nothing leaves while it is held. */
+    hold(held) {
+        this.#held = held;
+        this.#move();
+    }
+    /** Nothing comes any more; what waits is still delivered, and the error after it. */
+    end(error) {
+        if (this.#ended)
+            return;
+        this.#ended = error ? { error } : {};
+        this.#held = false;
+        this.#move();
+    }
+    /** The consumer left: nothing is delivered any more. */
+    discard() {
+        this.#items = [];
+        this.#size = 0;
+        this.end();
+    }
+    /** Takes out what waits of one stream's lines: the consumer wants to go on elsewhere. */
+    forget(stream) {
+        this.#items = this.#items.filter((item) => {
+            const gone = item.place?.stream === stream && item.event?.type !== "begin";
+            if (gone)
+                this.#size -= item.size;
+            return !gone;
+        });
+    }
+    /** The next event, for an iteration. */
+    next() {
+        return new Promise((resolve, reject) => {
+            this.#waiters.push({ resolve, reject });
+            this.#move();
+        });
+    }
+    #move() {
+        if (this.#on)
+            this.#call(this.#on);
+        else
+            this.#hand();
+    }
+    #hand() {
+        while (this.#waiters.length > 0) {
+            const event = this.#take();
+            if (!event && !(this.#ended && this.#items.length === 0))
+                return;
+            const waiter = this.#waiters.shift();
+            const error = this.#told ? undefined : this.#ended?.error;
+            if (event)
+                waiter?.resolve({ done: false, value: event });
+            else if (error) {
+                this.#told = true;
+                waiter?.reject(error);
+            }
+            else
+                waiter?.resolve({ done: true, value: undefined });
+        }
+        this.#passSilent();
+    }
+    #call(on) {
+        while (!this.#busy) {
+            const event = this.#take();
+            if (event)
+                this.#run(() => on[event.type]?.(event));
+            else if (this.#ended && !this.#told && this.#items.length === 0) {
+                this.#told = true;
+                const { error } = this.#ended;
+                this.#run(() => on.end?.(error));
+            }
+            else
+                return;
+        }
+    }
+    #run(callback) {
+        this.#busy = true;
+        try {
+            const result = callback();
+            if (result instanceof Promise) {
+                void result.catch(report).finally(() => {
+                    this.#busy = false;
+                    this.#move();
+                });
+                return;
+            }
+        }
+        catch (error) {
+            report(error);
+        }
+        this.#busy = false;
+    }
+    #take() {
+        this.#passSilent();
+        return this.#shift()?.event;
+    }
+    /** Cursors that move without an event move as soon as everything before them was taken. */
+    #passSilent() {
+        while (this.#items[0] && !this.#items[0].event && this.#shift())
+            ;
+    }
+    #shift() {
+        if (this.#held)
+            return undefined;
+        const item = this.#items.shift();
+        if (!item)
+            return undefined;
+        this.#size -= item.size;
+        this.#taken(item);
+        return item;
+    }
+}
+/** As if nobody had caught it, which is what happened. */
+function report(error) {
+    queueMicrotask(() => {
+        throw error;
+    });
+}

@@ -1,0 +1,71 @@
+// What a page holds of a subscription.
+import { asyncDispose } from "./dispose.js";
+/**
+ * Streams that are followed. Iterate over it, once, or give {@link SubscribeOptions.on}.
+ *
+ * Leaving the loop closes it. The loop ends after {@link Subscription.close | close()}, and throws a
+ * {@link TailcastError} when the subscription ended for another reason, after everything that came before.
+ */
+export class Subscription {
+    #course;
+    #iterated = false;
+    /** @internal */
+    constructor(course) {
+        this.#course = course;
+    }
+    /** The names and patterns that were asked for. */
+    get streams() {
+        return this.#course.targets;
+    }
+    /** How it stands, for a person to see. */
+    get state() {
+        return this.#course.state;
+    }
+    /**
+     * Behind the last event that the consumer got, of every stream: to be kept, and handed to
+     * {@link SubscribeOptions.from} later. An event counts as got when the loop begins with it, or the callback is called.
+     * `undefined` until the server confirmed the subscription.
+     */
+    cursors() {
+        return this.#course.cursors();
+    }
+    /** No event comes from now on; the server says how many lines wait, which `state` tells. */
+    pause() {
+        this.#course.pause(true);
+    }
+    /** Goes on after {@link Subscription.pause | pause()}, with the next line. */
+    resume() {
+        this.#course.pause(false);
+    }
+    /**
+     * Goes on elsewhere in a stream: at an offset, or with what comes now. What waits of it is let go of. Before the first
+     * kept line it begins there, after a `gap`. Fails with `offline`, `cursor_ahead`, …, and nothing has changed then.
+     */
+    seek(stream, to) {
+        return this.#course.seek(stream, to);
+    }
+    /** Ends it: no event comes any more. */
+    close() {
+        this.#course.close();
+    }
+    /** The events, from the first one that nobody has got. */
+    [Symbol.asyncIterator]() {
+        if (!this.#course.iterable)
+            throw new Error("This subscription has callbacks: its events go there.");
+        if (this.#iterated)
+            throw new Error("This subscription is iterated over already: each event comes once.");
+        this.#iterated = true;
+        return {
+            next: () => this.#course.queue.next(),
+            return: () => {
+                this.close();
+                return Promise.resolve({ done: true, value: undefined });
+            },
+        };
+    }
+    /** The same as {@link Subscription.close | close()}. */
+    [asyncDispose]() {
+        this.close();
+        return Promise.resolve();
+    }
+}

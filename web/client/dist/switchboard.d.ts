@@ -1,0 +1,20 @@
+import type { Course } from "./course.js";
+import type { ClientMessage, ServerMessage, Welcome } from "./messages.js";
+import type { Request } from "./requests.js";
+export declare class Switchboard {
+    #private;
+    readonly epoch: string;
+    readonly subscriber: string;
+    /** Room in one request. */
+    readonly messageBytes: number;
+    constructor(welcome: Welcome, send: (message: ClientMessage) => void);
+    /** Asks for a subscription, under the id that is answered. */
+    subscribe(course: Course, request: Request): string;
+    send(message: ClientMessage): void;
+    /** The subscription that has a stream. */
+    holder(stream: string): string | undefined;
+    /** Tells the course that it concerns. Answers whether there is one. */
+    deliver(message: ServerMessage, size: number): boolean;
+    /** A subscription that was refused, or is over. */
+    forget(id: string): void;
+}

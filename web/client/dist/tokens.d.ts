@@ -1,0 +1,19 @@
+/** Why a token is asked for: there is none yet, the one in use is about to end, or the server refused it. */
+export type TokenReason = "first" | "expiring" | "refused";
+/**
+ * Gives a token. It has 30 s. Nothing (or the same token again) means that there is no other; a promise that fails is
+ * tried again.
+ */
+export type TokenProvider = (reason: TokenReason) => string | undefined | Promise<string | undefined>;
+export declare class Tokens {
+    #private;
+    constructor(source: string | TokenProvider);
+    /** Whether there may be another one. */
+    get renewable(): boolean;
+    /** The one in use, or a new one when there is none. Fails with `no_token` when there is no other. */
+    get(): Promise<string>;
+    /** Another one than that in use, which stays in use until then. */
+    renew(): Promise<string>;
+    /** This one is of no use any more. */
+    drop(token: string, why: "expiring" | "refused"): void;
+}

@@ -1,0 +1,165 @@
+// A server with a token: subscriptions over one connection, and the reads over HTTP.
+
+import { Course } from "./course.js";
+import { asyncDispose } from "./dispose.js";
+import { TailcastError } from "./errors.js";
+import type { ClientState, Cursors, SubscribeOptions } from "./events.js";
+import { Lifeline } from "./lifeline.js";
+import type { ServerMessage, Welcome } from "./messages.js";
+import { isPattern } from "./names.js";
+import { Reads } from "./reads.js";
+import type { Page, Range, StreamInfo } from "./reads.js";
+import { Subscription } from "./subscription.js";
+import { Switchboard } from "./switchboard.js";
+import { Tokens } from "./tokens.js";
+import type { TokenProvider } from "./tokens.js";
+
+/** What a client needs. */
+export interface ClientOptions {
+  /** The server's address: `https://logs.example.org/`. */
+  readonly url: string | URL;
+  /** A token, or where to get one, again and again. */
+  readonly token: string | TokenProvider;
+  /** Called at each change of {@link Client.state}. */
+  readonly onState?: (state: ClientState) => void;
+  /** Called for what a reader should know and no subscription ends by, such as `token_expiring`. */
+  readonly onProblem?: (problem: TailcastError) => void;
+  /** The constructor to use, where the runtime has none or another one is wanted. */
+  readonly WebSocket?: typeof WebSocket;
+}
+
+/**
+ * Follows streams of one server, over one connection that is opened with the first subscription and comes back by itself
+ * until {@link Client.close | close()}.
+ */
+export class Client implements AsyncDisposable {
+  readonly #options: ClientOptions;
+  readonly #reads: Reads;
+  readonly #lifeline: Lifeline;
+  readonly #courses = new Set<Course>();
+  #board: Switchboard | undefined;
+
+  /** Connects to nothing yet. Throws a `TypeError` when `url` is no address. */
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    const base = baseOf(options.url);
+    const tokens = new Tokens(options.token);
+    this.#reads = new Reads(base, tokens);
+    this.#lifeline = new Lifeline({
+      open: (token) => openSocket(base, token, options.WebSocket ?? WebSocket),
+      tokens,
+      reads: this.#reads,
+      events: {
+        state: (state) => this.#became(state),
+        welcome: (welcome, connection) => this.#connected(welcome, connection),
+        message: (message, size) => this.#heard(message, size),
+        problem: (problem) => options.onProblem?.(problem),
+      },
+    });
+    listenToNetwork("add", this.#networkChanged);
+  }
+
+  /** How it stands with the server. A subscription's own state says more. */
+  get state(): ClientState {
+    return this.#lifeline.state;
+  }
+
+  /**
+   * Follows streams: names, patterns, `@me`. A stream is in one subscription of a client at a time: naming one that
+   * another has ends the new one with `duplicate_stream`; a pattern passes over it.
+   */
+  subscribe(streams: string | readonly string[], options: SubscribeOptions = {}): Subscription {
+    const targets = typeof streams === "string" ? [streams] : streams;
+    if (targets.length === 0) throw new TypeError("There is no stream to subscribe to.");
+    const course: Course = new Course(targets, options, () => this.#courses.delete(course));
+    this.#courses.add(course);
+    this.#lifeline.start();
+    course.link(this.state);
+    if (this.#board) course.connected(this.#board);
+    return new Subscription(course);
+  }
+
+  /**
+   * The cursors of all subscriptions that are not over, as one: see {@link Subscription.cursors}. `undefined` when there
+   * are none yet.
+   */
+  cursors(): Cursors | undefined {
+    const all = [...this.#courses].map((course) => course.cursors()).filter((cursors) => cursors !== undefined);
+    const epoch = this.#board?.epoch ?? all[0]?.epoch;
+    const ours = all.filter((cursors) => cursors.epoch === epoch);
+    if (epoch === undefined || ours.length === 0) return undefined;
+    return { epoch, cursors: Object.assign({}, ...ours.map(({ cursors }) => cursors)) as Cursors["cursors"] };
+  }
+
+  /** The readable streams; only those that `match`, a pattern. Fails with a {@link TailcastError}. */
+  streams(match?: string): Promise<StreamInfo[]> {
+    return this.#reads.streams(match);
+  }
+
+  /** Kept lines of a stream. Fails with a {@link TailcastError}. */
+  lines(stream: string, range: Range = {}): Promise<Page> {
+    return this.#reads.lines(stream, range);
+  }
+
+  /** Connects now, when it waits for the next attempt. */
+  retry(): void {
+    this.#lifeline.retry();
+  }
+
+  /** Ends every subscription, and the connection. */
+  close(): void {
+    for (const course of [...this.#courses]) course.close();
+    this.#lifeline.end();
+  }
+
+  /** The same as {@link Client.close | close()}. */
+  [asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  readonly #networkChanged = (): void => this.#lifeline.suspect();
+
+  #became(state: ClientState): void {
+    if (state.name !== "open") this.#board = undefined;
+    if (state.name === "ended") listenToNetwork("remove", this.#networkChanged);
+    for (const course of [...this.#courses]) course.link(state);
+    this.#options.onState?.(state);
+  }
+
+  #connected(welcome: Welcome, connection: { send: Switchboard["send"] }): void {
+    const board = new Switchboard(welcome, (message) => connection.send(message));
+    this.#board = board;
+    // Who named a stream has it, and patterns pass over it: in any other order it could be the other way round.
+    const named = (course: Course) => Number(course.targets.some(isPattern));
+    for (const course of [...this.#courses].sort((a, b) => named(a) - named(b))) course.connected(board);
+  }
+
+  #heard(message: ServerMessage, size: number): void {
+    const concerned = this.#board?.deliver(message, size);
+    if (!concerned && message.type === "error") {
+      this.#options.onProblem?.(new TailcastError(message.code, message.message));
+    }
+  }
+}
+
+function baseOf(url: string | URL): URL {
+  const base = new URL(url);
+  base.hash = "";
+  base.search = "";
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+}
+
+function openSocket(base: URL, token: string, Socket: typeof WebSocket): WebSocket {
+  const url = new URL("v1/ws", base);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return new Socket(url, ["tailcast.v1", `bearer.${token}`]);
+}
+
+/** A browser tells when its network changed; other runtimes don't. */
+function listenToNetwork(what: "add" | "remove", listener: () => void): void {
+  if (typeof window === "undefined") return;
+  if (what === "add") window.addEventListener("online", listener);
+  else window.removeEventListener("online", listener);
+}
