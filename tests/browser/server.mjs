@@ -130,6 +130,13 @@ class OwnServer extends Server {
     await once(this.#process, "exit");
   }
 
+  /** Asks it to leave, and waits until it has. */
+  async drain() {
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGTERM");
+    await ended;
+  }
+
   /** Starts it again, on the same port and data. */
   async restart() {
     await this.start(new URL(this.url).host);

@@ -40,7 +40,7 @@ export class Log {
 
   /**
    * @param scroller the element that scrolls.
-   * @param loadLines (stream, from, to) → promise of { first_available, lines }.
+   * @param loadLines (stream, from, to) → promise of { next, lines }.
    * @param changed called with { following, unseen } when either changed.
    */
   constructor({ scroller, loadLines, changed }) {
@@ -84,10 +84,8 @@ export class Log {
     this.#tellFront();
   }
 
-  lines(stream, first, lines) {
-    for (let i = 0; i < lines.length; i += 1) {
-      this.#waiting.push({ kind: "line", stream, offset: first + i, line: lines[i] });
-    }
+  lines(stream, lines) {
+    for (const line of lines) this.#waiting.push({ kind: "line", stream, offset: line.offset, line });
     this.#arrived(lines.length);
   }
 
@@ -362,7 +360,7 @@ export class Log {
         found.set(stream, lines);
         for (let next = from; next < to; ) {
           const page = await this.#loadLines(stream, next, to);
-          for (const { offset, ...line } of page.lines) lines.set(offset, line);
+          for (const line of page.lines) lines.set(line.offset, line);
           if (!(page.next > next)) break;
           next = page.next;
         }

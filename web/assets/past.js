@@ -5,12 +5,12 @@ export class Past {
   /** The latest time so far, by stream. */
   #latest = new Map();
 
-  lines(stream, first, lines) {
+  lines(stream, lines) {
     let latest = this.#latest.get(stream) ?? -Infinity;
-    for (let i = 0; i < lines.length; i += 1) {
+    for (const line of lines) {
       // A line stays behind those that its stream has before it, whatever its clock said.
-      latest = Math.max(latest, Date.parse(lines[i].ts) || -Infinity);
-      this.#lines.push({ at: latest, stream, offset: first + i, line: lines[i] });
+      latest = Math.max(latest, Date.parse(line.ts) || -Infinity);
+      this.#lines.push({ at: latest, stream, line });
     }
     this.#latest.set(stream, latest);
   }
@@ -19,6 +19,6 @@ export class Past {
   into(log) {
     // Two lines without a time are equal: infinity minus infinity is no number.
     this.#lines.sort((a, b) => a.at - b.at || 0);
-    for (const { stream, offset, line } of this.#lines) log.lines(stream, offset, [line]);
+    for (const { stream, line } of this.#lines) log.lines(stream, [line]);
   }
 }

@@ -107,8 +107,8 @@ export class StreamList {
     link.classList.toggle("typed", !stream);
     const [name, speed, last] = link.children;
     name.textContent = title(names, stream);
-    speed.textContent = stream ? rate(stream.lines_per_second) : "";
-    last.textContent = stream ? (stream.last_arrival ? ago(stream.last_arrival, now) : "no line yet") : "";
+    speed.textContent = stream ? rate(stream.linesPerSecond) : "";
+    last.textContent = stream ? (stream.lastArrival ? ago(stream.lastArrival, now) : "no line yet") : "";
   }
 }
 

@@ -80,7 +80,8 @@ export function hasFields(fields) {
 }
 
 function isPlainObject(value) {
-  return value !== null && typeof value === "object" && !Array.isArray(value) && !JSON.isRawJSON?.(value);
+  // A number of 64 bits is an object too, of a class of its own.
+  return value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** `1 line`, `12,345 lines`. */

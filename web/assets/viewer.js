@@ -1,7 +1,8 @@
 // The page: who reads, what is followed, and in which state it is.
 
+import { Client } from "../client/v1/tailcast.js";
 import { fragmentOf, isMany, readFragment, tokenEnd, tokenFrom } from "./address.js";
-import { Api, Tail } from "./client.js";
+import { Follow } from "./follow.js";
 import { Log } from "./log.js";
 import { Past } from "./past.js";
 import { StreamList } from "./streams.js";
@@ -16,8 +17,12 @@ const TITLE = "Tailcast";
 
 const part = (id) => document.getElementById(id);
 const page = part("page");
-const api = new Api(new URL(".", location.href.split("#")[0]), undefined);
+/** The server is where the page is from. */
+const SERVER = new URL(".", location.href.split("#")[0]);
 
+let token;
+/** Made anew with each token. */
+let client;
 let followed = [];
 let tail;
 let faults = 0;
@@ -27,7 +32,7 @@ let past;
 
 const log = new Log({
   scroller: part("log"),
-  loadLines: (stream, from, to) => api.lines(stream, from, to),
+  loadLines: (stream, from, to) => client.lines(stream, { from, to, limit: to - from }),
   changed: ({ following, unseen }) => {
     part("to-live").hidden = following;
     put("to-live-words", unseen > 0 ? `${count(unseen, "new line")} · jump to live` : "Jump to live");
@@ -54,9 +59,22 @@ function storage(work) {
   }
 }
 
-function setToken(token) {
-  api.token = token;
+function setToken(given) {
+  token = given;
   storage((kept) => (token ? kept.setItem(TOKEN, token) : kept.removeItem(TOKEN)));
+  // What is followed is left where it is, and goes on there with the next client.
+  tail?.stop();
+  client?.close();
+  client = token && new Client({ url: SERVER, token, onState: showWho, onProblem: (problem) => log.note("info", problemText(problem)) });
+}
+
+function showWho({ name, subscriber }) {
+  if (name === "open") part("subscriber").textContent = subscriber;
+}
+
+function problemText({ code, message, details }) {
+  if (code === "token_expiring") return `This token ends at ${readable(details.expiresAt)}.`;
+  return `The server says: ${message} (${code})`;
 }
 
 function askForToken(why) {
@@ -68,7 +86,7 @@ function askForToken(why) {
 
 /** The token is of no use any more. What is on the page stays in it, behind the question for another one. */
 function tokenEnded(message) {
-  const end = tokenEnd(api.token);
+  const end = token && tokenEnd(token);
   setToken(undefined);
   const ended = end !== undefined && end <= Date.now();
   askForToken(ended ? `The token ended at ${readable(end)}.` : `The server refuses this token: ${message}`);
@@ -79,17 +97,17 @@ function readable(end) {
   return `${time.slice(0, 8)} (${date})`;
 }
 
-function takeToken(token) {
-  setToken(token);
-  tail?.retry();
+function takeToken(given) {
+  setToken(given);
+  tail?.start(client);
   open(followed);
   readList();
 }
 
 part("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const token = tokenFrom(part("token").value);
-  if (token) takeToken(token);
+  const given = tokenFrom(part("token").value);
+  if (given) takeToken(given);
   else askForToken("That is not a token. A token is three parts of letters and digits with dots between them.");
 });
 
@@ -104,19 +122,19 @@ part("sign-out").addEventListener("click", () => {
 // --- which streams there are
 
 async function readList() {
-  if (!api.token || document.hidden) return;
-  const token = api.token;
+  const asked = client;
+  if (!asked || document.hidden) return;
   try {
-    const streams = await api.streams();
-    if (token !== api.token) return;
+    const streams = await asked.streams();
+    if (asked !== client) return;
     list.show(streams);
     part("no-streams").hidden = streams.length > 0;
     part("list-problem").textContent = "";
   } catch (error) {
-    if (token !== api.token) return;
-    if (error.status === 401) {
+    if (asked !== client) return;
+    if (error.details.status === 401) {
       tail?.stop();
-      show({ name: "ended", code: "bad_token", why: error.message });
+      show({ name: "ended", error });
     } else {
       part("list-problem").textContent = `The list may be old: ${error.message}.`;
     }
@@ -140,17 +158,13 @@ function open(streams) {
   log.clear({ showStream: many });
   past = many ? new Past() : undefined;
   part("title").textContent = titleOf(streams);
-  tail = new Tail({
-    api,
+  tail = new Follow({
     streams,
     from: { last: many ? LAST_OF_MANY : LAST },
     on: {
       state: show,
-      welcome: ({ subscriber }) => {
-        part("subscriber").textContent = subscriber ?? "";
-      },
-      begun: (stream, { first_available: kept, cursor }) => many || log.begin(stream, kept, cursor),
-      lines: (stream, first, lines) => (past ?? log).lines(stream, first, lines),
+      begin: ({ stream, firstAvailable, cursor }) => many || log.begin(stream, firstAvailable, cursor),
+      lines: (stream, lines) => (past ?? log).lines(stream, lines),
       gap: (gap) => log.note("warning", gapText(gap)),
       fault: (fault) => {
         faults += 1;
@@ -158,11 +172,10 @@ function open(streams) {
         part("faults").hidden = false;
         part("faults").textContent = count(faults, "fault");
       },
-      expiring: ({ expires_at: end }) => log.note("info", `This token ends at ${readable(Date.parse(end))}.`),
       note: (text) => log.note("warning", text),
     },
   });
-  tail.start();
+  tail.start(client);
   part("log").focus({ preventScroll: true });
 }
 
@@ -207,20 +220,20 @@ function show(next) {
     past.into(log);
     past = undefined;
   }
-  if (next.name === "ended" && isAboutToken(next.code)) tokenEnded(next.why);
+  if (next.name === "ended" && isAboutToken(next.error)) tokenEnded(next.error.message);
   drawState();
 }
 
 /** Codes after which another token helps: the refusals of the first request, and the end of an open session. */
-function isAboutToken(code) {
-  return ["token_expired", "bad_token", "no_token", "revoked"].includes(code);
+function isAboutToken(error) {
+  return ["token_expired", "bad_token", "no_token", "revoked"].includes(error?.code);
 }
 
 function drawState() {
   if (!state) return;
   put("state", stateWords(state));
   // Said aloud when it changes, not with every second or line.
-  put("said", `${followed.join(", ")}: ${state.name}. ${state.why ?? ""}`);
+  put("said", `${followed.join(", ")}: ${state.name}. ${state.why ?? state.error?.message ?? ""}`);
   page.dataset.state = state.name;
   part("retry").hidden = state.name !== "offline" && state.name !== "ended";
 }
@@ -229,7 +242,7 @@ function put(id, words) {
   if (part(id).textContent !== words) part(id).textContent = words;
 }
 
-function stateWords({ name, remaining, until, why, code }) {
+function stateWords({ name, remaining, until, why, error }) {
   switch (name) {
     case "replaying":
       return remaining > 0 ? `replaying, ${count(remaining, "line")} to go` : "replaying";
@@ -238,17 +251,19 @@ function stateWords({ name, remaining, until, why, code }) {
       return seconds > 0 ? `offline, retrying in ${seconds} s. ${why}` : `offline, retrying. ${why}`;
     }
     case "ended":
-      if (isAboutToken(code)) return "token ended";
-      if (code === "stream_not_found") return "There is no such stream, or this token may not read it.";
-      return `ended: ${why}`;
+      if (isAboutToken(error)) return "token ended";
+      if (error?.code === "stream_not_found") return "There is no such stream, or this token may not read it.";
+      return `ended: ${error?.message ?? "closed"}`;
     default:
       return name;
   }
 }
 
 setInterval(drawState, 250);
-part("retry").addEventListener("click", () => tail?.retry());
-window.addEventListener("online", () => state?.name === "offline" && tail?.retry());
+part("retry").addEventListener("click", () => {
+  if (state?.name === "offline") client.retry();
+  else takeToken(token);
+});
 part("to-live").addEventListener("click", () => log.toLive());
 
 // --- keys and the address
@@ -267,16 +282,16 @@ document.addEventListener("keydown", (event) => {
 });
 
 function readAddress() {
-  const { token, streams } = readFragment(location.hash);
-  if (token !== undefined) {
+  const { token: carried, streams } = readFragment(location.hash);
+  if (carried !== undefined) {
     // Out of the address before anything else: it must not be copied, bookmarked or kept in the history.
     history.replaceState(null, "", fragmentOf(followed));
-    const usable = tokenFrom(token);
+    const usable = tokenFrom(carried);
     if (usable) takeToken(usable);
     else askForToken("The address carried something that is not a token.");
     return;
   }
-  if (api.token) open(streams);
+  if (token) open(streams);
   else {
     followed = streams;
     askForToken();
@@ -284,6 +299,6 @@ function readAddress() {
 }
 
 window.addEventListener("hashchange", readAddress);
-api.token = storage((kept) => kept.getItem(TOKEN)) ?? undefined;
+setToken(storage((kept) => kept.getItem(TOKEN)) ?? undefined);
 readAddress();
 readList();

@@ -1,13 +1,19 @@
-//! The files of `web/assets/`, embedded when the executable is built.
+//! The files of `web/assets/` and of the built client library, embedded when the executable is built.
 
 use axum::response::{IntoResponse, Response};
 use edge::Problem;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rust_embed::RustEmbed;
 
+/// The viewer's.
 #[derive(RustEmbed)]
 #[folder = "assets/"]
-struct Assets;
+pub(crate) struct Viewer;
+
+/// The client library's, as `tsc` made them; they are committed, so that building the executable takes no Node.
+#[derive(RustEmbed)]
+#[folder = "client/dist/"]
+pub(crate) struct Library;
 
 /// What a file is, by the end of its name. A file of another kind is not served.
 const TYPES: &[(&str, &str)] = &[
@@ -18,8 +24,8 @@ const TYPES: &[(&str, &str)] = &[
 ];
 
 /// The file, or 304 when the browser has it already, or 404.
-pub(crate) fn answer(path: &str, request: &HeaderMap) -> Response {
-    let Some((file, kind)) = Assets::get(path).zip(kind(path)) else {
+pub(crate) fn answer<Files: RustEmbed>(path: &str, request: &HeaderMap) -> Response {
+    let Some((file, kind)) = Files::get(path).zip(kind(path)) else {
         return not_found().into_response();
     };
     let tag = entity_tag(&file.metadata.sha256_hash());
@@ -39,7 +45,7 @@ pub(crate) fn not_found() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "not_found",
-        "the viewer has no file of this name; it begins at /",
+        "there is no file of this name; the viewer begins at /, the client library at /client/v1/tailcast.js",
     )
 }
 

@@ -1,4 +1,4 @@
-//! What a browser is told to refuse, whatever gets into the page.
+//! What a browser is told: to refuse whatever gets into the viewer, and that the client library is for every page.
 
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
@@ -39,6 +39,27 @@ const STRICT: [(HeaderName, HeaderValue); 6] = [
 /// Puts the strict headers on every answer of the viewer, refusals too.
 pub(crate) async fn strict(mut response: Response) -> Response {
     for (name, value) in STRICT {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// Anybody's page may take the library: it holds no secret, and does nothing without a token.
+const OPEN: [(HeaderName, HeaderValue); 3] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("cross-origin"),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+];
+
+/// Puts the headers of the client library on an answer.
+pub(crate) async fn open(mut response: Response) -> Response {
+    for (name, value) in OPEN {
         response.headers_mut().insert(name, value);
     }
     response

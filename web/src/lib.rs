@@ -1,4 +1,5 @@
-//! The viewer, served from the executable: one page and the files it names.
+//! The viewer, served from the executable: one page and the files it names. And the client library that the viewer
+//! stands on, for other pages too.
 //!
 //! Knows nothing of lines, tokens or streams: the page asks the other routes for those, as any client would.
 
@@ -13,16 +14,22 @@ use axum::routing::{MethodRouter, get};
 use edge::Problem;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-/// `GET /` and `GET /assets/…`. Has no fallback, so it can be merged with any other router.
+use crate::assets::{Library, Viewer};
+
+/// `GET /`, `GET /assets/…` and `GET /client/v1/…`. Has no fallback, so it can be merged with any other router.
 pub fn router() -> Router {
-    Router::new()
+    let viewer = Router::new()
         .route("/", only_read(get(page)))
         .route("/assets/{*path}", only_read(get(asset)))
-        .route_layer(map_response(headers::strict))
+        .route_layer(map_response(headers::strict));
+    let library = Router::new()
+        .route("/client/v1/{*path}", only_read(get(module)))
+        .route_layer(map_response(headers::open));
+    viewer.merge(library)
 }
 
 async fn page(request: HeaderMap) -> Response {
-    assets::answer("index.html", &request)
+    assets::answer::<Viewer>("index.html", &request)
 }
 
 async fn asset(Path(path): Path<String>, request: HeaderMap) -> Response {
@@ -30,7 +37,11 @@ async fn asset(Path(path): Path<String>, request: HeaderMap) -> Response {
     if path == "index.html" {
         return no_asset().await;
     }
-    assets::answer(&path, &request)
+    assets::answer::<Viewer>(&path, &request)
+}
+
+async fn module(Path(path): Path<String>, request: HeaderMap) -> Response {
+    assets::answer::<Library>(&path, &request)
 }
 
 async fn no_asset() -> Response {
@@ -42,7 +53,7 @@ fn only_read(route: MethodRouter) -> MethodRouter {
         Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
-            "the viewer's files can only be read: use GET or HEAD",
+            "these files can only be read: use GET or HEAD",
         )
         .header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))
     })

@@ -124,7 +124,7 @@ async fn an_unknown_file_is_not_found() {
 
 #[tokio::test]
 async fn files_can_only_be_read() {
-    for path in ["/", "/assets/viewer.js"] {
+    for path in ["/", "/assets/viewer.js", "/client/v1/tailcast.js"] {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             let answer = ask(method, path, &[]).await;
             assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
@@ -157,20 +157,47 @@ async fn every_file_that_the_page_names_is_there() {
     assert!(wanted.contains(&"/assets/viewer.js".to_owned()), "{wanted:?}");
     assert!(wanted.contains(&"/assets/viewer.css".to_owned()), "{wanted:?}");
     let mut seen = 0;
+    let mut library = false;
     while seen < wanted.len() {
         let path = wanted[seen].clone();
         seen += 1;
         let answer = get(&path).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         if path.ends_with(".js") {
-            for module in quoted(&text(answer).await, "./") {
-                let import = format!("/assets/{module}");
+            let folder = path.rsplit_once('/').unwrap().0;
+            let source = text(answer).await;
+            let beside = quoted(&source, "./").map(|module| format!("{folder}/{module}"));
+            let of_library = quoted(&source, "../client/").map(|module| format!("/client/{module}"));
+            for import in beside.chain(of_library) {
+                library |= import == "/client/v1/tailcast.js";
                 if !wanted.contains(&import) {
                     wanted.push(import);
                 }
             }
         }
     }
+    assert!(library, "the viewer stands on the library: {wanted:?}");
+}
+
+#[tokio::test]
+async fn the_client_library_is_for_pages_of_other_origins_too() {
+    let answer = get("/client/v1/tailcast.js").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let told = [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (
+            header::HeaderName::from_static("cross-origin-resource-policy"),
+            "cross-origin",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in told {
+        assert_eq!(header_of(&answer, name.clone()), value, "{name}");
+    }
+    assert!(!header_of(&answer, header::ETAG).is_empty());
+    assert_eq!(get("/client/v1/none.js").await.status(), StatusCode::NOT_FOUND);
 }
 
 /// What follows `start` in double quotes, up to the closing one.

@@ -238,7 +238,7 @@ story("the server's own time to come back is heeded and shown", async () => {
 story("close codes that say do not come back are obeyed", async () => {
   await follow();
   fake.closeAll(4502, { reason: "rate_limited" });
-  await viewer.waitForState(/^ended: This page asked for too much.$/);
+  await viewer.waitForState(/^ended: This client asked for too much.$/);
   assert.equal(fake.subscribes.length, 1);
 });
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fragmentOf, isMany, readFragment, splitNames, tokenEnd, tokenFrom } from "../../../web/assets/address.js";
-import { subscribeMessages } from "../../../web/assets/client.js";
 import { Past } from "../../../web/assets/past.js";
 import { ago, clock, count, cut, rate, summary, visible } from "../../../web/assets/text.js";
 
@@ -82,32 +81,12 @@ test("a token says when it ends", () => {
   assert.equal(tokenEnd("nothing"), undefined);
 });
 
-test("a subscription begins as asked and goes on with its cursors", () => {
-  const from = { last: 200 };
-  assert.deepEqual(subscribeMessages({ streams: ["a/**"], from, cursors: new Map(), epoch: "e" }), [
-    { type: "subscribe", id: "s1", streams: ["a/**"], from },
-  ]);
-  assert.deepEqual(subscribeMessages({ streams: ["a/**"], from, cursors: new Map([["a/b", 7]]), epoch: "e" }), [
-    { type: "subscribe", id: "s1", streams: ["a/**"], from: { cursors: { "a/b": 7 }, epoch: "e" } },
-  ]);
-});
-
-test("cursors that do not fit into one message go in several, and the pattern takes what is new", () => {
-  const cursors = new Map(Array.from({ length: 1000 }, (_, i) => [`a/${"long".repeat(20)}/${i}`, i * 1000]));
-  const messages = subscribeMessages({ streams: ["a/**"], from: "live", cursors, epoch: "e", bytes: 16_384 });
-  for (const message of messages) assert.ok(JSON.stringify(message).length <= 16_384);
-  assert.deepEqual(Object.assign({}, ...messages.map(({ from }) => from.cursors)), Object.fromEntries(cursors));
-  assert.deepEqual(messages.at(-1).streams, ["a/**"]);
-  assert.deepEqual(messages.at(-1).from, { cursors: {}, epoch: "e" });
-  assert.equal(new Set(messages.map(({ id }) => id)).size, messages.length);
-});
-
 test("the past of many streams is one order that breaks none of theirs", () => {
   const past = new Past();
-  const at = (second) => ({ ts: `2025-11-21T10:00:0${second}Z` });
-  past.lines("a", 4, [at(1), at(5), at(2)]);
-  past.lines("b", 0, [at(0), at(3), at(6)]);
+  const at = (offset, second) => ({ offset, ts: `2025-11-21T10:00:0${second}Z` });
+  past.lines("a", [at(4, 1), at(5, 5), at(6, 2)]);
+  past.lines("b", [at(0, 0), at(1, 3), at(2, 6)]);
   const seen = [];
-  past.into({ lines: (stream, first) => seen.push(`${stream}${first}`) });
+  past.into({ lines: (stream, [{ offset }]) => seen.push(`${stream}${offset}`) });
   assert.deepEqual(seen, ["b0", "a4", "b1", "a5", "a6", "b2"]);
 });
