@@ -144,8 +144,7 @@ story("a reader who scrolled up keeps the place while thousands of lines pass, a
 
   // Down to where the rows end: what was let go in between is a row, and comes on a click.
   const hole = viewer.page.locator(".rows .edge .load");
-  await viewer.scrollBy(1_000_000);
-  await hole.waitFor({ state: "attached" });
+  while ((await hole.count()) === 0) await viewer.scrollBy(1_000_000);
   const lineAround = (step) =>
     hole.evaluate((button, name) => button.closest(".row")[name].querySelector(".message").textContent, step);
   const last = Number((await lineAround("previousElementSibling")).split(" ")[1]);
