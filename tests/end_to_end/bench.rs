@@ -68,5 +68,4 @@ async fn a_bench_fails_when_a_session_misses_lines() {
         ran.err.contains("lines were lost, 5 sessions ended early"),
         "{ran:?}"
     );
-    assert!(ran.out.contains("had to be repeated"), "{ran:?}");
 }

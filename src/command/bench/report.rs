@@ -143,7 +143,10 @@ impl fmt::Display for Report {
         let mut row = |name: &str, text: String| writeln!(f, "{name:<15} {text}");
         row(
             "sessions",
-            format!("{} on {} streams", grouped(self.sessions), grouped(self.streams)),
+            match self.streams {
+                1 => format!("{} on one stream", grouped(self.sessions)),
+                streams => format!("{} on {} streams", grouped(self.sessions), grouped(streams)),
+            },
         )?;
         if let Some(lines) = &self.lines {
             let each = [
@@ -160,7 +163,10 @@ impl fmt::Display for Report {
                 ),
                 (
                     "acknowledged",
-                    format!("{}{}", grouped(lines.acknowledged), percentiles(lines.answer_ms)),
+                    match lines.answer_ms {
+                        None => grouped(lines.acknowledged),
+                        times => format!("{}, {}", grouped(lines.acknowledged), percentiles(times)),
+                    },
                 ),
                 (
                     "delivered",
@@ -169,12 +175,7 @@ impl fmt::Display for Report {
                 ("lost", grouped(lines.lost)),
                 ("repeated", grouped(lines.repeated)),
                 ("out of order", grouped(lines.out_of_order)),
-                (
-                    "latency",
-                    percentiles(lines.latency_ms)
-                        .trim_start_matches([',', ' '])
-                        .to_owned(),
-                ),
+                ("latency", percentiles(lines.latency_ms)),
                 (
                     "frames",
                     format!("{}, {:.1} lines each", grouped(lines.frames), lines.lines_a_frame),
@@ -230,7 +231,7 @@ impl ServerReport {
 }
 
 fn percentiles(percentiles: Option<Percentiles>) -> String {
-    percentiles.map_or(String::new(), |p| {
+    percentiles.map_or("-".to_owned(), |p| {
         let each = [
             ("p50", p.p50),
             ("p90", p.p90),
@@ -238,8 +239,8 @@ fn percentiles(percentiles: Option<Percentiles>) -> String {
             ("p99.9", p.p99_9),
             ("max", p.max),
         ];
-        each.map(|(name, value)| format!(", {name} {}", millis(value)))
-            .concat()
+        each.map(|(name, value)| format!("{name} {}", millis(value)))
+            .join(", ")
     })
 }
 
