@@ -27,8 +27,8 @@ export class Connection {
         this.#looking = setInterval(() => this.#look(), LOOK_MS);
         socket.onmessage = (event) => this.#heard(event.data);
         socket.onclose = (event) => this.#end({ code: event.code });
-        // It has no more to say than `close`, which follows; but some runtimes want somebody to listen.
-        socket.onerror = () => undefined;
+        // `close` follows and says more. Node 22 leaves it out when the handshake failed.
+        socket.onerror = () => void setTimeout(() => this.#end({ code: 1006 }));
     }
     /** Sends a request, as soon as the server's limits allow. */
     send(message) {
@@ -68,8 +68,6 @@ export class Connection {
     }
     /** Gives the connection up: nobody waits for a close frame from somebody who is silent, or makes no sense. */
     #die(why) {
-        if (this.#over)
-            return;
         this.#socket.close(1000);
         this.#end({ code: 1006, why });
     }
@@ -119,6 +117,8 @@ export class Connection {
         this.#events.welcome(welcome);
     }
     #end(how) {
+        if (this.#over)
+            return;
         this.#release();
         const closing = this.#closing;
         this.#events.ended({ ...how, welcomed: this.#welcomed, ...(closing ? { closing } : {}) });

@@ -3,6 +3,7 @@ import { Connection } from "./connection.js";
 import { TailcastError, words } from "./errors.js";
 import { Renewal } from "./renewal.js";
 import { comesBack, delay } from "./retry.js";
+import { hasEnded } from "./tokens.js";
 /** A connection that lasted so long worked: what comes after it is a first failure. */
 const STEADY_MS = 5_000;
 /** After so many attempts whose refusal could not be read, it may be the token that is refused. */
@@ -158,6 +159,8 @@ export class Lifeline {
                 return this.#tokenIsOver("refused", error.code, error.message);
             if (error.details.status === 0) {
                 // Perhaps it answered, and this page only may not see what.
+                if (hasEnded(token, Date.now()))
+                    return this.#tokenIsOver("expiring", "token_expired", "The token ended.");
                 if (this.#attempt % ATTEMPTS_PER_TOKEN === ATTEMPTS_PER_TOKEN - 1)
                     this.#parts.tokens.drop(token, "expiring");
                 return this.#comeBack("The server can't be reached.");

@@ -17,3 +17,5 @@ export declare class Tokens {
     /** This one is of no use any more. */
     drop(token: string, why: "expiring" | "refused"): void;
 }
+/** Whether a token says of itself that it has ended, a while ago. The server decides; the two clocks may differ. */
+export declare function hasEnded(token: string, now: number): boolean;

@@ -1,7 +1,10 @@
 // The token, and where another one comes from.
 import { TailcastError, words } from "./errors.js";
+import { isObject } from "./messages.js";
 /** For the provider. */
 const PROVIDER_MS = 30_000;
+/** Between the server's clock and this one. */
+const TOLERANCE_MS = 30_000;
 export class Tokens {
     #provider;
     #current;
@@ -52,6 +55,16 @@ export class Tokens {
         }
         this.#current = token;
         return token;
+    }
+}
+/** Whether a token says of itself that it has ended, a while ago. The server decides; the two clocks may differ. */
+export function hasEnded(token, now) {
+    try {
+        const claims = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
+        return isObject(claims) && typeof claims["exp"] === "number" && claims["exp"] * 1000 + TOLERANCE_MS < now;
+    }
+    catch {
+        return false;
     }
 }
 async function inTime(ask) {

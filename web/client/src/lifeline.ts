@@ -8,6 +8,7 @@ import type { Closing, ServerMessage, Welcome } from "./messages.js";
 import type { Reads } from "./reads.js";
 import { Renewal } from "./renewal.js";
 import { comesBack, delay } from "./retry.js";
+import { hasEnded } from "./tokens.js";
 import type { Tokens } from "./tokens.js";
 
 /** A connection that lasted so long worked: what comes after it is a first failure. */
@@ -178,6 +179,7 @@ export class Lifeline {
       if (error.details.status === 401) return this.#tokenIsOver("refused", error.code, error.message);
       if (error.details.status === 0) {
         // Perhaps it answered, and this page only may not see what.
+        if (hasEnded(token, Date.now())) return this.#tokenIsOver("expiring", "token_expired", "The token ended.");
         if (this.#attempt % ATTEMPTS_PER_TOKEN === ATTEMPTS_PER_TOKEN - 1) this.#parts.tokens.drop(token, "expiring");
         return this.#comeBack("The server can't be reached.");
       }

@@ -1,6 +1,7 @@
 // The token, and where another one comes from.
 
 import { TailcastError, words } from "./errors.js";
+import { isObject } from "./messages.js";
 
 /** Why a token is asked for: there is none yet, the one in use is about to end, or the server refused it. */
 export type TokenReason = "first" | "expiring" | "refused";
@@ -13,6 +14,8 @@ export type TokenProvider = (reason: TokenReason) => string | undefined | Promis
 
 /** For the provider. */
 const PROVIDER_MS = 30_000;
+/** Between the server's clock and this one. */
+const TOLERANCE_MS = 30_000;
 
 export class Tokens {
   readonly #provider: TokenProvider | undefined;
@@ -66,6 +69,16 @@ export class Tokens {
     }
     this.#current = token;
     return token;
+  }
+}
+
+/** Whether a token says of itself that it has ended, a while ago. The server decides; the two clocks may differ. */
+export function hasEnded(token: string, now: number): boolean {
+  try {
+    const claims: unknown = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
+    return isObject(claims) && typeof claims["exp"] === "number" && claims["exp"] * 1000 + TOLERANCE_MS < now;
+  } catch {
+    return false;
   }
 }
 
