@@ -280,6 +280,33 @@ story("pause holds everything back and says how much waits; resume goes on witho
   assert.deepEqual([got, fake.requests.map(({ type }) => type)], [[0, 1], ["pause", "resume"]]);
 });
 
+story("a seek lets go of what waits; one that was not finished on this connection did not happen", async () => {
+  fake.append(STREAM, numbered(0, 10));
+  const subscription = connect().subscribe(STREAM, { from: { last: 10 } });
+  const events = subscription[Symbol.asyncIterator]();
+  await until(() => subscription.state.name === "live");
+  await subscription.seek(STREAM, 4);
+  fake.sendAll(frame(4, numbered(4, 10)));
+  assert.deepEqual(offsets(await take(events, 1)), range(4, 10));
+
+  // To the head, which the server did not tell when the connection broke.
+  await subscription.seek(STREAM, "live");
+  fake.closeAll(1012, { reason: "draining", retry_after_ms: 0 });
+  await until(() => fake.subscribes.length === 2);
+  assert.deepEqual(fake.subscribes[1].from, { cursors: { [STREAM]: 10 }, epoch: "epoch-1" });
+  await until(() => subscription.state.name === "live");
+  await subscription.seek(STREAM, "live");
+  fake.sendAll({ type: "live", stream: STREAM, next: 90 });
+  fake.sendAll(frame(90, numbered(90, 91)));
+  assert.deepEqual(offsets(await take(events, 1)), [90]);
+
+  fake.onRequest = () => true;
+  const unanswered = subscription.seek(STREAM, 1);
+  fake.closeAll(1012, { reason: "draining", retry_after_ms: 60_000 });
+  await assert.rejects(unanswered, { code: "offline" });
+  await assert.rejects(subscription.seek(STREAM, 1), { code: "offline" });
+});
+
 story("a callback that throws is reported, and does not stop the next event", async () => {
   const thrown = [];
   const listeners = process.listeners("uncaughtException");
@@ -288,6 +315,9 @@ story("a callback that throws is reported, and does not stop the next event", as
   try {
     const got = [];
     const subscription = connect().subscribe(STREAM, {
+      onState: ({ name }) => {
+        if (name === "live") throw new Error("not live");
+      },
       on: {
         lines: ({ first }) => {
           got.push(first);
@@ -298,8 +328,8 @@ story("a callback that throws is reported, and does not stop the next event", as
     await until(() => subscription.state.name === "live");
     fake.append(STREAM, numbered(0, 1));
     fake.append(STREAM, numbered(1, 2));
-    await until(() => thrown.length === 2);
-    assert.deepEqual([got, thrown], [[0, 1], ["not 0", "not 1"]]);
+    await until(() => thrown.length === 3);
+    assert.deepEqual([got, thrown], [[0, 1], ["not live", "not 0", "not 1"]]);
   } finally {
     process.removeAllListeners("uncaughtException");
     for (const listener of listeners) process.on("uncaughtException", listener);

@@ -1,7 +1,7 @@
 // A server with a token: subscriptions over one connection, and the reads over HTTP.
 import { Course } from "./course.js";
 import { asyncDispose } from "./dispose.js";
-import { TailcastError } from "./errors.js";
+import { TailcastError, tell } from "./errors.js";
 import { Lifeline } from "./lifeline.js";
 import { isPattern } from "./names.js";
 import { Reads } from "./reads.js";
@@ -32,7 +32,7 @@ export class Client {
                 state: (state) => this.#became(state),
                 welcome: (welcome, connection) => this.#connected(welcome, connection),
                 message: (message, size) => this.#heard(message, size),
-                problem: (problem) => options.onProblem?.(problem),
+                problem: (problem) => tell(options.onProblem, problem),
             },
         });
         listenToNetwork("add", this.#networkChanged);
@@ -100,7 +100,7 @@ export class Client {
             listenToNetwork("remove", this.#networkChanged);
         for (const course of [...this.#courses])
             course.link(state);
-        this.#options.onState?.(state);
+        tell(this.#options.onState, state);
     }
     #connected(welcome, connection) {
         const board = new Switchboard(welcome, (message) => connection.send(message));
@@ -113,7 +113,7 @@ export class Client {
     #heard(message, size) {
         const concerned = this.#board?.deliver(message, size);
         if (!concerned && message.type === "error") {
-            this.#options.onProblem?.(new TailcastError(message.code, message.message));
+            tell(this.#options.onProblem, new TailcastError(message.code, message.message));
         }
     }
 }

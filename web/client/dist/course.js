@@ -3,7 +3,7 @@
 // Two cursors per stream. `#continuity` has what arrived: a new connection goes on there, for what waits in the queue is
 // not lost with the old one. `#taken` has what the consumer got: a page that is closed goes on there.
 import { Continuity } from "./continuity.js";
-import { TailcastError } from "./errors.js";
+import { TailcastError, tell } from "./errors.js";
 import { Flow } from "./flow.js";
 import { isPattern } from "./names.js";
 import { Queue } from "./queue.js";
@@ -38,6 +38,8 @@ export class Course {
     /** Subscriptions that are being left, until the server says so. */
     #leaving = new Set();
     #seeks = new Map();
+    /** Streams that go on at the head, wherever that is: the next frame tells. */
+    #jumps = new Set();
     #timers = new Set();
     /** Refusals in a row. */
     #attempt = 0;
@@ -157,6 +159,8 @@ export class Course {
         // Not taken, not counted: it comes again.
         if (this.#leaving.has(id) || this.#end)
             return;
+        if (this.#jumps.delete(message.stream))
+            this.#continuity.move(message.stream, beginOf(message));
         if (message.type === "lines")
             this.#lines(message, size);
         else if (message.type === "gap")
@@ -323,6 +327,7 @@ export class Course {
         for (const timer of this.#timers)
             clearTimeout(timer);
         this.#timers.clear();
+        this.#jumps.clear();
         const seeks = [...this.#seeks.values()].flat();
         this.#seeks.clear();
         for (const { stream, reject } of seeks) {
@@ -387,7 +392,7 @@ export class Course {
         const was = this.#continuity.cursors.get(stream) ?? 0;
         this.#queue.forget(stream);
         if (to === "live") {
-            this.#continuity.forget(stream);
+            this.#jumps.add(stream);
         }
         else {
             this.#continuity.move(stream, to);
@@ -403,7 +408,7 @@ export class Course {
         const same = JSON.stringify(state) === JSON.stringify(this.#state);
         this.#state = state;
         if (!same)
-            this.#options.onState?.(state);
+            tell(this.#options.onState, state);
     }
     #judge() {
         if (this.#end)
@@ -427,6 +432,11 @@ function sum(numbers) {
     for (const number of numbers)
         total += number;
     return total;
+}
+function beginOf(message) {
+    if (message.type === "lines")
+        return message.first;
+    return message.type === "gap" ? message.from : message.next;
 }
 function isCursors(from) {
     return typeof from === "object" && "cursors" in from;

@@ -26,5 +26,9 @@ export declare class TailcastError extends Error {
     readonly details: ErrorDetails;
     constructor(code: string, message: string, details?: ErrorDetails);
 }
+/** Calls what a page handed in. What that throws is the page's to see, and must not stop what goes on here. */
+export declare function tell<T>(callback: ((value: T) => void) | undefined, value: T): void;
+/** As if nobody had caught it, which is what happened. */
+export declare function report(error: unknown): void;
 /** The words of whatever was thrown. */
 export declare function words(thrown: unknown): string;

@@ -16,6 +16,21 @@ export class TailcastError extends Error {
         this.details = details;
     }
 }
+/** Calls what a page handed in. What that throws is the page's to see, and must not stop what goes on here. */
+export function tell(callback, value) {
+    try {
+        callback?.(value);
+    }
+    catch (error) {
+        report(error);
+    }
+}
+/** As if nobody had caught it, which is what happened. */
+export function report(error) {
+    queueMicrotask(() => {
+        throw error;
+    });
+}
 /** The words of whatever was thrown. */
 export function words(thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown);

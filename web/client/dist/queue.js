@@ -1,4 +1,5 @@
 // What waits for the consumer of one subscription, in order. Knows no wire.
+import { report } from "./errors.js";
 /** Events on their way to callbacks, or to one iteration. */
 export class Queue {
     #items = [];
@@ -136,10 +137,4 @@ export class Queue {
         this.#taken(item);
         return item;
     }
-}
-/** As if nobody had caught it, which is what happened. */
-function report(error) {
-    queueMicrotask(() => {
-        throw error;
-    });
 }

@@ -2,7 +2,7 @@
 
 import { Course } from "./course.js";
 import { asyncDispose } from "./dispose.js";
-import { TailcastError } from "./errors.js";
+import { TailcastError, tell } from "./errors.js";
 import type { ClientState, Cursors, SubscribeOptions } from "./events.js";
 import { Lifeline } from "./lifeline.js";
 import type { ServerMessage, Welcome } from "./messages.js";
@@ -53,7 +53,7 @@ export class Client implements AsyncDisposable {
         state: (state) => this.#became(state),
         welcome: (welcome, connection) => this.#connected(welcome, connection),
         message: (message, size) => this.#heard(message, size),
-        problem: (problem) => options.onProblem?.(problem),
+        problem: (problem) => tell(options.onProblem, problem),
       },
     });
     listenToNetwork("add", this.#networkChanged);
@@ -124,7 +124,7 @@ export class Client implements AsyncDisposable {
     if (state.name !== "open") this.#board = undefined;
     if (state.name === "ended") listenToNetwork("remove", this.#networkChanged);
     for (const course of [...this.#courses]) course.link(state);
-    this.#options.onState?.(state);
+    tell(this.#options.onState, state);
   }
 
   #connected(welcome: Welcome, connection: { send: Switchboard["send"] }): void {
@@ -138,7 +138,7 @@ export class Client implements AsyncDisposable {
   #heard(message: ServerMessage, size: number): void {
     const concerned = this.#board?.deliver(message, size);
     if (!concerned && message.type === "error") {
-      this.#options.onProblem?.(new TailcastError(message.code, message.message));
+      tell(this.#options.onProblem, new TailcastError(message.code, message.message));
     }
   }
 }

@@ -4,7 +4,7 @@
 // not lost with the old one. `#taken` has what the consumer got: a page that is closed goes on there.
 
 import { Continuity } from "./continuity.js";
-import { TailcastError } from "./errors.js";
+import { TailcastError, tell } from "./errors.js";
 import type { ErrorDetails } from "./errors.js";
 import type { BeginEvent, ClientState, Cursors, Event, From, SubscribeOptions, SubscriptionState } from "./events.js";
 import { Flow } from "./flow.js";
@@ -53,6 +53,8 @@ export class Course {
   /** Subscriptions that are being left, until the server says so. */
   readonly #leaving = new Set<string>();
   readonly #seeks = new Map<string, Seek[]>();
+  /** Streams that go on at the head, wherever that is: the next frame tells. */
+  readonly #jumps = new Set<string>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Refusals in a row. */
   #attempt = 0;
@@ -175,6 +177,7 @@ export class Course {
   heard(message: Lines | Gap | Live, id: string, size: number): void {
     // Not taken, not counted: it comes again.
     if (this.#leaving.has(id) || this.#end) return;
+    if (this.#jumps.delete(message.stream)) this.#continuity.move(message.stream, beginOf(message));
     if (message.type === "lines") this.#lines(message, size);
     else if (message.type === "gap") this.#gap(message);
     else this.#live(message);
@@ -337,6 +340,7 @@ export class Course {
     this.#behind.clear();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+    this.#jumps.clear();
     const seeks = [...this.#seeks.values()].flat();
     this.#seeks.clear();
     for (const { stream, reject } of seeks) {
@@ -401,7 +405,7 @@ export class Course {
     const was = this.#continuity.cursors.get(stream) ?? 0;
     this.#queue.forget(stream);
     if (to === "live") {
-      this.#continuity.forget(stream);
+      this.#jumps.add(stream);
     } else {
       this.#continuity.move(stream, to);
       this.#taken.set(stream, to);
@@ -417,7 +421,7 @@ export class Course {
     const state = this.#judge();
     const same = JSON.stringify(state) === JSON.stringify(this.#state);
     this.#state = state;
-    if (!same) this.#options.onState?.(state);
+    if (!same) tell(this.#options.onState, state);
   }
 
   #judge(): SubscriptionState {
@@ -438,6 +442,11 @@ function sum(numbers: Iterable<number>): number {
   let total = 0;
   for (const number of numbers) total += number;
   return total;
+}
+
+function beginOf(message: Lines | Gap | Live): number {
+  if (message.type === "lines") return message.first;
+  return message.type === "gap" ? message.from : message.next;
 }
 
 function isCursors(from: From): from is Cursors {

@@ -35,6 +35,22 @@ export class TailcastError extends Error {
   }
 }
 
+/** Calls what a page handed in. What that throws is the page's to see, and must not stop what goes on here. */
+export function tell<T>(callback: ((value: T) => void) | undefined, value: T): void {
+  try {
+    callback?.(value);
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** As if nobody had caught it, which is what happened. */
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
 /** The words of whatever was thrown. */
 export function words(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

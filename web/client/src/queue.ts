@@ -1,6 +1,7 @@
 // What waits for the consumer of one subscription, in order. Knows no wire.
 
 import type { Callbacks, Event } from "./events.js";
+import { report } from "./errors.js";
 import type { TailcastError } from "./errors.js";
 
 /** Something that waits: an event, or only a cursor that moves once everything before it was taken. */
@@ -153,11 +154,4 @@ export class Queue {
     this.#taken(item);
     return item;
   }
-}
-
-/** As if nobody had caught it, which is what happened. */
-function report(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }
