@@ -15,6 +15,7 @@ use crate::Limits;
 use crate::feed::{Feed, Pull};
 use crate::frame::View;
 use crate::heads::Heads;
+use crate::load::Load;
 use crate::patterns::Patterns;
 use crate::route::Routes;
 use crate::signal::Signal;
@@ -30,6 +31,7 @@ const ON_THEIR_WAY: Duration = Duration::from_millis(50);
 pub(crate) struct Feeds {
     limits: Arc<Limits>,
     truth: Arc<Truth>,
+    pub(crate) load: Arc<Load>,
     pub(crate) routes: Routes,
     pub(crate) patterns: Patterns,
     heads: Heads,
@@ -49,6 +51,7 @@ impl Feeds {
     ) -> Arc<Self> {
         Arc::new(Self {
             truth,
+            load: Load::new(Arc::clone(&limits)),
             routes: Routes::new(table, node),
             patterns: Patterns::new(limits.offered),
             heads: Heads::default(),
@@ -86,6 +89,7 @@ impl Feeds {
             let feed = Arc::new(Feed::new(
                 stream.clone(),
                 Arc::clone(&self.limits),
+                Arc::clone(&self.load),
                 Arc::clone(&self.held),
             ));
             self.routes.announce(Target::Stream(stream.clone()), &feed.route);

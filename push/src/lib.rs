@@ -25,6 +25,7 @@ mod handshake;
 mod heads;
 mod lane;
 mod listing;
+mod load;
 mod pace;
 mod patterns;
 mod push;

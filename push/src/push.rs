@@ -79,7 +79,7 @@ impl Push {
         })
     }
 
-    /// Reads heads, lists streams and lets go of what nobody needs, until `shutdown`. Sessions need this: spawn it
+    /// Reads heads, lists streams, sets the tick and lets go of what nobody needs, until `shutdown`. Sessions need this: spawn it
     /// before the first one.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pages = async {
@@ -93,6 +93,7 @@ impl Push {
                 self.feeds.read_heads(),
                 self.feeds.sweep(),
                 self.feeds.list(),
+                self.feeds.load.run(),
                 pages
             )
         };

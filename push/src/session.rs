@@ -183,6 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.delivery.lag();
         }
         if frames > 0 {
+            self.push.feeds.load.wrote(frames);
             self.push.counters.frames.increment(frames);
             self.push.counters.lines.increment(lines);
         }

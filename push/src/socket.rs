@@ -292,7 +292,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 *slice = IoSlice::new(&waiting.bytes[skip..]);
                 count += 1;
             }
-            let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]))?;
+            let io = Pin::new(&mut self.io);
+            // Mostly one frame waits, and a plain write of it is cheaper.
+            let written = match count {
+                1 => ready!(io.poll_write(cx, &slices[0]))?,
+                _ => ready!(io.poll_write_vectored(cx, &slices[..count]))?,
+            };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
