@@ -153,6 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 message_bytes: limits.message_bytes,
                 messages_per_second: limits.messages_per_second,
             },
+            requests: &["ping"],
         });
         self.socket.send(welcome.frame());
     }

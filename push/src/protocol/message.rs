@@ -111,6 +111,8 @@ pub struct Welcome<'a> {
     pub heartbeat_ms: u64,
     /// What the client may do.
     pub limits: WelcomeLimits,
+    /// The requests that are known beyond those of the first version: a client need not try.
+    pub requests: &'static [&'static str],
 }
 
 /// What a client may do.

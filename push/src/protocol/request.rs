@@ -37,6 +37,11 @@ pub enum Request {
         /// The token.
         token: String,
     },
+    /// An answer, at once: a browser sees no WebSocket pings, and could not tell a quiet connection from a dead one.
+    Ping {
+        /// The client's name for the request, when it wants one in the answer.
+        id: Option<String>,
+    },
 }
 
 /// The members of `subscribe`.
@@ -120,8 +125,9 @@ impl Request {
             "resume" => members(message).map(|OnlyId { id }| Self::Resume { id }),
             "seek" => members(message).map(|RawSeek { id, stream, to }| Self::Seek(Seek { id, stream, to })),
             "refresh" => members(message).map(|RawRefresh { id, token }| Self::Refresh { id, token }),
+            "ping" => members(message).map(|RawPing { id }| Self::Ping { id }),
             other => Err(Refusal::bad_message(format!(
-                "this server knows no {other:?}; it knows subscribe, unsubscribe, pause, resume, seek and refresh"
+                "this server knows no {other:?}; it knows subscribe, unsubscribe, pause, resume, seek, refresh and ping"
             ))),
         };
         let read = read.and_then(|request| request.with_good_id());
@@ -140,7 +146,7 @@ impl Request {
             | Self::Pause { id }
             | Self::Resume { id }
             | Self::Seek(Seek { id, .. }) => Some(id),
-            Self::Refresh { id, .. } => id.as_deref(),
+            Self::Refresh { id, .. } | Self::Ping { id } => id.as_deref(),
         }
     }
 
@@ -187,6 +193,11 @@ struct RawRefresh {
     #[serde(default)]
     id: Option<String>,
     token: String,
+}
+
+#[derive(Deserialize)]
+struct RawPing {
+    id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -390,6 +401,8 @@ mod tests {
             ),
             (r#"{"type":"pause","id":"a"}"#, Request::Pause { id: id() }),
             (r#"{"type":"resume","id":"a"}"#, Request::Resume { id: id() }),
+            (r#"{"type":"ping","id":"a"}"#, Request::Ping { id: Some(id()) }),
+            (r#"{"type":"ping"}"#, Request::Ping { id: None }),
             (
                 r#"{"type":"seek","id":"a","stream":"x","to":"live"}"#,
                 seek(To::Live),

@@ -43,6 +43,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn perform(&mut self, request: Request) -> Result<(), End> {
         let done = match request {
             Request::Refresh { id, token } => return self.refresh(id.as_deref(), &token),
+            Request::Ping { id } => {
+                let id = id.as_deref();
+                self.socket.send(Message::Done { id, request: "ping" }.frame());
+                Ok(())
+            }
             Request::Subscribe(request) => self.subscribe(request),
             Request::Seek(seek) => self.seek(seek),
             Request::Unsubscribe { id } => {

@@ -38,6 +38,14 @@ async fn while_paused_the_client_is_told_how_much_waits_and_then_gets_all_of_it(
 }
 
 #[tokio::test]
+async fn whoever_sees_no_pings_can_ask_for_a_sign_of_life() {
+    let node = Node::start().await;
+    let mut alice = alice_on(&node, "app/a").await;
+    let done = json!({"type": "done", "id": "p", "request": "ping"});
+    assert_eq!(ask(&mut alice, json!({"type": "ping", "id": "p"})).await, done);
+}
+
+#[tokio::test]
 async fn seek_goes_back_and_forth() {
     let node = Node::start().await;
     node.send("app/a", 10).await;
