@@ -22,6 +22,9 @@ pub struct ServeLimits {
     pub first_byte: Duration,
     /// For the head of each request, and between requests.
     pub request_head: Duration,
+    /// What the system keeps of a connection beyond what the network takes, in bytes. Without this bound it is megabytes
+    /// for a client that was fast once and stopped reading, and a slow one shows no progress for minutes. Linux only.
+    pub unsent: u32,
     /// For the requests under way when the shutdown begins. Upgraded connections are not waited for here: who
     /// upgrades them holds a tracker token.
     pub shutdown: Duration,
@@ -32,6 +35,7 @@ impl Default for ServeLimits {
         Self {
             first_byte: Duration::from_secs(5),
             request_head: Duration::from_secs(75),
+            unsent: 32 * 1024,
             shutdown: Duration::from_secs(10),
         }
     }
@@ -62,6 +66,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
         let router = router.clone();
         let stop = shutdown.clone();
         tokio::spawn(async move {
+            prepare(&stream, limits.unsent);
             if !first_byte_arrives(&stream, limits.first_byte, &stop).await {
                 return;
             }
@@ -87,10 +92,18 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
     }
 }
 
-/// A connection that says nothing is closed without a word; so is one that says nothing while we stop.
-async fn first_byte_arrives(stream: &TcpStream, within: Duration, stop: &CancellationToken) -> bool {
+/// A connection that takes none of it works as well.
+fn prepare(stream: &TcpStream, unsent: u32) {
     // Small answers and frames leave when they are written.
     let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(unsent);
+    #[cfg(not(target_os = "linux"))]
+    let _ = unsent;
+}
+
+/// A connection that says nothing is closed without a word; so is one that says nothing while we stop.
+async fn first_byte_arrives(stream: &TcpStream, within: Duration, stop: &CancellationToken) -> bool {
     let mut byte = [0];
     tokio::select! {
         peeked = tokio::time::timeout(within, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(n)) if n > 0),
