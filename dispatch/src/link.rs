@@ -74,6 +74,9 @@ pub struct LinkLimits {
     pub silence: Duration,
     /// Between attempts to connect.
     pub retry: BackoffLimits,
+    /// Between looks at the list of nodes while it has none to link to: a cluster that was just started is fast before
+    /// every lease is renewed for the first time.
+    pub look: BackoffLimits,
 }
 
 impl Default for LinkLimits {
@@ -92,6 +95,10 @@ impl Default for LinkLimits {
             retry: BackoffLimits {
                 first: Duration::from_millis(50),
                 most: Duration::from_secs(2),
+            },
+            look: BackoffLimits {
+                first: Duration::from_millis(250),
+                most: Duration::from_secs(30),
             },
         }
     }

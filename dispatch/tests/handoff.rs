@@ -12,8 +12,8 @@ use collect::stream::{StreamName, Target};
 use collect::{Handoff, Hint};
 use dispatch::link::{LinkLimits, Links, RemoteHandoff, To};
 use dispatch::{
-    DispatchLimits, Dispatcher, Lease, MemoryRoutes, NodeId, Peers, QueueLimits, Renewal, Role, RouteError,
-    RouteTable,
+    DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, MemoryRoutes, NodeId, Peers, QueueLimits,
+    Renewal, Role, RouteError, RouteTable,
 };
 use support::hints::{Recorder, batch};
 use support::node::{Node, lease, local_dispatcher, secret};
@@ -267,6 +267,40 @@ async fn without_any_dispatcher_hints_are_dropped_and_told_as_lost_when_there_is
     })
     .await;
     replacement.stop().await;
+}
+
+#[tokio::test]
+async fn a_collector_that_knows_no_dispatcher_looks_for_one_before_its_lease_is_due() {
+    let table: Arc<dyn RouteTable> = Arc::new(MemoryRoutes::new());
+    let collector = Node::listen(0, None, None).await;
+    let limits = KeeperLimits {
+        renew: Duration::from_secs(3600),
+        ..KeeperLimits::default()
+    };
+    let lease = collector.lease(&[Role::Collect]);
+    let (keeper, membership) = Keeper::new(table.clone(), lease, || 0, None, limits);
+    collector.spawn(keeper.run(collector.token()));
+    assert!(
+        membership.clone().changed().await,
+        "it has looked, and found nobody"
+    );
+    let links = Links::new(
+        collector.id.clone(),
+        To::Dispatch,
+        secret(),
+        LinkLimits::default(),
+    );
+    collector.spawn(links.clone().run(membership, collector.token()));
+    let handoff = RemoteHandoff::new(links);
+    let arrived = Recorder::new();
+    let dispatcher = Node::listen(0, Some(arrived.clone()), None).await;
+    dispatcher.keep(&table, &[Role::Dispatch]);
+    eventually("lines arrive", || async {
+        handoff.hand_off(batch("s", 0));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        !arrived.offsets("s").is_empty()
+    })
+    .await;
 }
 
 /// A table that cannot be reached.

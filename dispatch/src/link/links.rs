@@ -6,10 +6,12 @@ use std::sync::Arc;
 use auth::ClusterSecret;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{LinkLimits, RemoteNode, To};
+use crate::backoff::Backoff;
 use crate::parcel::Parcel;
 use crate::{Membership, NodeId};
 
@@ -40,10 +42,20 @@ impl Links {
     pub async fn run(self: Arc<Self>, mut membership: Membership, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         let mut stops: HashMap<NodeId, CancellationToken> = HashMap::new();
+        let mut looks = Backoff::new(self.limits.look);
+        let mut look_at = Instant::now() + looks.pause();
         loop {
             self.follow(&membership, &mut stops, &tasks, &stop);
+            let alone = self.all().is_empty();
+            if !alone {
+                looks.reset();
+            }
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = tokio::time::sleep_until(look_at), if alone => {
+                    membership.look();
+                    look_at = Instant::now() + looks.pause();
+                }
                 more = membership.changed() => if !more {
                     stop.cancelled().await;
                     break;
