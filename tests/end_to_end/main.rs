@@ -12,4 +12,5 @@ mod command_line;
 mod compose;
 mod faults;
 mod ingest;
+mod sessions;
 mod startup;
