@@ -144,7 +144,12 @@ story("a reader who scrolled up keeps the place while thousands of lines pass, a
 
   // Down to where the rows end: what was let go in between is a row, and comes on a click.
   const hole = viewer.page.locator(".rows .edge .load");
-  while ((await hole.count()) === 0) await viewer.scrollBy(1_000_000);
+  await viewer.page.locator("#log").hover();
+  // As a reader does: turns the wheel until the end is there. A page that is busy drawing may not heed every turn.
+  while ((await hole.count()) === 0) {
+    await viewer.page.mouse.wheel(0, 1_000_000);
+    await viewer.page.evaluate(() => new Promise(requestAnimationFrame));
+  }
   const lineAround = (step) =>
     hole.evaluate((button, name) => button.closest(".row")[name].querySelector(".message").textContent, step);
   const last = Number((await lineAround("previousElementSibling")).split(" ")[1]);
