@@ -100,7 +100,7 @@ async fn while_redis_is_away_sessions_go_on_and_are_fast_again_when_it_is_back()
 async fn while_redis_says_nothing_sessions_go_on() {
     let mut cluster = Cluster::start(&["collect", "dispatch", "push"]).await;
     let mut alice = cluster.push(0).subscribe("payments/api").await;
-    cluster.redis().freeze();
+    cluster.redis().freeze().await;
     let sent = cluster.collect(0).send("payments/api", lines(50)).await;
     assert_eq!(alice.take(50).await, sent);
     cluster.redis().thaw();
@@ -168,7 +168,7 @@ async fn a_mongodb_that_says_nothing_is_answered_for_in_time() {
     let mut mongo = Mongo::start().await;
     let mut cluster = Cluster::on(&mongo.database(), &["collect", "dispatch", "push"]).await;
     let mut alice = cluster.push(0).subscribe("payments/api").await;
-    mongo.freeze();
+    mongo.freeze().await;
     refuses_for_now(&mut cluster).await;
     let flow = cluster.collect(0).keep_sending("payments/api");
     mongo.thaw();
