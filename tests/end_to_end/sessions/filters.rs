@@ -175,14 +175,14 @@ async fn while_nothing_matches_the_cursor_moves_and_a_resume_looks_at_nothing_ag
         .await;
     assert_eq!(subscribed["streams"]["payments/api"]["cursor"], 1000);
     alice.message_of_type("live").await;
+    let pages = cluster.push(1).measured("tailcast_replay_reads_total").await;
+    assert_eq!(pages, 0.0, "3 MB without a match were read again");
     let sent = cluster.collect(0).send("payments/api", of_all_kinds(1)).await;
     let came = parsed(&alice.take_bytes(1).await);
     assert_eq!(
         (&came[0]["offset"], &came[0]["message"]),
         (&json!(1000), &sent[0]["message"])
     );
-    let pages = cluster.push(1).measured("tailcast_replay_reads_total").await;
-    assert_eq!(pages, 0.0, "3 MB without a match were read again");
 }
 
 #[tokio::test]

@@ -106,17 +106,17 @@ async fn a_thousand_sessions_that_come_back_at_once_cost_the_store_few_reads() {
     for session in coming {
         sessions.push(session.await.unwrap());
     }
+    let time = begun.elapsed();
     let asked = other.measured(questions).await - before;
-    println!(
-        "{SESSIONS} sessions were back in {:?}; the store was asked {asked} times",
-        begun.elapsed()
-    );
     let reads = other
         .measured("tailcast_store_seconds_count{operation=\"read\"")
         .await;
+    println!(
+        "{SESSIONS} sessions were back in {time:?}; the store was asked {asked} times, {reads} of them for lines"
+    );
     assert!(reads <= 20.0, "{reads} reads");
-    // Heads are read too: once for all who wait at that moment.
-    assert!(asked <= 200.0, "the store was asked {asked} times");
+    // Heads are read too: once for all who wait at that moment, so the quicker the store the more often.
+    assert!(asked < SESSIONS as f64 / 2.0, "the store was asked {asked} times");
 
     runs.push(cluster.collect(0).append("payments/api", lines(10)).await);
     let sent = in_order(runs);
