@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Alone, Session, lines};
+use crate::fixture::{Alone, Session, lines, until};
 
 /// Sends so many of the same, and gives the codes of the errors before the end, and the close code.
 async fn until_closed(session: &mut Session, count: usize, message: Value) -> (Vec<Value>, u16) {
@@ -157,4 +157,19 @@ async fn subscriptions_and_streams_of_a_session_are_counted() {
     );
     let sent = alone.send("s/999", lines(1)).await;
     assert_eq!(session.take(1).await, sent, "what stands goes on");
+}
+
+#[tokio::test]
+async fn a_subscriber_has_a_thousand_sessions_and_the_next_one_when_one_of_them_ends() {
+    let alone = Alone::start().await;
+    let mut sessions = Vec::new();
+    for _ in 0..1_000 {
+        sessions.push(alone.session().await);
+    }
+    assert_eq!(Session::open(&alone).await.err(), Some(429));
+    sessions.pop();
+    until("the place is free again", async || {
+        Session::open(&alone).await.ok()
+    })
+    .await;
 }
