@@ -1,0 +1,60 @@
+// What stands in a log, from top to bottom.
+
+import type { Line } from "tailcast-client";
+
+/** A stream that is followed, as the page knows it. One object for each, compared by identity. */
+export interface Stream {
+  readonly name: string;
+  /** Which of the theme's stream colours it has: 0 to `STREAM_COLOURS` (exclusive), in the order of appearance. */
+  readonly colour: number;
+}
+
+/** How many colours the theme has for streams. */
+export const STREAM_COLOURS = 10;
+
+/** Kept lines of one stream that are not in the tab: offsets, `to` exclusive. */
+export interface Run {
+  readonly stream: Stream;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface LineEntry {
+  readonly kind: "line";
+  readonly stream: Stream;
+  readonly line: Line;
+  /** `line.ts` as ms since 1970, or that of the line before where it is no time. */
+  readonly at: number;
+  /** Whether it goes on with the line before it of its stream: a frame of a stack trace that came line by line. */
+  readonly continues: boolean;
+}
+
+/** Lines that nobody can get: the server named them. */
+export interface GapEntry {
+  readonly kind: "gap";
+  readonly run: Run;
+  readonly reason: string;
+}
+
+/** Lines that the store has and the tab has not. They can be loaded. */
+export interface HoleEntry {
+  readonly kind: "hole";
+  /** At most one for each stream, none empty. */
+  readonly runs: readonly Run[];
+  /** `earlier`: what was there before the page was opened. `trimmed`: the tab had them and let go. `between`: neither. */
+  readonly reason: "earlier" | "trimmed" | "between";
+}
+
+/** What the page has to say, at this place in the log. */
+export interface NoteEntry {
+  readonly kind: "note";
+  readonly tone: "info" | "warning" | "error";
+  readonly text: string;
+}
+
+export type Entry = LineEntry | GapEntry | HoleEntry | NoteEntry;
+
+/** A line's name in the tab: no stream's name has a `#`. */
+export function keyOf({ stream, line }: LineEntry): string {
+  return `${stream.name}#${line.offset}`;
+}

@@ -1,0 +1,15 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  // The page works under any path: addresses in it are relative.
+  base: "./",
+  plugins: [svelte()],
+  build: {
+    target: "es2023",
+    modulePreload: false,
+    // Nothing in the page is a `data:` address, and scripts are files: the page's policy allows nothing else.
+    assetsInlineLimit: 0,
+  },
+  worker: { format: "es" },
+});
