@@ -188,7 +188,7 @@ export class Fake {
     const from = Math.max(floor, Number(url.searchParams.get("from")));
     const to = Math.min(floor + lines.length, Number(url.searchParams.get("to")));
     const found = lines.slice(from - floor, to - floor).map((line, i) => ({ offset: from + i, ...line }));
-    answer(200, "application/json", JSON.stringify({ stream: name, first_available: floor, next: to, lines: found }));
+    answer(200, "application/json", JSON.stringify({ stream: name, first_available: floor, from, next: to, lines: found }));
   }
 }
 

@@ -95,8 +95,8 @@ story("subscriptions share a connection, and end one by one", async () => {
     assert.equal(anew.state.name, "live");
 
     assert.deepEqual((await client.streams("*")).map(({ name, next }) => [name, next]), [["a", 1], ["b", 2], ["c", 1]]);
-    const { next, lines } = await client.lines("b", { last: 1 });
-    assert.deepEqual([next, lines[0].offset, lines[0].message], [2, 1, "bad"]);
+    const { from, next, lines } = await client.lines("b", { last: 1 });
+    assert.deepEqual([from, next, lines.map(({ offset, message }) => [offset, message])], [1, 2, [[1, "bad"]]]);
     await assert.rejects(client.lines("none"), { code: "stream_not_found", details: { status: 404 } });
   } finally {
     client.close();

@@ -1,7 +1,7 @@
 import { asyncDispose } from "./dispose.js";
 import { TailcastError } from "./errors.js";
 import type { ClientState, Cursors, SubscribeOptions } from "./events.js";
-import type { Page, Range, StreamInfo } from "./reads.js";
+import type { Page, Range, ReadOptions, StreamInfo } from "./reads.js";
 import { Subscription } from "./subscription.js";
 import type { TokenProvider } from "./tokens.js";
 /** What a client needs. */
@@ -38,9 +38,9 @@ export declare class Client implements AsyncDisposable {
      */
     cursors(): Cursors | undefined;
     /** The readable streams; only those that `match`, a pattern. Fails with a {@link TailcastError}. */
-    streams(match?: string): Promise<StreamInfo[]>;
+    streams(match?: string, options?: ReadOptions): Promise<StreamInfo[]>;
     /** Kept lines of a stream. Fails with a {@link TailcastError}. */
-    lines(stream: string, range?: Range): Promise<Page>;
+    lines(stream: string, range?: Range, options?: ReadOptions): Promise<Page>;
     /** Connects now, when it waits for the next attempt. */
     retry(): void;
     /** Ends every subscription, and the connection. */

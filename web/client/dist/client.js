@@ -70,12 +70,12 @@ export class Client {
         return { epoch, cursors: Object.assign({}, ...ours.map(({ cursors }) => cursors)) };
     }
     /** The readable streams; only those that `match`, a pattern. Fails with a {@link TailcastError}. */
-    streams(match) {
-        return this.#reads.streams(match);
+    streams(match, options = {}) {
+        return this.#reads.streams(match, options);
     }
     /** Kept lines of a stream. Fails with a {@link TailcastError}. */
-    lines(stream, range = {}) {
-        return this.#reads.lines(stream, range);
+    lines(stream, range = {}, options = {}) {
+        return this.#reads.lines(stream, range, options);
     }
     /** Connects now, when it waits for the next attempt. */
     retry() {

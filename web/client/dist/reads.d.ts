@@ -22,12 +22,19 @@ export interface Range {
     /** At most so many lines. Default: 1,000. */
     readonly limit?: number;
 }
+/** How to read. */
+export interface ReadOptions {
+    /** Gives up the request when it is aborted; the promise then fails with the signal's reason, as that of `fetch` does. */
+    readonly signal?: AbortSignal;
+}
 /** Kept lines. */
 export interface Page {
     readonly stream: string;
     /** The offset of the oldest line still kept. */
     readonly firstAvailable: number;
-    /** Where to go on. */
+    /** Where these begin. To go back: `{ to: from, last: N }`. */
+    readonly from: number;
+    /** Where to go on: `{ from: next }`, until it moves no more. */
     readonly next: number;
     readonly lines: readonly Line[];
 }
@@ -35,8 +42,8 @@ export declare class Reads {
     #private;
     /** @param base the server's address, ending in a slash. */
     constructor(base: URL, tokens: Tokens);
-    streams(match?: string): Promise<StreamInfo[]>;
-    lines(stream: string, range: Range): Promise<Page>;
+    streams(match: string | undefined, options: ReadOptions): Promise<StreamInfo[]>;
+    lines(stream: string, range: Range, options: ReadOptions): Promise<Page>;
     /** Whether the server takes this token, as far as it can be asked: throws what it answers. */
     probe(token: string): Promise<void>;
 }

@@ -12,42 +12,42 @@ export class Reads {
         this.#base = base;
         this.#tokens = tokens;
     }
-    async streams(match) {
-        const answer = await this.#read("v1/streams", match === undefined ? {} : { match });
+    async streams(match, options) {
+        const answer = await this.#read("v1/streams", match === undefined ? {} : { match }, options);
         const streams = answer["streams"];
         if (!Array.isArray(streams))
-            throw strange(200);
+            throw strange({ status: 200 });
         return streams.filter(isObject).map(streamInfo);
     }
-    async lines(stream, range) {
+    async lines(stream, range, options) {
         const query = { stream };
         for (const [name, value] of Object.entries(range)) {
             if (value !== undefined)
                 query[name] = value instanceof Date ? value.toISOString() : String(value);
         }
-        const answer = await this.#read("v1/lines", query);
-        const { first_available: firstAvailable, next, lines } = answer;
-        if (!isOffset(firstAvailable) || !isOffset(next) || !Array.isArray(lines))
-            throw strange(200);
-        return { stream, firstAvailable, next, lines: lines };
+        const answer = await this.#read("v1/lines", query, options);
+        const { first_available: firstAvailable, from, next, lines } = answer;
+        if (![firstAvailable, from, next].every(isOffset) || !Array.isArray(lines))
+            throw strange({ status: 200 });
+        return { stream, firstAvailable, from, next, lines };
     }
     /** Whether the server takes this token, as far as it can be asked: throws what it answers. */
     async probe(token) {
         // No stream is called so, and the answer is short.
         await this.#ask(this.#address("v1/streams", { match: "-" }), token);
     }
-    async #read(path, query) {
+    async #read(path, query, { signal }) {
         const address = this.#address(path, query);
-        const token = await this.#tokens.get();
+        const token = await unlessAborted(this.#tokens.get(), signal);
         try {
-            return await this.#ask(address, token);
+            return await this.#ask(address, token, signal);
         }
         catch (error) {
             const refused = error instanceof TailcastError && error.details.status === 401;
             if (!refused || !this.#tokens.renewable)
                 throw error;
             this.#tokens.drop(token, "refused");
-            return this.#ask(address, await this.#tokens.get());
+            return this.#ask(address, await unlessAborted(this.#tokens.get(), signal), signal);
         }
     }
     #address(path, query) {
@@ -55,31 +55,56 @@ export class Reads {
         address.search = new URLSearchParams(query).toString();
         return address;
     }
-    async #ask(address, token) {
-        const { status, ok, text } = await fetched(address, token);
-        const body = parsed(text, status);
+    async #ask(address, token, signal) {
+        const { ok, text, details } = await fetched(address, token, signal);
+        const body = parsed(text, details);
         if (ok)
             return body;
         const { code, detail } = body;
-        throw new TailcastError(isText(code) ? code : "unknown", isText(detail) ? detail : `status ${status}`, { status });
+        throw new TailcastError(isText(code) ? code : "unknown", isText(detail) ? detail : `status ${details.status}`, details);
     }
 }
-async function fetched(address, token) {
+async function fetched(address, token, signal) {
+    const inTime = AbortSignal.timeout(ANSWER_MS);
     try {
         const response = await fetch(address, {
             headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
             credentials: "omit",
             cache: "no-store",
-            signal: AbortSignal.timeout(ANSWER_MS),
+            signal: signal ? AbortSignal.any([signal, inTime]) : inTime,
         });
-        return { status: response.status, ok: response.ok, text: await response.text() };
+        const details = { status: response.status, ...waitOf(response.headers.get("Retry-After")) };
+        return { ok: response.ok, text: await response.text(), details };
     }
     catch (error) {
+        // Given up by the page, which knows why: no failure of the server's.
+        signal?.throwIfAborted();
         const late = error instanceof DOMException && error.name === "TimeoutError";
         throw new TailcastError("away", late ? "no answer in time" : `no answer (${words(error)})`, { status: 0 });
     }
 }
-function parsed(text, status) {
+/** `Retry-After` is in seconds, or a date (RFC 9110 §10.2.3). */
+function waitOf(header) {
+    if (header === null)
+        return {};
+    const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+    return Number.isFinite(ms) ? { retryAfterMs: Math.max(0, ms) } : {};
+}
+/** What comes of `promise`, unless the page gives up first. */
+async function unlessAborted(promise, signal) {
+    if (!signal)
+        return promise;
+    const over = new AbortController();
+    const aborted = new Promise((_, reject) => {
+        const giveUp = () => reject(signal.reason);
+        if (signal.aborted)
+            giveUp();
+        else
+            signal.addEventListener("abort", giveUp, { signal: over.signal });
+    });
+    return Promise.race([aborted, promise]).finally(() => over.abort());
+}
+function parsed(text, details) {
     try {
         const body = parse(text);
         if (isObject(body))
@@ -88,10 +113,10 @@ function parsed(text, status) {
     catch {
         // Told below, like any other answer that is none.
     }
-    throw strange(status);
+    throw strange(details);
 }
-function strange(status) {
-    return new TailcastError("bad_answer", `an answer that is not Tailcast's (status ${status})`, { status });
+function strange(details) {
+    return new TailcastError("bad_answer", `an answer that is not Tailcast's (status ${details.status})`, details);
 }
 function streamInfo(stream) {
     const { name, first_available: firstAvailable, next, last_arrival: lastArrival, lines_per_second: rate } = stream;

@@ -8,7 +8,7 @@ import { Lifeline } from "./lifeline.js";
 import type { ServerMessage, Welcome } from "./messages.js";
 import { isPattern } from "./names.js";
 import { Reads } from "./reads.js";
-import type { Page, Range, StreamInfo } from "./reads.js";
+import type { Page, Range, ReadOptions, StreamInfo } from "./reads.js";
 import { Subscription } from "./subscription.js";
 import { Switchboard } from "./switchboard.js";
 import { Tokens } from "./tokens.js";
@@ -92,13 +92,13 @@ export class Client implements AsyncDisposable {
   }
 
   /** The readable streams; only those that `match`, a pattern. Fails with a {@link TailcastError}. */
-  streams(match?: string): Promise<StreamInfo[]> {
-    return this.#reads.streams(match);
+  streams(match?: string, options: ReadOptions = {}): Promise<StreamInfo[]> {
+    return this.#reads.streams(match, options);
   }
 
   /** Kept lines of a stream. Fails with a {@link TailcastError}. */
-  lines(stream: string, range: Range = {}): Promise<Page> {
-    return this.#reads.lines(stream, range);
+  lines(stream: string, range: Range = {}, options: ReadOptions = {}): Promise<Page> {
+    return this.#reads.lines(stream, range, options);
   }
 
   /** Connects now, when it waits for the next attempt. */

@@ -12,6 +12,8 @@ export interface ErrorDetails {
   readonly epoch?: string;
   /** The character that cannot be there, counted from 0, of `bad_filter`. */
   readonly position?: number;
+  /** How long to wait before asking again, where the server says so: with `busy` and `unavailable`. */
+  readonly retryAfterMs?: number;
   /** When the token ends, of `token_expiring`. */
   readonly expiresAt?: Date;
 }

@@ -1,6 +1,7 @@
 // The reads over HTTP (docs/http.md): which streams there are, and lines that are kept.
 
 import { TailcastError, words } from "./errors.js";
+import type { ErrorDetails } from "./errors.js";
 import type { Line } from "./events.js";
 import { parse } from "./json.js";
 import { isObject, isOffset, isText } from "./messages.js";
@@ -33,12 +34,20 @@ export interface Range {
   readonly limit?: number;
 }
 
+/** How to read. */
+export interface ReadOptions {
+  /** Gives up the request when it is aborted; the promise then fails with the signal's reason, as that of `fetch` does. */
+  readonly signal?: AbortSignal;
+}
+
 /** Kept lines. */
 export interface Page {
   readonly stream: string;
   /** The offset of the oldest line still kept. */
   readonly firstAvailable: number;
-  /** Where to go on. */
+  /** Where these begin. To go back: `{ to: from, last: N }`. */
+  readonly from: number;
+  /** Where to go on: `{ from: next }`, until it moves no more. */
   readonly next: number;
   readonly lines: readonly Line[];
 }
@@ -53,22 +62,22 @@ export class Reads {
     this.#tokens = tokens;
   }
 
-  async streams(match?: string): Promise<StreamInfo[]> {
-    const answer = await this.#read("v1/streams", match === undefined ? {} : { match });
+  async streams(match: string | undefined, options: ReadOptions): Promise<StreamInfo[]> {
+    const answer = await this.#read("v1/streams", match === undefined ? {} : { match }, options);
     const streams = answer["streams"];
-    if (!Array.isArray(streams)) throw strange(200);
+    if (!Array.isArray(streams)) throw strange({ status: 200 });
     return streams.filter(isObject).map(streamInfo);
   }
 
-  async lines(stream: string, range: Range): Promise<Page> {
+  async lines(stream: string, range: Range, options: ReadOptions): Promise<Page> {
     const query: Record<string, string> = { stream };
     for (const [name, value] of Object.entries(range)) {
       if (value !== undefined) query[name] = value instanceof Date ? value.toISOString() : String(value);
     }
-    const answer = await this.#read("v1/lines", query);
-    const { first_available: firstAvailable, next, lines } = answer;
-    if (!isOffset(firstAvailable) || !isOffset(next) || !Array.isArray(lines)) throw strange(200);
-    return { stream, firstAvailable, next, lines: lines as Line[] };
+    const answer = await this.#read("v1/lines", query, options);
+    const { first_available: firstAvailable, from, next, lines } = answer;
+    if (![firstAvailable, from, next].every(isOffset) || !Array.isArray(lines)) throw strange({ status: 200 });
+    return { stream, firstAvailable, from, next, lines } as Page;
   }
 
   /** Whether the server takes this token, as far as it can be asked: throws what it answers. */
@@ -77,16 +86,16 @@ export class Reads {
     await this.#ask(this.#address("v1/streams", { match: "-" }), token);
   }
 
-  async #read(path: string, query: Record<string, string>): Promise<Record<string, unknown>> {
+  async #read(path: string, query: Record<string, string>, { signal }: ReadOptions): Promise<Record<string, unknown>> {
     const address = this.#address(path, query);
-    const token = await this.#tokens.get();
+    const token = await unlessAborted(this.#tokens.get(), signal);
     try {
-      return await this.#ask(address, token);
+      return await this.#ask(address, token, signal);
     } catch (error) {
       const refused = error instanceof TailcastError && error.details.status === 401;
       if (!refused || !this.#tokens.renewable) throw error;
       this.#tokens.drop(token, "refused");
-      return this.#ask(address, await this.#tokens.get());
+      return this.#ask(address, await unlessAborted(this.#tokens.get(), signal), signal);
     }
   }
 
@@ -96,42 +105,72 @@ export class Reads {
     return address;
   }
 
-  async #ask(address: URL, token: string): Promise<Record<string, unknown>> {
-    const { status, ok, text } = await fetched(address, token);
-    const body = parsed(text, status);
+  async #ask(address: URL, token: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
+    const { ok, text, details } = await fetched(address, token, signal);
+    const body = parsed(text, details);
     if (ok) return body;
     const { code, detail } = body;
-    throw new TailcastError(isText(code) ? code : "unknown", isText(detail) ? detail : `status ${status}`, { status });
+    throw new TailcastError(isText(code) ? code : "unknown", isText(detail) ? detail : `status ${details.status}`, details);
   }
 }
 
-async function fetched(address: URL, token: string): Promise<{ status: number; ok: boolean; text: string }> {
+interface Fetched {
+  readonly ok: boolean;
+  readonly text: string;
+  /** For an error, should it become one. */
+  readonly details: ErrorDetails;
+}
+
+async function fetched(address: URL, token: string, signal: AbortSignal | undefined): Promise<Fetched> {
+  const inTime = AbortSignal.timeout(ANSWER_MS);
   try {
     const response = await fetch(address, {
       headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
       credentials: "omit",
       cache: "no-store",
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: signal ? AbortSignal.any([signal, inTime]) : inTime,
     });
-    return { status: response.status, ok: response.ok, text: await response.text() };
+    const details = { status: response.status, ...waitOf(response.headers.get("Retry-After")) };
+    return { ok: response.ok, text: await response.text(), details };
   } catch (error) {
+    // Given up by the page, which knows why: no failure of the server's.
+    signal?.throwIfAborted();
     const late = error instanceof DOMException && error.name === "TimeoutError";
     throw new TailcastError("away", late ? "no answer in time" : `no answer (${words(error)})`, { status: 0 });
   }
 }
 
-function parsed(text: string, status: number): Record<string, unknown> {
+/** `Retry-After` is in seconds, or a date (RFC 9110 §10.2.3). */
+function waitOf(header: string | null): ErrorDetails {
+  if (header === null) return {};
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(ms) ? { retryAfterMs: Math.max(0, ms) } : {};
+}
+
+/** What comes of `promise`, unless the page gives up first. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  const over = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const giveUp = () => reject(signal.reason);
+    if (signal.aborted) giveUp();
+    else signal.addEventListener("abort", giveUp, { signal: over.signal });
+  });
+  return Promise.race([aborted, promise]).finally(() => over.abort());
+}
+
+function parsed(text: string, details: ErrorDetails): Record<string, unknown> {
   try {
     const body = parse(text);
     if (isObject(body)) return body;
   } catch {
     // Told below, like any other answer that is none.
   }
-  throw strange(status);
+  throw strange(details);
 }
 
-function strange(status: number): TailcastError {
-  return new TailcastError("bad_answer", `an answer that is not Tailcast's (status ${status})`, { status });
+function strange(details: ErrorDetails): TailcastError {
+  return new TailcastError("bad_answer", `an answer that is not Tailcast's (status ${details.status})`, details);
 }
 
 function streamInfo(stream: Record<string, unknown>): StreamInfo {
