@@ -19,14 +19,22 @@ export interface Run {
   readonly to: number;
 }
 
+/** A stack trace that came line by line: the lines after the first one can be folded away. */
+export interface Trace {
+  readonly head: LineEntry;
+  /** How many lines go on with `head`. */
+  lines: number;
+  unfolded: boolean;
+}
+
 export interface LineEntry {
   readonly kind: "line";
   readonly stream: Stream;
   readonly line: Line;
   /** `line.ts` as ms since 1970, or that of the line before where it is no time. */
   readonly at: number;
-  /** Whether it goes on with the line before it of its stream: a frame of a stack trace that came line by line. */
-  readonly continues: boolean;
+  /** The trace that this line is part of, its head too. Told once its second line has come. */
+  trace?: Trace;
 }
 
 /** Lines that nobody can get: the server named them. */

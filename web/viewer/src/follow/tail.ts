@@ -1,0 +1,309 @@
+// One view of streams: what comes goes to the buffer's rear, and what is asked for is loaded into its holes. Goes on after
+// every end that it knows how to go on after. Knows no page: that hears of everything through `On`.
+
+import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, Subscription, SubscriptionState, TailcastError } from "tailcast-client";
+import { Buffer, type Place } from "../buffer/buffer.ts";
+import type { Chunk } from "../buffer/chunk.ts";
+import type { Entry, HoleEntry, LineEntry, NoteEntry, Run, Stream } from "../buffer/entry.ts";
+import { type Side, cut, inTurn, load } from "./holes.ts";
+import { type Continues, Entries, Streams } from "./lines.ts";
+import { faultText } from "./words.ts";
+
+/** What a tail tells. */
+export interface On {
+  /** Lines came in, live or out of the store; also what the tab had before and let go of. */
+  lines(lines: readonly LineEntry[]): void;
+  /** Something in the buffer is not as it was. */
+  changed(): void;
+  state(state: SubscriptionState): void;
+  /** The first lines of the past are there, or there are none. */
+  opened(): void;
+  fault(): void;
+  /** The chunk that is read, or none while the rear is followed: it is not let go of. */
+  reading(): Chunk | undefined;
+}
+
+/** A line of a stream, or the first line at a time (ms since 1970). */
+export type Position = { readonly stream: string; readonly offset: number } | { readonly time: number };
+
+export interface TailOptions {
+  readonly streams: readonly string[];
+  readonly filter: string;
+  readonly continues: Continues;
+  readonly on: On;
+  readonly buffer?: Buffer;
+}
+
+/** How a tail stands: as the client says, or why it cannot begin. */
+export type TailState = SubscriptionState;
+
+export class Tail {
+  readonly buffer: Buffer;
+  readonly streams = new Streams();
+  readonly #options: TailOptions;
+  readonly #live: Entries;
+  readonly #loading = new Map<HoleEntry, Promise<boolean>>();
+  #client: Client | undefined;
+  #subscription: Subscription | undefined;
+  /** Where the last subscription was left. */
+  #place: Cursors | undefined;
+  /** Streams that began, and whose past is in the hole at the front. */
+  readonly #begun = new Set<Stream>();
+  #opened = false;
+  #state: TailState = { name: "connecting" };
+
+  constructor(options: TailOptions) {
+    this.#options = options;
+    this.buffer = options.buffer ?? new Buffer();
+    this.#live = new Entries(options.continues);
+  }
+
+  get state(): TailState {
+    return this.#state;
+  }
+
+  /** Lines that came since the tail was opened, of all streams. */
+  arrived = 0;
+
+  // --- following
+
+  /** Begins, or goes on where it was. */
+  start(client: Client): void {
+    this.stop();
+    this.#client = client;
+    const { filter, on } = this.#options;
+    const mine = (tell: () => void) => this.#subscription === subscription && tell();
+    const subscription: Subscription = client.subscribe(this.#options.streams, {
+      from: this.#place ?? "live",
+      ...(filter ? { filter } : {}),
+      onState: (state) => queueMicrotask(() => mine(() => this.#became(state))),
+      on: {
+        begin: (event) => this.#began(event),
+        lines: ({ stream, lines }) => this.#came(this.#live.of(this.streams.get(stream), lines)),
+        gap: (event) => this.#gap(event),
+        fault: (event) => this.#fault(event),
+        dropped: ({ streams }) => this.#note("warning", `This token may not read ${streams.join(", ")} any more.`),
+        warning: ({ message }) => this.#note("warning", `The server says: ${message}.`),
+        end: (error) => error && this.#ended(error, client),
+      },
+    });
+    this.#subscription = subscription;
+    on.state(subscription.state);
+  }
+
+  stop(): void {
+    const subscription = this.#subscription;
+    if (!subscription) return;
+    this.#subscription = undefined;
+    this.#place = subscription.cursors() ?? this.#place;
+    subscription.close();
+  }
+
+  pause(): void {
+    this.#subscription?.pause();
+  }
+
+  resume(): void {
+    this.#subscription?.resume();
+  }
+
+  #became(state: SubscriptionState): void {
+    this.#state = state;
+    if ((state.name === "live" || state.name === "paused" || state.name === "replaying") && !this.#opened) void this.#open();
+    this.#options.on.state(state);
+  }
+
+  #began({ stream: name, firstAvailable, cursor }: BeginEvent): void {
+    const stream = this.streams.get(name);
+    if (this.#begun.has(stream)) return;
+    this.#begun.add(stream);
+    if (cursor > firstAvailable) this.buffer.earlier([{ stream, from: firstAvailable, to: cursor }]);
+    this.#options.on.changed();
+  }
+
+  /** The first page of the past. */
+  async #open(): Promise<void> {
+    this.#opened = true;
+    const past = this.buffer.chunks[0]?.hole;
+    if (past) await this.load(past, "end");
+    this.#options.on.opened();
+  }
+
+  #came(lines: readonly LineEntry[]): void {
+    this.arrived += lines.length;
+    this.#add(lines);
+    this.#options.on.lines(lines);
+  }
+
+  #gap({ stream, from, to, reason }: GapEvent): void {
+    const of = this.streams.get(stream);
+    this.#live.interrupt(of);
+    this.#add([{ kind: "gap", run: { stream: of, from, to }, reason }]);
+  }
+
+  #fault(event: FaultEvent): void {
+    this.#options.on.fault();
+    this.#note("error", faultText(event));
+  }
+
+  #note(tone: NoteEntry["tone"], text: string): void {
+    this.#add([{ kind: "note", tone, text }]);
+  }
+
+  /** Says something in the log, where it stands now. */
+  say(tone: NoteEntry["tone"], text: string): void {
+    this.#note(tone, text);
+  }
+
+  #add(entries: readonly Entry[]): void {
+    this.buffer.append(entries);
+    this.buffer.trim(this.#options.on.reading());
+    this.#options.on.changed();
+  }
+
+  #ended(error: TailcastError, client: Client): void {
+    if (error.code === "wrong_epoch") {
+      this.#note("warning", "The server stands on another store now. Its lines begin here, with offsets of their own.");
+      this.#goOn(client, undefined);
+    } else if (error.code === "cursor_ahead" && this.#subscription) {
+      // The store has less than was read: it was set back. What comes now under the same offsets is not the same.
+      const { stream, next } = error.details;
+      const place = this.#subscription.cursors();
+      if (stream === undefined || next === undefined || !place) return;
+      this.#options.on.fault();
+      this.#note("error", faultText({ kind: "set_back", stream, from: next, to: place.cursors[stream] ?? next }));
+      this.#goOn(client, { epoch: place.epoch, cursors: { ...place.cursors, [stream]: next } });
+    }
+  }
+
+  #goOn(client: Client, place: Cursors | undefined): void {
+    this.stop();
+    this.#place = place;
+    this.start(client);
+  }
+
+  // --- loading
+
+  isLoading(hole: HoleEntry): boolean {
+    return this.#loading.has(hole);
+  }
+
+  /** Loads a page of a hole from one of its ends. Says whether it did: it tells why not in the log. One at a time. */
+  load(hole: HoleEntry, side: Side, lines?: number): Promise<boolean> {
+    let loading = this.#loading.get(hole);
+    if (!loading) {
+      loading = this.#load(hole, side, lines).finally(() => {
+        this.#loading.delete(hole);
+        this.#options.on.changed();
+      });
+      this.#loading.set(hole, loading);
+      this.#options.on.changed();
+    }
+    return loading;
+  }
+
+  async #load(hole: HoleEntry, side: Side, lines: number | undefined): Promise<boolean> {
+    const { filter, continues, on } = this.#options;
+    if (!this.#client) return false;
+    try {
+      const entries = await load(this.#client, { hole, side, filter, ...(lines === undefined ? {} : { lines }) }, continues);
+      if (!this.buffer.replace(hole, entries)) return false;
+      on.lines(entries.filter((entry) => entry.kind === "line"));
+      this.buffer.trim(on.reading());
+      return true;
+    } catch (error) {
+      this.#failed(hole, error as TailcastError);
+      return false;
+    }
+  }
+
+  /** Says it once, right before the hole. */
+  #failed(hole: HoleEntry, { message }: TailcastError): void {
+    const text = `These lines could not be loaded: ${message}. Try again.`;
+    const row = this.buffer.chunks.findIndex((chunk) => chunk.hole === hole);
+    const before = this.buffer.chunks[row - 1]?.entries.at(-1);
+    if (before?.kind === "note" && before.text === text) return;
+    this.buffer.replace(hole, [{ kind: "note", tone: "warning", text }, hole]);
+  }
+
+  // --- elsewhere
+
+  /** The place of a position, loading around it when the tab has it not. */
+  async seek(position: Position): Promise<Place | undefined> {
+    const found = this.#held(position);
+    if (found === undefined || !("hole" in found)) return found;
+    const at = await this.#offsetsAt(found.hole, position);
+    const [before, after] = cut(found.hole, at);
+    if (!this.buffer.replace(found.hole, [...before, ...after])) return this.#placeOf(position);
+    const [first] = before;
+    const [second] = after;
+    await Promise.all([second && this.load(second, "start"), first && this.load(first, "end")]);
+    return this.#placeOf(position);
+  }
+
+  #placeOf(position: Position): Place | undefined {
+    if ("time" in position) return this.buffer.findTime(position.time);
+    const exact = this.buffer.find(position.stream, position.offset);
+    return exact ?? this.#nearest(position.stream, position.offset);
+  }
+
+  /** The first line at the offset or behind it: the filter may have left out the one that was asked for. */
+  #nearest(stream: string, offset: number): Place | undefined {
+    for (const chunk of this.buffer.chunks) {
+      for (const entry of chunk.entries) {
+        if (entry.kind === "line" && entry.stream.name === stream && entry.line.offset >= offset) return { chunk, entry };
+      }
+    }
+    return undefined;
+  }
+
+  /** Where the position is in the buffer, or the hole it is in. */
+  #held(position: Position): Place | { hole: HoleEntry } | undefined {
+    let hole: HoleEntry | undefined;
+    for (const chunk of this.buffer.chunks) {
+      if (chunk.hole) {
+        hole = chunk.hole;
+        if ("offset" in position && covers(hole.runs, position)) return { hole };
+        continue;
+      }
+      for (const entry of chunk.entries) {
+        if (entry.kind !== "line") continue;
+        if (!reached(entry, position)) hole = undefined;
+        else return hole && "time" in position ? { hole } : { chunk, entry };
+      }
+    }
+    return hole && "time" in position ? { hole } : undefined;
+  }
+
+  /** The offset of each stream of the hole at the position: the reader's own, and for the others the one at its time. */
+  async #offsetsAt(hole: HoleEntry, position: Position): Promise<Map<Stream, number>> {
+    const client = this.#client;
+    const at = new Map<Stream, number>();
+    if (!client) return at;
+    let since: string | undefined = "time" in position ? new Date(position.time).toISOString() : undefined;
+    if ("offset" in position) {
+      const run = hole.runs.find(({ stream }) => stream.name === position.stream);
+      if (run) at.set(run.stream, position.offset);
+      if (hole.runs.length > 1) {
+        const page = await client.lines(position.stream, { from: position.offset, limit: 1 });
+        since = page.lines[0]?.ts;
+      }
+    }
+    if (since === undefined) return at;
+    const others = hole.runs.filter(({ stream }) => !at.has(stream));
+    await inTurn(others, async ({ stream, from, to }: Run) => {
+      const page = await client.lines(stream.name, { from, to, since, limit: 1 });
+      at.set(stream, page.lines[0]?.offset ?? to);
+    });
+    return at;
+  }
+}
+
+function covers(runs: readonly Run[], { stream, offset }: { stream: string; offset: number }): boolean {
+  return runs.some((run) => run.stream.name === stream && run.from <= offset && offset < run.to);
+}
+
+function reached(entry: LineEntry, position: Position): boolean {
+  if ("time" in position) return entry.at >= position.time;
+  return entry.stream.name === position.stream && entry.line.offset >= position.offset;
+}
