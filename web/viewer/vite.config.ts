@@ -1,10 +1,11 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
+import { precompress } from "./build/precompress.ts";
 
 export default defineConfig({
   // The page works under any path: addresses in it are relative.
   base: "./",
-  plugins: [svelte()],
+  plugins: [svelte(), precompress()],
   build: {
     target: "es2023",
     modulePreload: false,
