@@ -1,0 +1,156 @@
+// Paints the chart: bars stacked by level, what is not loaded hatched, and what the reader sees of it. Knows nothing of
+// where the counts come from; colours are handed in.
+
+import { BANDS, type Bins } from "./histogram.ts";
+import { countText, countTicks, pixelOf, type Tick, type TimeRange } from "./scale.ts";
+
+export interface Colours {
+  /** By band, as in `BANDS`. */
+  readonly bands: readonly string[];
+  readonly text: string;
+  readonly line: string;
+  readonly accent: string;
+}
+
+export interface Picture {
+  readonly bins: Bins;
+  readonly range: TimeRange;
+  readonly ticks: readonly Tick[];
+  /** The lines on the screen. */
+  readonly visible: TimeRange | undefined;
+  /** Where the pointer is. */
+  readonly hover: number | undefined;
+  /** Later is the future, and not missing. */
+  readonly now: number;
+  readonly colours: Colours;
+  readonly font: string;
+  /** In CSS pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Device pixels to a CSS pixel. */
+  readonly ratio: number;
+}
+
+/** Below the bars, for the times. */
+const AXIS = 15;
+/** Above the fullest bar. */
+const HEAD = 6;
+const HATCH = 6;
+/** So narrow a band can still be seen. */
+const LEAST_BAND = 3;
+
+type Context = CanvasRenderingContext2D;
+
+export function draw(context: Context, picture: Picture): void {
+  const { width, height, ratio } = picture;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  drawHatches(context, picture);
+  drawGrid(context, picture);
+  drawBars(context, picture);
+  drawVisible(context, picture);
+  drawTimes(context, picture);
+}
+
+/** Stretches of bins that are not known, in pixels. */
+export function unknownStretches({ bins, range, width, now }: Pick<Picture, "bins" | "range" | "width" | "now">): [number, number][] {
+  const stretches: [number, number][] = [];
+  const end = Math.min(width, pixelOf(now, range, width));
+  for (const [bin, known] of bins.known.entries()) {
+    if (known) continue;
+    const from = Math.max(0, pixelOf(bins.from + bin * bins.width, range, width));
+    const to = Math.min(end, pixelOf(bins.from + (bin + 1) * bins.width, range, width));
+    const last = stretches.at(-1);
+    if (to <= from) continue;
+    if (last && Math.abs(last[1] - from) < 0.01) last[1] = to;
+    else stretches.push([from, to]);
+  }
+  return stretches;
+}
+
+function drawHatches(context: Context, picture: Picture): void {
+  const bottom = picture.height - AXIS;
+  context.strokeStyle = picture.colours.line;
+  context.lineWidth = 1;
+  for (const [from, to] of unknownStretches(picture)) {
+    context.save();
+    context.beginPath();
+    context.rect(from, 0, to - from, bottom);
+    context.clip();
+    context.beginPath();
+    // Lines keep their place when the stretch grows.
+    for (let x = Math.floor((from - bottom) / HATCH) * HATCH; x < to; x += HATCH) {
+      context.moveTo(x, bottom);
+      context.lineTo(x + bottom, 0);
+    }
+    context.stroke();
+    context.restore();
+  }
+}
+
+function drawGrid(context: Context, { bins, colours, font, width, height }: Picture): void {
+  const bottom = height - AXIS;
+  context.font = font;
+  context.textBaseline = "top";
+  context.textAlign = "right";
+  for (const count of countTicks(bins.most, 2)) {
+    const y = Math.round(bottom - (count / bins.most) * (bottom - HEAD)) + 0.5;
+    context.fillStyle = colours.line;
+    context.fillRect(0, y, width, 0.5);
+    context.fillStyle = colours.text;
+    context.fillText(countText(count), width - 3, y + 1);
+  }
+}
+
+function drawBars(context: Context, { bins, range, colours, width, height, ratio }: Picture): void {
+  if (bins.most === 0) return;
+  const bottom = height - AXIS;
+  const snap = (x: number) => Math.round(x * ratio) / ratio;
+  const unit = (bottom - HEAD) / bins.most;
+  for (let bin = 0; bin < bins.known.length; bin += 1) {
+    const left = snap(pixelOf(bins.from + bin * bins.width, range, width));
+    const right = snap(pixelOf(bins.from + (bin + 1) * bins.width, range, width));
+    const gap = right - left > 3 ? 1 : 0;
+    let y = bottom;
+    for (const band of BANDS.keys()) {
+      const count = bins.counts[band]?.[bin] ?? 0;
+      if (count === 0) continue;
+      const tall = Math.max(1, count * unit);
+      context.fillStyle = colours.bands[band] ?? colours.text;
+      context.fillRect(left, y - tall, Math.max(1 / ratio, right - left - gap), tall);
+      y -= tall;
+    }
+  }
+}
+
+function drawVisible(context: Context, { visible, hover, range, colours, width, height }: Picture): void {
+  const bottom = height - AXIS;
+  if (visible) {
+    const left = Math.max(0, pixelOf(visible.from, range, width));
+    const right = Math.min(width, Math.max(left + LEAST_BAND, pixelOf(visible.to, range, width)));
+    if (right > 0 && left < width) {
+      context.fillStyle = colours.accent;
+      context.globalAlpha = 0.16;
+      context.fillRect(left, 0, right - left, bottom);
+      context.globalAlpha = 1;
+      context.fillRect(left, bottom, right - left, 2);
+    }
+  }
+  if (hover === undefined) return;
+  context.fillStyle = colours.text;
+  context.fillRect(Math.round(pixelOf(hover, range, width)), 0, 1, bottom);
+}
+
+function drawTimes(context: Context, { ticks, range, colours, font, width, height }: Picture): void {
+  context.font = font;
+  context.textBaseline = "bottom";
+  context.textAlign = "left";
+  for (const { at, text } of ticks) {
+    const x = Math.round(pixelOf(at, range, width));
+    context.fillStyle = colours.line;
+    context.fillRect(x, height - AXIS, 1, AXIS);
+    context.fillStyle = colours.text;
+    // One that would be cut off at the edge says nothing.
+    if (x + 4 + context.measureText(text).width <= width) context.fillText(text, x + 4, height - 1);
+  }
+}

@@ -1,0 +1,191 @@
+// Counts lines over time and by level: all that the tab has ever had, each line once. Pure.
+//
+// A line's time is its sender's word. One line from the year 9999 must not cost the chart its resolution, so only seconds
+// that have lines take room, wherever they are.
+
+import type { Level } from "tailcast-client";
+import type { LineEntry, Run } from "../buffer/entry.ts";
+import { Coverage } from "./coverage.ts";
+
+/** A level, or `none` for lines without one. */
+export type Band = Level | "none";
+
+/** In the order in which they are stacked, from the bottom up. Counts are indexed like this. */
+export const BANDS: readonly Band[] = ["none", "trace", "debug", "info", "warn", "error", "fatal"];
+
+/** Lines by band. */
+export type Totals = { readonly [Name in Band]: number };
+
+/** Counts between two times. */
+export interface Bins {
+  /** ms since 1970: where the first bin begins and the last one ends. */
+  readonly from: number;
+  readonly to: number;
+  /** Of a bin, in ms. */
+  readonly width: number;
+  /** Lines by band (see {@link BANDS}) and bin. */
+  readonly counts: readonly Uint32Array[];
+  /** Whether all lines of the bin are counted. Where not, there may be more than the counts say. */
+  readonly known: readonly boolean[];
+  /** The lines of the fullest bin. */
+  readonly most: number;
+}
+
+/** Buckets with lines. Beyond, buckets become wider. */
+const MOST_BUCKETS = 7_200;
+/** In seconds; each divides the next. Afterwards they double. */
+const BUCKET_WIDTHS = [1, 2, 10, 30, 60, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+/** In seconds: what a reader can name. */
+const BIN_WIDTHS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+];
+const INDEX: ReadonlyMap<string | undefined, number> = new Map(BANDS.map((band, index) => [band, index]));
+
+export class Histogram {
+  /** By number of the bucket since 1970, its place in `#counts`. */
+  #places = new Map<number, number>();
+  #counts = new Uint32Array(64 * BANDS.length);
+  /** Of a bucket, in ms. */
+  #width = 1_000;
+  #totals = new Float64Array(BANDS.length);
+  readonly #coverage = new Map<string, Coverage>();
+  readonly #begins = new Map<string, number>();
+  #arrived: { from: number; until: number } | undefined;
+
+  /**
+   * Counts those lines that were not counted before. `runs` are the offsets that were looked through for them: without
+   * a filter that can be left out.
+   */
+  add(lines: readonly LineEntry[], runs: readonly Run[] = []): void {
+    for (const { stream, line, at } of lines) {
+      const coverage = this.#coverageOf(stream.name);
+      if (coverage.has(line.offset)) continue;
+      coverage.add(line.offset, line.offset + 1, at);
+      if (Number.isFinite(at)) this.#count(at, INDEX.get(line.level) ?? 0);
+    }
+    for (const { stream, from, to } of runs) if (to > from) this.#coverageOf(stream.name).add(from, to);
+  }
+
+  /** The oldest line that is kept of a stream: before it there is nothing to load. */
+  beginsAt(stream: string, offset: number): void {
+    this.#begins.set(stream, offset);
+  }
+
+  /** All streams are live: whatever was sent until then has arrived. */
+  arrivedUntil(time: number): void {
+    this.#arrived = { from: this.#arrived?.from ?? time, until: Math.max(this.#arrived?.until ?? time, time) };
+  }
+
+  /** Lines counted, by band. */
+  get totals(): Totals {
+    return Object.fromEntries(BANDS.map((band, index) => [band, this.#totals[index] ?? 0])) as Totals;
+  }
+
+  /** From the first line to the last in ms, or nothing where there is none. */
+  get extent(): { readonly from: number; readonly to: number } | undefined {
+    let [first, last] = [Infinity, -Infinity];
+    for (const bucket of this.#places.keys()) {
+      first = Math.min(first, bucket);
+      last = Math.max(last, bucket);
+    }
+    return first > last ? undefined : { from: first * this.#width, to: (last + 1) * this.#width };
+  }
+
+  /** The counts between two times, in at most about so many bins. Bins begin at round times, so that they stand still. */
+  bins(from: number, to: number, count: number): Bins {
+    const width = this.#binWidth((to - from) / Math.max(1, count));
+    const start = Math.floor(from / width) * width;
+    const length = Math.max(1, Math.ceil((to - start) / width));
+    const counts = BANDS.map(() => new Uint32Array(length));
+    const sums = new Uint32Array(length);
+    for (const [bucket, place] of this.#places) {
+      const bin = Math.floor((bucket * this.#width - start) / width);
+      if (bin < 0 || bin >= length) continue;
+      for (const [band, column] of counts.entries()) {
+        const lines = this.#counts[place + band] as number;
+        column[bin] = (column[bin] as number) + lines;
+        sums[bin] = (sums[bin] as number) + lines;
+      }
+    }
+    const known = this.#known(start, width, length);
+    return { from: start, to: start + length * width, width, counts, known, most: sums.reduce((a, b) => Math.max(a, b), 0) };
+  }
+
+  #coverageOf(stream: string): Coverage {
+    let coverage = this.#coverage.get(stream);
+    if (!coverage) this.#coverage.set(stream, (coverage = new Coverage()));
+    return coverage;
+  }
+
+  #count(at: number, band: number): void {
+    const bucket = Math.floor(at / this.#width);
+    let place = this.#places.get(bucket);
+    if (place === undefined) {
+      if (this.#places.size >= MOST_BUCKETS) {
+        this.#widen();
+        return this.#count(at, band);
+      }
+      place = this.#place(bucket);
+    }
+    this.#counts[place + band] = (this.#counts[place + band] as number) + 1;
+    this.#totals[band] = (this.#totals[band] as number) + 1;
+  }
+
+  #place(bucket: number): number {
+    const place = this.#places.size * BANDS.length;
+    if (place >= this.#counts.length) {
+      const larger = new Uint32Array(this.#counts.length * 2);
+      larger.set(this.#counts);
+      this.#counts = larger;
+    }
+    this.#places.set(bucket, place);
+    return place;
+  }
+
+  /** Makes buckets wider until a quarter of them is free. */
+  #widen(): void {
+    const [places, counts] = [this.#places, this.#counts];
+    const wider = BUCKET_WIDTHS.find((seconds) => seconds * 1_000 > this.#width);
+    const factor = wider === undefined ? 2 : (wider * 1_000) / this.#width;
+    this.#width *= factor;
+    this.#places = new Map();
+    this.#counts = new Uint32Array(counts.length);
+    for (const [bucket, from] of places) {
+      const joined = Math.floor(bucket / factor);
+      const place = this.#places.get(joined) ?? this.#place(joined);
+      for (let band = 0; band < BANDS.length; band += 1) {
+        this.#counts[place + band] = (this.#counts[place + band] as number) + (counts[from + band] as number);
+      }
+    }
+    if (this.#places.size > MOST_BUCKETS * 0.75) this.#widen();
+  }
+
+  #binWidth(least: number): number {
+    const nice = BIN_WIDTHS.find((seconds) => seconds * 1_000 >= least && (seconds * 1_000) % this.#width === 0);
+    return nice === undefined ? Math.max(1, Math.ceil(least / this.#width)) * this.#width : nice * 1_000;
+  }
+
+  /** A bin is known when its middle is, in all streams; the bin that is being filled when its beginning is. */
+  #known(start: number, width: number, length: number): boolean[] {
+    const streams = new Uint32Array(length);
+    let stream = 0;
+    for (const [name, { spans }] of this.#coverage) {
+      for (const [index, span] of spans.entries()) {
+        const begins = index === 0 && span.from <= (this.#begins.get(name) ?? -1);
+        const arrived = index === spans.length - 1 ? this.#arrived : undefined;
+        // Where no line matched there is no time but that of being there.
+        const from = Number.isNaN(span.start) ? (arrived?.from ?? Infinity) : Math.min(span.start, span.end);
+        const until = Number.isNaN(span.start) ? -Infinity : Math.max(span.start, span.end);
+        const first = begins ? 0 : Math.ceil((from - start) / width - 0.5);
+        const filling = Math.floor(((arrived?.until ?? -Infinity) - start) / width);
+        const last = Math.max(Math.floor((until - start) / width - 0.5), filling);
+        // Only from one stream to the next: runs of one may lie over each other where its times are out of order.
+        for (let bin = Math.max(0, first); bin <= Math.min(length - 1, last); bin += 1) {
+          if (streams[bin] === stream) streams[bin] = stream + 1;
+        }
+      }
+      stream += 1;
+    }
+    return Array.from(streams, (bin) => stream > 0 && bin === stream);
+  }
+}

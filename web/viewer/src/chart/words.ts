@@ -1,0 +1,71 @@
+// What the chart says to those who do not see it, and what stands under the pointer. Pure.
+
+import type { Zone } from "../address/preferences.ts";
+import { BANDS, type Band, type Bins } from "./histogram.ts";
+import { timeText } from "./scale.ts";
+
+export interface BinWords {
+  readonly from: string;
+  readonly to: string;
+  readonly known: boolean;
+  readonly all: number;
+  /** The gravest first; only bands with lines. */
+  readonly bands: readonly { readonly band: Band; readonly count: number }[];
+}
+
+export const BAND_WORDS: { readonly [Name in Band]: string } = {
+  none: "no level",
+  trace: "trace",
+  debug: "debug",
+  info: "info",
+  warn: "warn",
+  error: "error",
+  fatal: "fatal",
+};
+
+/** The bin at a time. */
+export function binAt(at: number, bins: Bins, zone: Zone, now: number): BinWords {
+  const bin = binIndex(at, bins);
+  const from = bins.from + bin * bins.width;
+  const bands = BANDS.map((band, index) => ({ band, count: bins.counts[index]?.[bin] ?? 0 })).filter(({ count }) => count > 0);
+  return {
+    from: timeText(from, zone, now),
+    to: timeText(from + bins.width, zone, now),
+    known: bins.known[bin] ?? false,
+    all: bands.reduce((sum, { count }) => sum + count, 0),
+    bands: bands.reverse(),
+  };
+}
+
+/** `14:03:10, 12 lines, 2 error`: for the slider, which is heard at each step. */
+export function valueText(at: number, bins: Bins, zone: Zone, now: number): string {
+  const { from, known, all, bands } = binAt(at, bins, zone, now);
+  const grave = bands.filter(({ band }) => ["warn", "error", "fatal"].includes(band));
+  const counts = grave.map(({ band, count }) => `${count.toLocaleString("en")} ${BAND_WORDS[band]}`);
+  return [from, linesText(all), ...counts, ...(known ? [] : ["not all loaded"])].join(", ");
+}
+
+/** All of the chart in a few sentences. */
+export function summary(bins: Bins, zone: Zone, now: number): string {
+  const sums = BANDS.map((band, index) => ({ band, count: (bins.counts[index] ?? new Uint32Array()).reduce((a, b) => a + b, 0) }));
+  const all = sums.reduce((sum, { count }) => sum + count, 0);
+  const span = `${timeText(bins.from, zone, now)} to ${timeText(bins.to, zone, now)}: ${linesText(all)}`;
+  const bands = sums.filter(({ count }) => count > 0).reverse();
+  const levels = bands.map(({ band, count }) => `${count.toLocaleString("en")} ${BAND_WORDS[band]}`).join(", ");
+  const unknown = bins.known.filter((known) => !known).length / bins.known.length;
+  const fullest = bins.most > 0 ? ` The most at once: ${linesText(bins.most)} at ${timeText(fullestAt(bins), zone, now)}.` : "";
+  return `${span}${levels && ` (${levels})`}.${fullest}${unknown > 0.01 ? ` ${Math.round(unknown * 100)}% of this time is not loaded.` : ""}`;
+}
+
+function fullestAt({ counts, from, width, known, most }: Bins): number {
+  const bin = known.findIndex((_, index) => counts.reduce((sum, band) => sum + (band[index] ?? 0), 0) === most);
+  return from + Math.max(0, bin) * width;
+}
+
+function binIndex(at: number, { from, width, known }: Bins): number {
+  return Math.min(known.length - 1, Math.max(0, Math.floor((at - from) / width)));
+}
+
+function linesText(count: number): string {
+  return `${count.toLocaleString("en")} ${count === 1 ? "line" : "lines"}`;
+}
