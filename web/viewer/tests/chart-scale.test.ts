@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unknownStretches } from "../src/chart/draw.ts";
 import { BANDS, type Bins } from "../src/chart/histogram.ts";
-import { countText, countTicks, offsetAt, pixelOf, rangeFor, timeAt, timeText, timeTicks, type Sight } from "../src/chart/scale.ts";
+import { countText, countTicks, pixelOf, rangeFor, timeAt, timeText, timeTicks, type Sight } from "../src/chart/scale.ts";
 import { binAt, summary, valueText } from "../src/chart/words.ts";
 
 const at = (time: string): number => Date.parse(time);
@@ -31,12 +31,6 @@ test("there are never more ticks than asked for, from seconds to centuries", () 
     const ticks = timeTicks({ from: NOON, to: NOON + ms }, 6, "utc");
     assert.ok(ticks.length >= 1 && ticks.length <= 7, `${ms} has ${ticks.length}`);
   }
-});
-
-test("a zone's clock is known at any time", () => {
-  assert.equal(offsetAt(at("2026-07-01T00:00:00Z"), "Europe/Paris"), 120 * MINUTE);
-  assert.equal(offsetAt(at("2026-12-01T00:00:00.999Z"), "Europe/Paris"), 60 * MINUTE);
-  assert.equal(offsetAt(NOON, "utc"), 0);
 });
 
 const COUNTS: [number, number[]][] = [[0, []], [1, [1]], [3, [2]], [10, [5, 10]], [97, [50]], [100, [50, 100]], [12_345, [10_000]]];

@@ -1,12 +1,12 @@
 // How a reader likes the page, remembered by the browser. The one place that knows which preferences there are.
 
+import { isZone, type TimeFormat, type Zone } from "../row/clock.ts";
 import { BROWSER, Shelf, type Ground } from "./shelf.ts";
 
 export interface Preferences {
-  /** `local`: the browser's. Else `utc`, or a name such as `Europe/Paris`. */
   readonly zone: Zone;
   /** How a line's time is written. */
-  readonly time: "time" | "datetime" | "iso" | "relative";
+  readonly time: TimeFormat;
   /** Long lines go on below instead of to the right. */
   readonly wrap: boolean;
   readonly density: "compact" | "normal" | "roomy";
@@ -20,9 +20,6 @@ export interface Preferences {
   readonly chart: boolean;
   readonly sidebar: boolean;
 }
-
-/** A time zone: `local`, `utc` or the name of one. */
-export type Zone = "local" | "utc" | (string & {});
 
 export const FONT_SIZES = { least: 10, most: 20 };
 
@@ -41,7 +38,7 @@ export const DEFAULTS: Preferences = {
 
 /** What each preference may be. What is refused has its default. */
 const ALLOWED: { readonly [Name in keyof Preferences]: (value: unknown) => boolean } = {
-  zone: isZone,
+  zone: (value) => typeof value === "string" && value !== "" && isZone(value),
   time: oneOf("time", "datetime", "iso", "relative"),
   wrap: isBoolean,
   density: oneOf("compact", "normal", "roomy"),
@@ -80,22 +77,6 @@ export class KeptPreferences {
   /** Calls when another tab has changed them. Answers how to stop that. */
   watch(changed: () => void): () => void {
     return this.#shelf.watch(changed);
-  }
-}
-
-/** The zone as `Intl` takes it; `undefined` is the browser's own. */
-export function timeZoneOf(zone: Zone): string | undefined {
-  if (zone === "local") return undefined;
-  return zone === "utc" ? "UTC" : zone;
-}
-
-export function isZone(value: unknown): boolean {
-  if (typeof value !== "string" || value === "") return false;
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: timeZoneOf(value) });
-    return true;
-  } catch {
-    return false;
   }
 }
 

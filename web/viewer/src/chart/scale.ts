@@ -1,6 +1,6 @@
 // Where times and counts stand on the chart, and how they are written. Pure.
 
-import { timeZoneOf, type Zone } from "../address/preferences.ts";
+import { offsetAt, type Zone } from "../row/clock.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -121,25 +121,4 @@ export function timeText(at: number, zone: Zone, now: number, exact = true): str
 function clockOf(at: number, zone: Zone): { date: string; time: string } {
   const [date = "", time = ""] = new Date(at + offsetAt(at, zone)).toISOString().split("T");
   return { date, time: time.slice(0, 8) };
-}
-
-const formats = new Map<Zone, Intl.DateTimeFormat>();
-
-/** How far the zone's clock is ahead of UTC at a time, in ms. */
-export function offsetAt(at: number, zone: Zone): number {
-  if (zone === "utc") return 0;
-  if (zone === "local") return -new Date(at).getTimezoneOffset() * MINUTE;
-  let format = formats.get(zone);
-  if (!format) {
-    const all = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" } as const;
-    format = new Intl.DateTimeFormat("en-US", { ...all, hourCycle: "h23", era: "short", timeZone: timeZoneOf(zone) });
-    formats.set(zone, format);
-  }
-  const parts = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, value]));
-  const { year, month, day, hour, minute, second, era } = parts;
-  const full = era === "BC" ? 1 - Number(year) : Number(year);
-  const clock = new Date(0);
-  clock.setUTCFullYear(full, Number(month) - 1, Number(day));
-  clock.setUTCHours(Number(hour), Number(minute), Number(second));
-  return clock.getTime() - Math.floor(at / SECOND) * SECOND;
 }

@@ -1,6 +1,6 @@
 // What the chart says to those who do not see it, and what stands under the pointer. Pure.
 
-import type { Zone } from "../address/preferences.ts";
+import type { Zone } from "../row/clock.ts";
 import { BANDS, type Band, type Bins } from "./histogram.ts";
 import { timeText } from "./scale.ts";
 

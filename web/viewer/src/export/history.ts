@@ -1,0 +1,197 @@
+// Kept lines of a range, page by page, as they stand in the view: the streams merged by time, each in its own order.
+//
+// Merged rather than stream after stream, because that is how they are read; it costs a page of each stream in memory, so
+// pages are smaller when there are many. Knows nothing of formats and files.
+
+import { TailcastError, type Client, type Page, type Range } from "tailcast-client";
+import { instant } from "../row/clock.ts";
+import type { StreamLine } from "./format.ts";
+
+/** What is asked for: all of it that is kept when the download begins. */
+export interface HistoryRange {
+  /** Names, no patterns. */
+  readonly streams: readonly string[];
+  readonly filter?: string;
+  /** Offsets, `to` exclusive. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Times, `until` exclusive. */
+  readonly since?: string;
+  readonly until?: string;
+}
+
+/** Lines, and how far they are. */
+export interface Batch {
+  readonly lines: readonly StreamLine[];
+  /** From 0 to 1. */
+  readonly share: number;
+  /** Lines that retention removed while they were on their way. */
+  readonly missing: number;
+}
+
+export type Source = Pick<Client, "lines">;
+export type Wait = (ms: number, signal: AbortSignal) => Promise<void>;
+
+/** Lines of a page; of several streams together so many. */
+const PAGE = 10_000;
+const PAGES_TOGETHER = 40_000;
+const LEAST_PAGE = 250;
+const BATCH = 2_000;
+/** In a row. */
+const MOST_ATTEMPTS = 8;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+/** No answer, too many requests, and what stands before a server that is away. */
+const PASSING = [0, 429, 502, 503, 504];
+
+/** Fails with a `TailcastError`, or the signal's reason. */
+export async function* history(source: Source, range: HistoryRange, signal: AbortSignal, wait: Wait = pause): AsyncGenerator<Batch> {
+  const streams = [...new Set(range.streams)];
+  const limit = Math.min(PAGE, Math.max(LEAST_PAGE, Math.floor(PAGES_TOGETHER / Math.max(1, streams.length))));
+  const readers: Reader[] = [];
+  for (const [index, stream] of streams.entries()) {
+    const ask = (asked: Range) => patiently(() => source.lines(stream, asked, { signal }), signal, wait);
+    readers.push(await begun({ stream, index, range, limit, ask }));
+  }
+  const waiting: Reader[] = [];
+  for (const reader of readers) if (await reader.fill()) insert(waiting, reader);
+  const progress = () => ({ share: shareOf(readers), missing: readers.reduce((sum, { missing }) => sum + missing, 0) });
+  let lines: StreamLine[] = [];
+  for (let reader = waiting.shift(); reader; reader = waiting.shift()) {
+    do {
+      lines.push({ stream: reader.stream, line: reader.take() });
+      if (lines.length >= BATCH) {
+        yield { lines, ...progress() };
+        lines = [];
+      }
+    } while ((await reader.fill()) && !isBefore(waiting[0], reader));
+    if (!reader.done) insert(waiting, reader);
+  }
+  yield { lines, ...progress() };
+}
+
+interface ReaderOptions {
+  readonly stream: string;
+  /** Its place among the streams: of lines of the same time, the first stream's goes first. */
+  readonly index: number;
+  readonly range: HistoryRange;
+  readonly limit: number;
+  readonly ask: (range: Range) => Promise<Page>;
+}
+
+/** Where a stream ends is settled at the beginning: a busy one would never be through. */
+async function begun(options: ReaderOptions): Promise<Reader> {
+  const { from = 0, to = Infinity } = options.range;
+  const { firstAvailable, next } = await options.ask({ last: 1 });
+  return new Reader(options, Math.max(from, firstAvailable), Math.min(to, next));
+}
+
+/** One stream, a page at a time. */
+class Reader {
+  readonly stream: string;
+  readonly index: number;
+  readonly #options: ReaderOptions;
+  readonly #from: number;
+  readonly #to: number;
+  #position: number;
+  #page: Page["lines"] = [];
+  #taken = 0;
+  /** The latest time so far: a line that is older than the one before it stands right behind that one. */
+  at = -Infinity;
+  missing = 0;
+
+  constructor(options: ReaderOptions, from: number, to: number) {
+    this.stream = options.stream;
+    this.index = options.index;
+    this.#options = options;
+    this.#from = from;
+    this.#to = to;
+    this.#position = from;
+  }
+
+  get done(): boolean {
+    return this.#taken >= this.#page.length && this.#position >= this.#to;
+  }
+
+  /** How many offsets there are, and how many are looked through. */
+  get extent(): readonly [all: number, through: number] {
+    const waiting = this.#page.length > 0 ? (this.#page.length - this.#taken) / this.#page.length : 0;
+    const read = Math.min(this.#position, this.#to) - this.#from;
+    return [Math.max(0, this.#to - this.#from), Math.max(0, read - waiting * Math.min(read, this.#options.limit))];
+  }
+
+  take(): Page["lines"][number] {
+    const line = this.#page[this.#taken] as Page["lines"][number];
+    this.#taken += 1;
+    return line;
+  }
+
+  /** Answers whether there is a line to take. */
+  async fill(): Promise<boolean> {
+    while (this.#taken >= this.#page.length && this.#position < this.#to) await this.#read();
+    if (this.#taken >= this.#page.length) return false;
+    this.at = Math.max(this.at, instant((this.#page[this.#taken] as Page["lines"][number]).ts) ?? -Infinity);
+    return true;
+  }
+
+  async #read(): Promise<void> {
+    const { range, limit, ask } = this.#options;
+    const { filter, since, until } = range;
+    const from = this.#position;
+    const asked = { from, to: this.#to, limit, ...(filter ? { filter } : {}), ...(since ? { since } : {}), ...(until ? { until } : {}) };
+    const { lines, next, firstAvailable } = await ask(asked);
+    this.missing += Math.min(this.#to, Math.max(from, firstAvailable)) - from;
+    this.#page = lines;
+    this.#taken = 0;
+    // Where it does not move on, there is nothing more.
+    this.#position = next > from ? next : this.#to;
+  }
+}
+
+/** Keeps the order: the reader whose line is next is the first. */
+function insert(waiting: Reader[], reader: Reader): void {
+  let [low, high] = [0, waiting.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(waiting[middle], reader)) low = middle + 1;
+    else high = middle;
+  }
+  waiting.splice(low, 0, reader);
+}
+
+function isBefore(one: Reader | undefined, other: Reader): boolean {
+  return one !== undefined && (one.at < other.at || (one.at === other.at && one.index < other.index));
+}
+
+function shareOf(readers: readonly Reader[]): number {
+  const [all, through] = readers.reduce(([a, b], { extent }) => [a + extent[0], b + extent[1]], [0, 0]);
+  return all === 0 ? 1 : Math.min(1, through / all);
+}
+
+async function patiently<T>(ask: () => Promise<T>, signal: AbortSignal, wait: Wait): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    try {
+      return await ask();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof TailcastError) || !PASSING.includes(error.details.status ?? -1) || attempt >= MOST_ATTEMPTS) throw error;
+      const doubled = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+      await wait(error.details.retryAfterMs ?? doubled, signal);
+    }
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const over = () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", over);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", over, { once: true });
+  });
+}
