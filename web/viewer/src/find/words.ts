@@ -1,0 +1,40 @@
+// What the find bar says. Pure.
+
+import type { Direction, Reached } from "./beyond.ts";
+
+export interface Standing {
+  /** Lines that match, as far as it is known. */
+  readonly count: number;
+  /** Which of them is the current one, from 1. */
+  readonly position: number | undefined;
+  readonly finished: boolean;
+}
+
+/** How the search in the store stands. */
+export interface BeyondStanding {
+  /** `none`: all was looked through, and nothing found. */
+  readonly state: "idle" | "searching" | "none" | "failed";
+  readonly direction?: Direction;
+  readonly reached?: Reached;
+  /** A sentence, of `failed`. */
+  readonly error?: string;
+}
+
+const number = new Intl.NumberFormat("en");
+
+export function standing({ count, position, finished }: Standing): string {
+  const more = finished ? "" : " so far";
+  if (position !== undefined) return `${number.format(position)} of ${number.format(count)}${more}`;
+  if (count === 0) return finished ? "Not in the loaded lines" : "Looking…";
+  return `${number.format(count)} ${count === 1 ? "line" : "lines"}${more}`;
+}
+
+export function beyondStanding({ state, direction, reached, error }: BeyondStanding): string {
+  const where = direction === "later" ? "later" : "earlier";
+  if (state === "failed") return error ?? "The search failed. Try it again.";
+  if (state === "none") return `Not in ${where} lines either.`;
+  if (state === "idle") return "";
+  if (!reached) return `Searching ${where} lines…`;
+  const left = reached.left === undefined ? "" : `, ${number.format(reached.left)} to go`;
+  return `Searched ${number.format(reached.looked)} ${where} lines${left}`;
+}
