@@ -33,8 +33,8 @@ export interface Picture {
 
 /** Below the bars, for the times. */
 const AXIS = 15;
-/** Above the fullest bar. */
-const HEAD = 6;
+/** Above the fullest bar: the choice of spans stands there. */
+const HEAD = 17;
 const HATCH = 6;
 /** So narrow a band can still be seen. */
 const LEAST_BAND = 3;
@@ -75,7 +75,7 @@ function drawHatches(context: Context, picture: Picture): void {
   for (const [from, to] of unknownStretches(picture)) {
     context.save();
     context.beginPath();
-    context.rect(from, 0, to - from, bottom);
+    context.rect(from, HEAD, to - from, bottom - HEAD);
     context.clip();
     context.beginPath();
     // Lines keep their place when the stretch grows.

@@ -1,0 +1,74 @@
+// What a reader asks to copy or download, and what is said about it. Pure.
+
+import { offsetAt, type Zone } from "../row/clock.ts";
+import type { Progress } from "./download.ts";
+import type { FormatName } from "./format.ts";
+
+/** `selection` and `loaded` are in the tab; `range` and `stream` come from the store. */
+export type What = "selection" | "loaded" | "range" | "stream";
+
+export interface ExportRequest {
+  readonly what: What;
+  readonly format: FormatName;
+  readonly way: "copy" | "download";
+  /** Of history only: what the tab has is filtered already. */
+  readonly filter?: string;
+  /** As the form has them, without a zone: `2026-11-21T10:00`. Empty is open. */
+  readonly since?: string;
+  readonly until?: string;
+  /** Of `since` and `until`. */
+  readonly zone: Zone;
+}
+
+/** More is too much for a clipboard, and for what it is pasted into. */
+export const MOST_TO_COPY = 20_000;
+
+/** Why this cannot be done, as a sentence. */
+export function problemOf({ what, since, until, zone }: ExportRequest): string | undefined {
+  if (what !== "range") return undefined;
+  if (!since && !until) return "Say from when or to when.";
+  const [from, to] = [since ? timeIn(since, zone) : -Infinity, until ? timeIn(until, zone) : Infinity];
+  if (from === undefined || to === undefined) return "One of these times cannot be read.";
+  return from < to ? undefined : "The end has to be later than the beginning.";
+}
+
+/** The times as the store takes them. */
+export function timesOf({ since, until, zone }: ExportRequest): { readonly since?: string; readonly until?: string } {
+  const [from, to] = [since ? timeIn(since, zone) : undefined, until ? timeIn(until, zone) : undefined];
+  return {
+    ...(from === undefined ? {} : { since: new Date(from).toISOString() }),
+    ...(to === undefined ? {} : { until: new Date(to).toISOString() }),
+  };
+}
+
+/** A time on the zone's clock (`2026-11-21T10:00`, as forms have it) as ms since 1970. */
+export function timeIn(text: string, zone: Zone): number | undefined {
+  const clock = Date.parse(`${text}Z`);
+  if (Number.isNaN(clock)) return undefined;
+  // The zone's rules are known by instant, and the instant is what is sought: near a change the second look is right.
+  const guess = clock - offsetAt(clock, zone);
+  return clock - offsetAt(guess, zone);
+}
+
+/** `12,345 lines, 3.2 MB, 40%`. */
+export function shareWords({ lines, bytes, share }: Progress): string {
+  return `${count(lines)}, ${size(bytes)}, ${Math.floor(share * 100)}%`;
+}
+
+/** What it came to. */
+export function progressWords({ lines, bytes, missing }: Progress, way: ExportRequest["way"]): string {
+  if (lines === 0) return "There is no such line. The file is empty.";
+  const done = way === "copy" ? `Copied ${count(lines)}.` : `Saved ${count(lines)}, ${size(bytes)}.`;
+  return missing > 0 ? `${done} ${count(missing)} went out of the time they are kept before they could be read.` : done;
+}
+
+function count(lines: number): string {
+  return `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}`;
+}
+
+export function size(bytes: number): string {
+  for (const [unit, name] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]] as const) {
+    if (bytes >= unit) return `${(bytes / unit).toFixed(bytes < 10 * unit ? 1 : 0)} ${name}`;
+  }
+  return `${bytes} bytes`;
+}
