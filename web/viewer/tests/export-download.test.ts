@@ -74,6 +74,18 @@ test("streams are merged by time, each in its own order", async () => {
   assert.deepEqual(lines, ["a 1", "b 1", "b 3", "a 4", "a 2", "b 4", "b 5", "b 8", "a 9"]);
 });
 
+test("a long search is seen to move, also where nothing matches", async () => {
+  const shares: number[] = [];
+  for await (const { share } of history(new Store({ a: linesAt(upTo(40_000)) }), { streams: ["a"], filter: "39000" }, NEVER)) shares.push(share);
+  assert.deepEqual(shares, [0.25, 0.5, 0.75, 0.75, 1]);
+});
+
+test("a stream that never had a line is left out, and told when it is the only one", async () => {
+  const store = new Store({ a: linesAt([1]) });
+  assert.deepEqual((await read(store, { streams: ["x", "a"] })).lines, ["a 1"]);
+  await assert.rejects(read(store, { streams: ["x", "y"] }), { code: "stream_not_found" });
+});
+
 test("offsets, times and the filter are asked of the server", async () => {
   const store = new Store({ a: linesAt(upTo(100)) });
   const { lines } = await read(store, { streams: ["a"], from: 10, to: 50, filter: "17", since: "2026-11-21T12:00:00Z", until: "2026-11-21T13:00:00Z" });
@@ -108,7 +120,8 @@ test("a server that stays away is given up, and a refusal at once", async () => 
   const batches = history(store, { streams: ["a"] }, NEVER, async (ms) => void waits.push(ms));
   await assert.rejects(download({ batches, format: "text", sink: new TextSink(), signal: NEVER }), { code: "unavailable" });
   assert.equal(waits.length, 7);
-  await assert.rejects(read(new Store({}), { streams: ["x"] }), { code: "stream_not_found" });
+  store.failures.splice(0, Infinity, new TailcastError("bad_parameter", "no such filter", { status: 400 }));
+  await assert.rejects(read(store, { streams: ["a"] }), { code: "bad_parameter" });
 });
 
 test("progress says how much, up to when, and how far", async () => {
@@ -117,7 +130,7 @@ test("progress says how much, up to when, and how far", async () => {
   const sink = new TextSink();
   const batches = history(store, { streams: ["a"] }, NEVER);
   const total = await download({ batches, format: "ndjson", sink, signal: NEVER, onprogress: (progress) => told.push(progress) });
-  assert.deepEqual(told.map(({ lines, share }) => [lines, share]), [[2_000, 0.4], [4_000, 0.8], [5_000, 1]]);
+  assert.deepEqual(told.map(({ lines, share }) => [lines, share]), [[0, 0], [2_000, 0.4], [4_000, 0.8], [5_000, 1]]);
   assert.equal(told.at(-1)?.at, store.streams["a"]?.at(-1)?.ts);
   assert.deepEqual(total, told.at(-1));
   assert.equal(total.bytes, new TextEncoder().encode(sink.text).length);

@@ -3,7 +3,7 @@
 // Merged rather than stream after stream, because that is how they are read; it costs a page of each stream in memory, so
 // pages are smaller when there are many. Knows nothing of formats and files.
 
-import { TailcastError, type Client, type Page, type Range } from "tailcast-client";
+import { TailcastError, type Client, type Line, type Page, type Range } from "tailcast-client";
 import { instant } from "../row/clock.ts";
 import type { StreamLine } from "./format.ts";
 
@@ -44,30 +44,53 @@ const LONGEST_WAIT_MS = 30_000;
 /** No answer, too many requests, and what stands before a server that is away. */
 const PASSING = [0, 429, 502, 503, 504];
 
-/** Fails with a `TailcastError`, or the signal's reason. */
+/**
+ * Tells after each page too, whose lines may all be filtered out. Streams that never had a line are left out. Fails with a
+ * `TailcastError`, or the signal's reason.
+ */
 export async function* history(source: Source, range: HistoryRange, signal: AbortSignal, wait: Wait = pause): AsyncGenerator<Batch> {
-  const streams = [...new Set(range.streams)];
-  const limit = Math.min(PAGE, Math.max(LEAST_PAGE, Math.floor(PAGES_TOGETHER / Math.max(1, streams.length))));
-  const readers: Reader[] = [];
-  for (const [index, stream] of streams.entries()) {
-    const ask = (asked: Range) => patiently(() => source.lines(stream, asked, { signal }), signal, wait);
-    readers.push(await begun({ stream, index, range, limit, ask }));
-  }
-  const waiting: Reader[] = [];
-  for (const reader of readers) if (await reader.fill()) insert(waiting, reader);
-  const progress = () => ({ share: shareOf(readers), missing: readers.reduce((sum, { missing }) => sum + missing, 0) });
+  const readers = await begin(source, range, signal, wait);
   let lines: StreamLine[] = [];
+  const batch = (): Batch => {
+    const told = { lines, share: shareOf(readers), missing: readers.reduce((sum, { missing }) => sum + missing, 0) };
+    lines = [];
+    return told;
+  };
+  const waiting: Reader[] = [];
+  for (const reader of readers) {
+    for (; reader.wantsPage; yield batch()) await reader.read();
+    if (reader.hasLine) insert(waiting, reader);
+  }
   for (let reader = waiting.shift(); reader; reader = waiting.shift()) {
     do {
       lines.push({ stream: reader.stream, line: reader.take() });
-      if (lines.length >= BATCH) {
-        yield { lines, ...progress() };
-        lines = [];
-      }
-    } while ((await reader.fill()) && !isBefore(waiting[0], reader));
-    if (!reader.done) insert(waiting, reader);
+      if (lines.length >= BATCH) yield batch();
+      for (; reader.wantsPage; yield batch()) await reader.read();
+    } while (reader.hasLine && !isBefore(waiting[0], reader));
+    if (reader.hasLine) insert(waiting, reader);
   }
-  yield { lines, ...progress() };
+  yield batch();
+}
+
+/** Where each stream ends is settled here: a busy one would never be through. */
+async function begin(source: Source, range: HistoryRange, signal: AbortSignal, wait: Wait): Promise<Reader[]> {
+  const streams = [...new Set(range.streams)];
+  const limit = Math.min(PAGE, Math.max(LEAST_PAGE, Math.floor(PAGES_TOGETHER / Math.max(1, streams.length))));
+  const readers: Reader[] = [];
+  let refusal: unknown;
+  for (const [index, stream] of streams.entries()) {
+    const ask = (asked: Range) => patiently(() => source.lines(stream, asked, { signal }), signal, wait);
+    try {
+      const { firstAvailable, next } = await ask({ last: 1 });
+      const { from = 0, to = Infinity } = range;
+      readers.push(new Reader({ stream, index, range, limit, ask }, Math.max(from, firstAvailable), Math.min(to, next)));
+    } catch (error) {
+      if (!(error instanceof TailcastError) || error.code !== "stream_not_found") throw error;
+      refusal = error;
+    }
+  }
+  if (readers.length === 0 && refusal) throw refusal;
+  return readers;
 }
 
 interface ReaderOptions {
@@ -79,13 +102,6 @@ interface ReaderOptions {
   readonly ask: (range: Range) => Promise<Page>;
 }
 
-/** Where a stream ends is settled at the beginning: a busy one would never be through. */
-async function begun(options: ReaderOptions): Promise<Reader> {
-  const { from = 0, to = Infinity } = options.range;
-  const { firstAvailable, next } = await options.ask({ last: 1 });
-  return new Reader(options, Math.max(from, firstAvailable), Math.min(to, next));
-}
-
 /** One stream, a page at a time. */
 class Reader {
   readonly stream: string;
@@ -94,9 +110,9 @@ class Reader {
   readonly #from: number;
   readonly #to: number;
   #position: number;
-  #page: Page["lines"] = [];
+  #page: readonly Line[] = [];
   #taken = 0;
-  /** The latest time so far: a line that is older than the one before it stands right behind that one. */
+  /** The latest time up to the next line: a line that is older than the one before it stands right behind that one. */
   at = -Infinity;
   missing = 0;
 
@@ -109,8 +125,12 @@ class Reader {
     this.#position = from;
   }
 
-  get done(): boolean {
-    return this.#taken >= this.#page.length && this.#position >= this.#to;
+  get hasLine(): boolean {
+    return this.#taken < this.#page.length;
+  }
+
+  get wantsPage(): boolean {
+    return !this.hasLine && this.#position < this.#to;
   }
 
   /** How many offsets there are, and how many are looked through. */
@@ -120,21 +140,15 @@ class Reader {
     return [Math.max(0, this.#to - this.#from), Math.max(0, read - waiting * Math.min(read, this.#options.limit))];
   }
 
-  take(): Page["lines"][number] {
-    const line = this.#page[this.#taken] as Page["lines"][number];
+  /** Only when it has one. */
+  take(): Line {
+    const line = this.#page[this.#taken] as Line;
     this.#taken += 1;
+    this.#look();
     return line;
   }
 
-  /** Answers whether there is a line to take. */
-  async fill(): Promise<boolean> {
-    while (this.#taken >= this.#page.length && this.#position < this.#to) await this.#read();
-    if (this.#taken >= this.#page.length) return false;
-    this.at = Math.max(this.at, instant((this.#page[this.#taken] as Page["lines"][number]).ts) ?? -Infinity);
-    return true;
-  }
-
-  async #read(): Promise<void> {
+  async read(): Promise<void> {
     const { range, limit, ask } = this.#options;
     const { filter, since, until } = range;
     const from = this.#position;
@@ -145,6 +159,12 @@ class Reader {
     this.#taken = 0;
     // Where it does not move on, there is nothing more.
     this.#position = next > from ? next : this.#to;
+    this.#look();
+  }
+
+  #look(): void {
+    const line = this.#page[this.#taken];
+    if (line) this.at = Math.max(this.at, instant(line.ts) ?? -Infinity);
   }
 }
 
