@@ -1,7 +1,7 @@
 // A message as pieces that each look alike. Pure: what is a sign, what is a colour, what is found; not how it is drawn.
 
 import { type Style, styled } from "./ansi.ts";
-import { INVISIBLE, pictured, signOf } from "./signs.ts";
+import { INVISIBLE, plainly, signOf } from "./signs.ts";
 
 /** A piece of a message. Text is as long as its place in the message; a sign, and the break after `LF`, need not be. */
 export interface Segment {
@@ -28,7 +28,7 @@ export interface Reading {
 export const MESSAGE_SHOWN = 1_000;
 /** No piece is longer: the browser lays out one text node at a time. */
 export const PIECE_MOST = 20_000;
-/** A message of more pieces than this goes on without colours, with a picture for each invisible character. */
+/** A message of more pieces than this goes on without colours, with a `¤` for each invisible character. */
 export const SEGMENTS_MOST = 5_000;
 /** More combining marks than this on one character are counted, not drawn: they would cover the lines around. */
 const MARKS_SHOWN = 8;
@@ -55,7 +55,7 @@ export function segments(message: string, { ansi }: Reading): Segment[] {
   special.lastIndex = 0;
   for (let found = special.exec(message); found; found = special.exec(message)) {
     if (made.length > SEGMENTS_MOST) {
-      putText(made, pictured(message.slice(end)), end, undefined);
+      putText(made, plainly(message.slice(end)), end, undefined);
       return made;
     }
     const at = found.index;
