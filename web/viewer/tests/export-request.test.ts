@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { problemOf, progressWords, shareWords, timeIn, timesOf, type ExportRequest } from "../src/export/request.ts";
+import { problemOf, progressWords, shareWords, timesOf, type ExportRequest } from "../src/export/request.ts";
+import { fromWall } from "../src/row/wall.ts";
 
 const RANGE: ExportRequest = { what: "range", format: "text", way: "download", zone: "Europe/Paris" };
 
@@ -8,8 +9,8 @@ test("times of the form are of the reader's zone", () => {
   const request = { ...RANGE, since: "2026-11-21T10:00", until: "2026-11-21T11:00:30" };
   assert.deepEqual(timesOf(request), { since: "2026-11-21T09:00:00.000Z", until: "2026-11-21T10:00:30.000Z" });
   assert.deepEqual(timesOf({ ...RANGE, since: "", until: "2026-07-01T00:00" }), { until: "2026-06-30T22:00:00.000Z" });
-  assert.equal(timeIn("2026-10-25T04:00", "Europe/Paris"), Date.parse("2026-10-25T03:00:00Z"));
-  assert.equal(timeIn("soon", "utc"), undefined);
+  assert.equal(fromWall("2026-10-25T04:00", "Europe/Paris"), Date.parse("2026-10-25T03:00:00Z"));
+  assert.equal(fromWall("soon", "utc"), undefined);
 });
 
 const PROBLEMS: [Partial<ExportRequest>, string | undefined][] = [

@@ -1,6 +1,7 @@
 // What a reader asks to copy or download, and what is said about it. Pure.
 
-import { offsetAt, type Zone } from "../row/clock.ts";
+import type { Zone } from "../row/clock.ts";
+import { fromWall } from "../row/wall.ts";
 import type { Progress } from "./download.ts";
 import type { FormatName } from "./format.ts";
 
@@ -27,27 +28,18 @@ export const MOST_TO_COPY = 20_000;
 export function problemOf({ what, since, until, zone }: ExportRequest): string | undefined {
   if (what !== "range") return undefined;
   if (!since && !until) return "Say from when or to when.";
-  const [from, to] = [since ? timeIn(since, zone) : -Infinity, until ? timeIn(until, zone) : Infinity];
+  const [from, to] = [since ? fromWall(since, zone) : -Infinity, until ? fromWall(until, zone) : Infinity];
   if (from === undefined || to === undefined) return "One of these times cannot be read.";
   return from < to ? undefined : "The end has to be later than the beginning.";
 }
 
 /** The times as the store takes them. */
 export function timesOf({ since, until, zone }: ExportRequest): { readonly since?: string; readonly until?: string } {
-  const [from, to] = [since ? timeIn(since, zone) : undefined, until ? timeIn(until, zone) : undefined];
+  const [from, to] = [since ? fromWall(since, zone) : undefined, until ? fromWall(until, zone) : undefined];
   return {
     ...(from === undefined ? {} : { since: new Date(from).toISOString() }),
     ...(to === undefined ? {} : { until: new Date(to).toISOString() }),
   };
-}
-
-/** A time on the zone's clock (`2026-11-21T10:00`, as forms have it) as ms since 1970. */
-export function timeIn(text: string, zone: Zone): number | undefined {
-  const clock = Date.parse(`${text}Z`);
-  if (Number.isNaN(clock)) return undefined;
-  // The zone's rules are known by instant, and the instant is what is sought: near a change the second look is right.
-  const guess = clock - offsetAt(clock, zone);
-  return clock - offsetAt(guess, zone);
 }
 
 /** `12,345 lines, 3.2 MB, 40%`. */

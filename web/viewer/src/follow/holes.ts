@@ -109,6 +109,16 @@ function remaining(hole: HoleEntry, rest: readonly Run[]): HoleEntry[] {
   return runs.length > 0 ? [{ kind: "hole", reason: hole.reason, runs }] : [];
 }
 
+/** What a hole's end gave: its runs without those of the holes that are left of it. */
+export function filled(hole: HoleEntry, entries: readonly Entry[]): Run[] {
+  const left = entries.flatMap((entry) => (entry.kind === "hole" ? entry.runs : []));
+  return hole.runs.flatMap((run): Run[] => {
+    const rest = left.find(({ stream }) => stream === run.stream);
+    if (!rest) return [run];
+    return [{ ...run, to: rest.from }, { ...run, from: rest.to }].filter(({ from, to }) => from < to);
+  });
+}
+
 /** A hole that is cut in two: before and after an offset of each stream. */
 export function cut(hole: HoleEntry, at: ReadonlyMap<Stream, number>): [HoleEntry[], HoleEntry[]] {
   const within = ({ stream, from, to }: Run) => Math.min(to, Math.max(from, at.get(stream) ?? to));

@@ -1,18 +1,23 @@
 // One view of streams: what comes goes to the buffer's rear, and what is asked for is loaded into its holes. Goes on after
 // every end that it knows how to go on after. Knows no page: that hears of everything through `On`.
 
-import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, Subscription, SubscriptionState, TailcastError } from "tailcast-client";
+import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, LinesEvent, Subscription, SubscriptionState, TailcastError } from "tailcast-client";
 import { Buffer, type Place } from "../buffer/buffer.ts";
 import type { Chunk } from "../buffer/chunk.ts";
 import type { Entry, HoleEntry, LineEntry, NoteEntry, Run, Stream } from "../buffer/entry.ts";
-import { type Side, cut, inTurn, load } from "./holes.ts";
+import { type Side, cut, filled, inTurn, load } from "./holes.ts";
 import { type Continues, Entries, Streams } from "./lines.ts";
 import { faultText } from "./words.ts";
 
 /** What a tail tells. */
 export interface On {
-  /** Lines came in, live or out of the store; also what the tab had before and let go of. */
-  lines(lines: readonly LineEntry[]): void;
+  /**
+   * Lines came in, live or out of the store; also what the tab had before and let go of. `runs`: the offsets that were
+   * looked through for them.
+   */
+  lines(lines: readonly LineEntry[], runs: readonly Run[]): void;
+  /** A stream is followed. Nothing is kept of it before this offset. */
+  begun(stream: Stream, firstAvailable: number): void;
   /** Something in the buffer is not as it was. */
   changed(): void;
   state(state: SubscriptionState): void;
@@ -79,7 +84,7 @@ export class Tail {
       onState: (state) => queueMicrotask(() => mine(() => this.#became(state))),
       on: {
         begin: (event) => this.#began(event),
-        lines: ({ stream, lines }) => this.#came(this.#live.of(this.streams.get(stream), lines)),
+        lines: (event) => this.#came(event),
         gap: (event) => this.#gap(event),
         fault: (event) => this.#fault(event),
         dropped: ({ streams }) => this.#note("warning", `This token may not read ${streams.join(", ")} any more.`),
@@ -117,6 +122,7 @@ export class Tail {
     const stream = this.streams.get(name);
     if (this.#begun.has(stream)) return;
     this.#begun.add(stream);
+    this.#options.on.begun(stream, firstAvailable);
     if (cursor > firstAvailable) this.buffer.earlier([{ stream, from: firstAvailable, to: cursor }]);
     this.#options.on.changed();
   }
@@ -129,10 +135,12 @@ export class Tail {
     this.#options.on.opened();
   }
 
-  #came(lines: readonly LineEntry[]): void {
-    this.arrived += lines.length;
-    this.#add(lines);
-    this.#options.on.lines(lines);
+  #came({ stream: name, first, next, lines }: LinesEvent): void {
+    const stream = this.streams.get(name);
+    const entries = this.#live.of(stream, lines);
+    this.arrived += entries.length;
+    this.#add(entries);
+    this.#options.on.lines(entries, [{ stream, from: first, to: next }]);
   }
 
   #gap({ stream, from, to, reason }: GapEvent): void {
@@ -208,7 +216,7 @@ export class Tail {
     try {
       const entries = await load(this.#client, { hole, side, filter, ...(lines === undefined ? {} : { lines }) }, continues);
       if (!this.buffer.replace(hole, entries)) return false;
-      on.lines(entries.filter((entry) => entry.kind === "line"));
+      on.lines(entries.filter((entry) => entry.kind === "line"), filled(hole, entries));
       this.buffer.trim(on.reading());
       return true;
     } catch (error) {

@@ -66,5 +66,6 @@ function ended(error: TailcastError | undefined): { words: string; detail: strin
   if (!error) return { words: "ended", detail: "" };
   if (isAboutToken(error)) return { words: "token ended", detail: error.message };
   if (error.code === "stream_not_found") return { words: "no such stream", detail: "There is no such stream, or this token may not read it." };
+  if (error.code === "bad_filter") return { words: "filter not understood", detail: "" };
   return { words: "ended", detail: error.message };
 }

@@ -1,0 +1,40 @@
+// Carries out what the export dialog asks for.
+
+import type { LineEntry } from "../buffer/entry.ts";
+import { copyText } from "../export/copy.ts";
+import { type Progress, batchesOf, download } from "../export/download.ts";
+import { FORMATS, type StreamLine, fileName } from "../export/format.ts";
+import { history } from "../export/history.ts";
+import { type ExportRequest, timesOf } from "../export/request.ts";
+import { type FileToSave, type Sink, TextSink, openSink } from "../export/sink.ts";
+import type { Page } from "./page.svelte.ts";
+import type { Reading } from "./reading.svelte.ts";
+
+type Tell = (progress: Progress) => void;
+
+/** Fails with what to tell the reader. */
+export async function exportLines(page: Page, reading: Reading, request: ExportRequest, onprogress: Tell, signal: AbortSignal): Promise<Progress> {
+  const { client } = page.visit;
+  if (!client) throw new Error("Sign in first.");
+  const { format, what, way } = request;
+  const columns = reading.columns.map(({ path }) => path);
+  const text = way === "copy" ? new TextSink() : undefined;
+  const sink: Sink = text ?? (await openSink(fileOf(reading, request)));
+  const names = reading.known.map(({ name }) => name).filter((name) => !reading.hidden.has(name));
+  const batches =
+    what === "selection" || what === "loaded"
+      ? batchesOf(asked(what === "selection" ? reading.chosenLines() : reading.shownLines()))
+      : history(client, { streams: names, ...(request.filter ? { filter: request.filter } : {}), ...timesOf(request) }, signal);
+  const progress = await download({ batches, format, columns, sink, signal, onprogress });
+  if (text && !(await copyText(text.text))) throw new Error("The browser did not allow copying. Download it instead.");
+  return progress;
+}
+
+function fileOf(reading: Reading, { format }: ExportRequest): FileToSave {
+  const { type, extension } = FORMATS[format];
+  return { name: fileName(reading.streams, format, new Date()), type, extension };
+}
+
+function asked(lines: readonly LineEntry[]): StreamLine[] {
+  return lines.map(({ stream, line }) => ({ stream: stream.name, line }));
+}

@@ -1,0 +1,157 @@
+// What a reader looks for in an open view: in the lines that the tab has, and on demand in the store.
+
+import type { Client } from "tailcast-client";
+import type { Place } from "../buffer/buffer.ts";
+import type { LineEntry } from "../buffer/entry.ts";
+import { type Direction, findBeyond } from "../find/beyond.ts";
+import { Finder } from "../find/finder.ts";
+import { type Mark, Marks } from "../find/marks.ts";
+import { NO_QUERY, type Query } from "../find/query.ts";
+import { startWorker } from "../find/start.ts";
+import { WatchedWorker } from "../find/watched.ts";
+import type { BeyondStanding } from "../find/words.ts";
+import type { RowState } from "../row/look.ts";
+import type { Highlight } from "../row/segments.ts";
+import type { Reading } from "./reading.svelte.ts";
+
+const AT_REST: BeyondStanding = { state: "idle", direction: "earlier" };
+
+/** One worker for all finds of the page. */
+const worker = new WatchedWorker(startWorker);
+
+export class Finding {
+  readonly #reading: Reading;
+  readonly #finder: Finder;
+  readonly #marks: Marks;
+  #current: LineEntry | undefined;
+  #hunt: AbortController | undefined;
+
+  open = $state(false);
+  query = $state.raw<Query>(NO_QUERY);
+  count = $state(0);
+  finished = $state(true);
+  error = $state<string | undefined>();
+  /** Which match is the current one, from 1. */
+  position = $state<number | undefined>();
+  beyond = $state.raw<BeyondStanding>(AT_REST);
+  kept = $state.raw<readonly Mark[]>([]);
+  /** Grows when other text is highlighted. */
+  marked = $state(0);
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+    const { tail } = reading;
+    this.#finder = new Finder({
+      worker,
+      source: {
+        get chunks() {
+          return tail.buffer.chunks;
+        },
+        get shown() {
+          return reading.shown;
+        },
+      },
+      onchange: () => this.#tell(),
+      onhighlights: () => (this.marked += 1),
+    });
+    this.#marks = new Marks(worker, () => {
+      this.kept = this.#marks.kept;
+      this.marked += 1;
+    });
+  }
+
+  /** There are other lines than before. */
+  changed(): void {
+    this.#finder.changed();
+  }
+
+  search(query: Query): void {
+    this.stop();
+    this.beyond = AT_REST;
+    this.query = query;
+    this.#current = undefined;
+    this.#finder.search(query);
+  }
+
+  close(): void {
+    this.stop();
+    this.open = false;
+    this.query = NO_QUERY;
+    this.#current = undefined;
+    this.#finder.cancel();
+  }
+
+  /** Goes to the next match downward, or the next one upward; from where the reader is. */
+  go(by: 1 | -1): void {
+    const from = this.#current ?? this.#reading.standing;
+    const found = by > 0 ? this.#finder.next(from) : this.#finder.previous(from);
+    if (found) this.#goTo(found);
+  }
+
+  keep(): void {
+    this.#marks.keep(this.query);
+  }
+
+  drop(query: Query): void {
+    this.#marks.drop(query);
+  }
+
+  /** Looks in the store, from the edge of what is loaded. */
+  async lookBeyond(client: Client, direction: Direction): Promise<void> {
+    this.stop();
+    const hunt = new AbortController();
+    this.#hunt = hunt;
+    this.beyond = { state: "searching", direction };
+    try {
+      const found = await findBeyond({
+        client,
+        worker,
+        direction,
+        streams: this.#reading.edges(),
+        filter: this.#reading.filter,
+        query: this.query,
+        signal: hunt.signal,
+        onprogress: (reached) => (this.beyond = { state: "searching", direction, reached }),
+      });
+      if (hunt.signal.aborted) return;
+      this.beyond = found ? AT_REST : { state: "none", direction };
+      if (found && (await this.#reading.seek({ stream: found.stream, offset: found.line.offset }))) {
+        const entry = this.#reading.cursor?.entry;
+        if (entry?.kind === "line") this.#goTo(entry);
+      }
+    } catch (error) {
+      if (!hunt.signal.aborted) this.beyond = { state: "failed", direction, error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  stop(): void {
+    this.#hunt?.abort();
+    if (this.beyond.state === "searching") this.beyond = AT_REST;
+  }
+
+  /** What is marked in a row. */
+  readonly marks = ({ entry }: Place): Pick<RowState, "highlights" | "matches"> | undefined => {
+    if (entry.kind !== "line") return undefined;
+    const matches = this.#finder.matches(entry);
+    const now = entry === this.#current ? 1 : 0;
+    const found = this.#finder.highlights(entry).map(([from, to]): Highlight => [from, to, now]);
+    const kept = this.#marks.of(entry);
+    return matches || found.length > 0 || kept.length > 0 ? { matches, highlights: [...kept, ...found] } : undefined;
+  };
+
+  #goTo(entry: LineEntry): void {
+    const place = this.#reading.tail.buffer.find(entry.stream.name, entry.line.offset);
+    if (!place) return;
+    this.#current = entry;
+    this.#reading.show(place);
+    this.#tell();
+    this.marked += 1;
+  }
+
+  #tell(): void {
+    this.count = this.#finder.count;
+    this.finished = this.#finder.finished;
+    this.error = this.#finder.error;
+    this.position = this.#current && this.#finder.position(this.#current);
+  }
+}

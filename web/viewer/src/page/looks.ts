@@ -1,0 +1,18 @@
+// From what a reader prefers to how rows look. Pure.
+
+import type { Preferences } from "../address/preferences.ts";
+import type { Column } from "../address/view.ts";
+import type { Look } from "../row/look.ts";
+
+/** Height of a row of one line by its font's size. */
+const DENSITIES = { compact: 1.3, normal: 1.55, roomy: 1.95 } as const;
+
+export function rowHeightOf({ density, fontSize }: Preferences): number {
+  return Math.round(fontSize * DENSITIES[density]);
+}
+
+/** @param now for relative times, ms since 1970. */
+export function lookOf(preferences: Preferences, many: boolean, columns: readonly Column[], now: number): Look {
+  const { time, zone, wrap, ansi, fold } = preferences;
+  return { format: time, zone, now, wrap, ansi, fold, showStream: many, columns, fieldsSummary: true };
+}

@@ -1,0 +1,149 @@
+// The page: who reads, what is open, and how the reader likes it. The address is the truth about what is open.
+
+import { KeptPreferences, type Preferences } from "../address/preferences.ts";
+import { NO_VIEW, type View, fragmentOf, readAddress } from "../address/view.ts";
+import { tokenFrom } from "../address/token.ts";
+import { isAboutToken } from "../follow/words.ts";
+import { Reading, type ReadingOptions } from "./reading.svelte.ts";
+import { Visit } from "./visit.svelte.ts";
+
+/** The address follows the reader after so long without moving. */
+const SETTLE_MS = 400;
+
+export class Page {
+  readonly visit: Visit;
+  readonly #kept = new KeptPreferences();
+  readonly #make: (view: View, moved: () => void) => Reading;
+  preferences = $state.raw<Preferences>(this.#kept.read());
+  /** The open view. */
+  reading = $state.raw<Reading | undefined>();
+  /** Whether the system asks for a dark page. */
+  #darkSystem = $state(false);
+  #settle: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param options what a reading needs beside its view. */
+  constructor(options: (view: View) => Omit<ReadingOptions, "view" | "moved">) {
+    this.#make = (view, moved) => new Reading({ ...options(view), view, moved });
+    this.visit = new Visit(new URL(".", location.href.split("#")[0]));
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    this.#darkSystem = dark.matches;
+    dark.addEventListener("change", () => {
+      this.#darkSystem = dark.matches;
+    });
+    this.#kept.watch(() => {
+      this.preferences = this.#kept.read();
+    });
+    window.addEventListener("hashchange", () => this.#read());
+    this.#read();
+  }
+
+  get theme(): "light" | "dark" {
+    const { theme } = this.preferences;
+    return theme === "system" ? (this.#darkSystem ? "dark" : "light") : theme;
+  }
+
+  prefer(changed: Partial<Preferences>): void {
+    this.preferences = { ...this.preferences, ...changed };
+    this.#kept.write(this.preferences);
+  }
+
+  // --- the token
+
+  takeToken(token: string): void {
+    this.visit.take(token);
+    const { client } = this.visit;
+    if (client && this.reading) this.reading.start(client);
+    else this.#read();
+  }
+
+  signOut(): void {
+    this.#close();
+    this.visit.signOut();
+    history.replaceState(null, "", fragmentOf(NO_VIEW));
+  }
+
+  /** Tries again: at once when it waits, from where it is when it has ended. */
+  retry(): void {
+    const { client } = this.visit;
+    if (this.reading?.state.name === "offline") client?.retry();
+    else if (client) this.reading?.start(client);
+  }
+
+  // --- what is open
+
+  /** Opens a view; the reader can go back from it. */
+  open(view: View): void {
+    const fragment = fragmentOf(view);
+    if (fragment === location.hash) this.#read();
+    else location.hash = fragment;
+  }
+
+  /** The view has ended: by its token, another one is asked for. What is on the page stays in it. */
+  ended(reading: Reading): void {
+    const { state } = reading;
+    if (state.name === "ended" && state.error && isAboutToken(state.error)) {
+      reading.stop();
+      this.visit.ended(state.error);
+    }
+  }
+
+  #read(): void {
+    const { view, token } = readAddress(location.hash);
+    if (token !== undefined) {
+      // Out of the address before anything else: it must not be copied, bookmarked or kept in the history.
+      history.replaceState(null, "", fragmentOf(view));
+      const usable = tokenFrom(token);
+      if (usable) this.visit.take(usable);
+      else {
+        this.visit.signOut();
+        this.visit.asked = "The address carried something that is not a token.";
+      }
+    }
+    this.#show(view);
+  }
+
+  #show(view: View): void {
+    const { client } = this.visit;
+    const open = this.reading;
+    if (!client && !open) return;
+    if (view.streams.length === 0) {
+      this.#close();
+      return;
+    }
+    if (open && same(open, view)) {
+      this.#adapt(open, view);
+      return;
+    }
+    this.#close();
+    const reading: Reading = this.#make(view, () => this.#moved(reading));
+    this.reading = reading;
+    if (client) reading.start(client);
+  }
+
+  /** What can change in an open view. */
+  #adapt(reading: Reading, view: View): void {
+    reading.columns = view.columns;
+    reading.setHidden(new Set(view.hidden));
+    if (!view.at) reading.toLive();
+    else void reading.seek("time" in view.at ? { time: Date.parse(view.at.time) } : view.at);
+  }
+
+  #close(): void {
+    clearTimeout(this.#settle);
+    this.reading?.stop();
+    this.reading = undefined;
+  }
+
+  #moved(reading: Reading): void {
+    clearTimeout(this.#settle);
+    this.#settle = setTimeout(() => {
+      if (reading !== this.reading) return;
+      const fragment = fragmentOf(reading.view);
+      if (fragment !== location.hash) history.replaceState(null, "", fragment);
+    }, SETTLE_MS);
+  }
+}
+
+function same(reading: Reading, view: View): boolean {
+  return reading.streams.join() === view.streams.join() && reading.filter === view.filter;
+}

@@ -1,0 +1,391 @@
+// One open view: what is followed, and what the reader does in it. The rows themselves are painted beside Svelte (they
+// change sixty times a second); what stands around them is told by `version`, a few times a second.
+
+import type { Client, SubscriptionState } from "tailcast-client";
+import type { Column, View } from "../address/view.ts";
+import { isMany } from "../address/view.ts";
+import type { Place } from "../buffer/buffer.ts";
+import type { Entry, HoleEntry, LineEntry, Stream } from "../buffer/entry.ts";
+import { Histogram } from "../chart/histogram.ts";
+import { Seen } from "../filter/seen.ts";
+import type { Side } from "../follow/holes.ts";
+import type { Continues } from "../follow/lines.ts";
+import { type Position, Tail } from "../follow/tail.ts";
+import type { Drawn, List } from "../list/list.ts";
+import { Finding } from "./finding.svelte.ts";
+
+/** How often what stands around the rows is told of changes. */
+const TELL_MS = 250;
+
+/** The list as a reading moves it. */
+export type Rows = List<{ readonly element: HTMLElement }>;
+
+export interface ReadingOptions {
+  readonly view: View;
+  readonly continues: Continues;
+  /** The reader is elsewhere, or shows the view in another way: the address says so. */
+  readonly moved: () => void;
+}
+
+export class Reading {
+  readonly #options: ReadingOptions;
+  readonly tail: Tail;
+  readonly histogram = new Histogram();
+  readonly seen = new Seen();
+  readonly finding: Finding;
+  readonly streams: readonly string[];
+  readonly filter: string;
+  /** Whether there may be more than one stream. */
+  readonly many: boolean;
+
+  state = $state.raw<SubscriptionState>({ name: "connecting" });
+  following = $state(true);
+  faults = $state(0);
+  /** Grows when there is something to tell of what is no state here. */
+  version = $state(0);
+  /** What can be seen. */
+  drawn = $state.raw<Drawn>({ first: 0, visible: [], rows: 0 });
+  columns = $state.raw<readonly Column[]>([]);
+  hidden = $state.raw<ReadonlySet<string>>(new Set());
+  /** The row that keys act on. */
+  cursor = $state.raw<Place | undefined>();
+  /** The ends of the chosen rows: where choosing began, and where it is. */
+  chosen = $state.raw<{ readonly from: Place; readonly to: Place } | undefined>();
+  /** The entries between `chosen`'s ends. */
+  #chosen: ReadonlySet<Entry> = new Set();
+
+  /** Which entries are shown; all of them without a rule. */
+  shown: ((entry: Entry) => boolean) | undefined;
+
+  readonly #open = new WeakSet<Entry>();
+  readonly #whole = new WeakSet<Entry>();
+  /** Holes that gave nothing: they are not loaded again without being asked for. */
+  readonly #tried = new WeakSet<HoleEntry>();
+  #list: Rows | undefined;
+  #fold = true;
+  #leftAt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #start: Position | undefined;
+
+  constructor(options: ReadingOptions) {
+    const { view } = options;
+    this.#options = options;
+    this.streams = view.streams;
+    this.filter = view.filter;
+    this.many = isMany(view.streams);
+    this.columns = view.columns;
+    this.hidden = new Set(view.hidden);
+    this.#start = positionOf(view);
+    this.tail = new Tail({
+      streams: view.streams,
+      filter: view.filter,
+      continues: options.continues,
+      on: {
+        lines: (lines, runs) => {
+          this.histogram.add(lines, runs);
+          for (const { line } of lines) this.seen.note(line);
+        },
+        begun: ({ name }, firstAvailable) => this.histogram.beginsAt(name, firstAvailable),
+        changed: () => this.changed(),
+        state: (state) => {
+          this.state = state;
+        },
+        opened: () => this.#opened(),
+        fault: () => {
+          this.faults += 1;
+        },
+        reading: () => this.#list?.reading,
+      },
+    });
+    this.finding = new Finding(this);
+    this.#showRows();
+  }
+
+  start(client: Client): void {
+    this.tail.start(client);
+  }
+
+  stop(): void {
+    this.tail.stop();
+    this.finding.stop();
+    clearTimeout(this.#timer);
+  }
+
+  /** The page shows this view in a list. */
+  attach(list: Rows): void {
+    this.#list = list;
+    list.open(this.tail.buffer);
+  }
+
+  /** How many lines came while the reader was elsewhere. */
+  get unseen(): number {
+    return this.following ? 0 : this.tail.arrived - this.#leftAt;
+  }
+
+  changed(): void {
+    this.#list?.invalidate();
+    this.finding.changed();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.state.name === "live") this.histogram.arrivedUntil(Date.now());
+      this.version += 1;
+    }, TELL_MS);
+  }
+
+  /** Lines wait at the server, or come again. */
+  togglePause(): void {
+    if (this.state.name === "paused") this.tail.resume();
+    else this.tail.pause();
+  }
+
+  // --- where the reader is
+
+  followed(following: boolean): void {
+    this.following = following;
+    if (!following) this.#leftAt = this.tail.arrived;
+    else this.cursor = undefined;
+    this.#options.moved();
+  }
+
+  toLive(): void {
+    this.chosen = undefined;
+    this.#chosen = new Set();
+    this.#list?.follow();
+  }
+
+  showDrawn(drawn: Drawn): void {
+    const { visible } = this.drawn;
+    if (drawn.rows === this.drawn.rows && drawn.first === this.drawn.first && drawn.visible.length === visible.length) return;
+    const moved = visible[0]?.entry !== drawn.visible[0]?.entry;
+    this.drawn = drawn;
+    if (moved && !this.following) this.#options.moved();
+  }
+
+  /** Shows a place, and has the keys act on it. */
+  show(place: Place): void {
+    this.unfold(place.entry);
+    this.#list?.reveal(place, 1 / 4);
+    this.cursor = place;
+    this.changed();
+  }
+
+  /** The line where the reader is: the one that keys act on, or the last one that can be seen. */
+  get standing(): LineEntry | undefined {
+    const { cursor, drawn } = this;
+    if (cursor?.entry.kind === "line") return cursor.entry;
+    return drawn.visible.map(({ entry }) => entry).findLast((entry) => entry.kind === "line");
+  }
+
+  /** Where what is loaded begins, by stream. */
+  edges(): { name: string; offset: number }[] {
+    const edges = new Map<string, number>();
+    for (const chunk of this.tail.buffer.chunks) {
+      for (const { stream, from, to } of chunk.runs()) {
+        if (!edges.has(stream.name)) edges.set(stream.name, chunk.hole ? to : from);
+      }
+    }
+    return [...edges].map(([name, offset]) => ({ name, offset }));
+  }
+
+  /** Goes to a line or a time, loading what is around it. Says whether there is something. */
+  async seek(position: Position): Promise<boolean> {
+    const place = await this.tail.seek(position);
+    if (place) this.show(place);
+    return place !== undefined;
+  }
+
+  /** Goes to the first line that the tab can have. */
+  async toStart(): Promise<void> {
+    const first = this.tail.buffer.at(0);
+    if (first?.entry.kind === "hole") {
+      const [run] = first.entry.runs;
+      const before = first.entry.runs.length === 1 && run ? { stream: run.stream.name, offset: run.from } : { time: 0 };
+      await this.tail.seek(before);
+    }
+    this.#list?.scrollToRow(0);
+  }
+
+  /** A hole comes near: it is loaded, unless that gave nothing before. */
+  near(hole: HoleEntry, side: Side): void {
+    if (this.#tried.has(hole) || this.tail.isLoading(hole)) return;
+    // Following, only as much is loaded as the window has room for.
+    if (this.following && this.drawn.first > 0) return;
+    if (hole.reason !== "earlier" && this.following) return;
+    void this.#load(hole, side);
+  }
+
+  /** The reader asks for a hole's lines. */
+  fill(hole: HoleEntry): void {
+    const row = this.tail.buffer.chunks.findIndex((chunk) => chunk.hole === hole);
+    void this.#load(hole, row === 0 ? "end" : "start");
+  }
+
+  async #load(hole: HoleEntry, side: Side): Promise<void> {
+    const before = this.tail.buffer.lines;
+    if (!(await this.tail.load(hole, side))) this.#tried.add(hole);
+    else if (this.tail.buffer.lines === before) for (const chunk of this.tail.buffer.chunks) if (chunk.hole) this.#tried.add(chunk.hole);
+  }
+
+  #opened(): void {
+    const start = this.#start;
+    this.#start = undefined;
+    if (!start) return;
+    void this.seek(start).then((found) => {
+      if (!found) this.tail.say("info", "There is no line at the place that the address names. This is the live end.");
+    });
+  }
+
+  // --- rows
+
+  isOpen(entry: Entry): boolean {
+    return this.#open.has(entry);
+  }
+
+  isWhole(entry: Entry): boolean {
+    return this.#whole.has(entry);
+  }
+
+  isChosen(entry: Entry): boolean {
+    return this.#chosen.has(entry);
+  }
+
+  /** Opens or closes a line's fields. Reading one is no following. */
+  toggle(place: Place): void {
+    this.#list?.stop();
+    const { entry } = place;
+    if (!this.#open.delete(entry)) this.#open.add(entry);
+    this.cursor = place;
+    this.changed();
+  }
+
+  /** Shows all of a long message. */
+  showWhole({ entry }: Place): void {
+    this.#list?.stop();
+    this.#whole.add(entry);
+    this.changed();
+  }
+
+  /** Shows or folds the lines of a stack trace. */
+  toggleTrace({ entry }: Place): void {
+    if (entry.kind !== "line" || !entry.trace) return;
+    this.#list?.stop();
+    entry.trace.unfolded = !entry.trace.unfolded;
+    this.#showRows();
+    this.changed();
+  }
+
+  unfold(entry: Entry): void {
+    if (entry.kind !== "line" || !entry.trace || entry.trace.unfolded || entry.trace.head === entry) return;
+    entry.trace.unfolded = true;
+    this.#showRows();
+  }
+
+  /** Whether stack traces are folded until they are asked for. */
+  setFold(fold: boolean): void {
+    this.#fold = fold;
+    this.#showRows();
+    this.changed();
+  }
+
+  // --- what is shown
+
+  setColumns(columns: readonly Column[]): void {
+    this.columns = columns;
+    this.changed();
+    this.#options.moved();
+  }
+
+  /** Shows a stream's lines, or not. They go on to come in. */
+  toggleStream(name: string): void {
+    const hidden = new Set(this.hidden);
+    if (!hidden.delete(name)) hidden.add(name);
+    this.setHidden(hidden);
+  }
+
+  setHidden(hidden: ReadonlySet<string>): void {
+    this.hidden = hidden;
+    this.#showRows();
+    this.changed();
+    this.#options.moved();
+  }
+
+  /** Shows this stream and no other; all of them without a name. */
+  showOnly(name: string | undefined): void {
+    this.setHidden(new Set(name === undefined ? [] : this.known.map((stream) => stream.name).filter((other) => other !== name)));
+  }
+
+  /** The streams that were met, in that order. */
+  get known(): readonly Stream[] {
+    return this.tail.streams.all;
+  }
+
+  #showRows(): void {
+    const { hidden } = this;
+    const fold = this.#fold;
+    this.shown = (entry) => {
+      if (entry.kind !== "line") return true;
+      if (hidden.has(entry.stream.name)) return false;
+      const { trace } = entry;
+      return !fold || !trace || trace.unfolded || trace.head === entry;
+    };
+    this.tail.buffer.show(hidden.size > 0 || fold ? this.shown : undefined);
+  }
+
+  // --- the row that keys act on, and the chosen ones
+
+  /** Moves the cursor by rows, from where the reader is. `choosing` takes the rows on the way along. */
+  moveCursor(by: number, choosing: boolean): void {
+    const { buffer } = this.tail;
+    const from = this.cursor && buffer.rowOf(this.cursor);
+    const row = from === undefined ? this.drawn.first + (by > 0 ? 0 : this.drawn.visible.length - 1) : from + by;
+    const place = buffer.at(Math.max(0, Math.min(buffer.length - 1, row)));
+    if (!place) return;
+    if (choosing) this.choose(this.cursor ?? place, place);
+    else this.unchoose();
+    this.cursor = place;
+    this.#list?.reveal(place, by > 0 ? 0.8 : 0.1);
+    this.changed();
+  }
+
+  /** Chooses the rows between where choosing began and a place. */
+  choose(start: Place, place: Place): void {
+    const from = this.chosen?.from ?? start;
+    this.#list?.stop();
+    this.chosen = { from, to: place };
+    const { buffer } = this.tail;
+    const [a, b] = [buffer.rowOf(from) ?? 0, buffer.rowOf(place) ?? 0];
+    const first = Math.min(a, b);
+    this.#chosen = new Set(buffer.slice(first, Math.abs(a - b) + 1).map(({ entry }) => entry));
+    this.changed();
+  }
+
+  unchoose(): void {
+    if (!this.chosen) return;
+    this.chosen = undefined;
+    this.#chosen = new Set();
+    this.changed();
+  }
+
+  /** The chosen lines, in their order. */
+  chosenLines(): LineEntry[] {
+    return [...this.#chosen].filter((entry) => entry.kind === "line");
+  }
+
+  /** All lines that are shown. */
+  shownLines(): LineEntry[] {
+    const { buffer } = this.tail;
+    return buffer.chunks.flatMap((chunk) => buffer.rowsOf(chunk).filter((entry) => entry.kind === "line"));
+  }
+
+  /** The view as it is now. */
+  get view(): View {
+    const top = this.following ? undefined : this.#list?.top?.entry;
+    const at = top?.kind === "line" ? { stream: top.stream.name, offset: top.line.offset } : undefined;
+    return { streams: this.streams, filter: this.filter, columns: this.columns, hidden: [...this.hidden], ...(at ? { at } : {}) };
+  }
+}
+
+function positionOf({ at }: View): Position | undefined {
+  if (!at) return undefined;
+  return "time" in at ? { time: Date.parse(at.time) } : at;
+}
