@@ -54,12 +54,17 @@ export function clamped(top: number, { span, tops, rows }: Painted, height: numb
   return { top, end };
 }
 
-/**
- * Beyond this many windows, rows are passed over without measuring them: they count as lines of one row.
- */
+/** Whether the window shows room above or below the painted rows that other rows belong in. */
+export function gaps(top: number, { span, tops, rows }: Painted, height: number): boolean {
+  const above = top > 0 && span.first > 0;
+  const below = top + (tops.at(-1) ?? 0) < height && span.first + span.count < rows;
+  return above || below;
+}
+
+/** Beyond this many windows, rows are passed over without measuring them: they count as lines of one row. */
 const FAR = 3;
 
-/** Moves an anchor by pixels: how many rows to pass over, and what is left. */
+/** How many rows an anchor that is so far from the window is to be moved on. */
 export function far(top: number, measures: Measures): number {
   return Math.abs(top) > FAR * measures.height ? -Math.round(top / measures.row) : 0;
 }

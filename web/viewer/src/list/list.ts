@@ -5,7 +5,7 @@
 import type { Buffer, Place } from "../buffer/buffer.ts";
 import type { Chunk } from "../buffer/chunk.ts";
 import type { Entry, HoleEntry } from "../buffer/entry.ts";
-import { type Anchor, type Measures, clamped, far, fits, spanAround } from "./anchor.ts";
+import { type Anchor, type Measures, clamped, far, fits, gaps, spanAround } from "./anchor.ts";
 import { Painter, type Rows } from "./painter.ts";
 
 /** What the list tells. */
@@ -214,8 +214,8 @@ export class List<R extends { readonly element: HTMLElement }> {
     const above = first ? places.indexOf(first.place) : 0;
     this.#events.drawn({ first: span.first + Math.max(0, above), visible: this.#visible.map(({ place }) => place), rows });
     this.#notice(span.first, span.count);
-    // The log's end was pulled to the window's, and there may be rows above that were not painted.
-    if (top > wanted + 1 && top > 0 && span.first > 0) this.invalidate();
+    // An end of the log was pulled to the window's: there may be room for rows that were not painted.
+    if (gaps(top, { span, tops, rows }, this.#measures.height)) this.invalidate();
   }
 
   /** The anchor, or what was seen next to it when its chunk is gone. */

@@ -35,7 +35,7 @@ export function act(desk: Desk, place: Place, action: Action): void {
       reading.showWhole(place);
       break;
     case "fold":
-      reading.toggleTrace(place);
+      reading.toggleFold(place);
       break;
     default:
       actOnLine(desk, entry, action);

@@ -11,7 +11,7 @@ import { startWorker } from "../find/start.ts";
 import { WatchedWorker } from "../find/watched.ts";
 import type { BeyondStanding } from "../find/words.ts";
 import type { RowState } from "../row/look.ts";
-import type { Highlight } from "../row/segments.ts";
+import { type Highlight, MESSAGE_SHOWN } from "../row/segments.ts";
 import type { Reading } from "./reading.svelte.ts";
 
 const AT_REST: BeyondStanding = { state: "idle", direction: "earlier" };
@@ -143,9 +143,15 @@ export class Finding {
     const place = this.#reading.tail.buffer.find(entry.stream.name, entry.line.offset);
     if (!place) return;
     this.#current = entry;
+    if (this.#hides(entry)) this.#reading.unfold(entry);
     this.#reading.show(place);
     this.#tell();
     this.marked += 1;
+  }
+
+  /** Whether what was found may be beyond what the row shows of its message. */
+  #hides({ line: { message } }: LineEntry): boolean {
+    return message.length > MESSAGE_SHOWN || message.includes("\n");
   }
 
   #tell(): void {

@@ -59,6 +59,8 @@ export class Reading {
 
   readonly #open = new WeakSet<Entry>();
   readonly #whole = new WeakSet<Entry>();
+  /** Messages of many lines that are shown whole. */
+  readonly #unfolded = new WeakSet<Entry>();
   /** Holes that gave nothing: they are not loaded again without being asked for. */
   readonly #tried = new WeakSet<HoleEntry>();
   #list: Rows | undefined;
@@ -163,7 +165,7 @@ export class Reading {
 
   /** Shows a place, and has the keys act on it. */
   show(place: Place): void {
-    this.unfold(place.entry);
+    if (this.shown?.(place.entry) === false) this.unfold(place.entry);
     this.#list?.reveal(place, 1 / 4);
     this.cursor = place;
     this.changed();
@@ -265,18 +267,29 @@ export class Reading {
     this.changed();
   }
 
-  /** Shows or folds the lines of a stack trace. */
-  toggleTrace({ entry }: Place): void {
-    if (entry.kind !== "line" || !entry.trace) return;
+  isUnfolded(entry: Entry): boolean {
+    return this.#unfolded.has(entry) || (entry.kind === "line" && entry.trace?.head === entry && entry.trace.unfolded);
+  }
+
+  /** Shows or folds the lines of a message, and those of the stack trace that begins with it. */
+  toggleFold({ entry }: Place): void {
     this.#list?.stop();
-    entry.trace.unfolded = !entry.trace.unfolded;
-    this.#showRows();
+    this.#setUnfolded(entry, !this.isUnfolded(entry));
     this.changed();
   }
 
+  /** Shows all of a line: nothing of it is folded or cut, and neither is the trace it is in. */
   unfold(entry: Entry): void {
-    if (entry.kind !== "line" || !entry.trace || entry.trace.unfolded || entry.trace.head === entry) return;
-    entry.trace.unfolded = true;
+    this.#whole.add(entry);
+    this.#setUnfolded(entry, true);
+  }
+
+  #setUnfolded(entry: Entry, unfolded: boolean): void {
+    if (unfolded) this.#unfolded.add(entry);
+    else this.#unfolded.delete(entry);
+    const trace = entry.kind === "line" ? entry.trace : undefined;
+    if (!trace || trace.unfolded === unfolded) return;
+    trace.unfolded = unfolded;
     this.#showRows();
   }
 
