@@ -1,4 +1,4 @@
-// The real Chromium, and what a reader sees of the page in it.
+// The real Chromium.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -49,7 +49,7 @@ export async function openBrowser({ viewport = { width: 1180, height: 720 }, col
         if (/Content Security Policy|TrustedHTML|TrustedScript/i.test(message.text())) seen.violations.push(message.text());
       });
       await page.goto(address);
-      return new Viewer(page, seen);
+      return new Tab(page, seen);
     },
     async close() {
       await context.close();
@@ -58,69 +58,14 @@ export async function openBrowser({ viewport = { width: 1180, height: 720 }, col
   };
 }
 
-/** The page in a reader's words. */
-export class Viewer {
+/** A page, and what went wrong in it. */
+class Tab {
   constructor(page, seen) {
     this.page = page;
     this.seen = seen;
   }
 
-  /** What the status says. */
-  state() {
-    return this.page.locator("#state").innerText();
-  }
-
-  async waitForState(pattern) {
-    await this.waitFor((source) => new RegExp(source).test(document.getElementById("state").textContent), pattern.source);
-    // What came before is drawn with the next frame.
-    await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
-  }
-
   waitFor(condition, argument) {
     return this.page.waitForFunction(condition, argument, { timeout: PATIENCE_MS, polling: 50 });
-  }
-
-  /** The messages of the rows that are lines, from the top. */
-  messages() {
-    return this.page.$$eval("#log .message", (found) => found.map((message) => message.textContent));
-  }
-
-  /** The rows that are no lines. */
-  notes() {
-    return this.page.$$eval("#log .rows .note", (found) => found.map((note) => note.textContent));
-  }
-
-  waitForMessage(text) {
-    return this.waitFor(
-      (wanted) => [...document.querySelectorAll("#log .message")].some((message) => message.textContent === wanted),
-      text,
-    );
-  }
-
-  waitForNote(text) {
-    return this.waitFor(
-      (wanted) => [...document.querySelectorAll("#log .rows .note")].some((note) => note.textContent.includes(wanted)),
-      text,
-    );
-  }
-
-  badge() {
-    return this.page.locator("#to-live");
-  }
-
-  /** Moves the reader by the wheel, until it took effect. */
-  async scrollBy(pixels) {
-    const log = this.page.locator("#log");
-    const before = await log.evaluate((log) => log.scrollTop);
-    await log.hover();
-    await this.page.mouse.wheel(0, pixels);
-    await this.waitFor(
-      ([before, pixels]) => {
-        const { scrollTop, scrollHeight, clientHeight } = document.getElementById("log");
-        if (pixels < 0) return scrollTop === 0 || scrollTop <= before + pixels;
-        return scrollTop !== before || scrollTop + clientHeight > scrollHeight - 4;
-      },
-      [before, pixels],
-    );
   }
 }

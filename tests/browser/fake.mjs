@@ -7,12 +7,13 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 
-const ASSETS = fileURLToPath(new URL("../../web/assets/", import.meta.url));
+const VIEWER = fileURLToPath(new URL("../../web/viewer/dist/", import.meta.url));
 const LIBRARY = fileURLToPath(new URL("../../web/client/dist/", import.meta.url));
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; worker-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+  "require-trusted-types-for 'script'; trusted-types tailcast-worker";
 
 export const TOKEN = "good.fake.token";
 
@@ -165,7 +166,7 @@ export class Fake {
     if (!url.pathname.startsWith("/v1/")) {
       const path = url.pathname.startsWith("/client/v1/")
         ? join(LIBRARY, url.pathname.replace("/client/v1/", ""))
-        : join(ASSETS, url.pathname === "/" ? "index.html" : url.pathname.replace("/assets/", ""));
+        : join(VIEWER, url.pathname === "/" ? "index.html" : url.pathname);
       const file = await readFile(path).catch(() => undefined);
       if (!file) return answer(404, "text/plain", "");
       return answer(200, TYPES[extname(path)], file);

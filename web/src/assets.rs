@@ -1,19 +1,31 @@
-//! The files of `web/assets/` and of the built client library, embedded when the executable is built.
+//! The files of the viewer and of the client library, embedded when the executable is built. Both are committed as
+//! they were built, so that building the executable takes no Node; a debug build reads them where they are, each time.
 
 use axum::response::{IntoResponse, Response};
 use edge::Problem;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// The viewer's.
+use crate::encoding::Encoding;
+
+/// The viewer's, as Vite made them, each of them also compressed, under its name and `.br` or `.gz`.
 #[derive(RustEmbed)]
-#[folder = "assets/"]
+#[folder = "viewer/dist/"]
 pub(crate) struct Viewer;
 
-/// The client library's, as `tsc` made them; they are committed, so that building the executable takes no Node.
+/// The client library's, as `tsc` made them.
 #[derive(RustEmbed)]
 #[folder = "client/dist/"]
 pub(crate) struct Library;
+
+/// How long a browser keeps a file.
+#[derive(Clone, Copy)]
+pub(crate) enum Keep {
+    /// It asks each time whether there is another one: a new executable is seen at once.
+    Ask,
+    /// For ever: the name carries a hash of the content.
+    Always,
+}
 
 /// What a file is, by the end of its name. A file of another kind is not served.
 const TYPES: &[(&str, &str)] = &[
@@ -23,14 +35,47 @@ const TYPES: &[(&str, &str)] = &[
     ("svg", "image/svg+xml"),
 ];
 
-/// The file, or 304 when the browser has it already, or 404.
-pub(crate) fn answer<Files: RustEmbed>(path: &str, request: &HeaderMap) -> Response {
-    let Some((file, kind)) = Files::get(path).zip(kind(path)) else {
+/// A file of the viewer in the form that the browser likes best, or 304 when it has that already, or 404.
+pub(crate) fn viewer(path: &str, keep: Keep, request: &HeaderMap) -> Response {
+    let encoding = Encoding::accepted(request);
+    let file = Viewer::get(&format!("{path}{}", encoding.suffix()));
+    let mut response = answer(file, path, keep, request);
+    let headers = match response.status() {
+        StatusCode::NOT_FOUND => return response,
+        _ => response.headers_mut(),
+    };
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(token) = encoding.token()
+        && headers.contains_key(header::CONTENT_TYPE)
+    {
+        headers.insert(header::CONTENT_ENCODING, token);
+    }
+    response
+}
+
+/// A module of the client library, or 304 when the browser has it already, or 404.
+pub(crate) fn library(path: &str, request: &HeaderMap) -> Response {
+    answer(Library::get(path), path, Keep::Ask, request)
+}
+
+pub(crate) fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is no file of this name; the viewer begins at /, the client library at /client/v1/tailcast.js",
+    )
+}
+
+fn answer(file: Option<EmbeddedFile>, path: &str, keep: Keep, request: &HeaderMap) -> Response {
+    let Some((file, kind)) = file.zip(kind(path)) else {
         return not_found().into_response();
     };
+    // Of what is sent, so each form of a file has its own.
     let tag = entity_tag(&file.metadata.sha256_hash());
-    // The names carry no hash, so a browser asks each time; a new executable is seen at once.
-    let kept = [(header::CACHE_CONTROL, "no-cache"), (header::ETAG, tag.as_str())];
+    let kept = [
+        (header::CACHE_CONTROL, keep.header()),
+        (header::ETAG, tag.as_str()),
+    ];
     if already_there(request, &tag) {
         return (StatusCode::NOT_MODIFIED, kept).into_response();
     }
@@ -41,12 +86,13 @@ pub(crate) fn answer<Files: RustEmbed>(path: &str, request: &HeaderMap) -> Respo
     response
 }
 
-pub(crate) fn not_found() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "there is no file of this name; the viewer begins at /, the client library at /client/v1/tailcast.js",
-    )
+impl Keep {
+    fn header(self) -> &'static str {
+        match self {
+            Self::Ask => "no-cache",
+            Self::Always => "public, max-age=31536000, immutable",
+        }
+    }
 }
 
 fn kind(path: &str) -> Option<&'static str> {

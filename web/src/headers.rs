@@ -4,13 +4,14 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
 
 /// Nothing but the page's own files, and connections to its own host only (`'self'` covers its WebSocket). No markup is
-/// ever made from text: Trusted Types are required and no policy that makes them exists.
+/// ever made from text: Trusted Types are required, and the one policy that makes them is for the address of the page's
+/// worker.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
+     connect-src 'self'; img-src 'self' data:; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types tailcast-worker";
 
-const PERMISSIONS_POLICY: &str =
-    "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
+/// The page copies lines, on a click; nothing else.
+const PERMISSIONS_POLICY: &str = "camera=(), clipboard-write=(self), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 const STRICT: [(HeaderName, HeaderValue); 6] = [
     (

@@ -4,6 +4,7 @@
 //! Knows nothing of lines, tokens or streams: the page asks the other routes for those, as any client would.
 
 mod assets;
+mod encoding;
 mod headers;
 
 use axum::Router;
@@ -14,13 +15,13 @@ use axum::routing::{MethodRouter, get};
 use edge::Problem;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use crate::assets::{Library, Viewer};
+use crate::assets::Keep;
 
 /// `GET /`, `GET /assets/…` and `GET /client/v1/…`. Has no fallback, so it can be merged with any other router.
 pub fn router() -> Router {
     let viewer = Router::new()
         .route("/", only_read(get(page)))
-        .route("/assets/{*path}", only_read(get(asset)))
+        .route("/assets/{name}", only_read(get(asset)))
         .route_layer(map_response(headers::strict));
     let library = Router::new()
         .route("/client/v1/{*path}", only_read(get(module)))
@@ -29,23 +30,20 @@ pub fn router() -> Router {
 }
 
 async fn page(request: HeaderMap) -> Response {
-    assets::answer::<Viewer>("index.html", &request)
+    assets::viewer("index.html", Keep::Ask, &request)
 }
 
-async fn asset(Path(path): Path<String>, request: HeaderMap) -> Response {
-    // The page has one address, so that relative addresses in it mean the same for everybody.
-    if path == "index.html" {
-        return no_asset().await;
+async fn asset(Path(name): Path<String>, request: HeaderMap) -> Response {
+    // The folder is flat. The page is beside it, and has one address, so that relative addresses in it mean the same
+    // for everybody.
+    if name.contains(['/', '\\']) {
+        return assets::not_found().into_response();
     }
-    assets::answer::<Viewer>(&path, &request)
+    assets::viewer(&format!("assets/{name}"), Keep::Always, &request)
 }
 
 async fn module(Path(path): Path<String>, request: HeaderMap) -> Response {
-    assets::answer::<Library>(&path, &request)
-}
-
-async fn no_asset() -> Response {
-    assets::not_found().into_response()
+    assets::library(&path, &request)
 }
 
 fn only_read(route: MethodRouter) -> MethodRouter {

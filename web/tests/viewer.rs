@@ -1,6 +1,10 @@
 //! What a browser gets from the viewer's routes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, Request, StatusCode, header};
@@ -22,9 +26,12 @@ async fn get(path: &str) -> Response {
     ask(Method::GET, path, &[]).await
 }
 
+async fn bytes(response: Response) -> Vec<u8> {
+    response.into_body().collect().await.unwrap().to_bytes().to_vec()
+}
+
 async fn text(response: Response) -> String {
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(bytes.to_vec()).unwrap()
+    String::from_utf8(bytes(response).await).unwrap()
 }
 
 fn header_of(response: &Response, name: header::HeaderName) -> &str {
@@ -33,6 +40,51 @@ fn header_of(response: &Response, name: header::HeaderName) -> &str {
         .get(name)
         .map_or("", |value| value.to_str().unwrap())
 }
+
+/// What was built and is committed: the paths that it is served at, and what is in the files, compressed ones too.
+fn built() -> BTreeMap<String, Vec<u8>> {
+    let dist = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("viewer/dist");
+    let files = |folder: PathBuf| {
+        std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file())
+    };
+    files(dist.clone())
+        .chain(files(dist.join("assets")))
+        .map(|path| {
+            let name = path.strip_prefix(&dist).unwrap().to_str().unwrap();
+            let address = match name.strip_prefix("index.html") {
+                Some(form) => format!("/{form}"),
+                None => format!("/{name}"),
+            };
+            (address, std::fs::read(&path).unwrap())
+        })
+        .collect()
+}
+
+/// The paths of the page and of its files.
+fn addresses() -> Vec<String> {
+    built()
+        .into_keys()
+        .filter(|path| !path.ends_with(".br") && !path.ends_with(".gz"))
+        .collect()
+}
+
+/// The path of the script that the page begins with.
+fn script() -> String {
+    let page = built().remove("/").unwrap();
+    let page = String::from_utf8(page).unwrap();
+    let name = quoted(&page, "./assets/").find(|name| name.ends_with(".js"));
+    format!("/assets/{}", name.unwrap())
+}
+
+/// What a browser may take, what it is sent then, and what the name of that file ends in.
+const FORMS: [(&str, &str, &str); 3] = [
+    ("gzip, deflate, br, zstd", "br", ".br"),
+    ("gzip, deflate", "gzip", ".gz"),
+    ("identity", "", ""),
+];
 
 #[tokio::test]
 async fn the_page_is_html_that_the_browser_asks_for_again_each_time() {
@@ -44,10 +96,126 @@ async fn the_page_is_html_that_the_browser_asks_for_again_each_time() {
 }
 
 #[tokio::test]
+async fn every_file_that_the_page_names_is_there_and_kept_for_ever() {
+    let built = built();
+    let page = String::from_utf8(built["/"].clone()).unwrap();
+    for name in quoted(&page, "./assets/") {
+        assert!(built.contains_key(&format!("/assets/{name}")), "{name}");
+    }
+    for path in addresses().iter().filter(|path| path.as_str() != "/") {
+        let answer = get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        assert_eq!(
+            header_of(&answer, header::CACHE_CONTROL),
+            "public, max-age=31536000, immutable",
+            "{path}"
+        );
+        let name = path.strip_prefix("/assets/").unwrap();
+        let named = built
+            .values()
+            .any(|content| String::from_utf8_lossy(content).contains(name));
+        assert!(named, "nothing names {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_file_is_sent_in_the_smallest_form_that_the_browser_takes() {
+    let built = built();
+    for path in addresses() {
+        let mut tags = Vec::new();
+        for (accepted, encoding, suffix) in FORMS {
+            let answer = ask(Method::GET, &path, &[(header::ACCEPT_ENCODING, accepted)]).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+            assert_eq!(header_of(&answer, header::CONTENT_ENCODING), encoding, "{path}");
+            assert_eq!(header_of(&answer, header::VARY), "accept-encoding");
+            assert!(!header_of(&answer, header::CONTENT_TYPE).is_empty());
+            tags.push(header_of(&answer, header::ETAG).to_owned());
+            assert!(
+                bytes(answer).await == built[&format!("{path}{suffix}")],
+                "{path}{suffix}"
+            );
+        }
+        tags.sort();
+        tags.dedup();
+        assert_eq!(tags.len(), 3, "each form of {path} has a tag of its own");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_the_browser_has_is_not_sent_again() {
+    for path in ["/", &script()] {
+        for (accepted, _, _) in FORMS {
+            let accepted = (header::ACCEPT_ENCODING, accepted);
+            let first = ask(Method::GET, path, std::slice::from_ref(&accepted)).await;
+            let tag = header_of(&first, header::ETAG).to_owned();
+            let kept = header_of(&first, header::CACHE_CONTROL).to_owned();
+
+            for known in [
+                tag.clone(),
+                format!("W/{tag}"),
+                format!("\"other\", {tag}"),
+                "*".to_owned(),
+            ] {
+                let known = (header::IF_NONE_MATCH, known.as_str());
+                let again = ask(Method::GET, path, &[accepted.clone(), known.clone()]).await;
+                assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{known:?}");
+                assert_eq!(header_of(&again, header::ETAG), tag);
+                assert_eq!(header_of(&again, header::CACHE_CONTROL), kept);
+                assert_eq!(header_of(&again, header::VARY), "accept-encoding");
+                assert!(!again.headers().contains_key(header::CONTENT_ENCODING));
+                assert_eq!(text(again).await, "");
+            }
+            for (other, _, _) in FORMS.iter().filter(|(other, _, _)| *other != accepted.1) {
+                let known = (header::IF_NONE_MATCH, tag.as_str());
+                let another = ask(Method::GET, path, &[(header::ACCEPT_ENCODING, other), known]).await;
+                assert_eq!(another.status(), StatusCode::OK, "{path} as {other}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_says_what_get_would_without_the_body() {
+    for (accepted, encoding, suffix) in FORMS {
+        let length = built()[&format!("/{suffix}")].len().to_string();
+        let head = ask(Method::HEAD, "/", &[(header::ACCEPT_ENCODING, accepted)]).await;
+        assert_eq!(head.status(), StatusCode::OK);
+        assert_eq!(header_of(&head, header::CONTENT_LENGTH), length);
+        assert_eq!(header_of(&head, header::CONTENT_ENCODING), encoding);
+        assert_eq!(text(head).await, "");
+    }
+}
+
+/// The most bytes of the page and all its files, on the wire to a browser.
+const PAGE_BYTES: usize = 120_000;
+
+#[test]
+fn the_whole_page_is_small() {
+    let built = built();
+    let sent = |form: &str| -> usize {
+        addresses()
+            .iter()
+            .map(|path| built[&format!("{path}{form}")].len())
+            .sum()
+    };
+    let page = sent(".br");
+    // Not through `println!`, which is heard only when the test fails.
+    writeln!(
+        std::io::stderr(),
+        "the viewer: {page} bytes in {} files as br, {} as gzip, {} plain",
+        addresses().len(),
+        sent(".gz"),
+        sent("")
+    )
+    .unwrap();
+    assert!(page < PAGE_BYTES, "{page} bytes");
+}
+
+#[tokio::test]
 async fn every_answer_tells_the_browser_what_to_refuse() {
     let answers = [
         get("/").await,
-        get("/assets/viewer.js").await,
+        get(&script()).await,
         get("/assets/none.js").await,
         ask(Method::POST, "/", &[]).await,
     ];
@@ -55,76 +223,52 @@ async fn every_answer_tells_the_browser_what_to_refuse() {
         assert_eq!(
             header_of(&answer, header::CONTENT_SECURITY_POLICY),
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-             require-trusted-types-for 'script'; trusted-types 'none'"
+             worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+             require-trusted-types-for 'script'; trusted-types tailcast-worker"
         );
         assert_eq!(header_of(&answer, header::X_CONTENT_TYPE_OPTIONS), "nosniff");
         assert_eq!(header_of(&answer, header::REFERRER_POLICY), "no-referrer");
-        assert!(answer.headers().contains_key("permissions-policy"));
+        let permissions = header_of(&answer, header::HeaderName::from_static("permissions-policy"));
+        assert!(permissions.contains("clipboard-write=(self)"), "{permissions}");
+        assert!(permissions.contains("camera=()"), "{permissions}");
     }
-}
-
-#[tokio::test]
-async fn a_file_that_the_browser_has_is_not_sent_again() {
-    let first = get("/assets/viewer.css").await;
-    let tag = header_of(&first, header::ETAG).to_owned();
-    assert!(!text(first).await.is_empty());
-
-    for known in [
-        tag.clone(),
-        format!("W/{tag}"),
-        format!("\"other\", {tag}"),
-        "*".to_owned(),
-    ] {
-        let again = ask(
-            Method::GET,
-            "/assets/viewer.css",
-            &[(header::IF_NONE_MATCH, &known)],
-        )
-        .await;
-        assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{known}");
-        assert_eq!(header_of(&again, header::ETAG), tag);
-        assert_eq!(text(again).await, "");
-    }
-    let other = ask(
-        Method::GET,
-        "/assets/viewer.css",
-        &[(header::IF_NONE_MATCH, "\"other\"")],
-    )
-    .await;
-    assert_eq!(other.status(), StatusCode::OK);
-}
-
-#[tokio::test]
-async fn head_says_what_get_would_without_the_body() {
-    let length = text(get("/").await).await.len().to_string();
-    let head = ask(Method::HEAD, "/", &[]).await;
-    assert_eq!(head.status(), StatusCode::OK);
-    assert_eq!(header_of(&head, header::CONTENT_LENGTH), length);
-    assert_eq!(text(head).await, "");
 }
 
 #[tokio::test]
 async fn an_unknown_file_is_not_found() {
-    for path in [
+    let paths = [
+        "/index.html",
         "/assets/none.js",
         "/assets/index.html",
+        "/assets/../index.html",
+        "/assets/..%2findex.html",
+        "/assets/..%5cindex.html",
         "/assets/../Cargo.toml",
         "/assets/%2e%2e/Cargo.toml",
-    ] {
-        let answer = get(path).await;
+        &format!("{}.br", script()),
+        &script().replace("/assets/", "/assets//"),
+    ];
+    let others = axum::Router::new().fallback(async || (StatusCode::NOT_FOUND, "not_found"));
+    for path in paths {
+        let request = Request::get(path)
+            .header(header::ACCEPT_ENCODING, "br")
+            .body(Body::empty())
+            .unwrap();
+        let answer = others
+            .clone()
+            .merge(web::router())
+            .oneshot(request)
+            .await
+            .unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
-        assert_eq!(
-            header_of(&answer, header::CONTENT_TYPE),
-            "application/problem+json"
-        );
-        assert!(text(answer).await.contains(r#""code":"not_found""#));
+        assert!(!answer.headers().contains_key(header::CACHE_CONTROL), "{path}");
+        assert!(text(answer).await.contains("not_found"), "{path}");
     }
 }
 
 #[tokio::test]
 async fn files_can_only_be_read() {
-    for path in ["/", "/assets/viewer.js", "/client/v1/tailcast.js"] {
+    for path in ["/", &script(), "/client/v1/tailcast.js"] {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             let answer = ask(method, path, &[]).await;
             assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
@@ -147,36 +291,21 @@ async fn routes_of_others_are_left_to_them() {
     }
 }
 
-/// The page's own files and the modules these import, all the way down.
 #[tokio::test]
-async fn every_file_that_the_page_names_is_there() {
-    let page = text(get("/").await).await;
-    let mut wanted: Vec<String> = quoted(&page, "assets/")
-        .map(|name| format!("/assets/{name}"))
-        .collect();
-    assert!(wanted.contains(&"/assets/viewer.js".to_owned()), "{wanted:?}");
-    assert!(wanted.contains(&"/assets/viewer.css".to_owned()), "{wanted:?}");
+async fn every_module_of_the_client_library_is_there() {
+    let mut wanted = vec!["tailcast.js".to_owned()];
     let mut seen = 0;
-    let mut library = false;
     while seen < wanted.len() {
-        let path = wanted[seen].clone();
+        let answer = get(&format!("/client/v1/{}", wanted[seen])).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{}", wanted[seen]);
         seen += 1;
-        let answer = get(&path).await;
-        assert_eq!(answer.status(), StatusCode::OK, "{path}");
-        if path.ends_with(".js") {
-            let folder = path.rsplit_once('/').unwrap().0;
-            let source = text(answer).await;
-            let beside = quoted(&source, "./").map(|module| format!("{folder}/{module}"));
-            let of_library = quoted(&source, "../client/").map(|module| format!("/client/{module}"));
-            for import in beside.chain(of_library) {
-                library |= import == "/client/v1/tailcast.js";
-                if !wanted.contains(&import) {
-                    wanted.push(import);
-                }
+        for import in quoted(&text(answer).await, "./") {
+            if !wanted.iter().any(|known| known == import) {
+                wanted.push(import.to_owned());
             }
         }
     }
-    assert!(library, "the viewer stands on the library: {wanted:?}");
+    assert!(wanted.contains(&"client.js".to_owned()), "{wanted:?}");
 }
 
 #[tokio::test]
@@ -192,11 +321,19 @@ async fn the_client_library_is_for_pages_of_other_origins_too() {
             "cross-origin",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_ENCODING, ""),
     ];
     for (name, value) in told {
         assert_eq!(header_of(&answer, name.clone()), value, "{name}");
     }
-    assert!(!header_of(&answer, header::ETAG).is_empty());
+    let known = header_of(&answer, header::ETAG);
+    let again = ask(
+        Method::GET,
+        "/client/v1/tailcast.js",
+        &[(header::IF_NONE_MATCH, known)],
+    )
+    .await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
     assert_eq!(get("/client/v1/none.js").await.status(), StatusCode::NOT_FOUND);
 }
 
