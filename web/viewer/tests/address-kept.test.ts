@@ -4,7 +4,7 @@ import { FilterHistory } from "../src/address/filters.ts";
 import { DEFAULTS, KeptPreferences, preferencesOf } from "../src/address/preferences.ts";
 import { MOST_SAVED, SavedViews } from "../src/address/saved.ts";
 import type { Ground } from "../src/address/shelf.ts";
-import { KeptToken, tokenEnd, tokenFrom } from "../src/address/token.ts";
+import { KeptToken, tokenEnd, tokenFrom, tokenSubscriber } from "../src/address/token.ts";
 
 /** One browser's storage, as two tabs see it. */
 class Browser {
@@ -48,6 +48,8 @@ test("a token says when it ends, or nothing", () => {
   const claims = btoa(JSON.stringify({ exp: 1_795_255_201 }));
   assert.equal(tokenEnd(`x.${claims}.y`), 1_795_255_201_000);
   assert.equal(tokenEnd("x.y.z"), undefined);
+  assert.equal(tokenSubscriber(`x.${Buffer.from(JSON.stringify({ sub: "ann@exämple" })).toString("base64url")}.y`), "ann@exämple");
+  assert.equal(tokenSubscriber("x.y.z"), "");
   assert.equal(tokenEnd("x"), undefined);
 });
 

@@ -14,12 +14,25 @@ export function tokenFrom(pasted: string): string | undefined {
 
 /** When a token ends (ms since 1970) by what it says of itself. */
 export function tokenEnd(token: string): number | undefined {
+  const { exp } = claimsOf(token);
+  return typeof exp === "number" ? exp * 1000 : undefined;
+}
+
+/** Who a token belongs to by what it says of itself. */
+export function tokenSubscriber(token: string): string {
+  const { sub } = claimsOf(token);
+  return typeof sub === "string" ? sub : "";
+}
+
+/** The server decides what of it is true. */
+function claimsOf(token: string): { readonly exp?: unknown; readonly sub?: unknown } {
   try {
-    const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
-    const { exp } = JSON.parse(atob(claims)) as { exp?: unknown };
-    return typeof exp === "number" ? exp * 1000 : undefined;
+    const claims = atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(claims, (character) => character.charCodeAt(0));
+    const read: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof read === "object" && read !== null ? read : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

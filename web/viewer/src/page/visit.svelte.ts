@@ -1,7 +1,7 @@
 // Who reads: the token, the client that it makes, and the streams there are. Knows no log.
 
 import { Client, type ClientState, type StreamInfo, TailcastError } from "tailcast-client";
-import { KeptToken, tokenEnd } from "../address/token.ts";
+import { KeptToken, tokenEnd, tokenSubscriber } from "../address/token.ts";
 import { isAboutToken } from "../follow/words.ts";
 
 const LIST_EVERY_MS = 5_000;
@@ -12,7 +12,7 @@ export class Visit {
   #client: Client | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** The server's word for who reads. */
+  /** Who reads: by the token's own word, until the server has said it. */
   subscriber = $state("");
   /** Why a token is asked for; empty when there simply is none. `undefined` while there is one. */
   asked = $state<string | undefined>();
@@ -84,6 +84,7 @@ export class Visit {
 
   #use(token: string): void {
     this.notice = "";
+    this.subscriber = tokenSubscriber(token);
     this.#client = new Client({
       url: this.#server,
       token,
