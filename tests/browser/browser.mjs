@@ -1,4 +1,4 @@
-// The real Chromium.
+// The real Chromium, and what a reader sees of the page in it.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -38,6 +38,12 @@ export async function openBrowser({ viewport = { width: 1180, height: 720 }, col
   });
   context.setDefaultTimeout(PATIENCE_MS);
   return {
+    /** A tab that follows these streams, live. `query` is what else the view's address says. */
+    async follow({ url, token }, streams, query = "") {
+      const viewer = await this.open(`${url}#token=${token}&to=${encodeURIComponent(`/stream/${streams}${query && "?"}${query}`)}`);
+      await viewer.waitForState(/^live$/);
+      return viewer;
+    },
     /** A new tab, and what went wrong in it: `hosts` it asked, `violations` of its policy, `errors` thrown. */
     async open(address) {
       const page = await context.newPage();
@@ -49,7 +55,7 @@ export async function openBrowser({ viewport = { width: 1180, height: 720 }, col
         if (/Content Security Policy|TrustedHTML|TrustedScript/i.test(message.text())) seen.violations.push(message.text());
       });
       await page.goto(address);
-      return new Tab(page, seen);
+      return new Viewer(page, seen);
     },
     async close() {
       await context.close();
@@ -58,8 +64,10 @@ export async function openBrowser({ viewport = { width: 1180, height: 720 }, col
   };
 }
 
-/** A page, and what went wrong in it. */
-class Tab {
+/**
+ * The page in a reader's words, and what went wrong in it. Rows are those that are drawn: what can be seen and a few beyond.
+ */
+export class Viewer {
   constructor(page, seen) {
     this.page = page;
     this.seen = seen;
@@ -67,5 +75,106 @@ class Tab {
 
   waitFor(condition, argument) {
     return this.page.waitForFunction(condition, argument, { timeout: PATIENCE_MS, polling: 50 });
+  }
+
+  /** Until what has happened so far is drawn. */
+  drawn() {
+    return this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))));
+  }
+
+  // --- what is shown
+
+  get log() {
+    return this.page.getByRole("log");
+  }
+
+  /** How the view stands, in the page's words. */
+  state() {
+    return this.page.locator("#state").innerText();
+  }
+
+  async waitForState(pattern) {
+    await this.waitFor(([source, flags]) => new RegExp(source, flags).test(document.getElementById("state")?.textContent), [
+      pattern.source,
+      pattern.flags,
+    ]);
+    await this.drawn();
+  }
+
+  /** The drawn lines, from the top: the text of each message. */
+  messages() {
+    return this.page.$$eval("[role=log] .row.line .message", (all) => all.map((message) => message.textContent));
+  }
+
+  /** The messages of lines that are seen in whole. */
+  inSight() {
+    return this.page.$eval("[role=log]", (log) => {
+      const { top, bottom } = log.getBoundingClientRect();
+      const within = (box) => box.top >= top - 1 && box.bottom <= bottom + 1;
+      const rows = [...log.querySelectorAll(".row.line")].filter((row) => within(row.getBoundingClientRect()));
+      return rows.map((row) => row.querySelector(".message").textContent);
+    });
+  }
+
+  /** What the drawn rows say that are no lines. */
+  notices() {
+    return this.page.$$eval("[role=log] .row:not(.line) .words", (all) => all.map((words) => words.textContent));
+  }
+
+  waitForMessage(text) {
+    return this.waitFor(
+      (text) => [...document.querySelectorAll("[role=log] .message")].some((message) => message.textContent === text),
+      text,
+    );
+  }
+
+  /** @param text what the row begins with. */
+  waitForNotice(text) {
+    return this.waitFor(
+      (text) => [...document.querySelectorAll("[role=log] .words")].some((words) => words.textContent.startsWith(text)),
+      text,
+    );
+  }
+
+  /** The row of a line, by its message. */
+  row(message) {
+    return this.page.locator("[role=log] .row.line").filter({
+      has: this.page.locator(".message").getByText(message, { exact: true }),
+    });
+  }
+
+  /** Where a line is on the page, by its message; nothing when it is not drawn. */
+  boxOf(message) {
+    return this.page.$$eval(
+      "[role=log] .row.line",
+      (rows, text) => {
+        const row = rows.find((row) => row.querySelector(".message").textContent === text);
+        if (!row) return undefined;
+        const { x, y, width, height } = row.getBoundingClientRect();
+        return { x, y, width, height };
+      },
+      message,
+    );
+  }
+
+  /** Jumps to live, and says how many lines came meanwhile. Hidden while the view follows. */
+  get badge() {
+    return this.page.locator(".to-live");
+  }
+
+  // --- what a reader does
+
+  /** Turns the wheel over the log; downward is positive. */
+  async wheel(pixels) {
+    await this.log.hover({ position: { x: 300, y: 40 } });
+    await this.page.mouse.wheel(0, pixels);
+    await this.drawn();
+  }
+
+  /** Presses a key with the focus on the log. */
+  async press(key) {
+    await this.log.focus();
+    await this.page.keyboard.press(key);
+    await this.drawn();
   }
 }
