@@ -21,15 +21,15 @@ export async function anyServer() {
   return startServer();
 }
 
-/** A server of one's own, which can be killed. */
-export async function startServer() {
+/** A server of one's own, which can be killed. `flags`: more of `tailcast serve`'s. */
+export async function startServer(flags = []) {
   if (!BIN) {
     throw new Error(
       "these stories need the server: set TAILCAST_TEST_BIN to the executable (tests/run does), " +
         "or TAILCAST_TEST_URL and TAILCAST_TEST_TOKEN to a server that runs",
     );
   }
-  const server = new OwnServer(await mkdtemp(join(tmpdir(), "tailcast-browser-")));
+  const server = new OwnServer(await mkdtemp(join(tmpdir(), "tailcast-browser-")), flags);
   await server.start();
   return server;
 }
@@ -64,16 +64,18 @@ class Server {
 
 class OwnServer extends Server {
   #data;
+  #flags;
   #process;
   #output = "";
 
-  constructor(data) {
+  constructor(data, flags) {
     super(undefined, undefined);
     this.#data = data;
+    this.#flags = flags;
   }
 
   async start(listen = "127.0.0.1:0") {
-    this.#process = spawn(BIN, ["serve", "--listen", listen, "--internal", "127.0.0.1:0", "--data", this.#data], {
+    this.#process = spawn(BIN, ["serve", "--listen", listen, "--internal", "127.0.0.1:0", "--data", this.#data, ...this.#flags], {
       env: ENVIRONMENT,
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, header};
 /// ever made from text: Trusted Types are required, and the one policy that makes them is for the address of the page's
 /// worker.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     connect-src 'self'; img-src 'self' data:; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+     connect-src 'self'; img-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types tailcast-worker";
 
 /// The page copies lines, on a click; nothing else.

@@ -222,7 +222,7 @@ async fn every_answer_tells_the_browser_what_to_refuse() {
     for answer in answers {
         assert_eq!(
             header_of(&answer, header::CONTENT_SECURITY_POLICY),
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
              worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
              require-trusted-types-for 'script'; trusted-types tailcast-worker"
         );
