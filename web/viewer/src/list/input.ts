@@ -1,5 +1,5 @@
-// How a reader moves the window: wheel, touch with momentum, and dragging a selection beyond the edge. Keys are told by name
-// in `keys.ts`, the scrollbar is its own.
+// How a reader moves the window: wheel, touch with momentum, dragging a selection beyond the edge, and what the browser
+// brings into view. Keys are told by name in `keys.ts`, the scrollbar is its own.
 
 /** What is moved. */
 export interface Movable {
@@ -16,7 +16,7 @@ const EDGE = 24;
 
 /** Listens until it is told to end. */
 export function listen(window: HTMLElement, list: Movable): () => void {
-  const ends = [wheel(window, list), touch(window, list), drag(window, list)];
+  const ends = [wheel(window, list), touch(window, list), drag(window, list), focus(window, list)];
   return () => ends.forEach((end) => end());
 }
 
@@ -111,4 +111,16 @@ function drag(window: HTMLElement, list: Movable): () => void {
     document.removeEventListener("pointerup", end);
     document.removeEventListener("pointercancel", end);
   };
+}
+
+/** A browser scrolls to what gets the focus, hidden overflow or not: the list moves there instead. */
+function focus(window: HTMLElement, list: Movable): () => void {
+  const scrolled = () => {
+    const by = window.scrollTop;
+    if (by === 0) return;
+    window.scrollTop = 0;
+    list.scrollBy(by);
+  };
+  window.addEventListener("scroll", scrolled);
+  return () => window.removeEventListener("scroll", scrolled);
 }

@@ -43,6 +43,10 @@ export class List<R extends { readonly element: HTMLElement }> {
   #frame: number | undefined;
   /** The reader moved the window downward since the last frame. */
   #downward = false;
+  /** How tall the rows of the last frame were together. */
+  #height = 0;
+  /** Where the window begins on the page. */
+  #origin: number | undefined;
 
   /** @param window the element that shows the log; @param content the one in it that holds the rows. */
   constructor(window: HTMLElement, content: HTMLElement, buffer: Buffer, rows: Rows<R>, events: ListEvents) {
@@ -88,10 +92,21 @@ export class List<R extends { readonly element: HTMLElement }> {
     this.follow();
   }
 
-  /** The window has another size, or rows have. */
+  /** The window has another size, or rows have. When what is above it grows, the rows stay where they are on the page. */
   measured(measures: Measures): void {
     this.#keepPlace();
+    const origin = this.#window.getBoundingClientRect().top;
+    const down = origin - (this.#origin ?? origin);
+    if (this.#anchor) this.#anchor = { place: this.#anchor.place, top: this.#anchor.top - down };
+    this.#origin = origin;
     this.#measures = measures;
+    this.invalidate();
+  }
+
+  /** Rows may have another height: a reader opened something in one. What stands where now is what stays. */
+  resized(): void {
+    if (this.#following || Math.abs(this.#content.getBoundingClientRect().height - this.#height) < 0.5) return;
+    this.#keepPlace();
     this.invalidate();
   }
 
@@ -101,6 +116,14 @@ export class List<R extends { readonly element: HTMLElement }> {
       this.#frame = undefined;
       this.#draw();
     });
+  }
+
+  /** Draws what waits for the next frame at once. */
+  flush(): void {
+    if (this.#frame === undefined) return;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = undefined;
+    this.#draw();
   }
 
   destroy(): void {
@@ -207,8 +230,10 @@ export class List<R extends { readonly element: HTMLElement }> {
       return;
     }
     this.#downward = false;
-    this.#content.style.setProperty("transform", `translateY(${Math.round(top)}px)`);
-    this.#visible = this.#anchors(places, tops, Math.round(top));
+    const drawn = this.#onPixels(top);
+    this.#content.style.setProperty("transform", `translateY(${drawn}px)`);
+    this.#height = tops.at(-1) ?? 0;
+    this.#visible = this.#anchors(places, tops, drawn);
     this.#anchor = pick(this.#visible) ?? anchor;
     const [first] = this.#visible;
     const above = first ? places.indexOf(first.place) : 0;
@@ -248,11 +273,18 @@ export class List<R extends { readonly element: HTMLElement }> {
     return { first: from, count: to - from };
   }
 
+  /** Not `offsetTop`, which is rounded: open rows may end between two pixels. */
   #tops(): number[] {
-    const elements = [...this.#content.children] as HTMLElement[];
-    const tops = elements.map((element) => element.offsetTop);
-    const last = elements.at(-1);
-    return last ? [...tops, last.offsetTop + last.offsetHeight] : [0];
+    const boxes = Array.from(this.#content.children, (element) => element.getBoundingClientRect());
+    const [first] = boxes;
+    const last = boxes.at(-1);
+    return first && last ? [...boxes, { top: last.bottom }].map(({ top }) => top - first.top) : [0];
+  }
+
+  /** Text is sharp where rows begin on a pixel of the screen, as they do while the rear is followed. */
+  #onPixels(top: number): number {
+    const origin = this.#window.getBoundingClientRect().top;
+    return Math.round(origin + top) - origin;
   }
 
   #anchors(places: readonly Place[], tops: readonly number[], top: number): Anchor[] {
