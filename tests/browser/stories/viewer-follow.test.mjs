@@ -179,11 +179,51 @@ story("opening a line while lines come shows its fields in place", async () => {
   const [row, next] = [await viewer.boxOf("with fields"), await viewer.boxOf("line 201")];
   assert.equal(next.y, row.y + row.height);
 
-  await details.getByRole("button", { name: /^user/ }).click();
-  await viewer.drawn();
-  assert.equal((await viewer.boxOf("with fields")).y, y);
-  assert.equal((await viewer.boxOf("line 201")).y, (await viewer.boxOf("with fields")).y + (await viewer.boxOf("with fields")).height);
   await viewer.press("Enter");
   await details.waitFor({ state: "detached" });
   assert.equal((await viewer.boxOf("with fields")).y, y);
+});
+
+story("the fields of an open line are reached by keys, and opening one moves only what is below", async () => {
+  const stream = await follow(names(0, 200));
+  await server.send(stream, [{ message: "with fields", fields: { user: { id: 7, tags: ["a", "b"] }, ok: true } }]);
+  await server.send(stream, names(201, 260));
+  await viewer.waitForMessage("line 259");
+  await viewer.wheel(-700);
+  await viewer.row("with fields").getByRole("button", { name: "All of this line" }).click();
+  await viewer.row("with fields").locator(".details").waitFor();
+  const focused = () => viewer.page.evaluate(() => document.activeElement.textContent);
+  while ((await focused()) !== "tags[2]") await viewer.page.keyboard.press("Tab");
+  await viewer.drawn();
+  const place = () => viewer.page.evaluate(() => document.activeElement.getBoundingClientRect().toJSON());
+  const [button, log] = [await place(), await viewer.log.boundingBox()];
+  assert.ok(button.bottom <= log.y + log.height, `the field is at ${button.bottom}`);
+  assert.equal(await viewer.log.evaluate((log) => log.scrollTop), 0);
+
+  const below = await viewer.boxOf("line 201");
+  await viewer.page.keyboard.press("Enter");
+  await viewer.drawn();
+  assert.deepEqual(await place(), button);
+  await viewer.wheel(60);
+  assert.equal((await place()).y, button.y - 60);
+  const [row, next] = [await viewer.boxOf("with fields"), await viewer.boxOf("line 201")];
+  assert.equal(next.y, row.y + row.height);
+  assert.ok(next.y < below.y - 60, "two items less");
+});
+
+story("what grows above the log moves nothing in it", async () => {
+  const stream = await follow(names(0, 300));
+  await viewer.wheel(-200);
+  const before = await settled();
+  const top = (await viewer.log.boundingBox()).y;
+  // Levels are counted above the log.
+  await server.send(stream, [{ level: "error", message: "the first error" }]);
+  await viewer.page.getByRole("button", { name: "1 new line" }).waitFor();
+  await viewer.press("r");
+  await viewer.waitFor((top) => document.querySelector("[role=log]").getBoundingClientRect().top < top, top);
+  await viewer.drawn();
+  const seen = new Map(before);
+  const after = (await viewer.inSight()).filter((message) => seen.has(message));
+  assert.ok(after.length > 10);
+  for (const message of after) assert.deepEqual(await viewer.boxOf(message), seen.get(message), message);
 });
