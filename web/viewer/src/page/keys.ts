@@ -33,8 +33,8 @@ export interface Binding {
   readonly keys: readonly string[];
   readonly words: string;
   readonly group: "Reading" | "Finding" | "A line" | "The page";
-  /** Heeded while a field is typed in, too. */
-  readonly always?: true;
+  /** Those of the keys that are heeded while a field is typed in, too. */
+  readonly always?: readonly string[];
 }
 
 export const BINDINGS: readonly Binding[] = [
@@ -47,9 +47,9 @@ export const BINDINGS: readonly Binding[] = [
   { command: "pause", keys: ["p"], words: "Pause, or go on: while paused, lines wait at the server", group: "Reading" },
   { command: "jump", keys: ["t"], words: "Jump to a date and time", group: "Reading" },
   { command: "filter", keys: ["/"], words: "Filter", group: "Finding" },
-  { command: "find", keys: ["Ctrl+f"], words: "Find in the lines", group: "Finding", always: true },
-  { command: "next", keys: ["n", "F3", "Ctrl+g"], words: "Next match", group: "Finding" },
-  { command: "previous", keys: ["N", "Shift+F3", "Ctrl+Shift+g"], words: "Previous match", group: "Finding" },
+  { command: "find", keys: ["Ctrl+f"], words: "Find in the lines", group: "Finding", always: ["Ctrl+f"] },
+  { command: "next", keys: ["n", "F3", "Ctrl+g"], words: "Next match", group: "Finding", always: ["F3", "Ctrl+g"] },
+  { command: "previous", keys: ["N", "Shift+F3", "Ctrl+Shift+g"], words: "Previous match", group: "Finding", always: ["Shift+F3", "Ctrl+Shift+g"] },
   { command: "toggle", keys: ["Enter", "o"], words: "Open or close its fields", group: "A line" },
   { command: "chooseDown", keys: ["Shift+ArrowDown", "J"], words: "Choose lines downward", group: "A line" },
   { command: "chooseUp", keys: ["Shift+ArrowUp", "K"], words: "Choose lines upward", group: "A line" },
@@ -82,7 +82,7 @@ export function commandOf(press: Press, typing: boolean): Command | undefined {
   const shift = press.shiftKey && (press.key.length > 1 || press.key === " " || ctrl) ? "Shift+" : "";
   const key = ctrl ? press.key.toLowerCase() : press.key;
   const pressed = `${ctrl}${shift}${press.key.length > 1 ? press.key : key}`;
-  return BINDINGS.find(({ keys, always }) => keys.includes(pressed) && (!typing || always))?.command;
+  return BINDINGS.find(({ keys, always }) => (typing ? always : keys)?.includes(pressed))?.command;
 }
 
 /** Keys as people write them. */
