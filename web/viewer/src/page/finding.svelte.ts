@@ -5,24 +5,26 @@ import type { Place } from "../buffer/buffer.ts";
 import type { LineEntry } from "../buffer/entry.ts";
 import { type Direction, findBeyond } from "../find/beyond.ts";
 import { Finder } from "../find/finder.ts";
-import { type Mark, Marks } from "../find/marks.ts";
 import { NO_QUERY, type Query } from "../find/query.ts";
-import { startWorker } from "../find/start.ts";
-import { WatchedWorker } from "../find/watched.ts";
+import type { WatchedWorker } from "../find/watched.ts";
 import type { BeyondStanding } from "../find/words.ts";
 import type { RowState } from "../row/look.ts";
 import { type Highlight, MESSAGE_SHOWN } from "../row/segments.ts";
+import type { Kept } from "./kept.svelte.ts";
 import type { Reading } from "./reading.svelte.ts";
 
 const AT_REST: BeyondStanding = { state: "idle", direction: "earlier" };
 
-/** One worker for all finds of the page. */
-const worker = new WatchedWorker(startWorker);
+/** What the finds of a page share. */
+export interface FindParts {
+  readonly worker: WatchedWorker;
+  readonly kept: Kept;
+}
 
 export class Finding {
   readonly #reading: Reading;
   readonly #finder: Finder;
-  readonly #marks: Marks;
+  readonly #parts: FindParts;
   #current: LineEntry | undefined;
   #hunt: AbortController | undefined;
 
@@ -34,29 +36,26 @@ export class Finding {
   /** Which match is the current one, from 1. */
   position = $state<number | undefined>();
   beyond = $state.raw<BeyondStanding>(AT_REST);
-  kept = $state.raw<readonly Mark[]>([]);
   /** Grows when other text is highlighted. */
   marked = $state(0);
 
-  constructor(reading: Reading) {
+  constructor(reading: Reading, parts: FindParts) {
     this.#reading = reading;
+    this.#parts = parts;
     const { tail } = reading;
     this.#finder = new Finder({
-      worker,
+      worker: parts.worker,
       source: {
         get chunks() {
           return tail.buffer.chunks;
         },
+        // What is folded is found, and unfolded then.
         get shown() {
-          return reading.shown;
+          return reading.notHidden;
         },
       },
       onchange: () => this.#tell(),
       onhighlights: () => (this.marked += 1),
-    });
-    this.#marks = new Marks(worker, () => {
-      this.kept = this.#marks.kept;
-      this.marked += 1;
     });
   }
 
@@ -81,19 +80,19 @@ export class Finding {
     this.#finder.cancel();
   }
 
-  /** Goes to the next match downward, or the next one upward; from where the reader is. */
+  /**
+   * Goes to the next match downward, or the next one upward, from where the reader is; from the last one on to the first.
+   * Who is live stands behind all of them: there, either way is to the last one.
+   */
   go(by: 1 | -1): void {
-    const from = this.#current ?? this.#reading.standing;
-    const found = by > 0 ? this.#finder.next(from) : this.#finder.previous(from);
+    const from = this.#current ?? (this.#reading.following ? undefined : this.#reading.standing);
+    const found =
+      from && by > 0 ? (this.#finder.next(from) ?? this.#finder.next()) : ((from && this.#finder.previous(from)) ?? this.#finder.previous());
     if (found) this.#goTo(found);
   }
 
   keep(): void {
-    this.#marks.keep(this.query);
-  }
-
-  drop(query: Query): void {
-    this.#marks.drop(query);
+    this.#parts.kept.keep(this.query);
   }
 
   /** Looks in the store, from the edge of what is loaded. */
@@ -105,7 +104,7 @@ export class Finding {
     try {
       const found = await findBeyond({
         client,
-        worker,
+        worker: this.#parts.worker,
         direction,
         streams: this.#reading.edges(),
         filter: this.#reading.filter,
@@ -135,7 +134,7 @@ export class Finding {
     const matches = this.#finder.matches(entry);
     const now = entry === this.#current ? 1 : 0;
     const found = this.#finder.highlights(entry).map(([from, to]): Highlight => [from, to, now]);
-    const kept = this.#marks.of(entry);
+    const kept = this.#parts.kept.of(entry);
     return matches || found.length > 0 || kept.length > 0 ? { matches, highlights: [...kept, ...found] } : undefined;
   };
 

@@ -4,6 +4,9 @@ import { KeptPreferences, type Preferences } from "../address/preferences.ts";
 import { NO_VIEW, type View, fragmentOf, readAddress } from "../address/view.ts";
 import { tokenFrom } from "../address/token.ts";
 import { isAboutToken } from "../follow/words.ts";
+import { startWorker } from "../find/start.ts";
+import { WatchedWorker } from "../find/watched.ts";
+import { Kept } from "./kept.svelte.ts";
 import { Reading, type ReadingOptions } from "./reading.svelte.ts";
 import { Visit } from "./visit.svelte.ts";
 
@@ -12,6 +15,8 @@ const SETTLE_MS = 400;
 
 export class Page {
   readonly visit: Visit;
+  /** Highlights that stay. */
+  readonly kept: Kept;
   readonly #kept = new KeptPreferences();
   readonly #make: (view: View, moved: () => void) => Reading;
   preferences = $state.raw<Preferences>(this.#kept.read());
@@ -22,8 +27,11 @@ export class Page {
   #settle: ReturnType<typeof setTimeout> | undefined;
 
   /** @param options what a reading needs beside its view. */
-  constructor(options: (view: View) => Omit<ReadingOptions, "view" | "moved">) {
-    this.#make = (view, moved) => new Reading({ ...options(view), view, moved });
+  constructor(options: (view: View) => Omit<ReadingOptions, "view" | "moved" | "find">) {
+    // One for all finds of the page.
+    const worker = new WatchedWorker(startWorker);
+    this.kept = new Kept(worker);
+    this.#make = (view, moved) => new Reading({ ...options(view), view, moved, find: { worker, kept: this.kept } });
     this.visit = new Visit(new URL(".", location.href.split("#")[0]));
     const dark = matchMedia("(prefers-color-scheme: dark)");
     this.#darkSystem = dark.matches;

@@ -12,7 +12,7 @@ import type { Side } from "../follow/holes.ts";
 import type { Continues } from "../follow/lines.ts";
 import { type Position, Tail } from "../follow/tail.ts";
 import type { Drawn, List } from "../list/list.ts";
-import { Finding } from "./finding.svelte.ts";
+import { Finding, type FindParts } from "./finding.svelte.ts";
 
 /** How often what stands around the rows is told of changes. */
 const TELL_MS = 250;
@@ -23,6 +23,7 @@ export type Rows = List<{ readonly element: HTMLElement }>;
 export interface ReadingOptions {
   readonly view: View;
   readonly continues: Continues;
+  readonly find: FindParts;
   /** The reader is elsewhere, or shows the view in another way: the address says so. */
   readonly moved: () => void;
 }
@@ -56,6 +57,8 @@ export class Reading {
 
   /** Which entries are shown; all of them without a rule. */
   shown: ((entry: Entry) => boolean) | undefined;
+  /** Which entries are of streams that are shown; all of them without a rule. */
+  notHidden: ((entry: Entry) => boolean) | undefined;
 
   readonly #open = new WeakSet<Entry>();
   readonly #whole = new WeakSet<Entry>();
@@ -99,7 +102,7 @@ export class Reading {
         reading: () => this.#list?.reading,
       },
     });
-    this.finding = new Finding(this);
+    this.finding = new Finding(this, options.find);
     this.#showRows();
   }
 
@@ -335,9 +338,11 @@ export class Reading {
   #showRows(): void {
     const { hidden } = this;
     const fold = this.#fold;
+    const notHidden = (entry: Entry) => entry.kind !== "line" || !hidden.has(entry.stream.name);
+    this.notHidden = hidden.size > 0 ? notHidden : undefined;
     this.shown = (entry) => {
       if (entry.kind !== "line") return true;
-      if (hidden.has(entry.stream.name)) return false;
+      if (!notHidden(entry)) return false;
       const { trace } = entry;
       return !fold || !trace || trace.unfolded || trace.head === entry;
     };
