@@ -1,0 +1,102 @@
+// An open line: what of it is copied, what is made of its fields, and its neighbours.
+
+import assert from "node:assert/strict";
+import { story } from "../browser.mjs";
+import { fresh, range, setTable } from "../desk.mjs";
+
+const table = setTable();
+
+const LINES = [
+  { level: "info", message: "one", fields: { status: 200, user: { name: "ann", tags: ["a", "b"] }, note: 'say "hi" \\ bye', id: 9007199254740993 } },
+  { level: "error", message: "two", fields: { status: 500, user: { name: "bob lee" }, note: "plain", ok: false } },
+  { level: "info", message: "three", fields: { status: 200, user: { name: "bob" }, note: "plain", "odd key": "x y", ok: true } },
+  { message: "four", fields: { status: null, note: "" } },
+];
+
+async function four() {
+  const stream = fresh();
+  // The number is more than JavaScript's can hold.
+  const body = LINES.map((line) => JSON.stringify(line).replace("9007199254740992", "9007199254740993"));
+  const response = await fetch(`${table.server.url}v1/lines?stream=${stream}`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${table.server.token}`, "Content-Type": "application/x-ndjson" },
+    body: body.join("\n"),
+  });
+  assert.equal(response.status, 200, await response.clone().text());
+  const desk = await table.open(stream);
+  await desk.shows("one", "two", "three", "four");
+  return { stream, desk };
+}
+
+story("an open line shows its fields, and closes again, by mouse and by key", async () => {
+  const { stream, desk } = await four();
+  const details = await desk.openLine("one");
+  const text = (await details.innerText()).replace(/\s+/g, " ");
+  for (const piece of [`${stream} #0`, "status", "200", "ann", 'say "hi" \\ bye', "9007199254740993"]) assert.ok(text.includes(piece), `${piece} in ${text}`);
+  await desk.button("Jump to live").waitFor();
+  await desk.page.keyboard.press("o");
+  await details.waitFor({ state: "detached" });
+  await desk.page.keyboard.press("j");
+  await desk.page.keyboard.press("Enter");
+  await desk.row("two").locator(".details").waitFor();
+});
+
+story("a field's value and path, the line and a link to it are copied", async () => {
+  const { stream, desk } = await four();
+  const copied = async (field, button, said) => desk.copied(() => desk.act("one", field, button), said);
+  assert.equal(await copied("note", "Copy value", "Copied the value."), 'say "hi" \\ bye');
+  assert.equal(await copied("id", "Copy value", "Copied the value."), "9007199254740993");
+  assert.equal(await copied("name", "Copy path", "Copied the field's name."), "user.name");
+  assert.deepEqual(JSON.parse(await copied("user", "Copy value", "Copied the value.")), LINES[0].fields.user);
+  const details = await desk.openLine("one");
+  const line = await desk.copied(() => details.getByRole("button", { name: "Copy line" }).click(), "Copied the line.");
+  const stored = await fetch(`${table.server.url}v1/lines?stream=${stream}`, { headers: { Authorization: `Bearer ${table.server.token}` } });
+  assert.deepEqual(JSON.parse(line), JSON.parse((await stored.text()).split("\n")[0]));
+  const link = await desk.copied(() => details.getByRole("button", { name: "Copy link" }).click(), "Copied a link to the line.");
+  assert.equal(link, `${table.server.url}#/stream/${stream}?at=${stream}%3A0`.replace("%3A", ":"));
+});
+
+for (const [line, field, button, filter, left] of [
+  ["two", "status", "Only this", "status:500", ["two"]],
+  ["two", "status", "Without this", "-status:500", ["one", "three", "four"]],
+  ["two", "name", "Only this", 'user.name:"bob lee"', ["two"]],
+  ["one", "name", "Without this", "-user.name:ann", ["two", "three", "four"]],
+  ["one", "note", "Only this", undefined, ["one"]],
+  ["one", "id", "Only this", "id:9007199254740993", ["one"]],
+  ["two", "ok", "Only this", "ok:false", ["two"]],
+  ["three", "odd key", "Only this", '"odd key":"x y"', ["three"]],
+  ["four", "status", "Only this", "status:null", ["four"]],
+]) {
+  story(`“${button}” of ${field} in line ${line} shows ${left.join(", ")}`, async () => {
+    const { desk } = await four();
+    await desk.act(line, field, button);
+    await desk.shows(...left);
+    if (filter) assert.equal(desk.applied, filter);
+    assert.equal(await desk.filterBox.inputValue(), desk.applied);
+    // Another one is added to it.
+    if (left.length > 1) {
+      await desk.act(left[0], "note", "Without this");
+      await desk.until(() => desk.applied.startsWith(`${filter} -`), true);
+      await desk.until(async () => (await desk.messages()).includes(left[0]), false);
+    }
+  });
+}
+
+story("a line is shown among its neighbours, without the filter, and Back returns", async () => {
+  const stream = fresh();
+  await table.server.send(stream, range(0, 3000, (i) => ({ level: i === 1500 ? "error" : "info", message: `line ${i}` })));
+  const desk = await table.open(stream, { view: "?filter=level:error" });
+  await desk.shows("line 1500");
+  const details = await desk.openLine("line 1500");
+  await details.getByRole("button", { name: "Show in context" }).click();
+  await desk.row("line 1501").waitFor();
+  const shown = await desk.messages();
+  const at = shown.indexOf("line 1500");
+  assert.ok(at > 0, shown.join());
+  assert.deepEqual(shown.slice(at - 1, at + 2), ["line 1499", "line 1500", "line 1501"]);
+  assert.equal(await desk.log.locator(".row.current .message").innerText(), "line 1500");
+  assert.equal(await desk.filterBox.inputValue(), "");
+  await desk.page.goBack();
+  await desk.shows("line 1500");
+  assert.equal(await desk.filterBox.inputValue(), "level:error");
+});
