@@ -184,12 +184,20 @@ export class Fake {
       }));
       return answer(200, "application/json", JSON.stringify({ streams }));
     }
-    const name = url.searchParams.get("stream");
+    answer(200, "application/json", JSON.stringify(this.#page(url.searchParams)));
+  }
+
+  /** The lines between `from` and `to`: the `last` ones of them, or the first `limit`. */
+  #page(query) {
+    const name = query.get("stream");
     const { floor, lines } = this.#stream(name);
-    const from = Math.max(floor, Number(url.searchParams.get("from")));
-    const to = Math.min(floor + lines.length, Number(url.searchParams.get("to")));
-    const found = lines.slice(from - floor, to - floor).map((line, i) => ({ offset: from + i, ...line }));
-    answer(200, "application/json", JSON.stringify({ stream: name, first_available: floor, from, next: to, lines: found }));
+    const [least, most] = [floor, floor + lines.length];
+    let from = Math.max(least, Number(query.get("from") ?? least));
+    let next = Math.min(most, Number(query.get("to") ?? most));
+    if (query.has("last")) from = Math.max(from, next - Number(query.get("last")));
+    if (query.has("limit")) next = Math.min(next, from + Number(query.get("limit")));
+    const found = lines.slice(from - floor, Math.max(from, next) - floor).map((line, i) => ({ offset: from + i, ...line }));
+    return { stream: name, first_available: floor, from, next, lines: found };
   }
 }
 

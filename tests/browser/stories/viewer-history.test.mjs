@@ -1,0 +1,133 @@
+// From the live end up through the store, and what the tab lets go of.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, afterEach, before } from "node:test";
+import { openBrowser, story } from "../browser.mjs";
+import { anyServer } from "../server.mjs";
+import { readUp } from "../walk.mjs";
+
+/** A stream that nobody wrote to. */
+const fresh = () => `history/${randomBytes(6).toString("hex")}`;
+const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
+
+/** Of lines that are called so. */
+const upTo = (number) => ([first]) => Number(first.split(" ")[1]) <= number;
+
+let browser, server, viewer;
+
+before(async () => {
+  browser = await openBrowser();
+  server = await anyServer();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+afterEach(async () => {
+  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
+  assert.deepEqual([...viewer.seen.hosts], [new URL(server.url).host]);
+  await viewer.page.close();
+});
+
+async function sendAll(stream, lines) {
+  for (let sent = 0; sent < lines.length; sent += 10_000) await server.send(stream, lines.slice(sent, sent + 10_000));
+}
+
+story("scrolling up shows every line of the store once and in order, up to the first, and nothing jumps", async () => {
+  const stream = fresh();
+  await sendAll(stream, names(0, 2_500));
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("line 2499");
+  assert.deepEqual(await readUp(viewer), names(0, 2_500));
+  assert.deepEqual(await viewer.notices(), []);
+});
+
+story("lines that come while the reader scrolls up change nothing there, and are there on the way back", async () => {
+  const stream = fresh();
+  await sendAll(stream, names(0, 1_200));
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("line 1199");
+  await viewer.wheel(-100);
+  let sent = 1_200;
+  const arrive = (async () => {
+    while (sent < 2_200) {
+      await server.send(stream, names(sent, sent + 20));
+      sent += 20;
+    }
+  })();
+  const read = await readUp(viewer);
+  await arrive;
+  assert.deepEqual(read, names(0, read.length));
+  await viewer.press("End");
+  await viewer.waitForMessage("line 2199");
+  const later = await readUp(viewer, { enough: upTo(1_150) });
+  assert.deepEqual(later, names(2_200 - later.length, 2_200));
+});
+
+story("rows of any height keep their place when lines above them are loaded", async () => {
+  const stream = fresh();
+  const message = (i) => `line ${i} ${"and more of it ".repeat(i % 7 === 0 ? 40 : i % 3)}`.trim();
+  const all = Array.from({ length: 1_000 }, (_, i) => message(i));
+  await sendAll(stream, all);
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage(all.at(-1));
+  assert.deepEqual(await readUp(viewer), all);
+});
+
+story("a page of the past that is long in coming is waited for in its place", async () => {
+  const stream = fresh();
+  await sendAll(stream, names(0, 1_500));
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("line 1499");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await viewer.page.route("**/v1/lines?**", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await readUp(viewer, { enough: upTo(905) });
+  await viewer.wheel(-10_000);
+  await viewer.waitForNotice("900 earlier lines in the store");
+  assert.equal(await viewer.page.locator(".row.hole .load").innerText(), "Loading…");
+  const place = await viewer.boxOf("line 905");
+  release();
+  await viewer.waitForMessage("line 899");
+  await viewer.drawn();
+  assert.deepEqual(await viewer.boxOf("line 905"), place);
+});
+
+story("a page of the past that fails says why, and comes when it is asked for", async () => {
+  const stream = fresh();
+  await sendAll(stream, names(0, 1_500));
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("line 1499");
+  let asked = 0;
+  await viewer.page.route("**/v1/lines?**", (route) => {
+    asked += 1;
+    return route.fulfill({ status: 503, contentType: "application/problem+json", body: `{"code":"unavailable","detail":"the store is away"}` });
+  });
+  await viewer.wheel(-100_000);
+  await viewer.waitForNotice("These lines could not be loaded: the store is away. Try again.");
+  for (let i = 0; i < 5; i++) await viewer.wheel(-100);
+  assert.equal(asked, 1);
+  await viewer.page.unroute("**/v1/lines?**");
+  await viewer.page.locator(".row.hole .load").click();
+  await viewer.waitForMessage("line 899");
+  const read = (await readUp(viewer)).filter((text) => text.startsWith("line"));
+  assert.deepEqual(read, names(0, read.length));
+});
+
+story("Home shows the first line kept, End the live end, and what is between can be read from both", async () => {
+  const stream = fresh();
+  await sendAll(stream, names(0, 2_500));
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("line 2499");
+  await viewer.press("Home");
+  await viewer.waitForMessage("line 0");
+  await viewer.drawn();
+  assert.deepEqual((await viewer.inSight()).slice(0, 10), names(0, 10));
+  await viewer.press("End");
+  await viewer.waitForMessage("line 2499");
+  assert.deepEqual(await readUp(viewer), names(0, 2_500));
+});

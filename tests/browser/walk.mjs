@@ -1,0 +1,79 @@
+// Reading by the wheel: what a reader gets to see on the way, and proof that nothing jumped.
+
+import assert from "node:assert/strict";
+
+/** After the next frame: the drawn rows with their places, and the log's upper edge. */
+function look(viewer) {
+  return viewer.page.evaluate(async () => {
+    await new Promise(requestAnimationFrame);
+    const log = document.querySelector("[role=log]");
+    const rows = [...log.querySelectorAll(".row")].map((row) => ({
+      text: row.querySelector(".message, .words").textContent,
+      isHole: row.classList.contains("hole"),
+      y: row.getBoundingClientRect().y,
+    }));
+    return { rows, top: log.getBoundingClientRect().y };
+  });
+}
+
+/**
+ * Scrolls up from where the reader is, until the log begins or `enough` of what was read. Every turn of the wheel moves all
+ * rows by its pixels and no others, whatever was loaded meanwhile. Answers all that was read, from the top; each row's text
+ * must be of its own.
+ */
+export async function readUp(viewer, { enough = () => false, step = 400 } = {}) {
+  await viewer.log.hover({ position: { x: 300, y: 40 } });
+  let before = await look(viewer);
+  let read = textsOf(before);
+  for (;;) {
+    await viewer.page.mouse.wheel(0, -step);
+    const now = await look(viewer);
+    const moved = displacement(before.rows, now.rows);
+    const begins = now.rows[0].y > now.top - 1;
+    assert.ok(moved === step || (moved < step && begins), `rows moved by ${moved} for ${step}`);
+    read = joined(textsOf(now), read);
+    if ((moved === 0 && begins && !now.rows[0].isHole) || enough(read)) return read;
+    before = now;
+  }
+}
+
+/** The same downward, until the view follows. */
+export async function readDown(viewer, { enough = () => false, step = 400 } = {}) {
+  await viewer.log.hover({ position: { x: 300, y: 40 } });
+  let before = await look(viewer);
+  let read = textsOf(before);
+  for (;;) {
+    await viewer.page.mouse.wheel(0, step);
+    const now = await look(viewer);
+    const ends = await viewer.badge.isHidden();
+    const moved = displacement(before.rows, now.rows);
+    const hole = now.rows.some(({ isHole }) => isHole);
+    assert.ok(moved === -step || ends || (moved > -step && hole), `rows moved by ${moved} for ${-step}`);
+    read = joined(read, textsOf(now));
+    if (ends || enough(read)) return read;
+    before = now;
+  }
+}
+
+function textsOf({ rows }) {
+  return rows.filter(({ isHole }) => !isHole).map(({ text }) => text);
+}
+
+/** By how much the rows moved: all of them alike. */
+function displacement(before, now) {
+  const places = new Map(before.filter(({ isHole }) => !isHole).map(({ text, y }) => [text, y]));
+  const common = now.filter(({ text }) => places.has(text));
+  assert.ok(common.length > 0, `after [${before[0].text}] came [${now.map(({ text }) => text)}]`);
+  const moves = new Set(common.map(({ text, y }) => Math.round((y - places.get(text)) * 100) / 100));
+  assert.equal(moves.size, 1, `rows moved by ${[...moves]}`);
+  return [...moves][0];
+}
+
+/** Two parts of the log that overlap, and are the same where they do. */
+function joined(above, below) {
+  const first = above.lastIndexOf(below[0]);
+  assert.ok(first >= 0, `${below[0]} is not among [${above}]`);
+  const overlap = above.slice(first);
+  assert.deepEqual(overlap, below.slice(0, overlap.length));
+  return [...above.slice(0, first), ...below];
+}
