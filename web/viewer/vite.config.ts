@@ -13,4 +13,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
   },
   worker: { format: "es" },
+  server: { proxy: { "/v1": { target: process.env["TAILCAST_URL"] ?? "http://127.0.0.1:7440", ws: true } } },
 });

@@ -106,12 +106,12 @@ export class Buffer {
     return places;
   }
 
-  /** Where a line stands, if the tab has it. */
+  /** Where a line stands, if the tab has it: the last one of that name, since a store may have been replaced. */
   find(stream: string, offset: number): Place | undefined {
-    for (const chunk of this.#chunks) {
-      for (const entry of chunk.entries) {
-        if (entry.kind === "line" && entry.line.offset === offset && entry.stream.name === stream) return { chunk, entry };
-      }
+    for (let i = this.#chunks.length - 1; i >= 0; i--) {
+      const chunk = this.#chunks[i] as Chunk;
+      const entry = chunk.entries.findLast((other) => other.kind === "line" && other.line.offset === offset && other.stream.name === stream);
+      if (entry) return { chunk, entry };
     }
     return undefined;
   }

@@ -19,6 +19,11 @@ export class Streams {
     return stream;
   }
 
+  /** From now on these are others of the same names and colours: what was known of them does not go on. */
+  renew(...names: readonly string[]): void {
+    for (const name of names) this.#known.set(name, { ...this.get(name) });
+  }
+
   /** In the order in which they were met. */
   get all(): readonly Stream[] {
     return [...this.#known.values()];

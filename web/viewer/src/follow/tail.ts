@@ -3,11 +3,11 @@
 
 import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, LinesEvent, Subscription, SubscriptionState, TailcastError } from "tailcast-client";
 import { Buffer, type Place } from "../buffer/buffer.ts";
-import type { Chunk } from "../buffer/chunk.ts";
+import { type Chunk, size } from "../buffer/chunk.ts";
 import type { Entry, HoleEntry, LineEntry, NoteEntry, Run, Stream } from "../buffer/entry.ts";
 import { type Side, cut, filled, inTurn, load } from "./holes.ts";
 import { type Continues, Entries, Streams } from "./lines.ts";
-import { faultText } from "./words.ts";
+import { count, faultText } from "./words.ts";
 
 /** What a tail tells. */
 export interface On {
@@ -39,9 +39,6 @@ export interface TailOptions {
   readonly buffer?: Buffer;
 }
 
-/** How a tail stands: as the client says, or why it cannot begin. */
-export type TailState = SubscriptionState;
-
 export class Tail {
   readonly buffer: Buffer;
   readonly streams = new Streams();
@@ -55,7 +52,9 @@ export class Tail {
   /** Streams that began, and whose past is in the hole at the front. */
   readonly #begun = new Set<Stream>();
   #opened = false;
-  #state: TailState = { name: "connecting" };
+  /** The server stands on another store than before: what it keeps from then on comes behind what is here. */
+  #moved = false;
+  #state: SubscriptionState = { name: "connecting" };
 
   constructor(options: TailOptions) {
     this.#options = options;
@@ -63,7 +62,7 @@ export class Tail {
     this.#live = new Entries(options.continues);
   }
 
-  get state(): TailState {
+  get state(): SubscriptionState {
     return this.#state;
   }
 
@@ -123,7 +122,9 @@ export class Tail {
     if (this.#begun.has(stream)) return;
     this.#begun.add(stream);
     this.#options.on.begun(stream, firstAvailable);
-    if (cursor > firstAvailable) this.buffer.earlier([{ stream, from: firstAvailable, to: cursor }]);
+    const kept: Run[] = cursor > firstAvailable ? [{ stream, from: firstAvailable, to: cursor }] : [];
+    if (!this.#moved) this.buffer.earlier(kept);
+    else if (kept.length > 0) this.buffer.append([{ kind: "hole", runs: kept, reason: "between" }]);
     this.#options.on.changed();
   }
 
@@ -171,7 +172,7 @@ export class Tail {
 
   #ended(error: TailcastError, client: Client): void {
     if (error.code === "wrong_epoch") {
-      this.#note("warning", "The server stands on another store now. Its lines begin here, with offsets of their own.");
+      this.#moveOn();
       this.#goOn(client, undefined);
     } else if (error.code === "cursor_ahead" && this.#subscription) {
       // The store has less than was read: it was set back. What comes now under the same offsets is not the same.
@@ -180,8 +181,21 @@ export class Tail {
       if (stream === undefined || next === undefined || !place) return;
       this.#options.on.fault();
       this.#note("error", faultText({ kind: "set_back", stream, from: next, to: place.cursors[stream] ?? next }));
+      this.streams.renew(stream);
+      this.#begun.add(this.streams.get(stream));
       this.#goOn(client, { epoch: place.epoch, cursors: { ...place.cursors, [stream]: next } });
     }
+  }
+
+  /** Nothing that is missing here can be had any more: the same offsets are other lines now. */
+  #moveOn(): void {
+    for (const { hole } of [...this.buffer.chunks]) {
+      if (hole) this.buffer.replace(hole, [{ kind: "note", tone: "warning", text: `${count(size(hole.runs), "line")} that were not loaded are in another store.` }]);
+    }
+    this.#note("warning", "The server stands on another store now. Its lines begin here, with offsets of their own.");
+    this.streams.renew(...this.streams.all.map(({ name }) => name));
+    this.#begun.clear();
+    this.#moved = true;
   }
 
   #goOn(client: Client, place: Cursors | undefined): void {

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Client, type LinesEvent, type SubscribeOptions, type SubscriptionState, TailcastError } from "tailcast-client";
+import type { LineEntry } from "../src/buffer/entry.ts";
+import { Tail } from "../src/follow/tail.ts";
+import { A, B, line, lines, store, told } from "./log.ts";
+
+/** A client whose subscriptions are moved by hand, before a store. */
+class Fake {
+  readonly asked: SubscribeOptions[] = [];
+  cursors: Record<string, number> = {};
+  readonly lines: Client["lines"];
+
+  constructor(kept: readonly LineEntry[]) {
+    this.lines = store(kept).lines;
+  }
+
+  subscribe(_streams: readonly string[], options: SubscribeOptions) {
+    this.asked.push(options);
+    return { state: { name: "connecting" }, cursors: () => ({ epoch: "e", cursors: this.cursors }), close: () => {}, pause: () => {}, resume: () => {} };
+  }
+
+  get on(): NonNullable<SubscribeOptions["on"]> {
+    return this.asked.at(-1)?.on ?? {};
+  }
+
+  async became(state: SubscriptionState): Promise<void> {
+    this.asked.at(-1)?.onState?.(state);
+    await settled();
+  }
+
+  comes(entries: readonly LineEntry[]): void {
+    const [first] = entries;
+    if (!first) return;
+    const from = first.line.offset;
+    void this.on.lines?.({ type: "lines", stream: first.stream.name, first: from, next: from + entries.length, lines: entries.map((entry) => entry.line) } satisfies LinesEvent);
+  }
+}
+
+const settled = () => new Promise((done) => setImmediate(done));
+
+function tailOf(fake: Fake, streams: readonly string[] = ["a"]): { tail: Tail; faults: () => number } {
+  let faults = 0;
+  const nothing = () => undefined;
+  const on = { lines: nothing, begun: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), reading: nothing };
+  const tail = new Tail({ streams, filter: "", continues: () => false, on });
+  tail.start(fake as unknown as Client);
+  return { tail, faults: () => faults };
+}
+
+const begin = (stream: string, firstAvailable: number, cursor: number) => ({ type: "begin" as const, stream, firstAvailable, next: cursor, cursor });
+
+test("a view begins with the last lines that are kept, and goes on with those that come", async () => {
+  const fake = new Fake(lines(A, 0, 10));
+  const { tail } = tailOf(fake);
+  void fake.on.begin?.(begin("a", 0, 10));
+  await fake.became({ name: "live" });
+  fake.comes(lines(A, 10, 12));
+  assert.equal(told(tail.buffer.entries()), "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11");
+  assert.equal(tail.arrived, 2);
+});
+
+test("lines that come while the past is loaded stand behind it", async () => {
+  const fake = new Fake([...lines(A, 0, 3), ...lines(B, 0, 3)]);
+  const { tail } = tailOf(fake, ["**"]);
+  void fake.on.begin?.(begin("a", 0, 3));
+  void fake.on.begin?.(begin("b", 1, 3));
+  fake.comes([line(A, 3, 99)]);
+  await fake.became({ name: "live" });
+  assert.equal(told(tail.buffer.entries()), "a0 a1 b1 a2 b2 a3");
+});
+
+test("a position that is not loaded is loaded around, and the rest stays a hole on either side", async () => {
+  const fake = new Fake(lines(A, 0, 5_000));
+  const { tail } = tailOf(fake);
+  void fake.on.begin?.(begin("a", 0, 5_000));
+  await fake.became({ name: "live" });
+  const place = await tail.seek({ stream: "a", offset: 2_000 });
+  assert.ok(place?.entry.kind === "line" && place.entry.line.offset === 2_000);
+  const shape = [...tail.buffer.entries()].filter((entry) => entry.kind === "hole");
+  assert.equal(told(shape), "[a0-1399] [a2600-4399]");
+  const early = await tail.seek({ time: 700_000 });
+  assert.ok(early?.entry.kind === "line" && early.entry.line.offset === 700);
+  const there = await tail.seek({ time: 4_999_000 });
+  assert.ok(there?.entry.kind === "line" && there.entry.line.offset === 4_999);
+  assert.equal(await tail.seek({ time: 9_999_000 }), undefined);
+});
+
+test("a hole that cannot be loaded says so once, and can be asked for again", async () => {
+  const fake = new Fake([]);
+  let refuse = true;
+  const kept = store(lines(A, 0, 3));
+  (fake as { lines: Client["lines"] }).lines = async (...asked) => {
+    if (refuse) throw new TailcastError("busy", "this node is busy");
+    return kept.lines(...asked);
+  };
+  const { tail } = tailOf(fake);
+  void fake.on.begin?.(begin("a", 0, 3));
+  await fake.became({ name: "live" });
+  const hole = tail.buffer.chunks.find((chunk) => chunk.hole)?.hole;
+  assert.ok(hole);
+  assert.equal(await tail.load(hole, "end"), false);
+  assert.equal(told(tail.buffer.entries()), '"These lines could not be loaded: this node is busy. Try again." [a0-2]');
+  refuse = false;
+  assert.equal(await tail.load(hole, "end"), true);
+  assert.match(told(tail.buffer.entries()), / a0 a1 a2$/);
+});
+
+test("lines of another store are not mixed with those of the one before", async () => {
+  const fake = new Fake(lines(A, 0, 2_000));
+  const { tail } = tailOf(fake);
+  void fake.on.begin?.(begin("a", 0, 2_000));
+  await fake.became({ name: "live" });
+  void fake.on.end?.(new TailcastError("wrong_epoch", "another store"));
+  assert.equal(fake.asked.length, 2);
+  assert.equal(fake.asked[1]?.from, "live");
+  void fake.on.begin?.(begin("a", 0, 5));
+  fake.comes([line(A, 5)]);
+  const entries = [...tail.buffer.entries()];
+  assert.equal(told(entries.slice(0, 2)), '"1,400 lines that were not loaded are in another store." a1400');
+  assert.equal(told(entries.slice(-3)), '"The server stands on another store now. Its lines begin here, with offsets of their own." [a0-4] a5');
+  const [before, after] = [entries[1], entries.at(-1)];
+  assert.ok(before?.kind === "line" && after?.kind === "line" && before.stream !== after.stream && before.stream.colour === after.stream.colour);
+});
+
+test("a store that was set back is a fault, and the view goes on at its head", async () => {
+  const fake = new Fake([]);
+  const { tail, faults } = tailOf(fake);
+  void fake.on.begin?.(begin("a", 0, 0));
+  await fake.became({ name: "live" });
+  fake.comes(lines(A, 0, 5));
+  fake.cursors = { a: 5 };
+  void fake.on.end?.(new TailcastError("cursor_ahead", "ahead", { stream: "a", next: 3 }));
+  assert.equal(faults(), 1);
+  assert.deepEqual(fake.asked[1]?.from, { epoch: "e", cursors: { a: 3 } });
+  fake.comes(lines(A, 3, 4));
+  assert.match(told(tail.buffer.entries()), /a4 "Fault: the store was set back; 2 lines shown above are not in it \(a, 3 to 4\)." a3$/);
+});
