@@ -27,6 +27,8 @@ export class Finding {
   readonly #parts: FindParts;
   #current: LineEntry | undefined;
   #hunt: AbortController | undefined;
+  /** Which way to go as soon as something is found. */
+  #wish: 1 | -1 | undefined;
 
   open = $state(false);
   query = $state.raw<Query>(NO_QUERY);
@@ -68,6 +70,7 @@ export class Finding {
     this.stop();
     this.beyond = AT_REST;
     this.query = query;
+    this.#wish = undefined;
     this.#current = undefined;
     this.#finder.search(query);
   }
@@ -88,6 +91,8 @@ export class Finding {
     const from = this.#current ?? (this.#reading.following ? undefined : this.#reading.standing);
     const found =
       from && by > 0 ? (this.#finder.next(from) ?? this.#finder.next()) : ((from && this.#finder.previous(from)) ?? this.#finder.previous());
+    // Who types fast asks before it is known: they are led there when it is.
+    this.#wish = found || this.#finder.finished ? undefined : by;
     if (found) this.#goTo(found);
   }
 
@@ -158,5 +163,6 @@ export class Finding {
     this.finished = this.#finder.finished;
     this.error = this.#finder.error;
     this.position = this.#current && this.#finder.position(this.#current);
+    if (this.#wish !== undefined && this.#finder.finished) this.go(this.#wish);
   }
 }
