@@ -4,7 +4,7 @@
 
 import type { Buffer, Place } from "../buffer/buffer.ts";
 import type { Chunk } from "../buffer/chunk.ts";
-import type { Entry, HoleEntry } from "../buffer/entry.ts";
+import type { Entry, HoleEntry, LineEntry } from "../buffer/entry.ts";
 import { type Anchor, type Measures, clamped, far, fits, gaps, spanAround } from "./anchor.ts";
 import { Painter, type Rows } from "./painter.ts";
 
@@ -71,9 +71,15 @@ export class List<R extends { readonly element: HTMLElement }> {
     return this.#following ? undefined : this.#anchor?.place.chunk;
   }
 
-  /** The first row that can be seen. */
-  get top(): Place | undefined {
-    return this.#visible.find(({ place }) => place.entry.kind === "line")?.place ?? this.#visible[0]?.place;
+  /** The line that can be seen nearest to so far from the window's top (a share of its height): `bring` puts it back there. */
+  lineNear(share: number): LineEntry | undefined {
+    const wanted = this.#measures.height * share;
+    let nearest: { readonly entry: LineEntry; readonly off: number } | undefined;
+    for (const { place, top } of this.#visible) {
+      const off = Math.abs(top - wanted);
+      if (place.entry.kind === "line" && (!nearest || off < nearest.off)) nearest = { entry: place.entry, off };
+    }
+    return nearest?.entry;
   }
 
   placeAt(target: EventTarget | Node | null): Place | undefined {
@@ -175,6 +181,11 @@ export class List<R extends { readonly element: HTMLElement }> {
       this.stop();
       return;
     }
+    this.bring(place, share);
+  }
+
+  /** Puts a place so far from the window's top, wherever it is now. */
+  bring(place: Place, share: number): void {
     this.#setFollowing(false);
     this.#anchor = { place, top: Math.round(this.#measures.height * share) };
     this.invalidate();

@@ -17,6 +17,9 @@ import { Finding, type FindParts } from "./finding.svelte.ts";
 /** How often what stands around the rows is told of changes. */
 const TELL_MS = 250;
 
+/** Where in the window a line is put that one goes to: what led to it is seen as well. A share of the window's height. */
+const READ_AT = 1 / 4;
+
 /** The list as a reading moves it. */
 export type Rows = List<{ readonly element: HTMLElement }>;
 
@@ -169,7 +172,7 @@ export class Reading {
   /** Shows a place, and has the keys act on it. */
   show(place: Place): void {
     if (this.shown?.(place.entry) === false) this.unfold(place.entry);
-    this.#list?.reveal(place, 1 / 4);
+    this.#list?.reveal(place, READ_AT);
     this.cursor = place;
     this.changed();
   }
@@ -235,8 +238,13 @@ export class Reading {
     const start = this.#start;
     this.#start = undefined;
     if (!start) return;
-    void this.seek(start).then((found) => {
-      if (!found) this.tail.say("info", "There is no line at the place that the address names. This is the live end.");
+    void this.tail.seek(start).then((place) => {
+      if (!place) {
+        this.tail.say("info", "There is no line at the place that the address names. This is the live end.");
+        return;
+      }
+      this.show(place);
+      this.#list?.bring(place, READ_AT);
     });
   }
 
@@ -397,8 +405,8 @@ export class Reading {
 
   /** The view as it is now. */
   get view(): View {
-    const top = this.following ? undefined : this.#list?.top?.entry;
-    const at = top?.kind === "line" ? { stream: top.stream.name, offset: top.line.offset } : undefined;
+    const line = this.following ? undefined : this.#list?.lineNear(READ_AT);
+    const at = line && { stream: line.stream.name, offset: line.line.offset };
     return { streams: this.streams, filter: this.filter, columns: this.columns, hidden: [...this.hidden], ...(at ? { at } : {}) };
   }
 }
