@@ -1,0 +1,128 @@
+// The address holds the view, never the token; what is saved and preferred is remembered.
+
+import assert from "node:assert/strict";
+import { story } from "../browser.mjs";
+import { fresh, range, setTable } from "../desk.mjs";
+import { startServer } from "../server.mjs";
+
+const table = setTable({ start: startServer });
+
+const LINES = range(0, 900, (i) => ({
+  ts: new Date(Date.UTC(2026, 10, 21, 10, 0, i)).toISOString(),
+  level: i % 3 ? "info" : "warn",
+  message: `line ${i}`,
+  fields: { status: 200 + (i % 5), user: { name: "ann" } },
+}));
+
+const cells = (desk) => desk.log.locator(".row.line").first().locator(".cell").allInnerTexts();
+
+story("a copied address shows a colleague, by their own token, the same lines at the same place", async () => {
+  const root = fresh();
+  for (const name of ["a", "b", "c"]) {
+    await table.server.send(`${root}/${name}`, LINES.map((line) => ({ ...line, message: `${name} ${line.message}` })));
+  }
+  const desk = await table.open(`${root}/*`);
+  await desk.filter("level:warn");
+  await desk.until(() => desk.applied, "level:warn");
+  await desk.stands(/^live$/);
+  await desk.page.getByRole("group", { name: "Streams in this view" }).getByRole("button", { name: `${root}/b` }).click();
+  await desk.act("line 897", "status", "As column");
+  await desk.act("line 897", "name", "As column");
+  await desk.page.keyboard.press("o");
+  await desk.log.hover();
+  await desk.page.mouse.wheel(0, -6000);
+  await desk.nextFrame();
+  const where = /[?&]at=([^&]*)/;
+  await desk.until(() => where.test(desk.page.url()) && /columns=status,user\.name/.test(desk.page.url()), true);
+  // The address settles once the reader does.
+  let before;
+  await desk.until(async () => {
+    const at = [desk.page.url(), ...(await desk.messages())].join();
+    const settled = at === before;
+    before = at;
+    await desk.page.waitForFunction((url) => new Promise((same) => setTimeout(() => same(location.href === url), 500)), desk.page.url());
+    return settled;
+  }, true);
+  const shown = await desk.messages();
+  assert.ok(shown.length > 10 && shown.every((message) => !message.startsWith("b ")));
+  const address = desk.page.url();
+  assert.doesNotMatch(address, /token|eyJ/);
+
+  const token = await table.server.tokenFor("colleague", `${root}/**`);
+  const other = await table.openAt(`#token=${token}&to=${encodeURIComponent(new URL(address).hash.slice(1))}`);
+  await other.stands(/^live$/);
+  // But for a row that stands half outside.
+  const seen = shown.slice(1, -1);
+  await other.until(async () => (await other.messages()).filter((message) => seen.includes(message)), seen);
+  assert.equal(other.page.url(), address);
+  assert.equal(await other.filterBox.inputValue(), "level:warn");
+  assert.deepEqual(await other.page.getByRole("group", { name: /^Column / }).locator(".name").allInnerTexts(), ["status", "user.name"]);
+  assert.equal((await cells(other))[1], "ann");
+});
+
+story("a permanent link leads to its line, wherever the log has got to", async () => {
+  const stream = fresh();
+  await table.server.send(stream, LINES);
+  const desk = await table.open(stream, { view: `?at=${stream}:123` });
+  await desk.row("line 123").waitFor();
+  assert.equal(await desk.log.locator(".row.current .message").innerText(), "line 123");
+  const link = await desk.copied(() => desk.page.keyboard.press("l"), "Copied a link to the line.");
+  assert.equal(new URL(link).hash, `#/stream/${stream}?at=${stream}:123`);
+});
+
+story("a place that is not there is said not to be, and the live end is shown", async () => {
+  const stream = fresh();
+  await table.server.send(stream, ["only one"]);
+  const desk = await table.open(stream, { view: `?at=${stream}:123` });
+  await desk.log.getByText("There is no line at the place that the address names.").waitFor();
+});
+
+story("the token leaves the address at once, and is in no history and nothing that outlives the tab", async () => {
+  const stream = fresh();
+  await table.server.send(stream, ["here"]);
+  const desk = await table.open(stream);
+  await desk.shows("here");
+  assert.equal(desk.page.url(), `${table.server.url}#/stream/${stream}`);
+  const kept = await desk.page.evaluate(() => JSON.stringify([{ ...localStorage }, document.cookie, history.state]));
+  assert.doesNotMatch(kept, new RegExp(table.server.token.slice(-20)));
+  const session = await desk.page.context().newCDPSession(desk.page);
+  const { entries } = await session.send("Page.getNavigationHistory");
+  assert.deepEqual(entries.filter(({ url }) => url.includes("token")), []);
+  await desk.page.reload();
+  await desk.shows("here");
+  await desk.button("Sign out").click();
+  await desk.page.getByLabel("Token", { exact: true }).waitFor();
+  assert.equal(await desk.page.evaluate(() => JSON.stringify({ ...sessionStorage })), "{}");
+  assert.equal(desk.page.url(), `${table.server.url}#/`);
+  assert.equal(await desk.page.getByText("here").count(), 0);
+});
+
+story("a view is saved, opened, renamed and deleted, and outlives the page", async () => {
+  const stream = fresh();
+  await table.server.send(stream, LINES.slice(0, 6));
+  const desk = await table.open(stream, { view: "?filter=level:warn&columns=status:9" });
+  await desk.shows("line 0", "line 3");
+  const { page } = desk;
+  const menu = page.getByRole("dialog", { name: "Saved views" });
+  await desk.button("Saved views").click();
+  await menu.getByRole("textbox", { name: "Name for this view" }).fill("warnings");
+  await page.keyboard.press("Enter");
+  await menu.getByRole("link", { name: "warnings" }).waitFor();
+  await page.keyboard.press("Escape");
+  await menu.waitFor({ state: "hidden" });
+  await desk.filter("");
+  await desk.until(async () => (await desk.messages()).length, 6);
+  await page.reload();
+  await desk.stands(/^live$/);
+  await desk.button("Saved views").click();
+  await menu.getByRole("link", { name: "warnings" }).click();
+  await desk.shows("line 0", "line 3");
+  assert.equal(await desk.filterBox.inputValue(), "level:warn");
+  await desk.button("Saved views").click();
+  await menu.getByRole("button", { name: "Rename warnings" }).click();
+  await menu.getByRole("textbox", { name: "New name" }).fill("grave");
+  await page.keyboard.press("Enter");
+  await menu.getByRole("link", { name: "grave" }).waitFor();
+  await menu.getByRole("button", { name: "Delete grave" }).click();
+  await menu.getByText("None yet.").waitFor();
+});
