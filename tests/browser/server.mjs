@@ -125,6 +125,11 @@ class OwnServer extends Server {
     return stdout.trim();
   }
 
+  /** Its process. */
+  get pid() {
+    return this.#process.pid;
+  }
+
   /** Ends it at once, with no chance to say so. */
   async kill() {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
