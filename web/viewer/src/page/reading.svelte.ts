@@ -48,7 +48,9 @@ export class Reading {
   /** Grows when there is something to tell of what is no state here. */
   version = $state(0);
   /** What can be seen. */
-  drawn = $state.raw<Drawn>({ first: 0, visible: [], rows: 0 });
+  #drawn: Drawn = { first: 0, visible: [], rows: 0 };
+  /** The same, for what stands around the rows: each frame while a reader moves, a few times a second while lines pass by. */
+  drawn = $state.raw<Drawn>(this.#drawn);
   columns = $state.raw<readonly Column[]>([]);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
   /** The row that keys act on. */
@@ -117,6 +119,7 @@ export class Reading {
     this.tail.stop();
     this.finding.stop();
     clearTimeout(this.#timer);
+    document.removeEventListener("visibilitychange", this.#tell);
   }
 
   /** The page shows this view in a list. */
@@ -133,12 +136,23 @@ export class Reading {
   changed(): void {
     this.#list?.invalidate();
     this.finding.changed();
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
     this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      if (this.state.name === "live") this.histogram.arrivedUntil(Date.now());
-      this.version += 1;
+      // Nobody looks: it is told when somebody does.
+      if (document.hidden) document.addEventListener("visibilitychange", this.#tell, { once: true });
+      else this.#tell();
     }, TELL_MS);
   }
+
+  readonly #tell = (): void => {
+    this.#timer = undefined;
+    if (this.state.name === "live") this.histogram.arrivedUntil(Date.now());
+    this.drawn = this.#drawn;
+    this.version += 1;
+  };
 
   /** Lines wait at the server, or come again. */
   togglePause(): void {
@@ -150,6 +164,7 @@ export class Reading {
 
   followed(following: boolean): void {
     this.following = following;
+    this.drawn = this.#drawn;
     if (!following) this.#leftAt = this.tail.arrived;
     else this.cursor = undefined;
     this.#options.moved();
@@ -162,10 +177,13 @@ export class Reading {
   }
 
   showDrawn(drawn: Drawn): void {
-    const { visible } = this.drawn;
-    if (drawn.rows === this.drawn.rows && drawn.first === this.drawn.first && drawn.visible.length === visible.length) return;
-    const moved = visible[0]?.entry !== drawn.visible[0]?.entry;
-    this.drawn = drawn;
+    const before = this.#drawn;
+    const moved = before.visible[0]?.entry !== drawn.visible[0]?.entry;
+    if (!moved && drawn.rows === before.rows && drawn.first === before.first && drawn.visible.length === before.visible.length) return;
+    this.#drawn = drawn;
+    // Sixty times a second, what nobody can read would cost as much as the rows.
+    if (this.following) this.#tellSoon();
+    else this.drawn = drawn;
     if (moved && !this.following) this.#options.moved();
   }
 
@@ -179,9 +197,9 @@ export class Reading {
 
   /** The line where the reader is: the one that keys act on, or the last one that can be seen. */
   get standing(): LineEntry | undefined {
-    const { cursor, drawn } = this;
+    const { cursor } = this;
     if (cursor?.entry.kind === "line") return cursor.entry;
-    return drawn.visible.map(({ entry }) => entry).findLast((entry) => entry.kind === "line");
+    return this.#drawn.visible.map(({ entry }) => entry).findLast((entry) => entry.kind === "line");
   }
 
   /** Where what is loaded begins, by stream. */
@@ -217,7 +235,7 @@ export class Reading {
   near(hole: HoleEntry, side: Side): void {
     if (this.#tried.has(hole) || this.tail.isLoading(hole)) return;
     // Following, only as much is loaded as the window has room for.
-    if (this.following && this.drawn.first > 0) return;
+    if (this.following && this.#drawn.first > 0) return;
     if (hole.reason !== "earlier" && this.following) return;
     void this.#load(hole, side);
   }
@@ -363,7 +381,7 @@ export class Reading {
   moveCursor(by: number, choosing: boolean): void {
     const { buffer } = this.tail;
     const from = this.cursor && buffer.rowOf(this.cursor);
-    const row = from === undefined ? this.drawn.first + (by > 0 ? 0 : this.drawn.visible.length - 1) : from + by;
+    const row = from === undefined ? this.#drawn.first + (by > 0 ? 0 : this.#drawn.visible.length - 1) : from + by;
     const place = buffer.at(Math.max(0, Math.min(buffer.length - 1, row)));
     if (!place) return;
     if (choosing) this.choose(this.cursor ?? place, place);
