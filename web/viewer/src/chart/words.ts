@@ -1,5 +1,6 @@
 // What the chart says to those who do not see it, and what stands under the pointer. Pure.
 
+import { count as inWords, figure } from "../count.ts";
 import type { Zone } from "../row/clock.ts";
 import { BANDS, type Band, type Bins } from "./histogram.ts";
 import { timeText } from "./scale.ts";
@@ -41,19 +42,19 @@ export function binAt(at: number, bins: Bins, zone: Zone, now: number): BinWords
 export function valueText(at: number, bins: Bins, zone: Zone, now: number): string {
   const { from, known, all, bands } = binAt(at, bins, zone, now);
   const grave = bands.filter(({ band }) => ["warn", "error", "fatal"].includes(band));
-  const counts = grave.map(({ band, count }) => `${count.toLocaleString("en")} ${BAND_WORDS[band]}`);
-  return [from, linesText(all), ...counts, ...(known ? [] : ["not all loaded"])].join(", ");
+  const counts = grave.map(({ band, count }) => `${figure(count)} ${BAND_WORDS[band]}`);
+  return [from, inWords(all, "line"), ...counts, ...(known ? [] : ["not all loaded"])].join(", ");
 }
 
 /** All of the chart in a few sentences. */
 export function summary(bins: Bins, zone: Zone, now: number): string {
   const sums = BANDS.map((band, index) => ({ band, count: (bins.counts[index] ?? new Uint32Array()).reduce((a, b) => a + b, 0) }));
   const all = sums.reduce((sum, { count }) => sum + count, 0);
-  const span = `${timeText(bins.from, zone, now)} to ${timeText(bins.to, zone, now)}: ${linesText(all)}`;
+  const span = `${timeText(bins.from, zone, now)} to ${timeText(bins.to, zone, now)}: ${inWords(all, "line")}`;
   const bands = sums.filter(({ count }) => count > 0).reverse();
-  const levels = bands.map(({ band, count }) => `${count.toLocaleString("en")} ${BAND_WORDS[band]}`).join(", ");
+  const levels = bands.map(({ band, count }) => `${figure(count)} ${BAND_WORDS[band]}`).join(", ");
   const unknown = bins.known.filter((known) => !known).length / bins.known.length;
-  const fullest = bins.most > 0 ? ` The most at once: ${linesText(bins.most)} at ${timeText(fullestAt(bins), zone, now)}.` : "";
+  const fullest = bins.most > 0 ? ` The most at once: ${inWords(bins.most, "line")} at ${timeText(fullestAt(bins), zone, now)}.` : "";
   return `${span}${levels && ` (${levels})`}.${fullest}${unknown > 0.01 ? ` ${Math.round(unknown * 100)}% of this time is not loaded.` : ""}`;
 }
 
@@ -64,8 +65,4 @@ function fullestAt({ counts, from, width, known, most }: Bins): number {
 
 function binIndex(at: number, { from, width, known }: Bins): number {
   return Math.min(known.length - 1, Math.max(0, Math.floor((at - from) / width)));
-}
-
-function linesText(count: number): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? "line" : "lines"}`;
 }

@@ -1,5 +1,6 @@
 // What a reader asks to copy or download, and what is said about it. Pure.
 
+import { count } from "../count.ts";
 import type { Zone } from "../row/clock.ts";
 import { fromWall } from "../row/wall.ts";
 import type { Progress } from "./download.ts";
@@ -44,18 +45,14 @@ export function timesOf({ since, until, zone }: ExportRequest): { readonly since
 
 /** `12,345 lines, 3.2 MB, 40%`. */
 export function shareWords({ lines, bytes, share }: Progress): string {
-  return `${count(lines)}, ${size(bytes)}, ${Math.floor(share * 100)}%`;
+  return `${count(lines, "line")}, ${size(bytes)}, ${Math.floor(share * 100)}%`;
 }
 
 /** What it came to. */
 export function progressWords({ lines, bytes, missing }: Progress, way: ExportRequest["way"]): string {
   if (lines === 0) return "There is no such line. The file is empty.";
-  const done = way === "copy" ? `Copied ${count(lines)}.` : `Saved ${count(lines)}, ${size(bytes)}.`;
-  return missing > 0 ? `${done} ${count(missing)} went out of the time they are kept before they could be read.` : done;
-}
-
-function count(lines: number): string {
-  return `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}`;
+  const done = way === "copy" ? `Copied ${count(lines, "line")}.` : `Saved ${count(lines, "line")}, ${size(bytes)}.`;
+  return missing > 0 ? `${done} ${count(missing, "line")} went out of the time they are kept before they could be read.` : done;
 }
 
 export function size(bytes: number): string {

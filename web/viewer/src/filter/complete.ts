@@ -1,5 +1,6 @@
 // What a filter may go on with, at a place in its text, from what was seen in lines.
 
+import { count as inWords } from "../count.ts";
 import { WholeNumber } from "tailcast-client";
 import type { Seen, SeenValue } from "./seen.ts";
 import { asName, asValue, plainName, tokens, type Token } from "./syntax.ts";
@@ -73,7 +74,7 @@ function names(typed: string, seen: Seen, opening = ""): Completion[] {
     { name: "ts", insert: "ts>=", detail: "when it was logged" },
     ...seen.paths().flatMap(({ value, count }) => {
       const insert = asName(value);
-      return insert === undefined ? [] : [{ name: value, insert: `${insert}:`, detail: lines(count) }];
+      return insert === undefined ? [] : [{ name: value, insert: `${insert}:`, detail: inWords(count, "line") }];
     }),
   ];
   const exact = operators(typed, seen);
@@ -99,14 +100,14 @@ function values(name: Token | undefined, operator: Token | undefined, typed: str
   const known = seen.values(path).filter(({ value }) => exact || isNumber(value));
   const found = ranked(known, typed, ({ value }) => String(value)).flatMap(({ value, count }) => {
     const insert = asValue(String(value));
-    return insert === undefined ? [] : [item(insert, lines(count))];
+    return insert === undefined ? [] : [item(insert, inWords(count, "line"))];
   });
   return found.slice(0, MOST_ITEMS);
 }
 
 function levels(typed: string, seen: Seen): Completion[] {
   const known = seen.levels();
-  return ranked(known, typed, ({ value }) => value).map(({ value, count }) => item(value, lines(count)));
+  return ranked(known, typed, ({ value }) => value).map(({ value, count }) => item(value, inWords(count, "line")));
 }
 
 /** Those that have the text: those that begin with it first, otherwise in the order they came. */
@@ -123,8 +124,4 @@ function isNumber(value: SeenValue): boolean {
 
 function item(insert: string, detail: string): Completion {
   return { insert, label: insert, detail };
-}
-
-function lines(count: number): string {
-  return count === 1 ? "1 line" : `${count.toLocaleString("en")} lines`;
 }

@@ -1,5 +1,6 @@
 // What the find bar says. Pure.
 
+import { count as inWords, figure } from "../count.ts";
 import type { Direction, Reached } from "./beyond.ts";
 
 export interface Standing {
@@ -20,13 +21,11 @@ export interface BeyondStanding {
   readonly error?: string;
 }
 
-const number = new Intl.NumberFormat("en");
-
 export function standing({ count, position, finished }: Standing): string {
   const more = finished ? "" : " so far";
-  if (position !== undefined) return `${number.format(position)} of ${number.format(count)}${more}`;
+  if (position !== undefined) return `${figure(position)} of ${figure(count)}${more}`;
   if (count === 0) return finished ? "Not in the loaded lines" : "Looking…";
-  return `${number.format(count)} ${count === 1 ? "line" : "lines"}${more}`;
+  return `${inWords(count, "line")}${more}`;
 }
 
 export function beyondStanding({ state, direction, reached, error }: BeyondStanding): string {
@@ -35,6 +34,6 @@ export function beyondStanding({ state, direction, reached, error }: BeyondStand
   if (state === "none") return `Not in ${where} lines either.`;
   if (state === "idle") return "";
   if (!reached) return `Searching ${where} lines…`;
-  const left = reached.left === undefined ? "" : `, ${number.format(reached.left)} to go`;
-  return `Searched ${number.format(reached.looked)} ${where} lines${left}`;
+  const left = reached.left === undefined ? "" : `, ${figure(reached.left)} to go`;
+  return `Searched ${figure(reached.looked)} ${where} lines${left}`;
 }

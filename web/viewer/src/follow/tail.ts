@@ -5,9 +5,10 @@ import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, LinesEvent, Sub
 import { Buffer, type Place } from "../buffer/buffer.ts";
 import { type Chunk, size } from "../buffer/chunk.ts";
 import type { Entry, HoleEntry, LineEntry, NoteEntry, Run, Stream } from "../buffer/entry.ts";
+import { count } from "../count.ts";
 import { type Side, cut, filled, inTurn, load } from "./holes.ts";
 import { type Continues, Entries, Streams } from "./lines.ts";
-import { count, faultText } from "./words.ts";
+import { faultText } from "./words.ts";
 
 /** What a tail tells. */
 export interface On {

@@ -1,14 +1,10 @@
 // What the page says about how a view stands, in words. Pure.
 
 import type { FaultEvent, SubscriptionState, TailcastError } from "tailcast-client";
+import { count } from "../count.ts";
 
 /** A fault that the client found, or one of the store behind it. */
 export type Fault = Omit<FaultEvent, "type" | "kind"> & { readonly kind: FaultEvent["kind"] | "set_back" };
-
-/** `1 line`, `12,345 lines`. */
-export function count(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
-}
 
 export function faultText({ kind, stream, from, to, count: carried }: Fault): string {
   const range = `${stream}, ${from} to ${to - 1}`;

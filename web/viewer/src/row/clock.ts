@@ -1,5 +1,7 @@
 // Times as they are written. Pure: the time zone's rules come from the engine, asked once for a quarter of an hour.
 
+import { figure } from "../count.ts";
+
 export type TimeFormat = "time" | "datetime" | "iso" | "relative";
 
 /** `local` is the reader's own, every other one an IANA name. */
@@ -67,7 +69,7 @@ export function relative(at: number, now: number): string {
     [1000, "s"],
   ];
   const [size, name] = units.find(([unit]) => distance >= unit) as [number, string];
-  const words = `${Math.floor(distance / size).toLocaleString("en")} ${name}`;
+  const words = `${figure(Math.floor(distance / size))} ${name}`;
   return at > now ? `in ${words}` : `${words} ago`;
 }
 

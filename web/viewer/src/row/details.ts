@@ -1,5 +1,6 @@
 // What an open row shows below its line: when exactly, which line, and its fields with what can be done with each.
 
+import { figure } from "../count.ts";
 import type { JsonValue } from "tailcast-client";
 import type { LineEntry } from "../buffer/entry.ts";
 import { type Act, buttonFor, isOfField } from "./acts.ts";
@@ -91,7 +92,7 @@ function listOf(members: readonly Member[], depth: number): HTMLElement {
     rest.remove();
     list.append(...next.map((member) => itemOf(member, depth)));
     const left = members.length - shown;
-    rest.textContent = `… ${left.toLocaleString("en")} more`;
+    rest.textContent = `… ${figure(left)} more`;
     if (left > 0) list.append(rest);
   };
   rest.addEventListener("click", showMore);
@@ -120,7 +121,7 @@ function nestOf(item: HTMLElement, name: HTMLElement, inner: readonly Member[], 
   const nest = document.createElement("button");
   nest.type = "button";
   nest.className = "nest";
-  const size = `${isList ? "[" : "{"}${inner.length.toLocaleString("en")}${isList ? "]" : "}"}`;
+  const size = `${isList ? "[" : "{"}${figure(inner.length)}${isList ? "]" : "}"}`;
   nest.append(name, withText("span", "size", size));
   let list: HTMLElement | undefined;
   const open = (wanted: boolean): void => {
@@ -147,7 +148,7 @@ function valueOf(value: JsonValue): HTMLElement {
   const kind = typeof value === "string" ? "string" : value === null || typeof value === "boolean" ? "word" : "number";
   const shown = text === "" ? '""' : text.length > VALUE_SHOWN ? `${cut(text, VALUE_SHOWN)}…` : text;
   const element = withSigns("span", `value ${kind}`, shown);
-  if (text.length > VALUE_SHOWN) element.append(withText("span", "size", ` ${text.length.toLocaleString("en")} characters`));
+  if (text.length > VALUE_SHOWN) element.append(withText("span", "size", ` ${figure(text.length)} characters`));
   return element;
 }
 

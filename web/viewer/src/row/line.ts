@@ -1,5 +1,6 @@
 // A line's row. It is refilled for every frame of scrolling: what did not change is not written.
 
+import { count, figure } from "../count.ts";
 import type { LineEntry } from "../buffer/entry.ts";
 import { buttonFor } from "./acts.ts";
 import { exact, written } from "./clock.ts";
@@ -8,7 +9,6 @@ import { asText, hasFields, summary, valueAt } from "./fields.ts";
 import { type Look, type RowState, isTall, shownOf } from "./look.ts";
 import { MessageView } from "./message.ts";
 import { cut } from "./segments.ts";
-import { lines } from "./words.ts";
 
 /** A column's value is cut: the whole one is among the details. */
 const CELL_SHOWN = 200;
@@ -73,8 +73,8 @@ export class LineView {
     const { text, more, cutFrom } = shownOf(line.message, look, state);
     this.#message.show(text, look.ansi, state.highlights);
     this.#fields.show(look.fieldsSummary && !state.open && hasFields(line.fields) ? summary(line.fields) : "", false);
-    this.#more.set(cutFrom > 0 ? `… show all ${cutFrom.toLocaleString("en")} characters` : "");
-    this.#fold.set(more > 0 ? `+ ${lines(more)}` : state.unfolded ? "fold" : "");
+    this.#more.set(cutFrom > 0 ? `… show all ${figure(cutFrom)} characters` : "");
+    this.#fold.set(more > 0 ? `+ ${count(more, "line")}` : state.unfolded ? "fold" : "");
   }
 
   #showCells({ line }: LineEntry, { columns }: Look): void {

@@ -1,5 +1,6 @@
 // A message as pieces that each look alike. Pure: what is a sign, what is a colour, what is found; not how it is drawn.
 
+import { figure } from "../count.ts";
 import { type Style, styled } from "./ansi.ts";
 import { INVISIBLE, plainly, signOf } from "./signs.ts";
 
@@ -70,7 +71,7 @@ export function segments(message: string, { ansi }: Reading): Segment[] {
   return made;
 }
 
-const counted = (marks: string): string => [...marks].length.toLocaleString("en");
+const counted = (marks: string): string => figure([...marks].length);
 
 /** Text in pieces that no browser stumbles over. */
 function putText(made: Segment[], text: string, from: number, style: Style | undefined): void {
@@ -88,7 +89,7 @@ function putSigns(made: Segment[], character: string, from: number, to: number):
   const text = signOf(character);
   const step = times > SIGNS_SHOWN ? to - from : character.length;
   for (let at = from; at < to; at += step) {
-    const all = step === character.length ? text : `${text} ×${times.toLocaleString("en")}`;
+    const all = step === character.length ? text : `${text} ×${figure(times)}`;
     made.push({ text: all, from: at, to: at + step, sign: true });
     // A line feed breaks the line as well, so that a stack trace can be read.
     if (character === "\n") made.push({ text: "\n", from: at + step, to: at + step });

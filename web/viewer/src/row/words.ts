@@ -1,23 +1,18 @@
 // What the rows say that are no lines. Pure.
 
+import { count, figure } from "../count.ts";
 import type { GapEntry, HoleEntry, Run } from "../buffer/entry.ts";
 
 /** So many streams of a hole are named. */
 const NAMED = 3;
 
-const number = (value: number): string => value.toLocaleString("en");
 const sizeOf = ({ from, to }: Run): number => to - from;
-
-/** `1 line`, `12,345 earlier lines`. */
-export function lines(size: number, kind = ""): string {
-  return `${number(size)} ${kind}${size === 1 ? "line" : "lines"}`;
-}
 
 /** `Gap: 1,203 lines of payments/api are gone: not kept any more (17 to 1,219)`. */
 export function gapWords({ run, reason }: GapEntry): string {
   const size = sizeOf(run);
-  const what = `Gap: ${lines(size)} of ${run.stream.name} ${size === 1 ? "is" : "are"}`;
-  const range = size === 1 ? number(run.from) : `${number(run.from)} to ${number(run.to - 1)}`;
+  const what = `Gap: ${count(size, "line")} of ${run.stream.name} ${size === 1 ? "is" : "are"}`;
+  const range = size === 1 ? figure(run.from) : `${figure(run.from)} to ${figure(run.to - 1)}`;
   if (reason === "retention") return `${what} gone: not kept any more (${range})`;
   if (reason === "skipped") return `${what} not here: skipped to keep up (${range})`;
   return `${what} missing: ${reason} (${range})`;
@@ -28,9 +23,9 @@ export function holeWords({ runs, reason }: HoleEntry, { showStream }: { readonl
   const size = runs.reduce((sum, run) => sum + sizeOf(run), 0);
   const are = size === 1 ? "is" : "are";
   const words = {
-    earlier: `${lines(size, "earlier ")} in the store`,
-    trimmed: `${lines(size)} ${are} not kept in this tab`,
-    between: `${lines(size)} between here and there ${are} not loaded`,
+    earlier: `${count(size, "earlier line")} in the store`,
+    trimmed: `${count(size, "line")} ${are} not kept in this tab`,
+    between: `${count(size, "line")} between here and there ${are} not loaded`,
   }[reason];
   return runs.length > 1 || showStream ? `${words}: ${byStream(runs)}` : words;
 }
@@ -39,8 +34,8 @@ function byStream(runs: readonly Run[]): string {
   const [only] = runs;
   if (runs.length === 1 && only) return only.stream.name;
   const largest = [...runs].sort((a, b) => sizeOf(b) - sizeOf(a)).slice(0, NAMED);
-  const named = largest.map((run) => `${number(sizeOf(run))} of ${run.stream.name}`);
+  const named = largest.map((run) => `${figure(sizeOf(run))} of ${run.stream.name}`);
   const rest = runs.length - largest.length;
   if (rest === 0) return `${named.slice(0, -1).join(", ")} and ${named.at(-1)}`;
-  return `${named.join(", ")} and ${rest === 1 ? "1 more stream" : `${number(rest)} more streams`}`;
+  return `${named.join(", ")} and ${count(rest, "more stream")}`;
 }

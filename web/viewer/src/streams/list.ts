@@ -1,5 +1,6 @@
 // The list of readable streams: what is found, in which order, and what a reader can follow by typing. Pure.
 
+import { count, figure } from "../count.ts";
 import type { StreamInfo } from "tailcast-client";
 import { splitNames } from "../address/view.ts";
 
@@ -76,11 +77,7 @@ export function sameNames(a: readonly string[], b: readonly string[]): boolean {
 export function summary({ all, found, beyond }: Found): string {
   if (all === 0) return "No stream has a line that you may read yet.";
   if (beyond > 0) return `${count(beyond, "more stream")}: search to see them`;
-  return found < all ? `${found.toLocaleString("en")} of ${count(all, "stream")}` : count(all, "stream");
-}
-
-function count(number: number, one: string): string {
-  return `${number.toLocaleString("en")} ${one}${number === 1 ? "" : "s"}`;
+  return found < all ? `${figure(found)} of ${count(all, "stream")}` : count(all, "stream");
 }
 
 /** Lines a second: `0.4/s`, `12/s`, `3.1k/s`; nothing for a silent stream. */
