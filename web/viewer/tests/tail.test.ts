@@ -117,7 +117,7 @@ test("lines of another store are not mixed with those of the one before", async 
   void fake.on.begin?.(begin("a", 0, 5));
   fake.comes([line(A, 5)]);
   const entries = [...tail.buffer.entries()];
-  assert.equal(told(entries.slice(0, 2)), '"1,400 lines that were not loaded are in another store." a1400');
+  assert.equal(told(entries.slice(0, 2)), '"1,400 lines of the store before were not loaded, and cannot be any more." a1400');
   assert.equal(told(entries.slice(-3)), '"The server stands on another store now. Its lines begin here, with offsets of their own." [a0-4] a5');
   const [before, after] = [entries[1], entries.at(-1)];
   assert.ok(before?.kind === "line" && after?.kind === "line" && before.stream !== after.stream && before.stream.colour === after.stream.colour);

@@ -50,11 +50,13 @@ export class Tail {
   #subscription: Subscription | undefined;
   /** Where the last subscription was left. */
   #place: Cursors | undefined;
-  /** Streams that began, and whose past is in the hole at the front. */
+  /** Streams that began, and whose past is in the log. */
   readonly #begun = new Set<Stream>();
   #opened = false;
   /** The server stands on another store than before: what it keeps from then on comes behind what is here. */
   #moved = false;
+  /** Streams of the stores before: what is not in the tab of them cannot be had. */
+  readonly #left = new Set<Stream>();
   #state: SubscriptionState = { name: "connecting" };
 
   constructor(options: TailOptions) {
@@ -123,16 +125,22 @@ export class Tail {
     if (this.#begun.has(stream)) return;
     this.#begun.add(stream);
     this.#options.on.begun(stream, firstAvailable);
-    const kept: Run[] = cursor > firstAvailable ? [{ stream, from: firstAvailable, to: cursor }] : [];
-    if (!this.#moved) this.buffer.earlier(kept);
-    else if (kept.length > 0) this.buffer.append([{ kind: "hole", runs: kept, reason: "between" }]);
+    if (cursor > firstAvailable) this.#past({ stream, from: firstAvailable, to: cursor });
     this.#options.on.changed();
+  }
+
+  #past(run: Run): void {
+    if (!this.#moved) return this.buffer.earlier([run]);
+    const last = this.buffer.chunks.at(-1)?.hole;
+    const hole: HoleEntry = { kind: "hole", reason: "earlier", runs: [...(last?.runs ?? []), run] };
+    if (!last || !this.buffer.replace(last, [hole])) this.buffer.append([hole]);
   }
 
   /** The first page of the past. */
   async #open(): Promise<void> {
     this.#opened = true;
-    const past = this.buffer.chunks[0]?.hole;
+    const { chunks } = this.buffer;
+    const past = this.#moved ? chunks.findLast(({ hole }) => hole)?.hole : chunks[0]?.hole;
     if (past) await this.load(past, "end");
     this.#options.on.opened();
   }
@@ -190,13 +198,23 @@ export class Tail {
 
   /** Nothing that is missing here can be had any more: the same offsets are other lines now. */
   #moveOn(): void {
-    for (const { hole } of [...this.buffer.chunks]) {
-      if (hole) this.buffer.replace(hole, [{ kind: "note", tone: "warning", text: `${count(size(hole.runs), "line")} that were not loaded are in another store.` }]);
-    }
+    for (const stream of this.streams.all) this.#left.add(stream);
+    for (const { hole } of [...this.buffer.chunks]) if (hole) this.#wentWithItsStore(hole);
     this.#note("warning", "The server stands on another store now. Its lines begin here, with offsets of their own.");
     this.streams.renew(...this.streams.all.map(({ name }) => name));
     this.#begun.clear();
     this.#moved = true;
+    this.#opened = false;
+  }
+
+  /** Says so, and that there is nothing to load. The tab may let go of old lines long after the change. */
+  #wentWithItsStore(hole: HoleEntry): boolean {
+    const kept = hole.runs.filter(({ stream }) => !this.#left.has(stream));
+    if (kept.length === hole.runs.length) return false;
+    const gone = size(hole.runs) - size(kept);
+    const text = `${count(gone, "line")} of the store before ${gone === 1 ? "was" : "were"} not loaded, and cannot be any more.`;
+    this.buffer.replace(hole, [{ kind: "note", tone: "warning", text }, ...(kept.length > 0 ? [{ ...hole, runs: kept }] : [])]);
+    return true;
   }
 
   #goOn(client: Client, place: Cursors | undefined): void {
@@ -227,7 +245,7 @@ export class Tail {
 
   async #load(hole: HoleEntry, side: Side, lines: number | undefined): Promise<boolean> {
     const { filter, continues, on } = this.#options;
-    if (!this.#client) return false;
+    if (!this.#client || this.#wentWithItsStore(hole)) return false;
     try {
       const entries = await load(this.#client, { hole, side, filter, ...(lines === undefined ? {} : { lines }) }, continues);
       if (!this.buffer.replace(hole, entries)) return false;
