@@ -1,0 +1,105 @@
+// Stack traces, which are one thing to a reader and many lines to a log; and lines that retention takes.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, afterEach, before } from "node:test";
+import { openBrowser, story } from "../browser.mjs";
+import { anyServer, startServer } from "../server.mjs";
+
+const fresh = () => `traces/${randomBytes(6).toString("hex")}`;
+const TRACE = [
+  "java.lang.IllegalStateException: no such cart",
+  "\tat shop.Cart.find(Cart.java:42)",
+  "\tat shop.Api.get(Api.java:17)",
+  "Caused by: java.io.IOException: connection reset",
+  "\t... 2 more",
+];
+
+let browser, server, viewer;
+
+before(async () => {
+  browser = await openBrowser();
+  server = await anyServer();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+afterEach(async () => {
+  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
+  await viewer.page.close();
+});
+
+story("a trace that comes line by line is folded under its first line, and unfolded on a click", async () => {
+  const stream = fresh();
+  await server.send(stream, ["before", ...TRACE, "after"]);
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("after");
+  assert.deepEqual(await viewer.messages(), ["before", TRACE[0], "after"]);
+  await viewer.row(TRACE[0]).getByRole("button", { name: "+ 4 lines" }).click();
+  await viewer.drawn();
+  assert.deepEqual(await viewer.messages(), ["before", ...TRACE, "after"]);
+  await viewer.row(TRACE[0]).getByRole("button", { name: "fold" }).click();
+  await viewer.drawn();
+  assert.deepEqual(await viewer.messages(), ["before", TRACE[0], "after"]);
+});
+
+story("a trace that is still coming grows under its first line", async () => {
+  const stream = fresh();
+  viewer = await browser.follow(server, stream);
+  await server.send(stream, [TRACE[0]]);
+  await viewer.waitForMessage(TRACE[0]);
+  for (const line of TRACE.slice(1)) await server.send(stream, [line]);
+  await viewer.row(TRACE[0]).getByRole("button", { name: "+ 4 lines" }).waitFor();
+  assert.deepEqual(await viewer.messages(), [TRACE[0]]);
+});
+
+story("a trace in one message is folded and unfolded, too", async () => {
+  const stream = fresh();
+  await server.send(stream, [{ level: "error", message: TRACE.join("\n") }, { message: "after" }]);
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("after");
+  assert.deepEqual(await viewer.messages(), [TRACE[0], "after"]);
+  const row = viewer.page.locator("[role=log] .row.line").first();
+  const folded = (await row.boundingBox()).height;
+  await row.getByRole("button", { name: "+ 4 lines" }).click();
+  await viewer.drawn();
+  // Every line feed is seen, and breaks the line.
+  assert.deepEqual((await viewer.messages())[0].split("\n"), TRACE.map((line, i) => (i < 4 ? `${line}LF` : line)));
+  assert.equal((await row.boundingBox()).height, folded * 5);
+  await row.getByRole("button", { name: "fold" }).click();
+  await viewer.drawn();
+  assert.deepEqual(await viewer.messages(), [TRACE[0], "after"]);
+  assert.equal((await row.boundingBox()).height, folded);
+});
+
+story("lines that retention took while the reader was away are a gap with its size and its reason", async () => {
+  const own = await startServer(["--retain-age", "1s", "--trim-every", "1s"]);
+  try {
+    const token = await own.tokenFor("reader", "shop/**", "3s");
+    viewer = await browser.follow({ url: own.url, token }, "shop/api");
+    await own.send("shop/api", ["line 0", "line 1", "line 2"]);
+    await viewer.waitForMessage("line 2");
+    await viewer.page.getByText(/^The token ended at/).waitFor();
+    await own.send("shop/api", ["line 3", "line 4", "line 5"]);
+    await keptFrom(own, "shop/api", 6);
+    await own.send("shop/api", ["line 6"]);
+    await viewer.page.getByLabel("Token", { exact: true }).fill(own.token);
+    await viewer.page.getByRole("button", { name: "Read logs" }).click();
+    await viewer.waitForMessage("line 6");
+    assert.deepEqual(await viewer.notices(), ["Gap: 3 lines of shop/api are gone: not kept any more (3 to 5)"]);
+    assert.deepEqual(await viewer.messages(), ["line 0", "line 1", "line 2", "line 6"]);
+  } finally {
+    await own.close();
+  }
+});
+
+/** Waits until retention has removed what is before an offset. */
+async function keptFrom({ url, token }, stream, offset) {
+  const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
+  for (;;) {
+    const answer = await fetch(`${url}v1/lines?stream=${stream}&last=1`, { headers });
+    if ((await answer.json()).first_available >= offset) return;
+    await viewer.drawn();
+  }
+}
