@@ -396,6 +396,8 @@ export class Reading {
     const from = this.chosen?.from ?? start;
     this.#list?.stop();
     this.chosen = { from, to: place };
+    // Keys go on from there.
+    this.cursor = place;
     const { buffer } = this.tail;
     const [a, b] = [buffer.rowOf(from) ?? 0, buffer.rowOf(place) ?? 0];
     const first = Math.min(a, b);
@@ -412,7 +414,7 @@ export class Reading {
 
   /** The chosen lines, in their order. */
   chosenLines(): LineEntry[] {
-    return [...this.#chosen].filter((entry) => entry.kind === "line");
+    return this.chosen ? [...this.#chosen].filter((entry) => entry.kind === "line") : [];
   }
 
   /** All lines that are shown. */
