@@ -157,7 +157,7 @@ export class Desk {
     await this.page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin });
     await this.page.evaluate(() => navigator.clipboard.writeText("nothing yet"));
     await copy();
-    await this.page.getByText(said).waitFor();
+    await this.page.getByText(said).first().waitFor();
     return this.clipboard();
   }
 }
