@@ -45,6 +45,8 @@ export class List<R extends { readonly element: HTMLElement }> {
   #downward = false;
   /** How tall the rows of the last frame were together. */
   #height = 0;
+  /** The reader was brought here and has not moved since: the place is one of the window, not of the page. */
+  #brought = false;
   /** Where the window begins on the page. */
   #origin: number | undefined;
 
@@ -98,12 +100,14 @@ export class List<R extends { readonly element: HTMLElement }> {
     this.follow();
   }
 
-  /** The window has another size, or rows have. When what is above it grows, the rows stay where they are on the page. */
+  /**
+   * The window has another size, or rows have: the row that was at the top stays there, whatever its height is now. When
+   * what is above the window grows, the rows stay where they are on the page.
+   */
   measured(measures: Measures): void {
-    this.#keepPlace();
     const origin = this.#window.getBoundingClientRect().top;
     const down = origin - (this.#origin ?? origin);
-    if (this.#anchor) this.#anchor = { place: this.#anchor.place, top: this.#anchor.top - down };
+    if (this.#anchor && !this.#brought) this.#anchor = { place: this.#anchor.place, top: this.#anchor.top - down };
     this.#origin = origin;
     this.#measures = measures;
     this.invalidate();
@@ -111,8 +115,10 @@ export class List<R extends { readonly element: HTMLElement }> {
 
   /** Rows may have another height: a reader opened something in one. What stands where now is what stays. */
   resized(): void {
-    if (this.#following || Math.abs(this.#content.getBoundingClientRect().height - this.#height) < 0.5) return;
-    this.#keepPlace();
+    if (this.#following || this.#frame !== undefined) return;
+    if (Math.abs(this.#content.getBoundingClientRect().height - this.#height) < 0.5) return;
+    this.#visible = this.#look();
+    this.#anchor = pick(this.#visible) ?? this.#anchor;
     this.invalidate();
   }
 
@@ -150,6 +156,7 @@ export class List<R extends { readonly element: HTMLElement }> {
     this.#visible = this.#look();
     this.#anchor = pick(this.#visible);
     if (!this.#anchor) return;
+    this.#brought = false;
     this.#setFollowing(false);
   }
 
@@ -159,6 +166,7 @@ export class List<R extends { readonly element: HTMLElement }> {
     if (this.#following && !this.#scrollable()) return;
     this.stop();
     if (!this.#anchor) return;
+    this.#brought = false;
     this.#downward = pixels > 0;
     this.#anchor = { place: this.#anchor.place, top: this.#anchor.top - pixels };
     this.invalidate();
@@ -169,6 +177,7 @@ export class List<R extends { readonly element: HTMLElement }> {
     const place = this.#buffer.at(Math.floor(row));
     if (!place) return;
     this.#setFollowing(false);
+    this.#brought = row === 0;
     this.#downward = true;
     this.#anchor = { place, top: -(row % 1) * this.#measures.row };
     this.invalidate();
@@ -187,6 +196,7 @@ export class List<R extends { readonly element: HTMLElement }> {
   /** Puts a place so far from the window's top, wherever it is now. */
   bring(place: Place, share: number): void {
     this.#setFollowing(false);
+    this.#brought = true;
     this.#anchor = { place, top: Math.round(this.#measures.height * share) };
     this.invalidate();
   }
@@ -319,12 +329,6 @@ export class List<R extends { readonly element: HTMLElement }> {
     return seen;
   }
 
-  #keepPlace(): void {
-    if (this.#following || this.#frame !== undefined) return;
-    this.#visible = this.#look();
-    this.#anchor = pick(this.#visible) ?? this.#anchor;
-  }
-
   #notice(first: number, count: number): void {
     const around = this.#buffer.slice(Math.max(0, first - LOOKOUT), count + Math.min(first, LOOKOUT) + LOOKOUT);
     const middle = this.#anchor ? around.findIndex(({ entry }) => entry === this.#anchor?.place.entry) : around.length;
@@ -334,7 +338,7 @@ export class List<R extends { readonly element: HTMLElement }> {
   }
 }
 
-/** A line that can be seen whole or in part: holes and notes may be gone with the next frame. */
+/** A line that can be seen whole (but for a part of a pixel), or in part: holes and notes may be gone with the next frame. */
 function pick(visible: readonly Anchor[]): Anchor | undefined {
-  return visible.find(({ place, top }) => place.entry.kind === "line" && top >= 0) ?? visible.find(({ place }) => place.entry.kind === "line") ?? visible[0];
+  return visible.find(({ place, top }) => place.entry.kind === "line" && top > -1) ?? visible.find(({ place }) => place.entry.kind === "line") ?? visible[0];
 }
