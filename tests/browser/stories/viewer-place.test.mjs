@@ -1,0 +1,154 @@
+// The reader's place: by finger, through another width of the window or height of the rows, through reloads and back.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, afterEach, before } from "node:test";
+import { openBrowser, story } from "../browser.mjs";
+import { anyServer } from "../server.mjs";
+import { readUp } from "../walk.mjs";
+
+/** A stream that nobody wrote to. */
+const fresh = () => `place/${randomBytes(6).toString("hex")}`;
+const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
+
+let browser, server, viewer;
+
+before(async () => {
+  browser = await openBrowser();
+  server = await anyServer();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+afterEach(async () => {
+  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
+  await viewer.page.close();
+});
+
+async function follow(lines) {
+  const stream = fresh();
+  await server.send(stream, lines);
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage(lines.at(-1));
+  return stream;
+}
+
+/** A finger on the log, moved by so many pixels, slowly enough not to throw. */
+async function swipe(session, pixels) {
+  const { x, y, width, height } = await viewer.log.boundingBox();
+  const at = (moved) => [{ x: x + width / 2, y: y + height / 2 + moved }];
+  await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: at(0) });
+  for (let i = 1; i <= 10; i++) {
+    await session.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: at((pixels * i) / 10) });
+    await viewer.drawn();
+  }
+  // It rests before it leaves.
+  for (let i = 0; i < 6; i++) await viewer.drawn();
+  await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await viewer.drawn();
+}
+
+story("a finger moves the lines with it, stops following, and goes back to live", async () => {
+  const stream = await follow(names(0, 300));
+  const session = await viewer.page.context().newCDPSession(viewer.page);
+  const before = await viewer.boxOf("line 290");
+  await swipe(session, 150);
+  assert.equal((await viewer.boxOf("line 285")).y, before.y - 5 * before.height + 150);
+  await viewer.badge.waitFor();
+  await server.send(stream, names(300, 400));
+  await viewer.page.getByRole("button", { name: "100 new lines" }).waitFor();
+  assert.equal((await viewer.boxOf("line 285")).y, before.y - 5 * before.height + 150);
+  await viewer.badge.click();
+  await swipe(session, 100);
+  await viewer.badge.waitFor();
+  await swipe(session, -200);
+  await viewer.badge.waitFor({ state: "hidden" });
+});
+
+story("following goes on when a stretched, narrowed or heightened window shows other lines", async () => {
+  await follow(names(0, 300));
+  for (const [width, height] of [[1180, 500], [1180, 900], [500, 900], [1180, 720]]) {
+    await viewer.page.setViewportSize({ width, height });
+    await viewer.drawn();
+    await viewer.drawn();
+    const [box, log] = [await viewer.boxOf("line 299"), await viewer.log.boundingBox()];
+    assert.ok(Math.abs(box.y + box.height - log.y - log.height) < 1, `${width}×${height}`);
+    const first = await viewer.boxOf((await viewer.messages())[0]);
+    assert.ok(first.y <= log.y, `${width}×${height} is filled`);
+    assert.ok(await viewer.badge.isHidden());
+  }
+});
+
+story("wrapping and another width of the window keep the first line in sight at its place", async () => {
+  const long = (i) => `line ${i} ${"of many words ".repeat(30)}`.trim();
+  await follow(Array.from({ length: 300 }, (_, i) => long(i)));
+  await viewer.wheel(-2_000);
+  await viewer.badge.waitFor();
+  const changes = {
+    "no wrapping": () => viewer.press("w"),
+    "wrapping": () => viewer.press("w"),
+    "a narrow window": () => viewer.page.setViewportSize({ width: 900, height: 720 }),
+    "a wide window": () => viewer.page.setViewportSize({ width: 1180, height: 720 }),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    const [first] = await viewer.inSight();
+    const { y } = await viewer.boxOf(first);
+    await change();
+    await viewer.drawn();
+    await viewer.drawn();
+    assert.ok(Math.abs((await viewer.boxOf(first)).y - y) < 1, `${what}: ${(await viewer.boxOf(first))?.y} instead of ${y}`);
+  }
+});
+
+story("a tab that is loaded again shows the lines that were read", async () => {
+  await follow(names(0, 3_000));
+  await readUp(viewer, { enough: ([first]) => Number(first.split(" ")[1]) < 2_700 });
+  // The address says where the reader is once they rest.
+  const [top] = await viewer.inSight();
+  const place = Number(top.split(" ")[1]);
+  const seen = await viewer.inSight();
+  await viewer.waitFor(([least, most]) => {
+    const at = Number(/at=.*:(\d+)$/.exec(location.hash)?.[1]);
+    return at >= least && at <= most;
+  }, [place, place + seen.length]);
+  await viewer.page.reload();
+  await viewer.waitForMessage(top);
+  await viewer.waitForState(/^live$/);
+  await viewer.drawn();
+  const { y, height } = await viewer.boxOf(top);
+  const log = await viewer.log.boundingBox();
+  assert.ok(y >= log.y && y + height <= log.y + log.height, `${top} is at ${y}`);
+  const read = await readUp(viewer, { enough: (read) => read.length > 400 });
+  const first = Number(read[0].split(" ")[1]);
+  assert.deepEqual(read, names(first, first + read.length));
+});
+
+story("while 5,000 lines a second come, a reader leaves the live end and comes back to it", async () => {
+  const stream = await follow(names(0, 100));
+  let sent = 100;
+  const stop = new AbortController();
+  const flood = (async () => {
+    while (!stop.signal.aborted) {
+      await server.send(stream, names(sent, sent + 500));
+      sent += 500;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  for (let times = 0; times < 4; times++) {
+    await viewer.wheel(-300);
+    await viewer.badge.waitFor();
+    const seen = await viewer.inSight();
+    const places = await Promise.all(seen.map((message) => viewer.boxOf(message)));
+    const before = sent;
+    await viewer.waitFor((least) => Number(/([\d,]+) new/.exec(document.querySelector(".to-live").textContent)?.[1].replaceAll(",", "")) > least, 1_000);
+    assert.deepEqual(await Promise.all(seen.map((message) => viewer.boxOf(message))), places, `after ${before}`);
+    await viewer.press("End");
+    await viewer.badge.waitFor({ state: "hidden" });
+  }
+  stop.abort();
+  await flood;
+  await viewer.waitForMessage(`line ${sent - 1}`);
+  const read = await readUp(viewer, { enough: (read) => read.length > 500 });
+  assert.deepEqual(read, names(sent - read.length, sent));
+});
