@@ -26,6 +26,8 @@ export interface Drawn {
 
 /** Rows above and below the window in which holes are noticed. */
 const LOOKOUT = 80;
+/** A row that opens is seen to do so when there is room for so many rows. */
+const IN_SIGHT = 3;
 /** Rows that stay painted because a selection begins or ends in them. */
 const PINNED = 400;
 
@@ -41,6 +43,8 @@ export class List<R extends { readonly element: HTMLElement }> {
   /** What the last frame showed: where to go on when the anchor's chunk is gone. */
   #visible: readonly Anchor[] = [];
   #frame: number | undefined;
+  /** What has grown since the last frame. */
+  #fitting: Entry | undefined;
   /** The reader moved the window downward since the last frame. */
   #downward = false;
   /** How tall the rows of the last frame were together. */
@@ -193,6 +197,13 @@ export class List<R extends { readonly element: HTMLElement }> {
     this.bring(place, share);
   }
 
+  /** A row has grown: when nothing of that can be seen, the window goes down to it with the next frame, as far as the row fits. */
+  fit(place: Place): void {
+    this.stop();
+    this.#fitting = place.entry;
+    this.invalidate();
+  }
+
   /** Puts a place so far from the window's top, wherever it is now. */
   bring(place: Place, share: number): void {
     this.#setFollowing(false);
@@ -260,8 +271,21 @@ export class List<R extends { readonly element: HTMLElement }> {
     const above = first ? places.indexOf(first.place) : 0;
     this.#events.drawn({ first: span.first + Math.max(0, above), visible: this.#visible.map(({ place }) => place), rows });
     this.#notice(span.first, span.count);
+    this.#fit();
     // An end of the log was pulled to the window's: there may be room for rows that were not painted.
     if (gaps(top, { span, tops, rows }, this.#measures.height)) this.invalidate();
+  }
+
+  #fit(): void {
+    const row = this.#fitting && this.#painter.elementOf(this.#fitting)?.getBoundingClientRect();
+    this.#fitting = undefined;
+    if (!row) return;
+    const top = row.top - this.#window.getBoundingClientRect().top;
+    const { height, row: one } = this.#measures;
+    // What is seen to open stays in its place.
+    if (height - top >= IN_SIGHT * one) return;
+    const below = Math.min(top + row.height - height, top);
+    if (below > 0) this.scrollBy(Math.ceil(below));
   }
 
   /** The anchor, or what was seen next to it when its chunk is gone. */

@@ -284,7 +284,10 @@ export class Reading {
   toggle(place: Place): void {
     this.#list?.stop();
     const { entry } = place;
-    if (!this.#open.delete(entry)) this.#open.add(entry);
+    if (!this.#open.delete(entry)) {
+      this.#open.add(entry);
+      this.#list?.fit(place);
+    }
     this.cursor = place;
     this.changed();
   }
