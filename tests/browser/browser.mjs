@@ -25,7 +25,7 @@ export function story(name, tell) {
 }
 
 /** A Chromium with a profile of its own. `close()` ends it. */
-export async function openBrowser({ viewport = { width: 1180, height: 720 }, colorScheme = "light" } = {}) {
+export async function openBrowser({ viewport = { width: 1180, height: 720 }, colorScheme = "light", hasTouch = false } = {}) {
   const profile = await mkdtemp(join(tmpdir(), "tailcast-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.TAILCAST_TEST_CHROMIUM ?? "/usr/bin/chromium",
@@ -33,6 +33,7 @@ export async function openBrowser({ viewport = { width: 1180, height: 720 }, col
     args: FLAGS,
     viewport,
     colorScheme,
+    hasTouch,
     timezoneId: "UTC",
     locale: "en-GB",
   });

@@ -86,7 +86,7 @@ export class Desk {
 
   /** Waits until asking gives this answer. */
   async until(ask, wanted) {
-    const deadline = Date.now() + (Number(process.env.P_MS) || PATIENCE_MS);
+    const deadline = Date.now() + PATIENCE_MS;
     let given;
     do {
       given = await ask();

@@ -100,3 +100,15 @@ story("a line is shown among its neighbours, without the filter, and Back return
   await desk.shows("line 1500");
   assert.equal(await desk.filterBox.inputValue(), "level:error");
 });
+
+story("the fields of the last line are in sight when it is opened, and its head stays", async () => {
+  const stream = fresh();
+  await table.server.send(stream, range(0, 100, (i) => ({ message: `line ${i}`, fields: { a: i, b: i, c: i } })));
+  const desk = await table.open(stream);
+  const details = await desk.openLine("line 99");
+  const inside = async () => {
+    const [log, row, fields] = await Promise.all([desk.log, desk.row("line 99"), details].map((found) => found.boundingBox()));
+    return row.y >= log.y - 1 && fields.y + fields.height <= log.y + log.height + 1;
+  };
+  await desk.until(inside, true);
+});

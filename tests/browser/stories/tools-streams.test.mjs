@@ -1,0 +1,89 @@
+// The list of streams: found, ordered, followed together, and two thousand of them.
+
+import assert from "node:assert/strict";
+import { story } from "../browser.mjs";
+import { fresh, range, setTable } from "../desk.mjs";
+import { startServer } from "../server.mjs";
+
+const table = setTable({ start: startServer });
+
+const list = (desk) => desk.page.getByRole("list", { name: "Streams" });
+/** Without the one that stands for all of them. */
+const names = (desk) => list(desk).locator("li:not(.typed) .name").allInnerTexts();
+const search = (desk) => desk.page.getByRole("searchbox");
+
+async function opened() {
+  const root = fresh();
+  for (const name of ["api", "web", "worker/a", "worker/b"]) await table.server.send(`${root}/${name}`, [`of ${name}`]);
+  const desk = await table.openAt(`#token=${await table.server.tokenFor("reader", `${root}/**`)}`);
+  await list(desk).getByRole("link").first().waitFor();
+  return { root, desk };
+}
+
+story("streams are listed with when their last line came, and found by a part of their name", async () => {
+  const { root, desk } = await opened();
+  assert.deepEqual(await names(desk), ["api", "web", "worker/a", "worker/b"].map((name) => `${root}/${name}`));
+  assert.match(await list(desk).locator(".ago").first().innerText(), /^(now|\d+ s ago)$/);
+  await search(desk).fill("work");
+  await desk.until(async () => (await names(desk)).filter((name) => name.startsWith(root)), [`${root}/worker/a`, `${root}/worker/b`]);
+  await search(desk).press("ArrowDown");
+  await desk.page.keyboard.press("ArrowDown");
+  await desk.page.keyboard.press("Enter");
+  await desk.stands(/^live$/);
+  const [shown] = await desk.messages();
+  assert.match(shown, /^of worker\/[ab]$/);
+});
+
+story("several are followed together, chosen by keys", async () => {
+  const { root, desk } = await opened();
+  await list(desk).getByRole("link", { name: `${root}/api` }).focus();
+  await desk.page.keyboard.press("Space");
+  await desk.page.keyboard.press("ArrowDown");
+  await desk.page.keyboard.press("Space");
+  await desk.button("Follow 2 streams merged").press("Enter");
+  await desk.stands(/^live$/);
+  await desk.until(async () => (await desk.messages()).toSorted(), ["of api", "of web"]);
+  assert.equal(new URL(desk.page.url()).hash, `#/stream/${root}/api,${root}/web`);
+});
+
+story("a pattern that is typed is followed", async () => {
+  const { root, desk } = await opened();
+  await search(desk).fill(`${root}/worker/*`);
+  await search(desk).press("Enter");
+  await desk.stands(/^live$/);
+  await desk.until(async () => (await desk.messages()).toSorted(), ["of worker/a", "of worker/b"]);
+});
+
+story("a new stream and new lines appear in the list by themselves", async () => {
+  const { root, desk } = await opened();
+  await table.server.send(`${root}/zebra`, range(0, 50, (i) => `line ${i}`));
+  await list(desk).getByRole("link", { name: `${root}/zebra` }).waitFor();
+  await desk.page.getByRole("combobox", { name: "Order of the streams" }).selectOption("rate");
+  await desk.until(async () => (await names(desk))[0], `${root}/zebra`);
+  assert.match(await list(desk).getByRole("link", { name: `${root}/zebra` }).locator(".rate").innerText(), /\d\/s/);
+});
+
+story("two thousand streams are found in at the speed of typing", async () => {
+  const root = fresh();
+  const all = range(0, 2000, (i) => `${root}/s${String(i).padStart(4, "0")}`);
+  for (let i = 0; i < all.length; i += 50) await Promise.all(all.slice(i, i + 50).map((name) => table.server.send(name, ["here"])));
+  const desk = await table.openAt(`#token=${await table.server.tokenFor("reader", `${root}/**`)}`);
+  await desk.until(async () => (await names(desk)).length > 0, true);
+  await desk.page.evaluate(() => {
+    window.longest = 0;
+    let last = performance.now();
+    const frame = (now) => {
+      window.longest = Math.max(window.longest, now - last);
+      last = now;
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  });
+  await search(desk).pressSequentially("s1234");
+  await desk.until(async () => (await names(desk)).filter((name) => name.startsWith(root)), [`${root}/s1234`]);
+  const longest = await desk.page.evaluate(() => window.longest);
+  assert.ok(longest < 500, `the longest frame took ${longest} ms`);
+  await search(desk).press("Enter");
+  await desk.stands(/^live$/);
+  await desk.shows("here");
+});
