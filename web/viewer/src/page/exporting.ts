@@ -23,7 +23,7 @@ export async function exportLines(page: Page, reading: Reading, request: ExportR
   const names = reading.known.map(({ name }) => name).filter((name) => !reading.hidden.has(name));
   const batches =
     what === "selection" || what === "loaded"
-      ? batchesOf(asked(what === "selection" ? reading.chosenLines() : reading.shownLines()))
+      ? batchesOf(asked(what === "selection" ? reading.choice.lines() : reading.shownLines()))
       : history(client, { streams: names, ...(request.filter ? { filter: request.filter } : {}), ...timesOf(request) }, signal);
   const progress = await download({ batches, format, columns, sink, signal, onprogress });
   if (text && !(await copyText(text.text))) throw new Error("The browser did not allow copying. Download it instead.");

@@ -53,7 +53,7 @@ export class Finding {
         },
         // What is folded is found, and unfolded then.
         get shown() {
-          return reading.notHidden;
+          return reading.disclosure.notHidden;
         },
       },
       onchange: () => this.#tell(),
@@ -120,7 +120,7 @@ export class Finding {
       if (hunt.signal.aborted) return;
       this.beyond = found ? AT_REST : { state: "none", direction };
       if (found && (await this.#reading.seek({ stream: found.stream, offset: found.line.offset }))) {
-        const entry = this.#reading.cursor?.entry;
+        const entry = this.#reading.choice.cursor?.entry;
         if (entry?.kind === "line") this.#goTo(entry);
       }
     } catch (error) {
@@ -147,7 +147,7 @@ export class Finding {
     const place = this.#reading.tail.buffer.find(entry.stream.name, entry.line.offset);
     if (!place) return;
     this.#current = entry;
-    if (this.#hides(entry)) this.#reading.unfold(entry);
+    if (this.#hides(entry)) this.#reading.disclosure.unfold(entry);
     this.#reading.show(place);
     this.#tell();
     this.marked += 1;

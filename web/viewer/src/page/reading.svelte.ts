@@ -5,13 +5,15 @@ import type { Client, SubscriptionState } from "tailcast-client";
 import type { Column, View } from "../address/view.ts";
 import { isMany } from "../address/view.ts";
 import type { Place } from "../buffer/buffer.ts";
-import type { Entry, HoleEntry, LineEntry, Stream } from "../buffer/entry.ts";
+import type { HoleEntry, LineEntry, Stream } from "../buffer/entry.ts";
 import { Histogram } from "../chart/histogram.ts";
 import { Seen } from "../filter/seen.ts";
 import type { Side } from "../follow/holes.ts";
 import type { Continues } from "../follow/lines.ts";
 import { type Position, Tail } from "../follow/tail.ts";
 import type { Drawn, List } from "../list/list.ts";
+import { Choice } from "./choice.svelte.ts";
+import { Disclosure } from "./disclosure.ts";
 import { Finding, type FindParts } from "./finding.svelte.ts";
 
 /** How often what stands around the rows is told of changes. */
@@ -37,6 +39,8 @@ export class Reading {
   readonly histogram = new Histogram();
   readonly seen = new Seen();
   readonly finding: Finding;
+  readonly disclosure: Disclosure;
+  readonly choice: Choice;
   readonly streams: readonly string[];
   readonly filter: string;
   /** Whether there may be more than one stream. */
@@ -53,26 +57,9 @@ export class Reading {
   drawn = $state.raw<Drawn>(this.#drawn);
   columns = $state.raw<readonly Column[]>([]);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
-  /** The row that keys act on. */
-  cursor = $state.raw<Place | undefined>();
-  /** The ends of the chosen rows: where choosing began, and where it is. */
-  chosen = $state.raw<{ readonly from: Place; readonly to: Place } | undefined>();
-  /** The entries between `chosen`'s ends. */
-  #chosen: ReadonlySet<Entry> = new Set();
-
-  /** Which entries are shown; all of them without a rule. */
-  shown: ((entry: Entry) => boolean) | undefined;
-  /** Which entries are of streams that are shown; all of them without a rule. */
-  notHidden: ((entry: Entry) => boolean) | undefined;
-
-  readonly #open = new WeakSet<Entry>();
-  readonly #whole = new WeakSet<Entry>();
-  /** Messages of many lines that are shown whole. */
-  readonly #unfolded = new WeakSet<Entry>();
   /** Holes that gave nothing: they are not loaded again without being asked for. */
   readonly #tried = new WeakSet<HoleEntry>();
   #list: Rows | undefined;
-  #fold = true;
   #leftAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #start: Position | undefined;
@@ -107,8 +94,10 @@ export class Reading {
         reading: () => this.#list?.reading,
       },
     });
+    this.disclosure = new Disclosure(this.tail.buffer);
+    this.disclosure.hide(this.hidden);
+    this.choice = new Choice(this.tail.buffer);
     this.finding = new Finding(this, options.find);
-    this.#showRows();
   }
 
   start(client: Client): void {
@@ -166,13 +155,12 @@ export class Reading {
     this.following = following;
     this.drawn = this.#drawn;
     if (!following) this.#leftAt = this.tail.arrived;
-    else this.cursor = undefined;
+    else this.choice.cursor = undefined;
     this.#options.moved();
   }
 
   toLive(): void {
-    this.chosen = undefined;
-    this.#chosen = new Set();
+    this.choice.clear();
     this.#list?.follow();
   }
 
@@ -189,15 +177,15 @@ export class Reading {
 
   /** Shows a place, and has the keys act on it. */
   show(place: Place): void {
-    if (this.shown?.(place.entry) === false) this.unfold(place.entry);
+    if (!this.disclosure.shown(place.entry)) this.disclosure.unfold(place.entry);
     this.#list?.reveal(place, READ_AT);
-    this.cursor = place;
+    this.choice.cursor = place;
     this.changed();
   }
 
   /** The line where the reader is: the one that keys act on, or the last one that can be seen. */
   get standing(): LineEntry | undefined {
-    const { cursor } = this;
+    const { cursor } = this.choice;
     if (cursor?.entry.kind === "line") return cursor.entry;
     return this.#drawn.visible.map(({ entry }) => entry).findLast((entry) => entry.kind === "line");
   }
@@ -266,69 +254,36 @@ export class Reading {
     });
   }
 
-  // --- rows
+  // --- rows. Reading one is no following
 
-  isOpen(entry: Entry): boolean {
-    return this.#open.has(entry);
-  }
-
-  isWhole(entry: Entry): boolean {
-    return this.#whole.has(entry);
-  }
-
-  isChosen(entry: Entry): boolean {
-    return this.#chosen.has(entry);
-  }
-
-  /** Opens or closes a line's fields. Reading one is no following. */
+  /** Opens or closes a line's fields. */
   toggle(place: Place): void {
-    this.#list?.stop();
-    const { entry } = place;
-    if (!this.#open.delete(entry)) {
-      this.#open.add(entry);
-      this.#list?.fit(place);
-    }
-    this.cursor = place;
-    this.changed();
+    this.choice.cursor = place;
+    this.#read(() => {
+      this.disclosure.toggle(place.entry);
+      if (this.disclosure.isOpen(place.entry)) this.#list?.fit(place);
+    });
   }
 
   /** Shows all of a long message. */
   showWhole({ entry }: Place): void {
-    this.#list?.stop();
-    this.#whole.add(entry);
-    this.changed();
-  }
-
-  isUnfolded(entry: Entry): boolean {
-    return this.#unfolded.has(entry) || (entry.kind === "line" && entry.trace?.head === entry && entry.trace.unfolded);
+    this.#read(() => this.disclosure.showWhole(entry));
   }
 
   /** Shows or folds the lines of a message, and those of the stack trace that begins with it. */
   toggleFold({ entry }: Place): void {
+    this.#read(() => this.disclosure.toggleFold(entry));
+  }
+
+  #read(how: () => void): void {
     this.#list?.stop();
-    this.#setUnfolded(entry, !this.isUnfolded(entry));
+    how();
     this.changed();
-  }
-
-  /** Shows all of a line: nothing of it is folded or cut, and neither is the trace it is in. */
-  unfold(entry: Entry): void {
-    this.#whole.add(entry);
-    this.#setUnfolded(entry, true);
-  }
-
-  #setUnfolded(entry: Entry, unfolded: boolean): void {
-    if (unfolded) this.#unfolded.add(entry);
-    else this.#unfolded.delete(entry);
-    const trace = entry.kind === "line" ? entry.trace : undefined;
-    if (!trace || trace.unfolded === unfolded) return;
-    trace.unfolded = unfolded;
-    this.#showRows();
   }
 
   /** Whether stack traces are folded until they are asked for. */
   setFold(fold: boolean): void {
-    this.#fold = fold;
-    this.#showRows();
+    this.disclosure.setFold(fold);
     this.changed();
   }
 
@@ -349,7 +304,7 @@ export class Reading {
 
   setHidden(hidden: ReadonlySet<string>): void {
     this.hidden = hidden;
-    this.#showRows();
+    this.disclosure.hide(hidden);
     this.changed();
     this.#options.moved();
   }
@@ -364,60 +319,33 @@ export class Reading {
     return this.tail.streams.all;
   }
 
-  #showRows(): void {
-    const { hidden } = this;
-    const fold = this.#fold;
-    const notHidden = (entry: Entry) => entry.kind !== "line" || !hidden.has(entry.stream.name);
-    this.notHidden = hidden.size > 0 ? notHidden : undefined;
-    this.shown = (entry) => {
-      if (entry.kind !== "line") return true;
-      if (!notHidden(entry)) return false;
-      const { trace } = entry;
-      return !fold || !trace || trace.unfolded || trace.head === entry;
-    };
-    this.tail.buffer.show(hidden.size > 0 || fold ? this.shown : undefined);
-  }
-
   // --- the row that keys act on, and the chosen ones
 
   /** Moves the cursor by rows, from where the reader is. `choosing` takes the rows on the way along. */
   moveCursor(by: number, choosing: boolean): void {
     const { buffer } = this.tail;
-    const from = this.cursor && buffer.rowOf(this.cursor);
+    const { cursor } = this.choice;
+    const from = cursor && buffer.rowOf(cursor);
     const row = from === undefined ? this.#drawn.first + (by > 0 ? 0 : this.#drawn.visible.length - 1) : from + by;
     const place = buffer.at(Math.max(0, Math.min(buffer.length - 1, row)));
     if (!place) return;
-    if (choosing) this.choose(this.cursor ?? place, place);
-    else this.unchoose();
-    this.cursor = place;
+    if (choosing) this.choice.extend(cursor ?? place, place);
+    else this.choice.clear();
+    this.choice.cursor = place;
     this.#list?.reveal(place, by > 0 ? 0.8 : 0.1);
     this.changed();
   }
 
-  /** Chooses the rows between where choosing began and a place. */
+  /** Chooses the rows up to a place: from where choosing began, from the cursor, or from `start`. Keys go on from there. */
   choose(start: Place, place: Place): void {
-    const from = this.chosen?.from ?? start;
-    this.#list?.stop();
-    this.chosen = { from, to: place };
-    // Keys go on from there.
-    this.cursor = place;
-    const { buffer } = this.tail;
-    const [a, b] = [buffer.rowOf(from) ?? 0, buffer.rowOf(place) ?? 0];
-    const first = Math.min(a, b);
-    this.#chosen = new Set(buffer.slice(first, Math.abs(a - b) + 1).map(({ entry }) => entry));
-    this.changed();
+    this.#read(() => this.choice.extend(this.choice.cursor ?? start, place));
+    this.choice.cursor = place;
   }
 
   unchoose(): void {
-    if (!this.chosen) return;
-    this.chosen = undefined;
-    this.#chosen = new Set();
+    if (this.choice.empty) return;
+    this.choice.clear();
     this.changed();
-  }
-
-  /** The chosen lines, in their order. */
-  chosenLines(): LineEntry[] {
-    return this.chosen ? [...this.#chosen].filter((entry) => entry.kind === "line") : [];
   }
 
   /** All lines that are shown. */
