@@ -1,10 +1,10 @@
 // How fast the page is, in a real Chromium on a real server: npm run bench [-- WORD…]
 //
-// With words only the cases whose name has one of them. RATE (lines/s, default 5,000), SECONDS (of each run, 6) and RUNS (3)
+// With words only the cases whose name has one of them (and `memory`, `find`, `open`, `stress` for the tables of their own). RATE (lines/s, default 5,000), SECONDS (of each run, 6) and RUNS (3)
 // change what is measured. Run it on a machine that has nothing else to do: browser, server and sender share its cores.
 
 import { cpus, loadavg } from "node:os";
-import { CEILING, WATCHED, finding, memory, opening } from "./cases.mjs";
+import { CEILING, STRESS, WATCHED, finding, memory, opening } from "./cases.mjs";
 
 const { RATE = "5000", SECONDS = "6", RUNS = "3" } = process.env;
 const words = process.argv.slice(2);
@@ -80,4 +80,13 @@ if (wanted("open")) {
   const rows = await opening(options);
   table("From the address to the last line on the page, nothing cached", rows.map(({ held, times }) => ({ "lines stored": held.toLocaleString("en"), ms: spread(times) })));
 }
+const stressed = [];
+for (const [name, measure] of Object.entries(STRESS)) {
+  if (!wanted("stress") && !wanted(name)) continue;
+  const { seen, took, rows, memory } = await measure();
+  stressed.push({ case: name, "took ms": took.toFixed(0), fps: seen.fps.toFixed(1), "gap p99 ms": seen.p99.toFixed(0), "longest task ms": seen.longest.toFixed(0),
+    "its CPU": seen.longestCpu.toFixed(0), "rows above": rows, "heap MB": memory.heap.toFixed(1), "tab's own MB": memory.own.toFixed(0) });
+  options.log(stressed.at(-1));
+}
+table("Under stress", stressed);
 console.log(`\nload ${loadavg().map((load) => load.toFixed(1)).join(" ")}`);

@@ -155,3 +155,45 @@ export async function opening({ runs, log }) {
     return rows;
   });
 }
+
+const MANY = Array.from({ length: 1_000 }, (_, i) => `many/stream-${i}`);
+
+/** What nobody hopes for. Each answers what the tab did meanwhile, and how long it took until the last line was on the page. */
+export const STRESS = {
+  "100,000 lines at once": onStream(async (stage, tab) => {
+    const sent = await stage.send({ streams: ONE, rate: 1e9, most: 100_000, together: 40_000 }).done();
+    await tab.shows(sent - 1);
+  }),
+  "500 lines of 250 KiB": onStream(async (stage, tab) => {
+    const sent = await stage.send({ streams: ONE, rate: 1e9, most: 500, bytes: 250 * 1024, together: 40 }).done();
+    await tab.shows(sent - 1);
+  }),
+  "scrolling through such lines": onStream(
+    (_, tab) => tab.wheel(-400, 4_000),
+    (stage) => stage.send({ streams: ONE, rate: 1e9, most: 100, bytes: 250 * 1024, together: 40 }).done(),
+  ),
+  "1,000 streams opened by a pattern": onStream(
+    async (stage, tab) => {
+      await tab.page.goto(`${stage.server.url}#/stream/many/**`);
+      await tab.shows(0);
+    },
+    (stage) => stage.send({ streams: MANY, rate: FILL_RATE, most: 50_000 }).done(),
+  ),
+};
+
+function onStream(act, prepare = async () => undefined) {
+  return () =>
+    onStage(async (stage) => {
+      await prepare(stage);
+      const tab = await stage.tab(`#/stream/${ONE[0]}`);
+      await tab.live();
+      let took = 0;
+      const seen = await tab.gauge.watch(4_000, async () => {
+        const began = performance.now();
+        await act(stage, tab);
+        took = performance.now() - began;
+      });
+      const rows = Number(await tab.page.locator("[role=scrollbar]").getAttribute("aria-valuemax"));
+      return { seen, took, rows, memory: await tab.gauge.memory() };
+    });
+}
