@@ -1,6 +1,6 @@
 // How fast the page is, in a real Chromium on a real server: npm run bench [-- WORD…]
 //
-// With words only the cases whose name has one of them (and `memory`, `find`, `open`, `stress` for the tables of their own). RATE (lines/s, default 5,000), SECONDS (of each run, 6) and RUNS (3)
+// With words only the cases whose name has one of them (and `memory`, `find in`, `open`, `stress` for the tables of their own). RATE (lines/s, default 5,000), SECONDS (of each run, 6) and RUNS (3)
 // change what is measured. Run it on a machine that has nothing else to do: browser, server and sender share its cores.
 
 import { cpus, loadavg } from "node:os";
@@ -28,10 +28,11 @@ function table(title, rows) {
   for (const row of rows) console.log(line(names.map((name) => row[name] ?? "")));
 }
 
-function watchedRow(name, { seen, behind, memory }) {
+function watchedRow(name, { seen, behind, stored, memory }) {
   const of = (pick, digits) => spread(seen.map(pick), digits);
   return {
     case: name,
+    "lines/s": stored?.toFixed(0) ?? 0,
     fps: of(({ fps }) => fps, 1),
     "changed/s": of(({ changed }) => changed),
     "gap p95": of(({ p95 }) => p95),
@@ -69,7 +70,7 @@ if (wanted("memory")) {
   })));
 }
 
-if (wanted("find")) {
+if (wanted("find in lines")) {
   const rows = await finding(options);
   table("Find in 200,000 lines", rows.map(({ text, regex, words, times, seen }) => ({
     query: regex ? `/${text}/` : text, found: words, ms: spread(times), "longest task ms": spread(seen.map(({ longest }) => longest)), "its CPU": spread(seen.map(({ longestCpu }) => longestCpu)), "gap p99 ms": spread(seen.map(({ p99 }) => p99)),

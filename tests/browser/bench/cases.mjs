@@ -37,7 +37,7 @@ function following({ fragment = `#/stream/${ONE[0]}`, streams = ONE, held = 0, p
       const seen = await watch(tab, options, during && ((run) => during(tab, options.ms, run)));
       const sent = await sending.stop();
       const behind = follows ? await tab.shows(sent - 1) : undefined;
-      return { seen, behind, memory: await tab.gauge.memory() };
+      return { seen, behind, stored: sending.perSecond, memory: await tab.gauge.memory() };
     });
 }
 
@@ -95,7 +95,7 @@ export async function memory({ log }) {
 
 const FINDS = [
   { text: "session", regex: false },
-  { text: "attempt", regex: false },
+  { text: "web-7", regex: false },
   { text: "eu-central", regex: false },
   { text: "/cart/\\d*7/items", regex: true },
   { text: "(GET|POST) .* in 9\\d+ ms", regex: true },

@@ -66,7 +66,7 @@ function tick() {
 }
 
 function finish() {
-  process.send?.({ sent: next });
+  process.send?.({ sent: next, perSecond: (next - from) / ((performance.now() - began) / 1000) });
   process.disconnect?.();
   process.exit(0);
 }

@@ -56,14 +56,16 @@ export class Stage {
 
 class Sending {
   #child;
-  #told = new Promise(() => {});
+  #told;
   #over = false;
+  /** Lines a second that were really stored, once it is over. */
+  perSecond = 0;
 
   constructor({ url, token }, options) {
     this.#child = fork(SENDER, [JSON.stringify({ url, token, ...options })]);
     const ended = once(this.#child, "exit").then(() => (this.#over = true));
     let sent = 0;
-    this.#child.on("message", (told) => (sent = told.sent));
+    this.#child.on("message", (told) => ({ sent, perSecond: this.perSecond } = told));
     this.#told = ended.then(() => sent);
   }
 
@@ -119,7 +121,7 @@ export class Tab {
   /** The find bar's words, once it has looked through everything. */
   async found() {
     const status = this.page.locator("search .status");
-    await this.page.waitForFunction(() => /^(?!.*so far)[\d,]+ (lines?$|of)/.test(document.querySelector("search .status")?.textContent ?? ""), undefined, { polling: 20 });
+    await this.page.waitForFunction(() => /^(?!.*so far)([\d,]+ (lines?$|of)|Not in)/.test(document.querySelector("search .status")?.textContent ?? ""), undefined, { polling: 20 });
     return status.innerText();
   }
 
