@@ -228,10 +228,11 @@ export class Reading {
     void this.#load(hole, side);
   }
 
-  /** The reader asks for a hole's lines. */
+  /** The reader asks for a hole's lines: the first ones, or the last ones where no line stands before it. */
   fill(hole: HoleEntry): void {
-    const row = this.tail.buffer.chunks.findIndex((chunk) => chunk.hole === hole);
-    void this.#load(hole, row === 0 ? "end" : "start");
+    const { chunks } = this.tail.buffer;
+    const at = chunks.findIndex((chunk) => chunk.hole === hole);
+    void this.#load(hole, chunks.slice(0, at).some(({ lines }) => lines > 0) ? "start" : "end");
   }
 
   async #load(hole: HoleEntry, side: Side): Promise<void> {
