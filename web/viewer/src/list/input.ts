@@ -72,8 +72,13 @@ function touch(window: HTMLElement, list: Movable): () => void {
   for (const [kind, listener] of Object.entries(kinds)) {
     window.addEventListener(kind, listener as EventListener, { passive: kind !== "touchmove" });
   }
+  // Whoever presses something else while the lines still move wants to be elsewhere.
+  document.addEventListener("pointerdown", land, true);
+  document.addEventListener("keydown", land, true);
   return () => {
     land();
+    document.removeEventListener("pointerdown", land, true);
+    document.removeEventListener("keydown", land, true);
     for (const [kind, listener] of Object.entries(kinds)) window.removeEventListener(kind, listener as EventListener);
   };
 }
