@@ -88,7 +88,7 @@ story("chosen lines are copied by a key, and are what is downloaded first", asyn
   await desk.row("line 5").click();
   await desk.row("line 8").click({ modifiers: ["Shift"] });
   await desk.page.keyboard.press("Shift+ArrowUp");
-  assert.equal(await desk.log.locator(".row.selected").count(), 3);
+  await desk.until(() => desk.log.locator(".row.selected").count(), 3);
   const text = await desk.copied(() => desk.page.keyboard.press("c"), "Copied 3 lines.");
   assert.deepEqual(text.trimEnd().split("\n").map((line) => line.split(" ")[4]), ["5", "6", "7"]);
   await desk.page.keyboard.press("e");

@@ -45,7 +45,7 @@ export class Tail {
   readonly streams = new Streams();
   readonly #options: TailOptions;
   readonly #live: Entries;
-  readonly #loading = new Map<HoleEntry, Promise<boolean>>();
+  readonly #loading = new Map<HoleEntry, Promise<readonly LineEntry[] | undefined>>();
   #client: Client | undefined;
   #subscription: Subscription | undefined;
   /** Where the last subscription was left. */
@@ -229,8 +229,8 @@ export class Tail {
     return this.#loading.has(hole);
   }
 
-  /** Loads a page of a hole from one of its ends. Says whether it did: it tells why not in the log. One at a time. */
-  load(hole: HoleEntry, side: Side, lines?: number): Promise<boolean> {
+  /** Loads a page of a hole from one of its ends: its lines, or nothing when it failed and why stands in the log. */
+  load(hole: HoleEntry, side: Side, lines?: number): Promise<readonly LineEntry[] | undefined> {
     let loading = this.#loading.get(hole);
     if (!loading) {
       loading = this.#load(hole, side, lines).finally(() => {
@@ -243,18 +243,19 @@ export class Tail {
     return loading;
   }
 
-  async #load(hole: HoleEntry, side: Side, lines: number | undefined): Promise<boolean> {
+  async #load(hole: HoleEntry, side: Side, lines: number | undefined): Promise<readonly LineEntry[] | undefined> {
     const { filter, continues, on } = this.#options;
-    if (!this.#client || this.#wentWithItsStore(hole)) return false;
+    if (!this.#client || this.#wentWithItsStore(hole)) return undefined;
     try {
       const entries = await load(this.#client, { hole, side, filter, ...(lines === undefined ? {} : { lines }) }, continues);
-      if (!this.buffer.replace(hole, entries)) return false;
-      on.lines(entries.filter((entry) => entry.kind === "line"), filled(hole, entries));
+      if (!this.buffer.replace(hole, entries)) return undefined;
+      const loaded = entries.filter((entry) => entry.kind === "line");
+      on.lines(loaded, filled(hole, entries));
       this.buffer.trim(on.reading());
-      return true;
+      return loaded;
     } catch (error) {
       this.#failed(hole, error as TailcastError);
-      return false;
+      return undefined;
     }
   }
 

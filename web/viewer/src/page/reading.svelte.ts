@@ -236,9 +236,10 @@ export class Reading {
   }
 
   async #load(hole: HoleEntry, side: Side): Promise<void> {
-    const before = this.tail.buffer.lines;
-    if (!(await this.tail.load(hole, side))) this.#tried.add(hole);
-    else if (this.tail.buffer.lines === before) for (const chunk of this.tail.buffer.chunks) if (chunk.hole) this.#tried.add(chunk.hole);
+    const lines = await this.tail.load(hole, side);
+    if (!lines) this.#tried.add(hole);
+    // Nothing more to see: be it that nothing matched, or that all of it is of streams that are hidden.
+    else if (!lines.some(this.disclosure.shown)) for (const chunk of this.tail.buffer.chunks) if (chunk.hole) this.#tried.add(chunk.hole);
   }
 
   #opened(): void {
