@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { BINDINGS, type Press, commandOf, keyWords } from "../src/page/keys.ts";
 
@@ -37,4 +38,11 @@ test("key presses are understood as they come from a browser", () => {
 test("keys are written as people know them", () => {
   const table = [["j", "j"], ["ArrowDown", "↓"], ["Shift+ArrowUp", "Shift ↑"], ["Ctrl+f", "Ctrl F"], ["Shift+ ", "Shift Space"], ["G", "G"], ["Escape", "Esc"]];
   for (const [key, words] of table) assert.equal(keyWords(key ?? ""), words);
+});
+
+test("docs/viewer.md lists all keys, and no others", async () => {
+  const text = await readFile(new URL("../../../docs/viewer.md", import.meta.url), "utf8");
+  const listed = /^## Keys$[^]*?\|---\|---\|\n([^]*?)\n\n/m.exec(text)?.[1];
+  const rows = BINDINGS.map(({ keys, words }) => `| ${keys.map((key) => `\`${keyWords(key)}\``).join(" ")} | ${words} |`);
+  assert.equal(listed, rows.join("\n"));
 });
