@@ -100,7 +100,7 @@ story("chosen lines are copied by a key, and are what is downloaded first", asyn
   assert.equal(await desk.clipboard(), file.text);
   await desk.page.keyboard.press("Escape");
   await desk.page.keyboard.press("Escape");
-  assert.equal(await desk.log.locator(".row.selected").count(), 0);
+  await desk.until(() => desk.log.locator(".row.selected").count(), 0);
 });
 
 story("a range of time, and all that is kept of merged streams, come from the store", async () => {

@@ -69,7 +69,7 @@ story("the help sheet names every key that does something, and Escape closes it 
   }
   await desk.page.keyboard.press("Escape");
   await sheet.waitFor({ state: "detached" });
-  assert.equal(await focused(desk), "Lines");
+  await desk.until(() => focused(desk), "Lines");
 });
 
 story("lines are gone through, chosen, opened and left, with nothing but keys", async () => {
@@ -78,6 +78,7 @@ story("lines are gone through, chosen, opened and left, with nothing but keys", 
   await keyboard.press("Home");
   await desk.until(async () => (await desk.messages())[0], "line 0");
   await keyboard.press("j");
+  await desk.log.locator(".row.current").waitFor();
   const first = Number((await current(desk)).split(" ")[1]);
   await keyboard.press("j");
   await desk.until(() => current(desk), `line ${first + 1}`);
@@ -103,7 +104,7 @@ story("lines are gone through, chosen, opened and left, with nothing but keys", 
   }
   await keyboard.press("o");
   await desk.log.locator(".details").waitFor({ state: "detached" });
-  assert.equal(await focused(desk), "Lines");
+  await desk.until(() => focused(desk), "Lines");
   await keyboard.press("End");
   await desk.until(async () => (await desk.messages()).at(-1), "line 299");
   assert.ok(await desk.button("Jump to live").isHidden());
@@ -170,6 +171,6 @@ story("what is opened takes the focus, and gives it back when Escape closes it",
     assert.ok(await dialog.evaluate((dialog) => dialog.contains(document.activeElement)), `the focus is not in ${name}`);
     await desk.page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
-    assert.equal(await focused(desk), name === "Jump to a time" ? "Jump" : name, `the focus after ${name}`);
+    await desk.until(() => focused(desk), name === "Jump to a time" ? "Jump" : name);
   }
 });
