@@ -104,10 +104,31 @@ story("what the tab has not is found in the store", async () => {
   await desk.until(() => standing(desk), "1 of 1");
   assert.ok((await desk.messages()).includes("the needle"));
   assert.deepEqual(await marked(desk, ".now"), ["needle"]);
+  // From there on, the tab lacks what is between the match and the live end, and nothing before it.
+  await bar(desk).getByRole("textbox").fill("line 3000");
+  await desk.until(() => standing(desk), "Not in the loaded lines");
+  assert.ok(await bar(desk).getByRole("button", { name: "Search earlier lines in the store" }).isHidden());
+  await bar(desk).getByRole("button", { name: "Search later lines in the store" }).click();
+  await desk.until(() => standing(desk), "1 of 1");
+  assert.ok((await desk.messages()).includes("line 3000"));
   await bar(desk).getByRole("textbox").fill("nowhere at all");
   await desk.until(() => standing(desk), "Not in the loaded lines");
-  await bar(desk).getByRole("button", { name: "Search earlier lines in the store" }).click();
-  await bar(desk).getByText("Not in earlier lines either.").waitFor();
+  await bar(desk).getByRole("button", { name: "Search later lines in the store" }).click();
+  await bar(desk).getByText("Not in later lines either.").waitFor();
+});
+
+story("what is looked for stands in the address, and outlives a filter and a reload", async () => {
+  const { desk } = await opened(range(0, 50, (i) => `line ${i}`));
+  await find(desk, "line 4");
+  await desk.until(() => standing(desk), "11 lines");
+  await desk.page.waitForFunction(() => location.hash.endsWith("find=line%204"));
+  await desk.page.reload();
+  await desk.until(() => standing(desk), "11 lines");
+  await desk.filter('-"line 40"');
+  await desk.until(() => standing(desk), "10 lines");
+  await bar(desk).getByRole("textbox").focus();
+  await desk.page.keyboard.press("Escape");
+  await desk.page.waitForFunction(() => !location.hash.includes("find="));
 });
 
 story("a match within a folded stack trace is unfolded", async () => {

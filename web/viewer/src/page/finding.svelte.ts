@@ -66,6 +66,13 @@ export class Finding {
     this.#finder.changed();
   }
 
+  /** Looks for what an address says, as plain text. */
+  adopt(text: string | undefined): void {
+    if (text === undefined || text === this.query.text) return;
+    this.open = true;
+    this.search({ ...NO_QUERY, text });
+  }
+
   search(query: Query): void {
     this.stop();
     this.beyond = AT_REST;
@@ -73,6 +80,7 @@ export class Finding {
     this.#wish = undefined;
     this.#current = undefined;
     this.#finder.search(query);
+    this.#reading.moved();
   }
 
   close(): void {
@@ -81,6 +89,7 @@ export class Finding {
     this.query = NO_QUERY;
     this.#current = undefined;
     this.#finder.cancel();
+    this.#reading.moved();
   }
 
   /**
@@ -100,7 +109,7 @@ export class Finding {
     this.#parts.kept.keep(this.query);
   }
 
-  /** Looks in the store, from the edge of what is loaded. */
+  /** Looks in the store, from where the reader is. */
   async lookBeyond(client: Client, direction: Direction): Promise<void> {
     this.stop();
     const hunt = new AbortController();
@@ -111,7 +120,7 @@ export class Finding {
         client,
         worker: this.#parts.worker,
         direction,
-        streams: this.#reading.edges(),
+        streams: this.#reading.edges(direction),
         filter: this.#reading.filter,
         query: this.query,
         signal: hunt.signal,

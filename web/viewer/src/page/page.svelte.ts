@@ -132,6 +132,7 @@ export class Page {
   #adapt(reading: Reading, view: View): void {
     reading.columns = view.columns;
     reading.setHidden(new Set(view.hidden));
+    reading.finding.adopt(view.find);
     if (!view.at) reading.toLive();
     else void reading.seek("time" in view.at ? { time: Date.parse(view.at.time) } : view.at);
   }

@@ -8,6 +8,8 @@ import type { Place } from "../buffer/buffer.ts";
 import type { HoleEntry, LineEntry, Stream } from "../buffer/entry.ts";
 import { Histogram } from "../chart/histogram.ts";
 import { Seen } from "../filter/seen.ts";
+import type { Direction, Edge } from "../find/beyond.ts";
+import { edges } from "../find/edges.ts";
 import type { Side } from "../follow/holes.ts";
 import type { Continues } from "../follow/lines.ts";
 import { type Position, Tail } from "../follow/tail.ts";
@@ -115,6 +117,7 @@ export class Reading {
   attach(list: Rows): void {
     this.#list = list;
     list.open(this.tail.buffer);
+    this.finding.adopt(this.#options.view.find);
   }
 
   /** How many lines came while the reader was elsewhere. */
@@ -190,15 +193,12 @@ export class Reading {
     return this.#drawn.visible.map(({ entry }) => entry).findLast((entry) => entry.kind === "line");
   }
 
-  /** Where what is loaded begins, by stream. */
-  edges(): { name: string; offset: number }[] {
-    const edges = new Map<string, number>();
-    for (const chunk of this.tail.buffer.chunks) {
-      for (const { stream, from, to } of chunk.runs()) {
-        if (!edges.has(stream.name)) edges.set(stream.name, chunk.hole ? to : from);
-      }
-    }
-    return [...edges].map(([name, offset]) => ({ name, offset }));
+  /** Where to look on in the store, from where the reader is. */
+  edges(direction: Direction): Edge[] {
+    const { buffer } = this.tail;
+    const line = this.following ? undefined : this.standing;
+    const reading = line && buffer.find(line.stream.name, line.line.offset)?.chunk;
+    return edges(buffer.chunks, reading, direction);
   }
 
   /** Goes to a line or a time, loading what is around it. Says whether there is something. */
@@ -294,6 +294,11 @@ export class Reading {
   setColumns(columns: readonly Column[]): void {
     this.columns = columns;
     this.changed();
+    this.moved();
+  }
+
+  /** The address has another view to say. */
+  moved(): void {
     this.#options.moved();
   }
 
@@ -308,7 +313,7 @@ export class Reading {
     this.hidden = hidden;
     this.disclosure.hide(hidden);
     this.changed();
-    this.#options.moved();
+    this.moved();
   }
 
   /** Shows this stream and no other; all of them without a name. */
@@ -360,7 +365,9 @@ export class Reading {
   get view(): View {
     const line = this.following ? undefined : this.#list?.lineNear(READ_AT);
     const at = line && { stream: line.stream.name, offset: line.line.offset };
-    return { streams: this.streams, filter: this.filter, columns: this.columns, hidden: [...this.hidden], ...(at ? { at } : {}) };
+    const find = this.finding.query.text;
+    const [hidden, columns] = [[...this.hidden], this.columns];
+    return { streams: this.streams, filter: this.filter, columns, hidden, ...(at ? { at } : {}), ...(find ? { find } : {}) };
   }
 }
 
