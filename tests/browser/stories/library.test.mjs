@@ -270,11 +270,12 @@ story("pause holds everything back and says how much waits; resume goes on witho
   const subscription = connect().subscribe(STREAM, { on: { lines: (event) => void got.push(...offsets([event])) } });
   await until(() => subscription.state.name === "live");
   subscription.pause();
+  // Lines that were on their way wait here, the others at the server.
   fake.append(STREAM, numbered(0, 2));
-  await until(() => fake.requests.length === 1);
+  await until(() => fake.requests.length === 1 && subscription.state.behind === 2);
   fake.sendAll({ type: "behind", id: fake.requests[0].id, stream: STREAM, count: 12 });
-  await until(() => subscription.state.behind === 12);
-  assert.deepEqual([subscription.state, got], [{ name: "paused", behind: 12, slow: false }, []]);
+  await until(() => subscription.state.behind === 14);
+  assert.deepEqual([subscription.state, got], [{ name: "paused", behind: 14, slow: false }, []]);
   subscription.resume();
   await until(() => subscription.state.name === "live" && fake.requests.length === 2);
   assert.deepEqual([got, fake.requests.map(({ type }) => type)], [[0, 1], ["pause", "resume"]]);

@@ -416,7 +416,9 @@ export class Course {
         if (this.#link.name === "offline")
             return this.#link;
         if (this.#flow.paused || (this.#board && this.#flow.out)) {
-            return { name: "paused", behind: sum(this.#behind.values()), slow: !this.#flow.wanted };
+            // Lines that were on their way when a pause was asked for wait here, and not at the server.
+            const held = this.#flow.wanted ? this.#queue.lines : 0;
+            return { name: "paused", behind: sum(this.#behind.values()) + held, slow: !this.#flow.wanted };
         }
         if (!this.#board || this.#asked.size + this.#timers.size > 0 || this.#standing.size === 0)
             return { name: "connecting" };

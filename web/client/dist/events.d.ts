@@ -161,7 +161,7 @@ export type SubscriptionState = {
 } | {
     readonly name: "live";
 }
-/** By `pause()`, or because the consumer is `slow`. `behind`: how many lines wait at the server, as far as it said. */
+/** By `pause()`, or because the consumer is `slow`. `behind`: how many lines wait, as far as the server said. */
  | {
     readonly name: "paused";
     readonly behind: number;

@@ -18,6 +18,8 @@ export declare class Queue {
     constructor(on: Callbacks | undefined, taken: (item: Item) => void);
     /** Text of lines that waits, in characters. */
     get size(): number;
+    /** How many lines wait. */
+    get lines(): number;
     push(item: Item): void;
     /** Nothing leaves while it is held. */
     hold(held: boolean): void;

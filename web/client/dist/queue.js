@@ -21,6 +21,10 @@ export class Queue {
     get size() {
         return this.#size;
     }
+    /** How many lines wait. */
+    get lines() {
+        return this.#items.reduce((sum, { event }) => sum + (event?.type === "lines" ? event.lines.length : 0), 0);
+    }
     push(item) {
         if (this.#ended)
             return;

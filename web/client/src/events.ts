@@ -150,7 +150,7 @@ export type SubscriptionState =
   /** What is kept is on its way: `remaining` lines of it, at least. */
   | { readonly name: "replaying"; readonly remaining: number }
   | { readonly name: "live" }
-  /** By `pause()`, or because the consumer is `slow`. `behind`: how many lines wait at the server, as far as it said. */
+  /** By `pause()`, or because the consumer is `slow`. `behind`: how many lines wait, as far as the server said. */
   | { readonly name: "paused"; readonly behind: number; readonly slow: boolean }
   | { readonly name: "offline"; readonly until: Date; readonly why: string }
   | { readonly name: "ended"; readonly error?: TailcastError };

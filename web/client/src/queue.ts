@@ -42,6 +42,11 @@ export class Queue {
     return this.#size;
   }
 
+  /** How many lines wait. */
+  get lines(): number {
+    return this.#items.reduce((sum, { event }) => sum + (event?.type === "lines" ? event.lines.length : 0), 0);
+  }
+
   push(item: Item): void {
     if (this.#ended) return;
     this.#items.push(item);
