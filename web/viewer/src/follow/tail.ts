@@ -37,11 +37,10 @@ export interface TailOptions {
   readonly filter: string;
   readonly continues: Continues;
   readonly on: On;
-  readonly buffer?: Buffer;
 }
 
 export class Tail {
-  readonly buffer: Buffer;
+  readonly buffer = new Buffer();
   readonly streams = new Streams();
   readonly #options: TailOptions;
   readonly #live: Entries;
@@ -57,16 +56,10 @@ export class Tail {
   #moved = false;
   /** Streams of the stores before: what is not in the tab of them cannot be had. */
   readonly #left = new Set<Stream>();
-  #state: SubscriptionState = { name: "connecting" };
 
   constructor(options: TailOptions) {
     this.#options = options;
-    this.buffer = options.buffer ?? new Buffer();
     this.#live = new Entries(options.continues);
-  }
-
-  get state(): SubscriptionState {
-    return this.#state;
   }
 
   /** Lines that came since the tail was opened, of all streams. */
@@ -115,7 +108,6 @@ export class Tail {
   }
 
   #became(state: SubscriptionState): void {
-    this.#state = state;
     if ((state.name === "live" || state.name === "paused" || state.name === "replaying") && !this.#opened) void this.#open();
     this.#options.on.state(state);
   }
@@ -230,10 +222,10 @@ export class Tail {
   }
 
   /** Loads a page of a hole from one of its ends: its lines, or nothing when it failed and why stands in the log. */
-  load(hole: HoleEntry, side: Side, lines?: number): Promise<readonly LineEntry[] | undefined> {
+  load(hole: HoleEntry, side: Side): Promise<readonly LineEntry[] | undefined> {
     let loading = this.#loading.get(hole);
     if (!loading) {
-      loading = this.#load(hole, side, lines).finally(() => {
+      loading = this.#load(hole, side).finally(() => {
         this.#loading.delete(hole);
         this.#options.on.changed();
       });
@@ -243,11 +235,11 @@ export class Tail {
     return loading;
   }
 
-  async #load(hole: HoleEntry, side: Side, lines: number | undefined): Promise<readonly LineEntry[] | undefined> {
+  async #load(hole: HoleEntry, side: Side): Promise<readonly LineEntry[] | undefined> {
     const { filter, continues, on } = this.#options;
     if (!this.#client || this.#wentWithItsStore(hole)) return undefined;
     try {
-      const entries = await load(this.#client, { hole, side, filter, ...(lines === undefined ? {} : { lines }) }, continues);
+      const entries = await load(this.#client, { hole, side, filter }, continues);
       if (!this.buffer.replace(hole, entries)) return undefined;
       const loaded = entries.filter((entry) => entry.kind === "line");
       on.lines(loaded, filled(hole, entries));

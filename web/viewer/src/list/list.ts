@@ -92,10 +92,6 @@ export class List<R extends { readonly element: HTMLElement }> {
     return this.#painter.placeAt(target);
   }
 
-  elementOf(entry: Entry): HTMLElement | undefined {
-    return this.#painter.elementOf(entry);
-  }
-
   /** Shows another log, from its rear. */
   open(buffer: Buffer): void {
     this.#buffer = buffer;

@@ -10,7 +10,6 @@ export class Visit {
   readonly #kept = new KeptToken();
   readonly #server: URL;
   #client: Client | undefined;
-  #timer: ReturnType<typeof setInterval> | undefined;
 
   /** Who reads: by the token's own word, until the server has said it. */
   subscriber = $state("");
@@ -30,7 +29,7 @@ export class Visit {
     const token = this.#kept.read();
     if (token) this.#use(token);
     else this.asked = "";
-    this.#timer = setInterval(() => void this.readStreams(), LIST_EVERY_MS);
+    setInterval(() => void this.readStreams(), LIST_EVERY_MS);
   }
 
   /** `undefined` while a token is asked for. */
@@ -75,11 +74,6 @@ export class Visit {
       if (isAboutToken(error) || error.details.status === 401) this.ended(error);
       else this.problem = `The list may be old: ${error.message}.`;
     }
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-    this.#client?.close();
   }
 
   #use(token: string): void {

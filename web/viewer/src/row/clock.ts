@@ -74,16 +74,10 @@ export function relative(at: number, now: number): string {
 }
 
 /** The day in a zone, as days since 1970-01-01: two lines of different days have a separator between them. */
-export function dayOf(at: number, zone: Zone): number {
+function dayOf(at: number, zone: Zone): number {
   return Math.floor((at + offsetAt(at, zone)) / DAY);
 }
 
-const LONG_DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeZone: "UTC" });
-
-/** A day in words, for a separator: `Saturday 21 November 2026`. */
-export function dayWords(day: number): string {
-  return LONG_DAY.format(day * DAY).replace(",", "");
-}
 
 /** Whether this browser knows a zone. In one that it does not know, times are written as UTC. */
 export function isZone(zone: string): boolean {
