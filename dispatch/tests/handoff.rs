@@ -212,7 +212,7 @@ async fn a_way_that_is_full_does_not_wait_and_says_what_it_lost(way: Way) {
         way.handoff.hand_off(batch("busy", offset));
     }
     assert!(
-        begun.elapsed() < Duration::from_secs(1),
+        begun.elapsed() < Duration::from_secs(10),
         "took {:?}",
         begun.elapsed()
     );
