@@ -34,6 +34,51 @@ test("a page says where it begins and where to go on", async () => {
   assert.deepEqual(asked, ["/v1/lines?stream=a%2Fb&to=9&last=2&since=1970-01-01T00%3A00%3A00.000Z"]);
 });
 
+test("counts are asked for as lines are, and come as the server says them", async () => {
+  const buckets = [
+    { at: "1969-12-31T23:00:00Z", lines: 1, levels: {} },
+    { at: "2026-11-21T14:00:00Z", lines: 12, levels: { info: 10, error: 1 } },
+  ];
+  const asked = [];
+  answer = (request, response) => {
+    asked.push(request.url);
+    response.end(JSON.stringify({ stream: "a/b", from: 7, next: 20, first_available: 3, width: 3600, buckets }));
+  };
+  const question = { stream: "a/b", from: 4, to: 20, since: new Date(0), until: "2027-01-01T00:00:00Z", filter: "x y", width: 3600 };
+  const counts = await reads().counts({ ...question, signal: new AbortController().signal });
+  assert.deepEqual(counts, { stream: "a/b", firstAvailable: 3, from: 7, next: 20, width: 3600, buckets });
+  await reads().counts({ stream: "a/b", filter: undefined });
+  assert.deepEqual(asked, [
+    "/v1/counts?stream=a%2Fb&from=4&to=20&since=1970-01-01T00%3A00%3A00.000Z&until=2027-01-01T00%3A00%3A00Z&filter=x+y&width=3600",
+    "/v1/counts?stream=a%2Fb",
+  ]);
+});
+
+test("counts that cannot be added up are none", async () => {
+  const sound = { at: "2026-11-21T14:00:00Z", lines: 1, levels: { info: 1 } };
+  const strange = [
+    ...["first_available", "from", "next", "width", "buckets"].map((missing) => ({ [missing]: undefined })),
+    ...[null, { ...sound, at: 5 }, { ...sound, lines: "1" }, { ...sound, levels: null }, { ...sound, levels: { info: -1 } }].map(
+      (bucket) => ({ buckets: [sound, bucket] }),
+    ),
+  ];
+  for (const wrong of strange) {
+    const body = JSON.stringify({ stream: "a", first_available: 0, from: 0, next: 1, width: 60, buckets: [sound], ...wrong });
+    answer = says(200, body);
+    const { code, details } = await thrownBy(reads().counts({ stream: "a" }));
+    assert.deepEqual([code, details], ["bad_answer", { status: 200 }], body);
+  }
+});
+
+test("counts are refused, and given up, as lines are", async () => {
+  answer = says(404, `{"code":"stream_not_found","detail":"there is no stream a"}`);
+  const { code, details } = await thrownBy(reads().counts({ stream: "a" }));
+  assert.deepEqual([code, details], ["stream_not_found", { status: 404 }]);
+  answer = () => assert.fail("it was asked");
+  const left = AbortSignal.abort(new Error("the reader left"));
+  await assert.rejects(reads().counts({ stream: "a", signal: left }), new Error("the reader left"));
+});
+
 test("an answer without a place is none", async () => {
   for (const missing of ["first_available", "from", "next", "lines"]) {
     const body = { stream: "a", first_available: 0, from: 0, next: 0, lines: [], [missing]: undefined };

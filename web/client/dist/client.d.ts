@@ -1,7 +1,7 @@
 import { asyncDispose } from "./dispose.js";
 import { TailcastError } from "./errors.js";
 import type { ClientState, Cursors, SubscribeOptions } from "./events.js";
-import type { Page, Range, ReadOptions, StreamInfo } from "./reads.js";
+import type { CountsPage, CountsQuery, Page, Range, ReadOptions, StreamInfo } from "./reads.js";
 import { Subscription } from "./subscription.js";
 import type { TokenProvider } from "./tokens.js";
 /** What a client needs. */
@@ -41,6 +41,8 @@ export declare class Client implements AsyncDisposable {
     streams(match?: string, options?: ReadOptions): Promise<StreamInfo[]>;
     /** Kept lines of a stream. Fails with a {@link TailcastError}. */
     lines(stream: string, range?: Range, options?: ReadOptions): Promise<Page>;
+    /** How many kept lines of a stream there are, over time and by level. Fails with a {@link TailcastError}. */
+    counts(query: CountsQuery): Promise<CountsPage>;
     /** Connects now, when it waits for the next attempt. */
     retry(): void;
     /** Ends every subscription, and the connection. */

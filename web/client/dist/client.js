@@ -77,6 +77,10 @@ export class Client {
     lines(stream, range = {}, options = {}) {
         return this.#reads.lines(stream, range, options);
     }
+    /** How many kept lines of a stream there are, over time and by level. Fails with a {@link TailcastError}. */
+    counts(query) {
+        return this.#reads.counts(query);
+    }
     /** Connects now, when it waits for the next attempt. */
     retry() {
         this.#lifeline.retry();

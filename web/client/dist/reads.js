@@ -1,4 +1,4 @@
-// The reads over HTTP (docs/http.md): which streams there are, and lines that are kept.
+// The reads over HTTP (docs/http.md): which streams there are, lines that are kept, and how many there are of them.
 import { TailcastError, words } from "./errors.js";
 import { parse } from "./json.js";
 import { isObject, isOffset, isText } from "./messages.js";
@@ -20,16 +20,19 @@ export class Reads {
         return streams.filter(isObject).map(streamInfo);
     }
     async lines(stream, range, options) {
-        const query = { stream };
-        for (const [name, value] of Object.entries(range)) {
-            if (value !== undefined)
-                query[name] = value instanceof Date ? value.toISOString() : String(value);
-        }
-        const answer = await this.#read("v1/lines", query, options);
+        const answer = await this.#read("v1/lines", { stream, ...written(range) }, options);
         const { first_available: firstAvailable, from, next, lines } = answer;
         if (![firstAvailable, from, next].every(isOffset) || !Array.isArray(lines))
             throw strange({ status: 200 });
         return { stream, firstAvailable, from, next, lines };
+    }
+    async counts({ signal, ...asked }) {
+        const answer = await this.#read("v1/counts", written(asked), signal ? { signal } : {});
+        const { first_available: firstAvailable, from, next, width, buckets } = answer;
+        const sound = [firstAvailable, from, next, width].every(isOffset) && Array.isArray(buckets) && buckets.every(isBucket);
+        if (!sound)
+            throw strange({ status: 200 });
+        return { stream: asked.stream, firstAvailable, from, next, width, buckets };
     }
     /** Whether the server takes this token, as far as it can be asked: throws what it answers. */
     async probe(token) {
@@ -63,6 +66,21 @@ export class Reads {
         const { code, detail } = body;
         throw new TailcastError(isText(code) ? code : "unknown", isText(detail) ? detail : `status ${details.status}`, details);
     }
+}
+/** As it stands in an address. What is not asked for is left out. */
+function written(asked) {
+    const query = {};
+    for (const [name, value] of Object.entries(asked)) {
+        if (value !== undefined)
+            query[name] = value instanceof Date ? value.toISOString() : String(value);
+    }
+    return query;
+}
+function isBucket(value) {
+    if (!isObject(value))
+        return false;
+    const { at, lines, levels } = value;
+    return isText(at) && isOffset(lines) && isObject(levels) && Object.values(levels).every(isOffset);
 }
 async function fetched(address, token, signal) {
     const inTime = AbortSignal.timeout(ANSWER_MS);

@@ -10,6 +10,6 @@ export type { ErrorDetails } from "./errors.js";
 export type { BeginEvent, Callbacks, ClientState, Cursors, DroppedEvent, Event, FaultEvent, From, GapEvent, Level, Line, LinesEvent, LiveEvent, SubscribeOptions, SubscriptionState, WarningEvent, } from "./events.js";
 export { WholeNumber } from "./json.js";
 export type { JsonValue } from "./json.js";
-export type { Page, Range, ReadOptions, StreamInfo } from "./reads.js";
+export type { CountBucket, CountsPage, CountsQuery, Page, Range, ReadOptions, StreamInfo } from "./reads.js";
 export { Subscription } from "./subscription.js";
 export type { TokenProvider, TokenReason } from "./tokens.js";

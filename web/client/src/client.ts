@@ -8,7 +8,7 @@ import { Lifeline } from "./lifeline.js";
 import type { ServerMessage, Welcome } from "./messages.js";
 import { isPattern } from "./names.js";
 import { Reads } from "./reads.js";
-import type { Page, Range, ReadOptions, StreamInfo } from "./reads.js";
+import type { CountsPage, CountsQuery, Page, Range, ReadOptions, StreamInfo } from "./reads.js";
 import { Subscription } from "./subscription.js";
 import { Switchboard } from "./switchboard.js";
 import { Tokens } from "./tokens.js";
@@ -99,6 +99,11 @@ export class Client implements AsyncDisposable {
   /** Kept lines of a stream. Fails with a {@link TailcastError}. */
   lines(stream: string, range: Range = {}, options: ReadOptions = {}): Promise<Page> {
     return this.#reads.lines(stream, range, options);
+  }
+
+  /** How many kept lines of a stream there are, over time and by level. Fails with a {@link TailcastError}. */
+  counts(query: CountsQuery): Promise<CountsPage> {
+    return this.#reads.counts(query);
   }
 
   /** Connects now, when it waits for the next attempt. */

@@ -1,8 +1,8 @@
-// The reads over HTTP (docs/http.md): which streams there are, and lines that are kept.
+// The reads over HTTP (docs/http.md): which streams there are, lines that are kept, and how many there are of them.
 
 import { TailcastError, words } from "./errors.js";
 import type { ErrorDetails } from "./errors.js";
-import type { Line } from "./events.js";
+import type { Level, Line } from "./events.js";
 import { parse } from "./json.js";
 import { isObject, isOffset, isText } from "./messages.js";
 import type { Tokens } from "./tokens.js";
@@ -52,6 +52,43 @@ export interface Page {
   readonly lines: readonly Line[];
 }
 
+/** Which lines to count, and how finely. */
+export interface CountsQuery extends Omit<Range, "last" | "limit"> {
+  readonly stream: string;
+  /** Of a bucket, in whole seconds, 1 to 86,400. Default: 60. */
+  readonly width?: number;
+  /** As {@link ReadOptions.signal}. */
+  readonly signal?: AbortSignal;
+}
+
+/** How many kept lines there are, over time. */
+export interface CountsPage {
+  readonly stream: string;
+  /** The offset of the oldest line still kept. */
+  readonly firstAvailable: number;
+  /** Where counting began: after the `from` that was asked for, where lines are not kept any more. */
+  readonly from: number;
+  /**
+   * The buckets hold every line that was asked for up to here. Go on with `{ from: next }`, until it moves no more: that
+   * page may have some of the same buckets, to be added up.
+   */
+  readonly next: number;
+  /** Of a bucket, in seconds. */
+  readonly width: number;
+  /** In the order of their times; only those with lines. */
+  readonly buckets: readonly CountBucket[];
+}
+
+/** The lines of a stretch of time: of `at` and later, before `at` and the page's `width`. */
+export interface CountBucket {
+  /** RFC 3339, UTC, whole seconds; a multiple of the width since 1970. */
+  readonly at: string;
+  /** All of them, those without a level included. */
+  readonly lines: number;
+  /** Those with a level; only levels that have any. */
+  readonly levels: Readonly<Partial<Record<Level, number>>>;
+}
+
 export class Reads {
   readonly #base: URL;
   readonly #tokens: Tokens;
@@ -70,14 +107,18 @@ export class Reads {
   }
 
   async lines(stream: string, range: Range, options: ReadOptions): Promise<Page> {
-    const query: Record<string, string> = { stream };
-    for (const [name, value] of Object.entries(range)) {
-      if (value !== undefined) query[name] = value instanceof Date ? value.toISOString() : String(value);
-    }
-    const answer = await this.#read("v1/lines", query, options);
+    const answer = await this.#read("v1/lines", { stream, ...written(range) }, options);
     const { first_available: firstAvailable, from, next, lines } = answer;
     if (![firstAvailable, from, next].every(isOffset) || !Array.isArray(lines)) throw strange({ status: 200 });
     return { stream, firstAvailable, from, next, lines } as Page;
+  }
+
+  async counts({ signal, ...asked }: CountsQuery): Promise<CountsPage> {
+    const answer = await this.#read("v1/counts", written(asked), signal ? { signal } : {});
+    const { first_available: firstAvailable, from, next, width, buckets } = answer;
+    const sound = [firstAvailable, from, next, width].every(isOffset) && Array.isArray(buckets) && buckets.every(isBucket);
+    if (!sound) throw strange({ status: 200 });
+    return { stream: asked.stream, firstAvailable, from, next, width, buckets } as CountsPage;
   }
 
   /** Whether the server takes this token, as far as it can be asked: throws what it answers. */
@@ -112,6 +153,21 @@ export class Reads {
     const { code, detail } = body;
     throw new TailcastError(isText(code) ? code : "unknown", isText(detail) ? detail : `status ${details.status}`, details);
   }
+}
+
+/** As it stands in an address. What is not asked for is left out. */
+function written(asked: object): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(asked)) {
+    if (value !== undefined) query[name] = value instanceof Date ? value.toISOString() : String(value);
+  }
+  return query;
+}
+
+function isBucket(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { at, lines, levels } = value;
+  return isText(at) && isOffset(lines) && isObject(levels) && Object.values(levels).every(isOffset);
 }
 
 interface Fetched {

@@ -28,6 +28,6 @@ export type {
 } from "./events.js";
 export { WholeNumber } from "./json.js";
 export type { JsonValue } from "./json.js";
-export type { Page, Range, ReadOptions, StreamInfo } from "./reads.js";
+export type { CountBucket, CountsPage, CountsQuery, Page, Range, ReadOptions, StreamInfo } from "./reads.js";
 export { Subscription } from "./subscription.js";
 export type { TokenProvider, TokenReason } from "./tokens.js";
