@@ -90,6 +90,35 @@ impl Line {
     }
 }
 
+/// What an encoded line begins with, read from its bytes alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineHead<'a> {
+    /// As it is written: digits and punctuation only, [`Timestamp`]'s form.
+    pub ts: &'a [u8],
+    /// How grave the line is.
+    pub level: Option<Level>,
+}
+
+impl<'a> LineHead<'a> {
+    /// The head, and what follows it. Relies on the form that [`Line::encode`] writes, which is the only one a store
+    /// holds; `None` of anything else.
+    pub fn split(line: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (ts, rest) = split_at_quote(line.strip_prefix(b"{\"ts\":\"")?)?;
+        let Some(from_level) = rest.strip_prefix(b",\"level\":\"") else {
+            return Some((Self { ts, level: None }, rest));
+        };
+        let (name, rest) = split_at_quote(from_level)?;
+        let named = |level: &Level| level.as_str().as_bytes() == name;
+        let level = Level::ALL.into_iter().find(named);
+        Some((Self { ts, level }, rest))
+    }
+}
+
+fn split_at_quote(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(b'"', bytes)?;
+    Some((&bytes[..end], &bytes[end + 1..]))
+}
+
 fn write_json_string(text: &str, out: &mut Vec<u8>) {
     // Writing a string into memory cannot fail: there is nothing to report.
     let _ = serde_json::to_writer(out, text);

@@ -1,6 +1,7 @@
 //! Points in time as lines carry them.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::SystemTime;
 
 /// Nanoseconds since the Unix epoch; reaches from 1677 to 2262. Written as RFC 3339 in UTC with all nine digits, so
@@ -24,11 +25,28 @@ impl Timestamp {
         self.0
     }
 
+    /// The second that it lies in.
+    pub const fn second(self) -> Second {
+        Second(self.0.div_euclid(1_000_000_000))
+    }
+
     /// Reads RFC 3339 with any offset. `None` when the text is something else, or outside of what an `i64` of
     /// nanoseconds holds.
     pub fn parse(text: &str) -> Option<Self> {
         let instant: jiff::Timestamp = text.parse().ok()?;
         i64::try_from(instant.as_nanosecond()).ok().map(Self)
+    }
+}
+
+/// Whole seconds since the Unix epoch. Written as RFC 3339 in UTC, without a fraction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Second(i64);
+
+impl Second {
+    /// The last multiple of `width` seconds that is not after this one, counted from 1970 in both directions.
+    pub fn floor(self, width: NonZeroU32) -> Self {
+        let width = i64::from(width.get());
+        Self(self.0.div_euclid(width) * width)
     }
 }
 
@@ -46,6 +64,19 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instant = jiff::Timestamp::from_nanosecond(i128::from(self.0)).map_err(|_| fmt::Error)?;
         write!(f, "{instant:.9}")
+    }
+}
+
+impl fmt::Display for Second {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instant = jiff::Timestamp::from_second(self.0).map_err(|_| fmt::Error)?;
+        write!(f, "{instant}")
+    }
+}
+
+impl fmt::Debug for Second {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

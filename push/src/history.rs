@@ -1,4 +1,4 @@
-//! What was: lines out of the store, `GET /v1/lines`.
+//! What was: lines out of the store, `GET /v1/lines`, and how many there are, `GET /v1/counts`.
 //!
 //! # What is answered
 //!
@@ -17,11 +17,19 @@
 //! `from`, in the answer, is where it begins: one goes back with `to=FROM&last=N`. It is after the `from` of the
 //! request where retention removed lines, and with `last` where enough lines were found or looking ended early.
 //!
+//! # What is counted
+//!
+//! The same lines, all of them, over time and by level: how many of them have their `ts` in each stretch of `width`
+//! seconds. Counting ends early where a search does, and at [`Limits::buckets`]; `from` and `next` mean the same. What
+//! an answer holds is bounded by its buckets and one page of the store, whatever times senders write.
+//!
 //! Knows nothing of sessions, feeds and routes.
 
 mod answer;
+mod counts;
 mod query;
 mod scan;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,8 +49,9 @@ use tokio::time::timeout;
 
 use crate::listing;
 use answer::{Answer, Head};
-use query::Query;
+use counts::Counts;
 pub(crate) use query::{Parameters, bad_parameter};
+use query::{Portion, Query};
 use scan::Scan;
 
 /// What history is served from.
@@ -71,6 +80,8 @@ pub struct Limits {
     pub scan_bytes: usize,
     /// How long a search looks before it ends early.
     pub scan_time: Duration,
+    /// Stretches of time that one answer counts lines in before it ends early; at least 1.
+    pub buckets: usize,
     /// Answers on their way at once, over all requests.
     pub answers: usize,
     /// How long a request waits for its turn among them; then it is refused.
@@ -94,6 +105,7 @@ impl Default for Limits {
             answer_bytes: 16 * 1024 * 1024,
             scan_bytes: 256 * 1024 * 1024,
             scan_time: Duration::from_secs(10),
+            buckets: 10_000,
             answers: 32,
             turn: Duration::from_secs(1),
             store_deadline: Duration::from_secs(10),
@@ -104,7 +116,7 @@ impl Default for Limits {
     }
 }
 
-/// `GET /v1/lines` and `GET /v1/streams`, and no other method or path: these merge with what a collector answers.
+/// `GET /v1/lines`, `GET /v1/counts` and `GET /v1/streams`, and no other method or path: these merge with what a collector answers.
 pub fn router(parts: Parts) -> Router {
     let history = Arc::new(History {
         turns: Arc::new(Semaphore::new(parts.limits.answers)),
@@ -112,6 +124,7 @@ pub fn router(parts: Parts) -> Router {
     });
     Router::new()
         .route("/v1/lines", get(lines))
+        .route("/v1/counts", get(counts))
         .with_state(history)
         .merge(listing::router(parts))
 }
@@ -123,7 +136,11 @@ struct History {
 }
 
 async fn lines(State(history): State<Arc<History>>, headers: HeaderMap, uri: Uri) -> Response {
-    counted("lines", history.answer(&headers, &uri).await)
+    counted("lines", history.lines(&headers, &uri).await)
+}
+
+async fn counts(State(history): State<Arc<History>>, headers: HeaderMap, uri: Uri) -> Response {
+    counted("counts", history.counts(&headers, &uri).await)
 }
 
 /// A response, counted by its status.
@@ -135,18 +152,12 @@ pub(crate) fn counted(path: &'static str, answer: Result<Response, Problem>) -> 
 }
 
 impl History {
-    async fn answer(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response, Problem> {
+    async fn lines(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response, Problem> {
         let limits = &self.parts.limits;
         let subscriber = auth::authenticate(&self.parts.verifier, headers, uri)?;
-        let query = Query::read(uri, &subscriber, limits)?;
+        let (query, portion) = Query::of_lines(uri, &subscriber, limits)?;
         let turn = self.turn().await?;
-        let extent = self.extent(&subscriber, &query.stream).await?;
-        if query.from.is_some_and(|from| from > extent.next) {
-            return Err(cursor_ahead(&query.stream, extent));
-        }
-        let scan = Scan::plan(&self.parts, &query, extent)
-            .await
-            .map_err(|error| refuse(&query.stream, &error))?;
+        let (scan, extent) = self.plan(&subscriber, &query, portion).await?;
         let format = answer::Format::accepted(headers);
         let answer = match scan.is_plain_range() {
             true => Answer::pages(scan, format),
@@ -162,6 +173,44 @@ impl History {
             next: answer.next(),
         };
         Ok(answer.send(head, format, limits.stall, turn))
+    }
+
+    async fn counts(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response, Problem> {
+        let limits = &self.parts.limits;
+        let subscriber = auth::authenticate(&self.parts.verifier, headers, uri)?;
+        let (query, width) = Query::of_counts(uri, &subscriber, limits)?;
+        let turn = self.turn().await?;
+        let (scan, extent) = self.plan(&subscriber, &query, Portion::ALL).await?;
+        let mut counts = Counts::new(width, limits.buckets);
+        let next = scan
+            .walk(|offset, line| counts.add(offset, line))
+            .await
+            .map_err(|error| refuse(&query.stream, &error))?;
+        let head = Head {
+            stream: query.stream,
+            first_available: extent.first_available,
+            from: scan.start(),
+            next,
+        };
+        let object = counts.object(&head);
+        Ok(answer::send_object(object, head.stream, limits.stall, turn))
+    }
+
+    /// What to read of a stream that may be read and that there is.
+    async fn plan(
+        &self,
+        subscriber: &Subscriber,
+        query: &Query,
+        portion: Portion,
+    ) -> Result<(Scan, Extent), Problem> {
+        let extent = self.extent(subscriber, &query.stream).await?;
+        if query.from.is_some_and(|from| from > extent.next) {
+            return Err(cursor_ahead(&query.stream, extent));
+        }
+        let scan = Scan::plan(&self.parts, query, portion, extent)
+            .await
+            .map_err(|error| refuse(&query.stream, &error))?;
+        Ok((scan, extent))
     }
 
     /// A place among the answers that are on their way. It is given back when the answer is sent or given up.

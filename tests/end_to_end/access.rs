@@ -29,6 +29,7 @@ async fn without_a_good_token_nobody_gets_in() {
             door.post("/v1/lines?stream=payments/api").body("hello"),
             door.post("/log?service=api").body("hello"),
             door.get("/v1/lines?stream=payments/api"),
+            door.get("/v1/counts?stream=payments/api"),
             door.get("/v1/streams"),
         ];
         for request in requests {
@@ -93,14 +94,17 @@ async fn an_unreadable_stream_answers_exactly_like_one_that_does_not_exist() {
 /// All that one can learn about a stream, without its name.
 async fn everything_said_of(stream: &str, door: &Door) -> Vec<String> {
     let mut said = Vec::new();
-    for more in [
-        "",
-        "&last=5",
-        "&from=0",
-        "&from=100",
-        "&since=2025-01-01T00:00:00Z",
+    for (path, more) in [
+        ("lines", ""),
+        ("lines", "&last=5"),
+        ("lines", "&from=0"),
+        ("lines", "&from=100"),
+        ("lines", "&since=2025-01-01T00:00:00Z"),
+        ("counts", ""),
+        ("counts", "&from=100"),
+        ("counts", "&since=2025-01-01T00:00:00Z&width=1"),
     ] {
-        let path = format!("/v1/lines?stream={stream}{more}");
+        let path = format!("/v1/{path}?stream={stream}{more}");
         let answer = door.get(&path).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
         let mut headers = answer.headers().clone();

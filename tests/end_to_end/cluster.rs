@@ -37,6 +37,8 @@ async fn nginx_leads_every_address_to_the_role_that_answers_it() {
         StatusCode::OK
     );
     assert_eq!(front.history("payments/api", 0).await.lines().count(), 2);
+    let counts = front.get("/v1/counts?stream=payments/api").send().await.unwrap();
+    assert_eq!(counts.json::<Value>().await.unwrap()["next"], 2);
     let streams: Value = front
         .get("/v1/streams")
         .send()

@@ -10,6 +10,7 @@ mod bench;
 mod cluster;
 mod command_line;
 mod compose;
+mod counts;
 mod faults;
 mod ingest;
 mod sessions;

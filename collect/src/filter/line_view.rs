@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use memchr::{memchr, memchr2};
 
-use crate::{Level, Timestamp};
+use crate::{Level, LineHead, Timestamp};
 
 /// Stands between the texts of [`LineView::folded`]: no UTF-8 has this byte, so no word reaches from one into the next.
 const BETWEEN: u8 = 0xFF;
@@ -49,16 +49,7 @@ impl<'a> LineView<'a> {
     }
 
     fn split(line: &'a [u8]) -> Option<Self> {
-        let rest = line.strip_prefix(b"{\"ts\":\"")?;
-        let (ts, mut rest) = split_at_quote(rest)?;
-        let mut level = None;
-        if let Some(from_level) = rest.strip_prefix(b",\"level\":\"") {
-            let (name, after) = split_at_quote(from_level)?;
-            level = Level::ALL
-                .into_iter()
-                .find(|level| level.as_str().as_bytes() == name);
-            rest = after;
-        }
+        let (LineHead { ts, level }, rest) = LineHead::split(line)?;
         let searched = rest.strip_prefix(b",\"message\":\"")?;
         let message_len = string_end(searched)?;
         let after = &searched[message_len + 1..];
@@ -220,11 +211,6 @@ fn string_end(json: &[u8]) -> Option<usize> {
         }
         at += 2;
     }
-}
-
-fn split_at_quote(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr(b'"', bytes)?;
-    Some((&bytes[..end], &bytes[end + 1..]))
 }
 
 /// The text of what stands between the quotes of a JSON string. Half a surrogate pair is no text: such a string is taken

@@ -144,28 +144,23 @@ impl Answer {
         headers.insert(NEXT, head.next.0.into());
         headers.insert(FROM, head.from.0.into());
         headers.insert(FIRST_AVAILABLE, head.first_available.0.into());
-        let (pieces, taken) = mpsc::channel(1);
-        let mut outlet = Outlet {
-            pieces,
-            stall,
-            opening: (format == Format::Json).then(|| head.opening()),
-        };
+        let (mut outlet, body) = Outlet::new(stall);
+        outlet.opening = (format == Format::Json).then(|| head.opening());
         tokio::spawn(async move {
             let _turn = turn;
             if let Err(CutOff) = self.pour(&mut outlet, format).await {
                 tracing::debug!(stream = %head.stream, "an answer was not taken to its end");
             }
         });
-        let mut response = Response::new(Body::from_stream(body(taken)));
+        let mut response = Response::new(body);
         *response.headers_mut() = headers;
         response
     }
 
     async fn pour(self, outlet: &mut Outlet, format: Format) -> Result<(), CutOff> {
         match self.lines {
-            Source::Collected(mut lines) => {
-                while !lines.is_empty() {
-                    let piece = lines.split_to(lines.len().min(PIECE));
+            Source::Collected(lines) => {
+                for piece in pieces(lines) {
                     outlet.lines(piece).await?;
                 }
             }
@@ -183,6 +178,28 @@ impl Answer {
         }
         outlet.close(format).await
     }
+}
+
+/// An object that is written already. It goes its way as lines do: see [`Answer::send`].
+pub(super) fn send_object(
+    object: Vec<u8>,
+    stream: StreamName,
+    stall: Duration,
+    turn: OwnedSemaphorePermit,
+) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, Format::Json.content_type());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let (outlet, body) = Outlet::new(stall);
+    tokio::spawn(async move {
+        let _turn = turn;
+        if let Err(CutOff) = outlet.object(object.into()).await {
+            tracing::debug!(%stream, "an answer was not taken to its end");
+        }
+    });
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    response
 }
 
 impl Head {
@@ -217,6 +234,24 @@ struct Outlet {
 }
 
 impl Outlet {
+    /// The outlet, and the body that it fills.
+    fn new(stall: Duration) -> (Self, Body) {
+        let (pieces, taken) = mpsc::channel(1);
+        let outlet = Self {
+            pieces,
+            stall,
+            opening: None,
+        };
+        (outlet, Body::from_stream(body(taken)))
+    }
+
+    async fn object(&self, object: Bytes) -> Result<(), CutOff> {
+        for piece in pieces(object) {
+            self.put(Piece::Bytes(piece)).await?;
+        }
+        self.put(Piece::End).await
+    }
+
     async fn lines(&mut self, lines: Bytes) -> Result<(), CutOff> {
         if lines.is_empty() {
             return Ok(());
@@ -246,6 +281,13 @@ impl Outlet {
             .await
             .map_err(|_| CutOff)
     }
+}
+
+fn pieces(mut whole: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || {
+        let piece = whole.split_to(whole.len().min(PIECE));
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 /// The pieces as a body. One that does not come to its end is an error, so that the connection is cut and no reader

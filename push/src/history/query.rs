@@ -1,4 +1,4 @@
-//! The parameters of `GET /v1/lines`, checked.
+//! The parameters of `GET /v1/lines` and `GET /v1/counts`, checked.
 
 use std::str::FromStr;
 
@@ -9,27 +9,69 @@ use edge::Problem;
 use http::{StatusCode, Uri};
 
 use super::Limits;
+use super::counts::Width;
 
-/// What is asked for.
+const OF_LINES: &[&str] = &[
+    "stream", "from", "to", "since", "until", "last", "filter", "limit",
+];
+const OF_COUNTS: &[&str] = &["stream", "from", "to", "since", "until", "filter", "width"];
+
+/// Which lines are asked for.
 pub(super) struct Query {
     pub(super) stream: StreamName,
     pub(super) from: Option<Offset>,
     pub(super) to: Option<Offset>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
-    pub(super) last: Option<u64>,
     pub(super) filter: Option<Filter>,
+}
+
+/// How many of them, at most.
+#[derive(Clone, Copy)]
+pub(super) struct Portion {
+    /// Of all that are wanted, only so many at the end.
+    pub(super) last: Option<u64>,
     pub(super) limit: u64,
 }
 
+impl Portion {
+    pub(super) const ALL: Self = Self {
+        last: None,
+        limit: u64::MAX,
+    };
+}
+
 impl Query {
-    pub(super) fn read(uri: &Uri, subscriber: &Subscriber, limits: &Limits) -> Result<Self, Problem> {
-        let parameters = Parameters::of(
-            uri,
-            &[
-                "stream", "from", "to", "since", "until", "last", "filter", "limit",
-            ],
-        )?;
+    pub(super) fn of_lines(
+        uri: &Uri,
+        subscriber: &Subscriber,
+        limits: &Limits,
+    ) -> Result<(Self, Portion), Problem> {
+        let parameters = Parameters::of(uri, OF_LINES)?;
+        let query = Self::of(&parameters, subscriber, limits)?;
+        let last = parameters.whole("last")?.map(|last| last.min(limits.lines));
+        let limit = parameters.whole("limit")?.map(|limit| limit.min(limits.lines));
+        let limit = limit.or(last).unwrap_or(limits.default_lines);
+        Ok((query, Portion { last, limit }))
+    }
+
+    pub(super) fn of_counts(
+        uri: &Uri,
+        subscriber: &Subscriber,
+        limits: &Limits,
+    ) -> Result<(Self, Width), Problem> {
+        let parameters = Parameters::of(uri, OF_COUNTS)?;
+        let query = Self::of(&parameters, subscriber, limits)?;
+        let width = parameters.get("width").map_or(Ok(Width::default()), |text| {
+            Width::parse(text).ok_or_else(|| {
+                let most = Width::MOST;
+                bad_parameter("width", &format!("`width` is in whole seconds, from 1 to {most}"))
+            })
+        })?;
+        Ok((query, width))
+    }
+
+    fn of(parameters: &Parameters, subscriber: &Subscriber, limits: &Limits) -> Result<Self, Problem> {
         let stream = parameters
             .get("stream")
             .ok_or_else(|| bad_parameter("stream", "`stream` is missing: say which stream"))?;
@@ -42,17 +84,13 @@ impl Query {
         {
             return Err(bad_parameter("to", "`to` is before `from`"));
         }
-        let last = parameters.whole("last")?.map(|last| last.min(limits.lines));
-        let limit = parameters.whole("limit")?.map(|limit| limit.min(limits.lines));
         Ok(Self {
             stream,
             from,
             to,
             since: parameters.time("since")?,
             until: parameters.time("until")?,
-            last,
-            filter: filter(&parameters, limits)?,
-            limit: limit.or(last).unwrap_or(limits.default_lines),
+            filter: filter(parameters, limits)?,
         })
     }
 }

@@ -1,14 +1,16 @@
 //! From a question to the lines that answer it.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use collect::store::StoreError;
-use collect::{Batch, Extent, Filter, LogStore, Offset, StreamName, Timestamp};
+use collect::{Batch, Extent, LogStore, Offset, StreamName};
 
 use super::answer::{Answer, Format};
-use super::query::Query;
+use super::query::{Portion, Query};
+use super::wanted::{Wanted, numbered};
 use super::{Limits, Parts, in_time};
 
 /// How many lines a search backwards looks at first; then twice as many, and so on, while they are short.
@@ -30,16 +32,7 @@ pub(super) struct Scan {
     /// The end of what was asked for.
     asked: Offset,
     wanted: Wanted,
-    limit: u64,
-    /// Of all that is wanted, only so many at the end.
-    last: Option<u64>,
-}
-
-/// What a line must be like, beyond its place.
-struct Wanted {
-    filter: Option<Filter>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
+    portion: Portion,
 }
 
 /// What was found on the way back.
@@ -58,7 +51,12 @@ struct Budget {
 
 impl Scan {
     /// Settles where to begin and to end.
-    pub(super) async fn plan(parts: &Parts, query: &Query, extent: Extent) -> Result<Self, StoreError> {
+    pub(super) async fn plan(
+        parts: &Parts,
+        query: &Query,
+        portion: Portion,
+        extent: Extent,
+    ) -> Result<Self, StoreError> {
         let Parts { store, limits, .. } = parts;
         let mut start = query.from.unwrap_or_default().max(extent.first_available);
         let asked = query.to.unwrap_or(extent.next).min(extent.next);
@@ -85,14 +83,13 @@ impl Scan {
                 since: query.since,
                 until: query.until,
             },
-            limit: query.limit,
-            last: query.last,
+            portion,
         };
         if scan.wanted.is_everything() {
-            if let Some(last) = scan.last.take() {
+            if let Some(last) = portion.last {
                 scan.start = scan.start.max(Offset(scan.end.0.saturating_sub(last)));
             }
-            scan.end = scan.end.min(scan.start.plus(scan.limit));
+            scan.end = scan.end.min(scan.start.plus(portion.limit));
         }
         Ok(scan)
     }
@@ -131,20 +128,36 @@ impl Scan {
 
     /// Looks at lines one by one, and collects those that are wanted.
     pub(super) async fn search(self, format: Format) -> Result<Answer, StoreError> {
-        let budget = Budget {
-            bytes: self.limits.scan_bytes,
-            ends: Instant::now() + self.limits.scan_time,
-        };
-        match self.last {
-            _ if self.limit == 0 => Ok(Answer::collected(Vec::new(), self.start, self.start)),
-            Some(last) => self.search_backwards(last, format, budget).await,
-            None => self.search_forwards(format, budget).await,
+        match self.portion.last {
+            _ if self.portion.limit == 0 => Ok(Answer::collected(Vec::new(), self.start, self.start)),
+            Some(last) => self.search_backwards(last, format).await,
+            None => self.search_forwards(format).await,
         }
     }
 
-    async fn search_forwards(self, format: Format, mut budget: Budget) -> Result<Answer, StoreError> {
+    async fn search_forwards(self, format: Format) -> Result<Answer, StoreError> {
         let mut body = Vec::new();
         let mut found = 0;
+        let next = self.walk(|offset, line| {
+            format.splice(offset, line, &mut body);
+            found += 1;
+            match found >= self.portion.limit || body.len() >= self.limits.answer_bytes {
+                true => ControlFlow::Break(offset.plus(1)),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        let next = next.await?;
+        Ok(Answer::collected(body, self.start, next))
+    }
+
+    /// Hands every line that is wanted to `take`, in order, until that says at which offset to stop, all is looked
+    /// through, or as much is read as one answer may. Says up to where it came: at least a page further, unless `take`
+    /// stopped it.
+    pub(super) async fn walk(
+        &self,
+        mut take: impl FnMut(Offset, &[u8]) -> ControlFlow<Offset>,
+    ) -> Result<Offset, StoreError> {
+        let mut budget = self.budget();
         let mut next = self.start;
         while next < self.end {
             let batches = self.read(next, self.end).await?;
@@ -154,10 +167,8 @@ impl Scan {
             for batch in batches {
                 budget.spend(&batch);
                 for (offset, line) in self.wanted.of(&batch, next, self.end) {
-                    format.splice(offset, line, &mut body);
-                    found += 1;
-                    if found >= self.limit || body.len() >= self.limits.answer_bytes {
-                        return Ok(Answer::collected(body, self.start, offset.plus(1)));
+                    if let ControlFlow::Break(stop) = take(offset, line) {
+                        return Ok(stop);
                     }
                 }
                 next = batch.next().max(next);
@@ -167,17 +178,12 @@ impl Scan {
                 break;
             }
         }
-        let next = if next < self.end { next } else { self.asked };
-        Ok(Answer::collected(body, self.start, next))
+        Ok(if next < self.end { next } else { self.asked })
     }
 
     /// Windows from the end backwards, each read forwards, since that is how a store reads.
-    async fn search_backwards(
-        self,
-        last: u64,
-        format: Format,
-        mut budget: Budget,
-    ) -> Result<Answer, StoreError> {
+    async fn search_backwards(self, last: u64, format: Format) -> Result<Answer, StoreError> {
+        let mut budget = self.budget();
         let mut found: VecDeque<(Offset, Vec<u8>)> = VecDeque::new();
         let mut bytes = 0;
         let mut from = self.end;
@@ -208,7 +214,7 @@ impl Scan {
         if let (true, Some((oldest, _))) = (enough, found.front()) {
             from = *oldest;
         }
-        let next = match found.get(usize::try_from(self.limit).unwrap_or(usize::MAX)) {
+        let next = match found.get(usize::try_from(self.portion.limit).unwrap_or(usize::MAX)) {
             Some((over, _)) => *over,
             None => self.asked,
         };
@@ -266,6 +272,13 @@ impl Scan {
         Ok(Some(Window { start, lines: found }))
     }
 
+    fn budget(&self) -> Budget {
+        Budget {
+            bytes: self.limits.scan_bytes,
+            ends: Instant::now() + self.limits.scan_time,
+        }
+    }
+
     /// One page of the store, from `from`; nothing at or after `end`.
     async fn read(&self, from: Offset, end: Offset) -> Result<Vec<Arc<Batch>>, StoreError> {
         if from >= end {
@@ -277,57 +290,6 @@ impl Scan {
         let mut batches = in_time(self.limits.store_deadline, page).await?;
         batches.retain(|batch| batch.first < end && batch.next() > from);
         Ok(batches)
-    }
-}
-
-impl Wanted {
-    fn is_everything(&self) -> bool {
-        self.filter.is_none() && self.since.is_none() && self.until.is_none()
-    }
-
-    /// The lines of a batch from `from` up to `end` that are wanted.
-    fn of<'a>(
-        &'a self,
-        batch: &'a Batch,
-        from: Offset,
-        end: Offset,
-    ) -> impl Iterator<Item = (Offset, &'a [u8])> {
-        let lines = &batch.lines;
-        let none = self.since.is_some_and(|since| lines.newest < since)
-            || self.until.is_some_and(|until| lines.oldest >= until);
-        let since = self.since.filter(|since| lines.oldest < *since).map(Bound::of);
-        let until = self.until.filter(|until| lines.newest >= *until).map(Bound::of);
-        let batch = (!none).then_some(batch);
-        let within = move |(offset, line): &(Offset, &[u8])| {
-            *offset >= from
-                && *offset < end
-                && since.as_ref().is_none_or(|since| !since.is_after(line))
-                && until.as_ref().is_none_or(|until| until.is_after(line))
-                && self.filter.as_ref().is_none_or(|filter| filter.matches(line))
-        };
-        batch.into_iter().flat_map(numbered).filter(within)
-    }
-}
-
-fn numbered(batch: &Batch) -> impl Iterator<Item = (Offset, &[u8])> {
-    let offsets = (batch.first.0..).map(Offset);
-    offsets.zip(batch.lines.iter())
-}
-
-/// A time as it stands in lines. They all write times in one length, so that text order is time order: nothing is
-/// parsed.
-struct Bound(String);
-
-impl Bound {
-    fn of(time: Timestamp) -> Self {
-        Self(time.to_string())
-    }
-
-    /// Whether this time is after the line's.
-    fn is_after(&self, line: &[u8]) -> bool {
-        let ts = line.strip_prefix(b"{\"ts\":\"").unwrap_or(b"");
-        let ts = ts.get(..self.0.len()).unwrap_or(b"");
-        self.0.as_bytes() > ts
     }
 }
 

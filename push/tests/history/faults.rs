@@ -25,6 +25,7 @@ async fn a_store_that_is_away_or_silent_is_503_and_history_recovers_by_itself() 
     let addresses = [
         "/v1/lines?stream=app/api",
         "/v1/lines?stream=app/api&filter=line",
+        "/v1/counts?stream=app/api",
         "/v1/streams",
     ];
     for fault in [&store.away, &store.silent] {
@@ -56,6 +57,8 @@ async fn an_answer_that_the_store_breaks_off_does_not_look_complete() {
     assert!(response.into_body().collect().await.is_err());
     let searched = node.get("/v1/lines?stream=app/api&filter=line").await;
     assert_eq!(searched.refusal().0, 503);
+    let counted = node.get("/v1/counts?stream=app/api").await;
+    assert_eq!(counted.refusal().0, 503);
 }
 
 #[tokio::test]
@@ -81,6 +84,26 @@ async fn answers_that_nobody_takes_hold_a_few_pages_and_a_bounded_number_of_plac
     for response in untaken {
         assert!(response.into_body().collect().await.is_err());
     }
+}
+
+#[tokio::test]
+async fn counts_that_nobody_takes_keep_their_place_until_they_are_taken() {
+    let (_, node) = node_with(Limits {
+        answers: 1,
+        turn: Duration::from_millis(20),
+        ..Limits::default()
+    });
+    node.fill("app/api", 10, 5).await;
+    let untaken = node.open("/v1/counts?stream=app/api").await;
+    assert_eq!(untaken.status().as_u16(), 200);
+    for address in ["/v1/counts?stream=app/api", "/v1/lines?stream=app/api"] {
+        let refused = node.get(address).await;
+        assert_eq!(refused.refusal(), (429, "busy".into(), String::new()));
+        assert!(refused.headers.contains_key("retry-after"));
+    }
+    assert!(untaken.into_body().collect().await.is_ok());
+    // Its place comes free when it is taken, which may be a moment after the last byte.
+    while node.get("/v1/counts?stream=app/api").await.status.as_u16() != 200 {}
 }
 
 #[tokio::test]

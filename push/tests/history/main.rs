@@ -5,6 +5,7 @@ mod faulty_store;
 mod fixture;
 mod memory_store;
 
+mod counts;
 mod faults;
 mod lines;
 mod streams;
@@ -49,6 +50,15 @@ every_store! {
         a_cursor_beyond_the_head_is_refused_with_the_head
         no_token_and_a_token_in_the_address_are_refused
         the_form_follows_what_the_request_likes_best;
+    counts:
+        counts_are_answered_as_one_object_in_the_order_of_time
+        the_first_and_the_last_time_that_a_line_can_have_are_counted
+        counts_are_what_the_lines_of_the_same_question_add_up_to
+        each_line_is_counted_once_by_going_on_from_next_however_early_answers_end
+        what_retention_removed_is_not_counted
+        an_unreadable_stream_counts_byte_for_byte_like_one_that_does_not_exist
+        me_is_counted_for_who_asks_and_nobody_else
+        what_cannot_be_counted_by_is_named;
     streams:
         a_stream_is_listed_with_what_is_kept_of_it
         an_emptied_stream_is_listed_without_a_last_arrival
