@@ -80,7 +80,8 @@ story("subscriptions share a connection, and end one by one", async () => {
     const rest = follow("**", "rest");
     const warnings = follow("b", "warnings", { filter: "level>=warn" });
     await until(() => [one, rest, warnings].every(({ state }) => state.name === "live"));
-    await server.send("b", [{ message: "fine", level: "info" }, { message: "bad", level: "error" }]);
+    const ts = "2026-11-21T14:03:59Z";
+    await server.send("b", [{ ts, message: "fine", level: "info" }, { ts, message: "bad", level: "error" }]);
     await sendTo(server, ["a", "c"], "x");
     await until(() => got.length === 3);
     assert.deepEqual(got.toSorted(), ["one a x", "rest c x", "warnings b bad"]);
@@ -98,6 +99,10 @@ story("subscriptions share a connection, and end one by one", async () => {
     const { from, next, lines } = await client.lines("b", { last: 1 });
     assert.deepEqual([from, next, lines.map(({ offset, message }) => [offset, message])], [1, 2, [[1, "bad"]]]);
     await assert.rejects(client.lines("none"), { code: "stream_not_found", details: { status: 404 } });
+    const buckets = [{ at: "2026-11-21T14:00:00Z", lines: 2, levels: { info: 1, error: 1 } }];
+    const counts = { stream: "b", firstAvailable: 0, from: 0, next: 2, width: 3600, buckets };
+    assert.deepEqual(await client.counts({ stream: "b", width: 3600 }), counts);
+    await assert.rejects(client.counts({ stream: "none" }), { code: "stream_not_found", details: { status: 404 } });
   } finally {
     client.close();
     await server.close();
