@@ -131,3 +131,25 @@ story("Home shows the first line kept, End the live end, and what is between can
   await viewer.waitForMessage("line 2499");
   assert.deepEqual(await readUp(viewer), names(0, 2_500));
 });
+
+story("a reader who asks for one place and then for another goes to the other, whichever answer comes first", async () => {
+  const stream = fresh();
+  await sendAll(stream, names(0, 2_500));
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("line 2499");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await viewer.page.route("**/v1/lines?**", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await viewer.press("Home");
+  await viewer.press("End");
+  const first = viewer.page.waitForResponse("**/v1/lines?**");
+  release();
+  await first;
+  await viewer.waitFor(() => !document.querySelector("[role=log] .hole .load:disabled"));
+  await viewer.drawn();
+  assert.equal((await viewer.inSight()).at(-1), "line 2499");
+  assert.ok(await viewer.badge.isHidden());
+});

@@ -86,6 +86,15 @@ test("a position that is not loaded is loaded around, and the rest stays a hole 
   assert.equal(await tail.seek({ time: 9_999_000 }), undefined);
 });
 
+test("places in one hole that are asked for at once are all found", async () => {
+  const fake = new Fake(lines(A, 0, 9_000));
+  const { tail } = tailOf(fake);
+  void fake.on.begin?.(begin("a", 0, 9_000));
+  await fake.became({ name: "live" });
+  const places = await Promise.all([2_000, 5_000, 3_500].map((second) => tail.seek({ time: second * 1_000 })));
+  assert.deepEqual(places.map((place) => place?.entry.kind === "line" && place.entry.line.offset), [2_000, 5_000, 3_500]);
+});
+
 test("a hole that cannot be loaded says so once, and can be asked for again", async () => {
   const fake = new Fake([]);
   let refuse = true;

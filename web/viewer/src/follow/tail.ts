@@ -10,6 +10,9 @@ import { type Side, cut, filled, inTurn, load } from "./holes.ts";
 import { type Continues, Entries, Streams } from "./lines.ts";
 import { faultText } from "./words.ts";
 
+/** Whoever drags through the chart asks for another place of a hole before the first one came: it is divided meanwhile. */
+const SEEK_TRIES = 10;
+
 /** What a tail tells. */
 export interface On {
   /**
@@ -264,15 +267,22 @@ export class Tail {
 
   /** The place of a position, loading around it when the tab has it not. */
   async seek(position: Position): Promise<Place | undefined> {
-    const found = this.#held(position);
-    if (found === undefined || !("hole" in found)) return found;
-    const at = await this.#offsetsAt(found.hole, position);
-    const [before, after] = cut(found.hole, at);
-    if (!this.buffer.replace(found.hole, [...before, ...after])) return this.#placeOf(position);
-    const [first] = before;
-    const [second] = after;
-    await Promise.all([second && this.load(second, "start"), first && this.load(first, "end")]);
+    for (let tries = 0; tries < SEEK_TRIES; tries += 1) {
+      const found = this.#held(position);
+      if (found === undefined || !("hole" in found)) return found;
+      const at = await this.#offsetsAt(found.hole, position);
+      const [before, after] = cut(found.hole, at);
+      if (!this.buffer.replace(found.hole, [...before, ...after])) continue;
+      const [[first], [second]] = [before, after];
+      const loaded = await Promise.all([second && this.load(second, "start"), first && this.load(first, "end")]);
+      const divided = [second, first].some((hole, i) => hole && !loaded[i] && !this.#has(hole));
+      if (!divided) break;
+    }
     return this.#placeOf(position);
+  }
+
+  #has(hole: HoleEntry): boolean {
+    return this.buffer.chunks.some((chunk) => chunk.hole === hole);
   }
 
   #placeOf(position: Position): Place | undefined {

@@ -65,6 +65,8 @@ export class Reading {
   #leftAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #start: Position | undefined;
+  /** Counts where the reader asked to go: what was asked for last is where they go, whichever answer is the last to come. */
+  #sought = 0;
 
   constructor(options: ReadingOptions) {
     const { view } = options;
@@ -163,6 +165,7 @@ export class Reading {
   }
 
   toLive(): void {
+    this.#sought += 1;
     this.choice.clear();
     this.#list?.follow();
   }
@@ -201,22 +204,25 @@ export class Reading {
     return edges(buffer.chunks, reading, direction);
   }
 
-  /** Goes to a line or a time, loading what is around it. Says whether there is something. */
+  /** Goes to a line or a time, loading what is around it. Says whether there is something, or the reader went elsewhere meanwhile. */
   async seek(position: Position): Promise<boolean> {
+    const turn = (this.#sought += 1);
     const place = await this.tail.seek(position);
+    if (turn !== this.#sought) return true;
     if (place) this.show(place);
     return place !== undefined;
   }
 
   /** Goes to the first line that the tab can have. */
   async toStart(): Promise<void> {
+    const turn = (this.#sought += 1);
     const first = this.tail.buffer.at(0);
     if (first?.entry.kind === "hole") {
       const [run] = first.entry.runs;
       const before = first.entry.runs.length === 1 && run ? { stream: run.stream.name, offset: run.from } : { time: 0 };
       await this.tail.seek(before);
     }
-    this.#list?.scrollToRow(0);
+    if (turn === this.#sought) this.#list?.scrollToRow(0);
   }
 
   /** A hole comes near: it is loaded, unless that gave nothing before. */
@@ -246,7 +252,9 @@ export class Reading {
     const start = this.#start;
     this.#start = undefined;
     if (!start) return;
+    const turn = (this.#sought += 1);
     void this.tail.seek(start).then((place) => {
+      if (turn !== this.#sought) return;
       if (!place) {
         this.tail.say("info", "There is no line at the place that the address names. This is the live end.");
         return;
