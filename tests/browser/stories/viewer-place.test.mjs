@@ -80,6 +80,29 @@ story("following goes on when a stretched, narrowed or heightened window shows o
   }
 });
 
+story("the scrollbar's thumb stays within its track from end to end, and the page itself never scrolls", async () => {
+  await follow(names(0, 600));
+  const track = viewer.page.getByRole("scrollbar");
+  const edges = async () => {
+    const [bar, thumb] = [await track.boundingBox(), await track.locator("*").boundingBox()];
+    return { above: Math.round(thumb.y - bar.y), below: Math.round(bar.y + bar.height - thumb.y - thumb.height), thumb, bar };
+  };
+  const scrollable = () => viewer.page.evaluate(() => document.documentElement.scrollHeight - innerHeight);
+  assert.deepEqual([(await edges()).below, await scrollable()], [0, 0]);
+  const { thumb, bar } = await edges();
+  const x = thumb.x + thumb.width / 2;
+  await viewer.page.mouse.move(x, thumb.y + 3);
+  await viewer.page.mouse.down();
+  // Held at its edge, the thumb stays under the pointer all the way.
+  for (const y of [bar.y + bar.height / 2, bar.y + 3]) {
+    await viewer.page.mouse.move(x, y);
+    await viewer.drawn();
+    assert.ok(Math.abs((await edges()).thumb.y + 3 - y) < 2, `${(await edges()).thumb.y} for ${y}`);
+  }
+  await viewer.page.mouse.up();
+  assert.deepEqual([(await edges()).above, await scrollable()], [0, 0]);
+});
+
 story("wrapping and another width of the window keep the first line in sight at its place", async () => {
   const long = (i) => `line ${i} ${"of many words ".repeat(30)}`.trim();
   await follow(Array.from({ length: 300 }, (_, i) => long(i)));
