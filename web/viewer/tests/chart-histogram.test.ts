@@ -66,7 +66,28 @@ test("hours of lines cost no more than so many buckets, and none is lost", () =>
   for (let hour = 0; hour < 48; hour += 1) histogram.add(seconds(API, hour * 3_600, (hour + 1) * 3_600, "info"));
   const bins = histogram.bins(NOON, NOON + 48 * 60 * MINUTE, 48);
   assert.deepEqual(column(bins, "info"), Array.from({ length: 48 }, () => 3_600));
-  assert.equal(histogram.bins(NOON, NOON + MINUTE, 60).width, 30 * SECOND);
+});
+
+test("what is new stays fine, and no bin is finer than what is known of its time", () => {
+  const histogram = new Histogram();
+  const HOUR = 60 * MINUTE;
+  for (let hour = 0; hour < 240; hour += 1) histogram.add(seconds(API, hour * 3_600, (hour + 1) * 3_600, "info"));
+  const end = NOON + 240 * HOUR;
+  const widthAt = (ago: number) => histogram.bins(end - ago - 5 * MINUTE, end - ago, 300).width / SECOND;
+  assert.deepEqual([0, HOUR, 24 * HOUR, 239 * HOUR].map(widthAt), [1, 1, 60, 3_600]);
+  // The last goes from where buckets are an hour wide to where they are finer.
+  for (const [from, count] of [[NOON, 240], [end - HOUR, 3_600], [end - 200 * HOUR, 5]] as const) {
+    const bins = histogram.bins(from, end, count);
+    assert.equal(column(bins, "info").reduce((a, b) => a + b), (end - bins.from) / SECOND);
+  }
+});
+
+test("hours that are loaded from the last to the first are kept alike", () => {
+  const histogram = new Histogram();
+  for (let hour = 9; hour >= 0; hour -= 1) histogram.add(seconds(API, hour * 3_600, (hour + 1) * 3_600, "info"));
+  const end = NOON + 600 * MINUTE;
+  assert.equal(histogram.bins(end - 5 * MINUTE, end, 300).width, SECOND);
+  assert.deepEqual(column(histogram.bins(NOON, end, 10), "info"), Array.from({ length: 10 }, () => 3_600));
 });
 
 test("a line of another century costs the others no resolution", () => {

@@ -1,10 +1,12 @@
-// Counts lines over time and by level: all that the tab has ever had, each line once. Pure.
+// Counts lines over time and by level: all that the tab has ever had or heard of, each line once. Pure.
 //
 // A line's time is its sender's word. One line from the year 9999 must not cost the chart its resolution, so only seconds
-// that have lines take room, wherever they are.
+// that have lines take room, wherever they are; and days of lines must not cost the last minutes theirs, so what is older is
+// kept more coarsely.
 
 import type { Level } from "tailcast-client";
 import type { LineEntry, Run } from "../buffer/entry.ts";
+import { Buckets } from "./buckets.ts";
 import { Coverage } from "./coverage.ts";
 
 /** A level, or `none` for lines without one. */
@@ -31,23 +33,18 @@ export interface Bins {
   readonly most: number;
 }
 
-/** Buckets with lines. Beyond, buckets become wider. */
-const MOST_BUCKETS = 7_200;
-/** In seconds; each divides the next. Afterwards they double. */
-const BUCKET_WIDTHS = [1, 2, 10, 30, 60, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
 /** In seconds: what a reader can name. */
 const BIN_WIDTHS = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
 ];
+/** In seconds; each divides the next. What has lines takes room for two hours, five days, and any time. */
+const TIER_WIDTHS = [1, 60, 3_600];
 const INDEX: ReadonlyMap<string | undefined, number> = new Map(BANDS.map((band, index) => [band, index]));
 
 export class Histogram {
-  /** By number of the bucket since 1970, its place in `#counts`. */
-  #places = new Map<number, number>();
-  #counts = new Uint32Array(64 * BANDS.length);
-  /** Of a bucket, in ms. */
-  #width = 1_000;
-  #totals = new Float64Array(BANDS.length);
+  /** The finest first. A line is in one of them. */
+  readonly #tiers = tiersOf(TIER_WIDTHS);
+  readonly #totals = new Float64Array(BANDS.length);
   readonly #coverage = new Map<string, Coverage>();
   readonly #begins = new Map<string, number>();
   #arrived: { from: number; until: number } | undefined;
@@ -61,7 +58,7 @@ export class Histogram {
       const coverage = this.#coverageOf(stream.name);
       if (coverage.has(line.offset)) continue;
       coverage.add(line.offset, line.offset + 1, at);
-      if (Number.isFinite(at)) this.#count(at, INDEX.get(line.level) ?? 0);
+      if (Number.isFinite(at)) this.#count(at, INDEX.get(line.level) ?? 0, 1);
     }
     for (const { stream, from, to } of runs) if (to > from) this.#coverageOf(stream.name).add(from, to);
   }
@@ -84,28 +81,33 @@ export class Histogram {
   /** From the first line to the last in ms, or nothing where there is none. */
   get extent(): { readonly from: number; readonly to: number } | undefined {
     let [first, last] = [Infinity, -Infinity];
-    for (const bucket of this.#places.keys()) {
-      first = Math.min(first, bucket);
-      last = Math.max(last, bucket);
+    for (const tier of this.#tiers) {
+      tier.forEach((at) => {
+        first = Math.min(first, at);
+        last = Math.max(last, at + tier.width);
+      });
     }
-    return first > last ? undefined : { from: first * this.#width, to: (last + 1) * this.#width };
+    return first > last ? undefined : { from: first, to: last };
   }
 
-  /** The counts between two times, in at most about so many bins. Bins begin at round times, so that they stand still. */
+  /**
+   * The counts between two times, in at most about so many bins. Bins begin at round times, so that they stand still; none
+   * is finer than what is known of its time.
+   */
   bins(from: number, to: number, count: number): Bins {
-    const width = this.#binWidth((to - from) / Math.max(1, count));
-    const start = Math.floor(from / width) * width;
-    const length = Math.max(1, Math.ceil((to - start) / width));
+    const { start, width, length } = this.#grid(from, to, count);
     const counts = BANDS.map(() => new Uint32Array(length));
     const sums = new Uint32Array(length);
-    for (const [bucket, place] of this.#places) {
-      const bin = Math.floor((bucket * this.#width - start) / width);
-      if (bin < 0 || bin >= length) continue;
-      for (const [band, column] of counts.entries()) {
-        const lines = this.#counts[place + band] as number;
-        column[bin] = (column[bin] as number) + lines;
-        sums[bin] = (sums[bin] as number) + lines;
-      }
+    for (const tier of this.#tiers) {
+      tier.forEach((at, place, lines) => {
+        const bin = Math.floor((at - start) / width);
+        if (bin < 0 || bin >= length) return;
+        for (const [band, column] of counts.entries()) {
+          const here = lines[place + band] as number;
+          column[bin] = (column[bin] as number) + here;
+          sums[bin] = (sums[bin] as number) + here;
+        }
+      });
     }
     const known = this.#known(start, width, length);
     return { from: start, to: start + length * width, width, counts, known, most: sums.reduce((a, b) => Math.max(a, b), 0) };
@@ -117,52 +119,33 @@ export class Histogram {
     return coverage;
   }
 
-  #count(at: number, band: number): void {
-    const bucket = Math.floor(at / this.#width);
-    let place = this.#places.get(bucket);
-    if (place === undefined) {
-      if (this.#places.size >= MOST_BUCKETS) {
-        this.#widen();
-        return this.#count(at, band);
-      }
-      place = this.#place(bucket);
-    }
-    this.#counts[place + band] = (this.#counts[place + band] as number) + 1;
-    this.#totals[band] = (this.#totals[band] as number) + 1;
+  #count(at: number, band: number, lines: number, tier = this.#tiers[0]): void {
+    tier?.add(at, band, lines);
+    this.#totals[band] = (this.#totals[band] as number) + lines;
   }
 
-  #place(bucket: number): number {
-    const place = this.#places.size * BANDS.length;
-    if (place >= this.#counts.length) {
-      const larger = new Uint32Array(this.#counts.length * 2);
-      larger.set(this.#counts);
-      this.#counts = larger;
+  #grid(from: number, to: number, count: number): { start: number; width: number; length: number } {
+    const least = (to - from) / Math.max(1, count);
+    for (let coarsest = 0; ; ) {
+      const width = binWidth(least, Math.max(1_000, coarsest));
+      const start = Math.floor(from / width) * width;
+      const length = Math.max(1, Math.ceil((to - start) / width));
+      const found = this.#coarsestIn(start, start + length * width);
+      // Where bins begin earlier for being wider, there may be coarser buckets again.
+      if (found <= coarsest) return { start, width, length };
+      coarsest = found;
     }
-    this.#places.set(bucket, place);
-    return place;
   }
 
-  /** Makes buckets wider until a quarter of them is free. */
-  #widen(): void {
-    const [places, counts] = [this.#places, this.#counts];
-    const wider = BUCKET_WIDTHS.find((seconds) => seconds * 1_000 > this.#width);
-    const factor = wider === undefined ? 2 : (wider * 1_000) / this.#width;
-    this.#width *= factor;
-    this.#places = new Map();
-    this.#counts = new Uint32Array(counts.length);
-    for (const [bucket, from] of places) {
-      const joined = Math.floor(bucket / factor);
-      const place = this.#places.get(joined) ?? this.#place(joined);
-      for (let band = 0; band < BANDS.length; band += 1) {
-        this.#counts[place + band] = (this.#counts[place + band] as number) + (counts[from + band] as number);
-      }
+  /** The width of the widest bucket that has a part between two times. */
+  #coarsestIn(from: number, to: number): number {
+    let widest = 0;
+    for (const tier of this.#tiers) {
+      tier.forEach((at) => {
+        if (at < to && at + tier.width > from) widest = tier.width;
+      });
     }
-    if (this.#places.size > MOST_BUCKETS * 0.75) this.#widen();
-  }
-
-  #binWidth(least: number): number {
-    const nice = BIN_WIDTHS.find((seconds) => seconds * 1_000 >= least && (seconds * 1_000) % this.#width === 0);
-    return nice === undefined ? Math.max(1, Math.ceil(least / this.#width)) * this.#width : nice * 1_000;
+    return widest;
   }
 
   /** A bin is known when its middle is, in all streams; the bin that is being filled when its beginning is. */
@@ -188,4 +171,16 @@ export class Histogram {
     }
     return Array.from(streams, (bin) => stream > 0 && bin === stream);
   }
+}
+
+/** From the finest to the coarsest, each giving what is too much for it to the next. */
+function tiersOf(widths: readonly number[]): readonly Buckets[] {
+  const tiers: Buckets[] = [];
+  for (const width of widths.toReversed()) tiers.unshift(new Buckets(BANDS.length, width, tiers[0]));
+  return tiers;
+}
+
+function binWidth(least: number, multipleOf: number): number {
+  const nice = BIN_WIDTHS.find((seconds) => seconds * 1_000 >= least && (seconds * 1_000) % multipleOf === 0);
+  return nice === undefined ? Math.max(1, Math.ceil(least / multipleOf)) * multipleOf : nice * 1_000;
 }
