@@ -145,6 +145,54 @@ test("several streams are known where all of them are", () => {
   assert.deepEqual(histogram.bins(NOON, NOON + MINUTE, 6).known, [false, false, false, true, true, true]);
 });
 
+test("a stream of which nothing is loaded yet is not known, and one that has nothing is", () => {
+  const histogram = new Histogram();
+  histogram.begins("payments/api", 0, 60);
+  histogram.begins("web/access", 0, 10);
+  histogram.begins("jobs/night", 0, 0);
+  histogram.add(seconds(API, 0, 60), [{ stream: API, from: 0, to: 60 }]);
+  assert.deepEqual(histogram.bins(NOON, NOON + MINUTE, 2).known, [false, false]);
+  histogram.add([lineAt(WEB, 9, NOON)], [{ stream: WEB, from: 0, to: 10 }]);
+  histogram.arrivedUntil(NOON + MINUTE);
+  assert.deepEqual(histogram.bins(NOON, NOON + MINUTE, 2).known, [true, true]);
+});
+
+test("a stream that has no line among what was loaded is known there", () => {
+  const histogram = new Histogram();
+  histogram.begins("payments/api", 0, 100);
+  histogram.begins("web/access", 0, 10);
+  histogram.add(seconds(API, 70, 100), [{ stream: API, from: 70, to: 100 }, { stream: WEB, from: 10, to: 10 }]);
+  histogram.arrivedUntil(NOON + 120 * SECOND);
+  assert.deepEqual(histogram.bins(NOON + 50 * SECOND, NOON + 100 * SECOND, 5).known, [false, false, true, true, true]);
+  histogram.add(seconds(API, 60, 70), [{ stream: API, from: 60, to: 70 }, { stream: WEB, from: 10, to: 10 }]);
+  assert.deepEqual(histogram.bins(NOON + 50 * SECOND, NOON + 100 * SECOND, 5).known, [false, true, true, true, true]);
+});
+
+test("lines of another store count, whatever offsets they have", () => {
+  const histogram = new Histogram();
+  histogram.begins("payments/api", 0, 100);
+  histogram.add(seconds(API, 90, 100), [{ stream: API, from: 90, to: 100 }]);
+  histogram.renew("payments/api", 95);
+  histogram.add(seconds(API, 93, 97), [{ stream: API, from: 93, to: 97 }]);
+  assert.equal(histogram.totals.none, 12);
+  histogram.renew("payments/api", 0);
+  histogram.begins("payments/api", 0, 5);
+  histogram.add(seconds(API, 0, 5), [{ stream: API, from: 0, to: 5 }]);
+  assert.equal(histogram.totals.none, 17);
+  histogram.arrivedUntil(NOON + MINUTE);
+  assert.deepEqual(histogram.bins(NOON, NOON + MINUTE, 2).known, [true, true]);
+});
+
+test("what is between runs of offsets is told, the newest first", () => {
+  const coverage = new Coverage();
+  for (const [from, to] of [[90, 100], [60, 70], [20, 30], [100, 100]] as const) coverage.add(from, to, from * 10, to * 10);
+  assert.deepEqual([...coverage.gaps(5)], [{ from: 70, to: 90, before: 900 }, { from: 30, to: 60, before: 600 }, { from: 5, to: 20, before: 200 }]);
+  assert.deepEqual([...coverage.gaps(65)], [{ from: 70, to: 90, before: 900 }]);
+  coverage.add(40, 50);
+  assert.deepEqual([...coverage.gaps(30)].map(({ from, before }) => [from, before]), [[70, 900], [50, 600], [30, 600]]);
+  assert.deepEqual([[69, 75], [70, 90], [85, 91], [0, 5], [95, 96]].map(([from = 0, to = 0]) => coverage.hasAny(from, to)), [true, false, true, false, true]);
+});
+
 test("runs of offsets grow together, in whatever order they come", () => {
   const coverage = new Coverage();
   for (const [from, to] of [[30, 40], [0, 10], [10, 20], [50, 60], [15, 35]] as const) coverage.add(from, to, from, to);

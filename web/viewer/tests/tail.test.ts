@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Client, type LinesEvent, type SubscribeOptions, type SubscriptionState, TailcastError } from "tailcast-client";
-import type { LineEntry } from "../src/buffer/entry.ts";
-import { Tail } from "../src/follow/tail.ts";
+import type { LineEntry, Run } from "../src/buffer/entry.ts";
+import { type On, Tail } from "../src/follow/tail.ts";
 import { A, B, line, lines, store, told } from "./log.ts";
 
 /** A client whose subscriptions are moved by hand, before a store. */
@@ -39,10 +39,10 @@ class Fake {
 
 const settled = () => new Promise((done) => setImmediate(done));
 
-function tailOf(fake: Fake, streams: readonly string[] = ["a"]): { tail: Tail; faults: () => number } {
+function tailOf(fake: Fake, streams: readonly string[] = ["a"], also: Partial<On> = {}): { tail: Tail; faults: () => number } {
   let faults = 0;
   const nothing = () => undefined;
-  const on = { lines: nothing, begun: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), reading: nothing };
+  const on = { lines: nothing, begun: nothing, renewed: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), reading: nothing, ...also };
   const tail = new Tail({ streams, filter: "", continues: () => false, on });
   tail.start(fake as unknown as Client);
   return { tail, faults: () => faults };
@@ -68,6 +68,22 @@ test("lines that come while the past is loaded stand behind it", async () => {
   fake.comes([line(A, 3, 99)]);
   await fake.became({ name: "live" });
   assert.equal(told(tail.buffer.entries()), "a0 a1 b1 a2 b2 a3");
+});
+
+test("a stream that has nothing among the lines of a page is told to have been looked through there", async () => {
+  const fake = new Fake([...lines(A, 0, 2_000), line(B, 0, 5), line(B, 1, 2_100)]);
+  const told: string[] = [];
+  const on = { lines: (found: readonly LineEntry[], runs: readonly Run[]) => void told.push(`${found.length}: ${runs.map(({ stream, from, to }) => `${stream.name}${from}-${to}`).join(" ")}`) };
+  const { tail } = tailOf(fake, ["**"], on);
+  void fake.on.begin?.(begin("a", 0, 2_000));
+  void fake.on.begin?.(begin("b", 0, 2));
+  await fake.became({ name: "live" });
+  for (const side of ["end", "start"] as const) {
+    const hole = tail.buffer.chunks.find((chunk) => chunk.hole)?.hole;
+    assert.ok(hole);
+    await tail.load(hole, side);
+  }
+  assert.deepEqual(told, ["301: a1700-2000 b1-2", "300: a1400-1700 b1-1", "301: a0-300 b0-1"]);
 });
 
 test("a position that is not loaded is loaded around, and the rest stays a hole on either side", async () => {
@@ -117,12 +133,14 @@ test("a hole that cannot be loaded says so once, and can be asked for again", as
 
 test("lines of another store are not mixed with those of the one before", async () => {
   const fake = new Fake(lines(A, 0, 2_000));
-  const { tail } = tailOf(fake);
+  const renewed: [string, number][] = [];
+  const { tail } = tailOf(fake, ["a"], { renewed: (name, from) => void renewed.push([name, from]) });
   void fake.on.begin?.(begin("a", 0, 2_000));
   await fake.became({ name: "live" });
   void fake.on.end?.(new TailcastError("wrong_epoch", "another store"));
   assert.equal(fake.asked.length, 2);
   assert.equal(fake.asked[1]?.from, "live");
+  assert.deepEqual(renewed, [["a", 0]]);
   void fake.on.begin?.(begin("a", 0, 5));
   fake.comes([line(A, 5)]);
   const entries = [...tail.buffer.entries()];

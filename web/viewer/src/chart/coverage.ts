@@ -8,6 +8,14 @@ export interface Span {
   readonly end: number;
 }
 
+/** Offsets between two runs. */
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+  /** The time of the first line known after it, in ms; `NaN` where none is known. */
+  readonly before: number;
+}
+
 /** More runs than this are joined where the least lies between. */
 const MOST_SPANS = 1_000;
 
@@ -27,10 +35,33 @@ export class Coverage {
     return span !== undefined && span.from <= offset && offset < span.to;
   }
 
-  /** These offsets are counted. `start` and `end` are left out where no line shows the time. */
+  /** Whether one of these offsets is counted. */
+  hasAny(from: number, to: number): boolean {
+    const span = this.#spans[this.#indexFor(from)];
+    return span !== undefined && span.from < to;
+  }
+
+  /** What is not counted from an offset on, up to the last one that is; the newest first. */
+  *gaps(from: number): Generator<Gap> {
+    let before = NaN;
+    for (let i = this.#spans.length - 1; i >= 0; i -= 1) {
+      const span = this.#spans[i] as Span;
+      if (span.from <= from) return;
+      before = known(span.start, before);
+      const low = Math.max(from, this.#spans[i - 1]?.to ?? 0);
+      if (low < span.from) yield { from: low, to: span.from, before };
+    }
+  }
+
+  /** From this offset on, nothing is counted any more. */
+  cut(from: number): void {
+    this.#spans = this.#spans.filter((span) => span.from < from).map((span) => (span.to > from ? { ...span, to: from } : span));
+  }
+
+  /** These offsets are counted; none of them says that the stream has no line from `start` to `end` there. `start` and `end` are left out where no line shows the time. */
   add(from: number, to: number, start = NaN, end = start): void {
     const last = this.#spans.at(-1);
-    if (last && last.to === from) {
+    if (last && last.to === from && last.from < from) {
       this.#spans[this.#spans.length - 1] = { from: last.from, to, start: known(last.start, start), end: known(end, last.end) };
       return;
     }
@@ -70,8 +101,8 @@ export class Coverage {
 /** One run over all of these. */
 function joinedSpan(span: Span, others: readonly Span[]): Span {
   const all = [...others, span];
-  const starts = all.filter(({ start }) => !Number.isNaN(start)).sort((a, b) => a.from - b.from);
-  const ends = all.filter(({ end }) => !Number.isNaN(end)).sort((a, b) => a.to - b.to);
+  const starts = all.filter(({ start }) => !Number.isNaN(start)).sort((a, b) => a.from - b.from || a.start - b.start);
+  const ends = all.filter(({ end }) => !Number.isNaN(end)).sort((a, b) => a.to - b.to || a.end - b.end);
   return {
     from: all.reduce((least, { from }) => Math.min(least, from), Infinity),
     to: all.reduce((most, { to }) => Math.max(most, to), -Infinity),

@@ -50,22 +50,46 @@ export class Histogram {
   #arrived: { from: number; until: number } | undefined;
 
   /**
-   * Counts those lines that were not counted before. `runs` are the offsets that were looked through for them: without
-   * a filter that can be left out.
+   * Counts those lines that were not counted before, in the order in which they are read. `runs` are the offsets that were
+   * looked through for them, of each stream that may have had lines among them: without a filter that can be left out.
    */
   add(lines: readonly LineEntry[], runs: readonly Run[] = []): void {
+    const looked = new Looked(runs);
     for (const { stream, line, at } of lines) {
       const coverage = this.#coverageOf(stream.name);
-      if (coverage.has(line.offset)) continue;
-      coverage.add(line.offset, line.offset + 1, at);
-      if (Number.isFinite(at)) this.#count(at, INDEX.get(line.level) ?? 0, 1);
+      const isNew = looked.meets(stream.name, line.offset);
+      if (isNew === false || coverage.has(line.offset)) continue;
+      // One by one, lines behind a filter would be runs of their own.
+      if (isNew === undefined) coverage.add(line.offset, line.offset + 1, at);
+      this.#count(at, INDEX.get(line.level) ?? 0, 1);
     }
-    for (const { stream, from, to } of runs) if (to > from) this.#coverageOf(stream.name).add(from, to);
+    // From the first line to the last, none of these streams has more.
+    for (const { stream, from, to } of runs) this.#coverageOf(stream.name).add(from, to, lines[0]?.at, lines.at(-1)?.at);
+  }
+
+  /**
+   * A stream is followed from an offset on, and before `firstAvailable` nothing is kept of it. All between the two is
+   * stored, and not counted until it is added.
+   */
+  begins(stream: string, firstAvailable: number, cursor: number): void {
+    this.beginsAt(stream, firstAvailable);
+    this.#coverageOf(stream).add(cursor, cursor);
   }
 
   /** The oldest line that is kept of a stream: before it there is nothing to load. */
   beginsAt(stream: string, offset: number): void {
     this.#begins.set(stream, offset);
+    const coverage = this.#coverage.get(stream);
+    const first = coverage?.spans[0]?.from;
+    // What retention took away between two runs cannot be counted any more.
+    if (coverage && first !== undefined && first < offset) coverage.add(first, offset);
+  }
+
+  /** From this offset on, the stream's lines are others now. What was counted of the ones before stays. */
+  renew(stream: string, from: number): void {
+    const coverage = this.#coverage.get(stream);
+    coverage?.cut(from);
+    coverage?.add(from, from);
   }
 
   /** All streams are live: whatever was sent until then has arrived. */
@@ -120,6 +144,7 @@ export class Histogram {
   }
 
   #count(at: number, band: number, lines: number, tier = this.#tiers[0]): void {
+    if (!Number.isFinite(at)) return;
     tier?.add(at, band, lines);
     this.#totals[band] = (this.#totals[band] as number) + lines;
   }
@@ -170,6 +195,27 @@ export class Histogram {
       stream += 1;
     }
     return Array.from(streams, (bin) => stream > 0 && bin === stream);
+  }
+}
+
+/** Which lines of runs were met. */
+class Looked {
+  readonly #runs = new Map<string, { readonly from: number; readonly to: number; last: number }[]>();
+
+  constructor(runs: readonly Run[]) {
+    for (const { stream, from, to } of runs) {
+      const others = this.#runs.get(stream.name) ?? [];
+      this.#runs.set(stream.name, [...others, { from, to, last: -1 }]);
+    }
+  }
+
+  /** Whether the line is met for the first time; nothing where it is in no run. Lines of a run come in its order. */
+  meets(stream: string, offset: number): boolean | undefined {
+    const run = this.#runs.get(stream)?.find(({ from, to }) => from <= offset && offset < to);
+    if (!run) return undefined;
+    if (offset <= run.last) return false;
+    run.last = offset;
+    return true;
   }
 }
 

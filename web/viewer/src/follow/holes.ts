@@ -109,13 +109,17 @@ function remaining(hole: HoleEntry, rest: readonly Run[]): HoleEntry[] {
   return runs.length > 0 ? [{ kind: "hole", reason: hole.reason, runs }] : [];
 }
 
-/** What a hole's end gave: its runs without those of the holes that are left of it. */
-export function filled(hole: HoleEntry, entries: readonly Entry[]): Run[] {
+/**
+ * What a hole's end gave: its runs without those of the holes that are left of it. A stream that gave nothing has an empty
+ * run at that end: among what the others gave, it has no lines.
+ */
+export function filled(hole: HoleEntry, side: Side, entries: readonly Entry[]): Run[] {
   const left = entries.flatMap((entry) => (entry.kind === "hole" ? entry.runs : []));
   return hole.runs.flatMap((run): Run[] => {
     const rest = left.find(({ stream }) => stream === run.stream);
     if (!rest) return [run];
-    return [{ ...run, to: rest.from }, { ...run, from: rest.to }].filter(({ from, to }) => from < to);
+    const [before, after] = [{ ...run, to: rest.from }, { ...run, from: rest.to }];
+    return [before, after].filter((part) => part.from < part.to || part === (side === "end" ? after : before));
   });
 }
 

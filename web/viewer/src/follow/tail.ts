@@ -20,8 +20,10 @@ export interface On {
    * looked through for them.
    */
   lines(lines: readonly LineEntry[], runs: readonly Run[]): void;
-  /** A stream is followed. Nothing is kept of it before this offset. */
-  begun(stream: Stream, firstAvailable: number): void;
+  /** A stream is followed from `cursor` on. Nothing is kept of it before `firstAvailable`. */
+  begun(stream: Stream, firstAvailable: number, cursor: number): void;
+  /** From this offset on, the lines of this name are others than those that were told before. */
+  renewed(name: string, from: number): void;
   /** Something in the buffer is not as it was. */
   changed(): void;
   state(state: SubscriptionState): void;
@@ -119,7 +121,7 @@ export class Tail {
     const stream = this.streams.get(name);
     if (this.#begun.has(stream)) return;
     this.#begun.add(stream);
-    this.#options.on.begun(stream, firstAvailable);
+    this.#options.on.begun(stream, firstAvailable, cursor);
     if (cursor > firstAvailable) this.#past({ stream, from: firstAvailable, to: cursor });
     this.#options.on.changed();
   }
@@ -186,6 +188,7 @@ export class Tail {
       this.#options.on.fault();
       this.#note("error", faultText({ kind: "set_back", stream, from: next, to: place.cursors[stream] ?? next }));
       this.streams.renew(stream);
+      this.#options.on.renewed(stream, next);
       this.#begun.add(this.streams.get(stream));
       this.#goOn(client, { epoch: place.epoch, cursors: { ...place.cursors, [stream]: next } });
     }
@@ -196,7 +199,10 @@ export class Tail {
     for (const stream of this.streams.all) this.#left.add(stream);
     for (const { hole } of [...this.buffer.chunks]) if (hole) this.#wentWithItsStore(hole);
     this.#note("warning", "The server stands on another store now. Its lines begin here, with offsets of their own.");
-    this.streams.renew(...this.streams.all.map(({ name }) => name));
+    for (const { name } of this.streams.all) {
+      this.streams.renew(name);
+      this.#options.on.renewed(name, 0);
+    }
     this.#begun.clear();
     this.#moved = true;
     this.#opened = false;
@@ -245,7 +251,7 @@ export class Tail {
       const entries = await load(this.#client, { hole, side, filter }, continues);
       if (!this.buffer.replace(hole, entries)) return undefined;
       const loaded = entries.filter((entry) => entry.kind === "line");
-      on.lines(loaded, filled(hole, entries));
+      on.lines(loaded, filled(hole, side, entries));
       this.buffer.trim(on.reading());
       return loaded;
     } catch (error) {

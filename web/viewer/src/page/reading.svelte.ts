@@ -86,7 +86,8 @@ export class Reading {
           this.histogram.add(lines, runs);
           for (const { line } of lines) this.seen.note(line);
         },
-        begun: ({ name }, firstAvailable) => this.histogram.beginsAt(name, firstAvailable),
+        begun: ({ name }, firstAvailable, cursor) => this.histogram.begins(name, firstAvailable, cursor),
+        renewed: (name, from) => this.histogram.renew(name, from),
         changed: () => this.changed(),
         state: (state) => {
           this.state = state;
