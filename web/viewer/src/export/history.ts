@@ -4,6 +4,7 @@
 // pages are smaller when there are many. Knows nothing of formats and files.
 
 import { TailcastError, type Client, type Line, type Page, type Range } from "tailcast-client";
+import { pause } from "../pause.ts";
 import { instant } from "../row/clock.ts";
 import type { StreamLine } from "./format.ts";
 
@@ -200,18 +201,4 @@ async function patiently<T>(ask: () => Promise<T>, signal: AbortSignal, wait: Wa
       await wait(error.details.retryAfterMs ?? doubled, signal);
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const over = () => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", over);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", over, { once: true });
-  });
 }

@@ -3,6 +3,7 @@
 import { TailcastError, type Client, type Line, type Page, type Range } from "tailcast-client";
 import { also } from "../filter/compose.ts";
 import { quoted } from "../filter/syntax.ts";
+import { pause } from "../pause.ts";
 import { NO_WORKER, TOO_SLOW } from "./finder.ts";
 import { searchFor, type Pattern, type Query } from "./query.ts";
 import { MOST_TEXT, textsOf } from "./search.ts";
@@ -173,7 +174,7 @@ class Hunt {
   }
 
   async #read(trail: Trail, signal: AbortSignal): Promise<Page | undefined> {
-    const { client, wait = waited, filter } = this.#request;
+    const { client, wait = pause, filter } = this.#request;
     for (let refused = 1; ; refused += 1) {
       const range = this.#range(trail);
       try {
@@ -237,18 +238,4 @@ function* piecesOf(lines: readonly Line[], pattern: Pattern): Generator<{ lines:
     characters = 0;
   }
   if (piece.lines.length > 0) yield piece;
-}
-
-function waited(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((done, failed) => {
-    const gaveUp = (): void => {
-      clearTimeout(timer);
-      failed(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", gaveUp);
-      done();
-    }, ms);
-    signal.addEventListener("abort", gaveUp);
-  });
 }
