@@ -95,7 +95,27 @@ const STATES = [
   }],
 ];
 
+/** The chart while it counts what is stored, and when that failed. */
+async function faultsOfCounting(theme) {
+  const stream = fresh();
+  await table.server.send(stream, range(0, 2_000, (i) => `line ${i}`));
+  const desk = await table.open(stream);
+  await desk.page.emulateMedia({ colorScheme: theme });
+  const held = new Promise((hold) => void desk.page.route("**/v1/counts?**", hold));
+  await desk.button("Count what is stored").click();
+  const route = await held;
+  await desk.button("Stop").waitFor();
+  const counting = await faults(desk);
+  await route.fulfill({ status: 400, contentType: "application/problem+json", body: '{"code":"bad_parameter","detail":"not today"}' });
+  await desk.button("Try again").waitFor();
+  return [...counting, ...(await faults(desk))];
+}
+
 for (const theme of ["light", "dark"]) {
+  story(`axe finds nothing in a chart that counts, ${theme}`, async () => {
+    assert.deepEqual(await faultsOfCounting(theme), []);
+  });
+
   story(`axe finds nothing in the log and its tools, ${theme}`, async () => {
     const found = {};
     for (const [name, reach] of STATES) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unknownStretches } from "../src/chart/draw.ts";
 import { BANDS, type Bins } from "../src/chart/histogram.ts";
-import { countText, countTicks, pixelOf, rangeFor, timeAt, timeText, timeTicks, type Sight } from "../src/chart/scale.ts";
+import { countText, countTicks, pixelOf, rangeFor, spansFor, timeAt, timeText, timeTicks, type Sight } from "../src/chart/scale.ts";
 import { binAt, summary, valueText } from "../src/chart/words.ts";
 
 const at = (time: string): number => Date.parse(time);
@@ -73,7 +73,7 @@ test("it stands still while what is read is in it, and follows when it is not", 
   assert.deepEqual(rangeFor({ ...sight, visible: reading(NOON + MINUTE - 1_000) }), { from: NOON + MINUTE - FIVE, to: NOON + MINUTE });
 });
 
-test("all that is loaded is from the first line to the last, or to now", () => {
+test("all that is counted is from the first line to the last, or to now", () => {
   const extent = { from: NOON - 10 * MINUTE, to: NOON - 8 * MINUTE };
   assert.deepEqual(rangeFor({ ...SIGHT, span: "all", live: false, extent }), extent);
   assert.deepEqual(rangeFor({ ...SIGHT, span: "all", extent }), { from: extent.from, to: NOON });
@@ -93,13 +93,26 @@ test("a bin is told in words, the gravest first", () => {
     from: "12:00:00", to: "12:00:01", known: true, all: 7, bands: [{ band: "error", count: 2 }, { band: "info", count: 5 }],
   });
   assert.equal(valueText(NOON + 300, BINS, "utc", NOON), "12:00:00, 7 lines, 2 error");
-  assert.equal(valueText(NOON + 1_300, BINS, "utc", NOON), "12:00:01, 0 lines, not all loaded");
+  assert.equal(valueText(NOON + 1_300, BINS, "utc", NOON), "12:00:01, 0 lines, not all counted");
+});
+
+test("a bin of minutes is told without seconds, and its day once", () => {
+  const day = { ...BINS, from: NOON - 24 * 60 * MINUTE, width: 30 * MINUTE };
+  const { from, to } = binAt(day.from, day, "utc", NOON);
+  assert.deepEqual([from, to], ["2026-11-20 12:00", "12:30"]);
+  assert.equal(binAt(day.from, { ...day, width: 24 * 60 * MINUTE }, "utc", NOON).to, "2026-11-21 12:00");
+});
+
+test("long spans are offered when there is more than the one before shows", () => {
+  const offered = (hours: number, chosen: Sight["span"] = "all") => spansFor({ from: NOON - hours * 60 * MINUTE, to: NOON }, NOON, chosen).map(({ words }) => words).slice(4);
+  assert.deepEqual([offered(5), offered(7), offered(25), offered(5, "7d")], [["All"], ["24 h", "All"], ["24 h", "7 d", "All"], ["7 d", "All"]]);
+  assert.deepEqual(spansFor(undefined, NOON, "all").length, 5);
 });
 
 test("the chart is told in words", () => {
   assert.equal(
     summary(BINS, "utc", NOON),
-    "12:00:00 to 12:00:03: 1,008 lines (2 error, 1,005 info, 1 no level). The most at once: 1,001 lines at 12:00:02. 33% of this time is not loaded.",
+    "12:00:00 to 12:00:03: 1,008 lines (2 error, 1,005 info, 1 no level). The most at once: 1,001 lines at 12:00:02. 33% of this time is not counted.",
   );
 });
 

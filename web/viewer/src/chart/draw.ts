@@ -1,4 +1,4 @@
-// Paints the chart: bars stacked by level, what is not loaded hatched, and what the reader sees of it. Knows nothing of
+// Paints the chart: bars stacked by level, what is not counted hatched, and what the reader sees of it. Knows nothing of
 // where the counts come from; colours are handed in.
 
 import { BANDS, type Bins } from "./histogram.ts";

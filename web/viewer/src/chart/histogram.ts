@@ -4,10 +4,10 @@
 // that have lines take room, wherever they are; and days of lines must not cost the last minutes theirs, so what is older is
 // kept more coarsely.
 
-import type { Level } from "tailcast-client";
+import type { CountBucket, Level } from "tailcast-client";
 import type { LineEntry, Run } from "../buffer/entry.ts";
 import { Buckets } from "./buckets.ts";
-import { Coverage } from "./coverage.ts";
+import { Coverage, type Gap } from "./coverage.ts";
 
 /** A level, or `none` for lines without one. */
 export type Band = Level | "none";
@@ -17,6 +17,22 @@ export const BANDS: readonly Band[] = ["none", "trace", "debug", "info", "warn",
 
 /** Lines by band. */
 export type Totals = { readonly [Name in Band]: number };
+
+/** Lines that somebody else counted: all of a stream that are in these offsets, `to` exclusive. */
+export interface Counted {
+  readonly stream: string;
+  readonly from: number;
+  readonly to: number;
+  /** Of a bucket, in ms: as {@link Histogram.widthAt} said. */
+  readonly width: number;
+  /** In the order of their times. */
+  readonly buckets: readonly CountBucket[];
+}
+
+/** Stored lines of a stream that are not counted. */
+export interface Uncounted extends Gap {
+  readonly stream: string;
+}
 
 /** Counts between two times. */
 export interface Bins {
@@ -65,6 +81,52 @@ export class Histogram {
     }
     // From the first line to the last, none of these streams has more.
     for (const { stream, from, to } of runs) this.#coverageOf(stream.name).add(from, to, lines[0]?.at, lines.at(-1)?.at);
+  }
+
+  /** Counts what somebody else counted: all of it or, where a line of it is counted already, nothing. Says which. */
+  addCounted({ stream, from, to, width, buckets }: Counted): boolean {
+    const coverage = this.#coverageOf(stream);
+    if (coverage.hasAny(from, to)) return false;
+    const tier = this.#tiers.find((one) => one.width >= width) ?? this.#tiers.at(-1);
+    for (const { at, lines, levels } of buckets) {
+      const time = Date.parse(at);
+      let rest = lines;
+      for (const [level, some] of Object.entries(levels)) {
+        const band = INDEX.get(level);
+        if (band === undefined) continue;
+        this.#count(time, band, some, tier);
+        rest -= some;
+      }
+      if (rest > 0) this.#count(time, 0, rest, tier);
+    }
+    coverage.add(from, to, ...wholeStretch(buckets, width));
+    return true;
+  }
+
+  /** How wide buckets may be to be counted, of lines before a time: in ms. What is finer is not kept. */
+  widthAt(time: number): number {
+    const fits = ({ floor }: Buckets) => floor === -Infinity || time > floor;
+    return (this.#tiers.find(fits) as Buckets).width;
+  }
+
+  /** The newest lines of each stream that are stored and not counted. */
+  *newestUncounted(): Generator<Uncounted> {
+    for (const [stream, coverage] of this.#coverage) {
+      const [gap] = coverage.gaps(this.#begins.get(stream) ?? 0);
+      if (gap) yield { stream, ...gap };
+    }
+  }
+
+  /** How many offsets the streams have that are stored, and how many of them are not counted. */
+  stored(without: ReadonlySet<string>): { readonly all: number; readonly uncounted: number } {
+    let [all, uncounted] = [0, 0];
+    for (const [stream, coverage] of this.#coverage) {
+      if (without.has(stream)) continue;
+      const begin = this.#begins.get(stream) ?? 0;
+      all += Math.max(0, (coverage.spans.at(-1)?.to ?? 0) - begin);
+      for (const { from, to } of coverage.gaps(begin)) uncounted += to - from;
+    }
+    return { all, uncounted };
   }
 
   /**
@@ -196,6 +258,23 @@ export class Histogram {
     }
     return Array.from(streams, (bin) => stream > 0 && bin === stream);
   }
+}
+
+/**
+ * From when to when no line is missing of a range, in ms: without the first bucket and the last, which lines before and after
+ * it can be in; and without the few lines that have times far from the others', as clocks have it.
+ */
+function wholeStretch(buckets: readonly CountBucket[], width: number): [start: number, end: number] {
+  const few = buckets.reduce((sum, { lines }) => sum + lines, 0) / 100;
+  const start = Date.parse(beyond(buckets, few)?.at ?? "") + width;
+  const end = Date.parse(beyond(buckets.toReversed(), few)?.at ?? "");
+  return start <= end ? [start, end] : [NaN, NaN];
+}
+
+/** The bucket that has the first line behind so many. */
+function beyond(buckets: readonly CountBucket[], lines: number): CountBucket | undefined {
+  let passed = 0;
+  return buckets.find((bucket) => (passed += bucket.lines) > lines);
 }
 
 /** Which lines of runs were met. */

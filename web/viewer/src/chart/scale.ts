@@ -24,9 +24,13 @@ export const SPANS: readonly { readonly name: Span; readonly words: string; read
   { name: "15m", words: "15 min", ms: 15 * MINUTE },
   { name: "1h", words: "1 h", ms: HOUR },
   { name: "6h", words: "6 h", ms: 6 * HOUR },
-  { name: "all", words: "All loaded", ms: Infinity },
+  { name: "24h", words: "24 h", ms: DAY },
+  { name: "7d", words: "7 d", ms: 7 * DAY },
+  { name: "all", words: "All", ms: Infinity },
 ];
-export type Span = "5m" | "15m" | "1h" | "6h" | "all";
+export type Span = "5m" | "15m" | "1h" | "6h" | "24h" | "7d" | "all";
+/** They are offered when there is more than the one before them shows. */
+const LONG: readonly Span[] = ["24h", "7d"];
 
 const STEPS = [
   ...[1, 2, 5, 10, 15, 30].map((seconds) => seconds * SECOND),
@@ -46,6 +50,12 @@ export interface Sight {
   readonly extent: TimeRange | undefined;
   /** What it showed before. */
   readonly before: TimeRange | undefined;
+}
+
+/** The spans to choose from: the long ones only where lines are that old. */
+export function spansFor(extent: TimeRange | undefined, now: number, chosen: Span): typeof SPANS {
+  const oldest = now - (extent?.from ?? now);
+  return SPANS.filter(({ name }, i) => !LONG.includes(name) || name === chosen || oldest > (SPANS[i - 1]?.ms ?? 0));
 }
 
 /** Live, it moves. Else it stands still for as long as what is read is in it. */

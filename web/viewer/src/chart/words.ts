@@ -2,6 +2,7 @@
 
 import { count as inWords, figure } from "../count.ts";
 import type { Zone } from "../row/clock.ts";
+import type { CountingStanding } from "./counting.ts";
 import { BANDS, type Band, type Bins } from "./histogram.ts";
 import { timeText } from "./scale.ts";
 
@@ -28,10 +29,12 @@ export const BAND_WORDS: { readonly [Name in Band]: string } = {
 export function binAt(at: number, bins: Bins, zone: Zone, now: number): BinWords {
   const bin = binIndex(at, bins);
   const from = bins.from + bin * bins.width;
+  const exact = bins.width % 60_000 !== 0;
   const bands = BANDS.map((band, index) => ({ band, count: bins.counts[index]?.[bin] ?? 0 })).filter(({ count }) => count > 0);
   return {
-    from: timeText(from, zone, now),
-    to: timeText(from + bins.width, zone, now),
+    from: timeText(from, zone, now, exact),
+    // The day is said once.
+    to: timeText(from + bins.width, zone, from, exact),
     known: bins.known[bin] ?? false,
     all: bands.reduce((sum, { count }) => sum + count, 0),
     bands: bands.reverse(),
@@ -43,7 +46,24 @@ export function valueText(at: number, bins: Bins, zone: Zone, now: number): stri
   const { from, known, all, bands } = binAt(at, bins, zone, now);
   const grave = bands.filter(({ band }) => ["warn", "error", "fatal"].includes(band));
   const counts = grave.map(({ band, count }) => `${figure(count)} ${BAND_WORDS[band]}`);
-  return [from, inWords(all, "line"), ...counts, ...(known ? [] : ["not all loaded"])].join(", ");
+  return [from, inWords(all, "line"), ...counts, ...(known ? [] : ["not all counted"])].join(", ");
+}
+
+/** `counted back to 12:03, 40%`: how far it has come, and the same where there is little room. */
+export function countingText({ since, share }: CountingStanding, zone: Zone, now: number): { readonly long: string; readonly short: string } {
+  const short = `${Math.floor(share * 100)}%`;
+  return { short, long: since === undefined ? `counting, ${short}` : `counted back to ${timeText(since, zone, now, false)}, ${short}` };
+}
+
+/** What is said once to those who do not see it. */
+export function countingSaid({ state, error }: CountingStanding): string {
+  const said = { whole: "All that is stored is counted.", partly: "", counting: "Counting what is stored.", failed: error ?? "" };
+  return said[state];
+}
+
+/** What counts of levels are of. */
+export function coverWords({ state }: CountingStanding): string {
+  return state === "whole" ? "Lines by level, of all that is stored" : "Lines by level, of what is counted so far";
 }
 
 /** All of the chart in a few sentences. */
@@ -55,7 +75,7 @@ export function summary(bins: Bins, zone: Zone, now: number): string {
   const levels = bands.map(({ band, count }) => `${figure(count)} ${BAND_WORDS[band]}`).join(", ");
   const unknown = bins.known.filter((known) => !known).length / bins.known.length;
   const fullest = bins.most > 0 ? ` The most at once: ${inWords(bins.most, "line")} at ${timeText(fullestAt(bins), zone, now)}.` : "";
-  return `${span}${levels && ` (${levels})`}.${fullest}${unknown > 0.01 ? ` ${Math.round(unknown * 100)}% of this time is not loaded.` : ""}`;
+  return `${span}${levels && ` (${levels})`}.${fullest}${unknown > 0.01 ? ` ${Math.round(unknown * 100)}% of this time is not counted.` : ""}`;
 }
 
 function fullestAt({ counts, from, width, known, most }: Bins): number {

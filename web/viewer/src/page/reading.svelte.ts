@@ -6,6 +6,7 @@ import type { Column, View } from "../address/view.ts";
 import { isMany } from "../address/view.ts";
 import type { Place } from "../buffer/buffer.ts";
 import type { HoleEntry, LineEntry, Stream } from "../buffer/entry.ts";
+import { Counting } from "../chart/counting.ts";
 import { Histogram } from "../chart/histogram.ts";
 import { Seen } from "../filter/seen.ts";
 import type { Direction, Edge } from "../find/beyond.ts";
@@ -39,6 +40,8 @@ export class Reading {
   readonly #options: ReadingOptions;
   readonly tail: Tail;
   readonly histogram = new Histogram();
+  /** Of what is stored and not loaded. */
+  readonly counting: Counting;
   readonly seen = new Seen();
   readonly finding: Finding;
   readonly disclosure: Disclosure;
@@ -87,7 +90,10 @@ export class Reading {
           for (const { line } of lines) this.seen.note(line);
         },
         begun: ({ name }, firstAvailable, cursor) => this.histogram.begins(name, firstAvailable, cursor),
-        renewed: (name, from) => this.histogram.renew(name, from),
+        renewed: (name, from) => {
+          this.counting.stop();
+          this.histogram.renew(name, from);
+        },
         changed: () => this.changed(),
         state: (state) => {
           this.state = state;
@@ -99,6 +105,7 @@ export class Reading {
         reading: () => this.#list?.reading,
       },
     });
+    this.counting = new Counting({ histogram: this.histogram, filter: view.filter, onchange: () => (this.version += 1) });
     this.disclosure = new Disclosure(this.tail.buffer);
     this.disclosure.hide(this.hidden);
     this.choice = new Choice(this.tail.buffer);
@@ -112,6 +119,7 @@ export class Reading {
   stop(): void {
     this.tail.stop();
     this.finding.stop();
+    this.counting.stop();
     clearTimeout(this.#timer);
     document.removeEventListener("visibilitychange", this.#tell);
   }

@@ -1,0 +1,117 @@
+// Has the server count what is stored and was not loaded: one question at a time, until all is counted or it is stopped.
+
+import { type Client, type CountsPage, TailcastError } from "tailcast-client";
+import { pause } from "../pause.ts";
+import type { Histogram } from "./histogram.ts";
+import { FIRST_PIECE, nextQuestion, pieceAfter, type Progress, progress, type Question, take } from "./stored.ts";
+
+export type Counter = Pick<Client, "counts">;
+
+export interface CountingParts {
+  readonly histogram: Histogram;
+  readonly filter: string;
+  /** There is more in the histogram, or `standing` is another. */
+  readonly onchange: () => void;
+  /** Waits so many ms; fails when it is given up. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** Where it stands. */
+export interface CountingStanding extends Progress {
+  /** `whole`: there is nothing to count. `partly`: there is, and nobody has asked for it. */
+  readonly state: "whole" | "partly" | "counting" | "failed";
+  /** Why it failed, as a sentence. */
+  readonly error?: string;
+}
+
+/** Refusals in a row, and answers that say nothing, before it is given up. */
+const PATIENCE = 6;
+const FIRST_WAIT_MS = 1_000;
+/** No answer, too many requests, and what stands before a server that is away. */
+const PASSING = [0, 429, 502, 503, 504];
+
+export class Counting {
+  readonly #parts: CountingParts;
+  /** Streams that cannot be read any more: what is stored of them stays uncounted. */
+  readonly #lost = new Set<string>();
+  #run: AbortController | undefined;
+  #error: string | undefined;
+
+  constructor(parts: CountingParts) {
+    this.#parts = parts;
+  }
+
+  get standing(): CountingStanding {
+    const reached = progress(this.#parts.histogram, this.#lost);
+    if (this.#run) return { ...reached, state: "counting" };
+    if (reached.share === 1) return { ...reached, state: "whole" };
+    return this.#error === undefined ? { ...reached, state: "partly" } : { ...reached, state: "failed", error: this.#error };
+  }
+
+  async start(counter: Counter): Promise<void> {
+    this.stop();
+    const run = new AbortController();
+    this.#run = run;
+    this.#parts.onchange();
+    const error = await this.#count(counter, run.signal).then(() => undefined, sentence);
+    if (this.#run !== run) return;
+    this.#run = undefined;
+    this.#error = error;
+    this.#parts.onchange();
+  }
+
+  /** What was counted so far stays. */
+  stop(): void {
+    this.#error = undefined;
+    if (!this.#run) return;
+    this.#run.abort();
+    this.#run = undefined;
+    this.#parts.onchange();
+  }
+
+  async #count(counter: Counter, signal: AbortSignal): Promise<void> {
+    const { histogram, onchange } = this.#parts;
+    let idle = 0;
+    for (let piece = FIRST_PIECE; ; ) {
+      const question = nextQuestion(histogram, this.#lost, piece);
+      if (!question) return;
+      const answer = await this.#ask(counter, question, signal);
+      if (!answer) continue;
+      const outcome = take(histogram, question, answer);
+      idle = outcome === "nothing" ? idle + 1 : 0;
+      if (idle >= PATIENCE) throw new CountingError(`The server does not get on with counting ${question.stream}.`);
+      piece = pieceAfter(piece, outcome, answer);
+      onchange();
+    }
+  }
+
+  /** The answer, or nothing where the stream is gone. */
+  async #ask(counter: Counter, question: Question, signal: AbortSignal): Promise<CountsPage | undefined> {
+    const { filter, wait = pause } = this.#parts;
+    for (let refused = 1; ; refused += 1) {
+      signal.throwIfAborted();
+      try {
+        const answer = await counter.counts({ ...question, ...(filter ? { filter } : {}), signal });
+        signal.throwIfAborted();
+        return answer;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof TailcastError)) throw error;
+        if (error.code === "stream_not_found") {
+          this.#lost.add(question.stream);
+          return undefined;
+        }
+        if (!PASSING.includes(error.details.status ?? -1) || refused >= PATIENCE) throw error;
+        await wait(error.details.retryAfterMs ?? FIRST_WAIT_MS * 2 ** (refused - 1), signal);
+      }
+    }
+  }
+}
+
+/** Why it could not be counted, as a sentence for the reader. */
+class CountingError extends Error {}
+
+function sentence(error: unknown): string {
+  if (error instanceof CountingError) return error.message;
+  return `What is stored could not be counted: ${error instanceof Error ? error.message : String(error)}.`;
+}
