@@ -1,9 +1,11 @@
 // The real Chromium, and what a reader sees of the page in it.
 
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -16,12 +18,12 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** How long a story waits for what it expects to see. */
-export const PATIENCE_MS = 20_000;
+/** How long a story waits for what it expects to see: long enough for a machine that has much else to do. */
+export const PATIENCE_MS = 60_000;
 
 /** A test that ends, whatever happens. */
 export function story(name, tell) {
-  test(name, { timeout: 90_000 }, tell);
+  test(name, { timeout: 300_000 }, tell);
 }
 
 /** A Chromium with a profile of its own. `close()` ends it. */
@@ -78,6 +80,11 @@ export class Viewer {
     return this.page.waitForFunction(condition, argument, { timeout: PATIENCE_MS, polling: 50 });
   }
 
+  /** Waits until asking gives this answer. */
+  until(ask, wanted) {
+    return until(() => this.drawn(), ask, wanted);
+  }
+
   /** Until what has happened so far is drawn. */
   drawn() {
     return this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))));
@@ -87,6 +94,11 @@ export class Viewer {
 
   get log() {
     return this.page.getByRole("log");
+  }
+
+  /** Waits until exactly these lines are seen at the top of the window. */
+  async begins(...messages) {
+    await this.until(async () => (await this.inSight()).slice(0, messages.length), messages);
   }
 
   /** How the view stands, in the page's words. */
@@ -178,4 +190,31 @@ export class Viewer {
     await this.page.keyboard.press(key);
     await this.drawn();
   }
+}
+
+/** Asks again after each frame, until this is the answer. */
+export async function until(nextFrame, ask, wanted) {
+  const deadline = Date.now() + PATIENCE_MS;
+  let given;
+  do {
+    given = await ask();
+    if (isDeepStrictEqual(given, wanted)) return;
+    await nextFrame();
+  } while (Date.now() < deadline);
+  assert.deepEqual(given, wanted);
+}
+
+/** For how long the page's own thread works while something is done, in ms: of the processor's time, however busy the machine is. */
+export async function work(page, doing) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const worked = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration").value * 1_000;
+  };
+  const before = await worked();
+  await doing();
+  const after = await worked();
+  await session.detach();
+  return after - before;
 }

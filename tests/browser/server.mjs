@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 const { TAILCAST_TEST_BIN: BIN, TAILCAST_TEST_URL: URL_GIVEN, TAILCAST_TEST_TOKEN: TOKEN_GIVEN } = process.env;
 
 /** From its start to the address that it prints. */
-const START_MS = 30_000;
+const START_MS = 60_000;
 const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TAILCAST_")));
 const NAMED = /(https?:\/\/[^\s#]+)#token=([A-Za-z0-9._-]+)/;
 

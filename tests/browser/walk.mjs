@@ -2,17 +2,40 @@
 
 import assert from "node:assert/strict";
 
-/** After the next frame: the drawn rows with their places, and the log's upper edge. */
+/**
+ * After the next frame: the drawn rows with their places. And what was in the way in one of the frames since the last look,
+ * though it may be loaded by now: `began`, the first row at the log's upper edge; `hole`, lines that the tab lacked.
+ */
 function look(viewer) {
   return viewer.page.evaluate(async () => {
-    await new Promise(requestAnimationFrame);
     const log = document.querySelector("[role=log]");
-    const rows = [...log.querySelectorAll(".row")].map((row) => ({
+    const drawn = () => ({ rows: [...log.querySelectorAll(".row")], top: log.getBoundingClientRect().y });
+    const isHole = (row) => row.classList.contains("hole");
+    const note = () => {
+      const { rows, top } = drawn();
+      window.met.began ||= rows.length > 0 && rows[0].getBoundingClientRect().y > top - 1;
+      window.met.hole ||= rows.some(isHole);
+    };
+    // It is the first to be asked in each frame, and sees what the frame before has drawn.
+    const watch = () => {
+      requestAnimationFrame(watch);
+      note();
+    };
+    if (!window.met) {
+      window.met = {};
+      watch();
+    }
+    await new Promise(requestAnimationFrame);
+    note();
+    const { rows, top } = drawn();
+    const { began, hole } = window.met;
+    window.met = {};
+    const places = rows.map((row) => ({
       text: row.querySelector(".message, .words").textContent,
-      isHole: row.classList.contains("hole"),
+      isHole: isHole(row),
       y: row.getBoundingClientRect().y,
     }));
-    return { rows, top: log.getBoundingClientRect().y };
+    return { rows: places, began, hole, begins: places[0].y > top - 1 };
   });
 }
 
@@ -29,10 +52,9 @@ export async function readUp(viewer, { enough = () => false, step = 400 } = {}) 
     await viewer.page.mouse.wheel(0, -step);
     const now = await look(viewer);
     const moved = displacement(before.rows, now.rows);
-    const begins = now.rows[0].y > now.top - 1;
-    assert.ok(moved === step || (moved < step && begins), `rows moved by ${moved} for ${step}`);
+    assert.ok(moved === step || (moved < step && now.began), `rows moved by ${moved} for ${step}`);
     read = joined(textsOf(now), read);
-    if ((moved === 0 && begins && !now.rows[0].isHole) || enough(read)) return read;
+    if ((moved === 0 && now.begins && !now.rows[0].isHole) || enough(read)) return read;
     before = now;
   }
 }
@@ -47,8 +69,7 @@ export async function readDown(viewer, { enough = () => false, step = 400 } = {}
     const now = await look(viewer);
     const ends = await viewer.badge.isHidden();
     const moved = displacement(before.rows, now.rows);
-    const hole = now.rows.some(({ isHole }) => isHole);
-    assert.ok(moved === -step || ends || (moved > -step && hole), `rows moved by ${moved} for ${-step}`);
+    assert.ok(moved === -step || ends || (moved > -step && now.hole), `rows moved by ${moved} for ${-step}`);
     read = joined(read, textsOf(now));
     if (ends || enough(read)) return read;
     before = now;

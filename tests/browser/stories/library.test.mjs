@@ -36,7 +36,7 @@ function connect(more) {
 
 async function until(condition) {
   for (let i = 0; !condition(); i += 1) {
-    assert.ok(i < 1000, `waited too long for ${condition}`);
+    assert.ok(i < 6000, `waited too long for ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -339,7 +339,11 @@ story("a callback that throws is reported, and does not stop the next event", as
 
 story("a connection on which nobody is left is noticed by a ping, and taken up again", async () => {
   fake.welcome = { heartbeat_ms: 25_000, requests: ["ping"] };
-  const subscription = connect().subscribe(STREAM);
+  const [got, states] = [[], []];
+  const subscription = connect().subscribe(STREAM, {
+    on: { lines: (event) => void got.push(...offsets([event])) },
+    onState: ({ name }) => states.push(name),
+  });
   await until(() => subscription.state.name === "live");
   const reached = fake.sessions.size;
   mock.timers.enable({ apis: ["Date"], now: Date.now() });
@@ -348,11 +352,13 @@ story("a connection on which nobody is left is noticed by a ping, and taken up a
     mock.timers.tick(25_000);
     await until(() => fake.requests.length === 1);
     fake.onRequest = () => true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // What was sent after the answer has come, and so has the answer.
+    fake.append(STREAM, numbered(0, 1));
+    await until(() => got.length === 1);
     mock.timers.tick(25_000);
     await until(() => fake.requests.length === 2);
     mock.timers.tick(15_001);
-    await until(() => subscription.state.name !== "live");
+    await until(() => states.includes("offline"));
     mock.timers.tick(5_000);
     await until(() => fake.subscribes.length === 2 && subscription.state.name === "live");
   } finally {
@@ -364,11 +370,24 @@ story("a connection on which nobody is left is noticed by a ping, and taken up a
 story("a server that knows no ping is not asked for one", async () => {
   const subscription = connect().subscribe(STREAM);
   await until(() => subscription.state.name === "live");
-  mock.timers.enable({ apis: ["Date"], now: Date.now() + 3_600_000 });
+  // Both connections are looked at every so often: between two pings on this one, the other was looked at.
+  const asked = await Fake.start();
+  asked.welcome = { heartbeat_ms: 25_000, requests: ["ping"] };
+  const other = new Client({ url: asked.url, token: TOKEN, WebSocket: globalThis.WebSocket ?? WebSocketOfWs });
+  const pinged = other.subscribe(STREAM);
   try {
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await until(() => pinged.state.name === "live");
+    mock.timers.enable({ apis: ["Date"], now: Date.now() + 3_600_000 });
+    for (const pings of [1, 2]) {
+      await until(() => asked.requests.length === pings);
+      mock.timers.tick(25_000);
+    }
+    subscription.pause();
+    await until(() => fake.requests.length > 0);
   } finally {
     mock.timers.reset();
+    other.close();
+    await asked.kill();
   }
-  assert.deepEqual([fake.requests, subscription.state.name], [[], "live"]);
+  assert.deepEqual([fake.requests.map(({ type }) => type), fake.subscribes.length], [["pause"], 1]);
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import WebSocketOfWs from "ws";
 import { Client } from "../../../web/client/dist/tailcast.js";
-import { story } from "../browser.mjs";
+import { PATIENCE_MS, story } from "../browser.mjs";
 import { startServer } from "../server.mjs";
 
 const Socket = globalThis.WebSocket ?? WebSocketOfWs;
@@ -15,8 +15,8 @@ function sendTo(server, streams, message) {
   return server.send("unused", streams.map((stream) => ({ stream, message })));
 }
 
-async function until(condition, patience = 20_000) {
-  const deadline = Date.now() + patience;
+async function until(condition) {
+  const deadline = Date.now() + PATIENCE_MS;
   while (!condition()) {
     assert.ok(Date.now() < deadline, `waited too long for ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

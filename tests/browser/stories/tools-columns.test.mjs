@@ -24,7 +24,7 @@ story("columns show their fields, heads over them, and are ordered by keys", asy
   const desk = await withColumns();
   assert.deepEqual([await names(desk), await cells(desk)], [["a", "b", "c.d"], ["3", "b3", "30"]]);
   const lefts = (locator) => locator.evaluateAll((all) => all.map((element) => Math.round(element.getBoundingClientRect().left)));
-  assert.deepEqual(await lefts(heads(desk)), await lefts(desk.row("line 3").locator(".cell")));
+  await desk.until(() => lefts(heads(desk)), await lefts(desk.row("line 3").locator(".cell")));
   await heads(desk).locator(".name").first().focus();
   await desk.page.keyboard.press("Alt+ArrowRight");
   await desk.until(() => names(desk), ["b", "a", "c.d"]);
@@ -86,7 +86,9 @@ story("streams of a merged view are hidden and shown, one or all but one, in the
   assert.equal(colours, 3);
   await toggles.getByRole("button", { name: `${root}/b` }).click();
   await desk.shows(...all.filter((line) => !line.startsWith("b")));
-  await table.server.send(`${root}/b`, ["b 3"]);
+  // What is hidden has come when its level is counted.
+  await table.server.send(`${root}/b`, [{ level: "error", message: "b 3" }]);
+  await desk.page.getByRole("group", { name: "Lines by level" }).getByRole("button", { name: "error" }).waitFor();
   await table.server.send(`${root}/a`, ["a 3"]);
   await desk.shows(...all.filter((line) => !line.startsWith("b")), "a 3");
   await toggles.getByRole("button", { name: `${root}/b` }).click();

@@ -1,7 +1,7 @@
 // The list of streams: found, ordered, followed together, and two thousand of them.
 
 import assert from "node:assert/strict";
-import { story } from "../browser.mjs";
+import { story, work } from "../browser.mjs";
 import { fresh, range, setTable } from "../desk.mjs";
 import { startServer } from "../server.mjs";
 
@@ -30,8 +30,7 @@ story("streams are listed with when their last line came, and found by a part of
   await desk.page.keyboard.press("ArrowDown");
   await desk.page.keyboard.press("Enter");
   await desk.stands(/^live$/);
-  const [shown] = await desk.messages();
-  assert.match(shown, /^of worker\/[ab]$/);
+  await desk.until(async () => (await desk.messages()).map((message) => /^of worker\/[ab]$/.test(message)), [true]);
 });
 
 story("several are followed together, chosen by keys", async () => {
@@ -60,29 +59,20 @@ story("a new stream and new lines appear in the list by themselves", async () =>
   await list(desk).getByRole("link", { name: `${root}/zebra` }).waitFor();
   await desk.page.getByRole("combobox", { name: "Order of the streams" }).selectOption("rate");
   await desk.until(async () => (await names(desk))[0], `${root}/zebra`);
-  assert.match(await list(desk).getByRole("link", { name: `${root}/zebra` }).locator(".rate").innerText(), /\d\/s/);
+  await list(desk).getByRole("link", { name: `${root}/zebra` }).locator(".rate").filter({ hasText: /\d\/s/ }).waitFor();
 });
 
 story("two thousand streams are found in at the speed of typing", async () => {
   const root = fresh();
   const all = range(0, 2000, (i) => `${root}/s${String(i).padStart(4, "0")}`);
-  for (let i = 0; i < all.length; i += 50) await Promise.all(all.slice(i, i + 50).map((name) => table.server.send(name, ["here"])));
+  await table.server.send("unused", all.map((stream) => ({ stream, message: "here" })));
   const desk = await table.openAt(`#token=${await table.server.tokenFor("reader", `${root}/**`)}`);
   await desk.until(async () => (await names(desk)).length > 0, true);
-  await desk.page.evaluate(() => {
-    window.longest = 0;
-    let last = performance.now();
-    const frame = (now) => {
-      window.longest = Math.max(window.longest, now - last);
-      last = now;
-      requestAnimationFrame(frame);
-    };
-    requestAnimationFrame(frame);
+  const worked = await work(desk.page, async () => {
+    await search(desk).pressSequentially("s1234");
+    await desk.until(async () => (await names(desk)).filter((name) => name.startsWith(root)), [`${root}/s1234`]);
   });
-  await search(desk).pressSequentially("s1234");
-  await desk.until(async () => (await names(desk)).filter((name) => name.startsWith(root)), [`${root}/s1234`]);
-  const longest = await desk.page.evaluate(() => window.longest);
-  assert.ok(longest < 500, `the longest frame took ${longest} ms`);
+  assert.ok(worked < 500, `five keys took ${worked} ms`);
   await search(desk).press("Enter");
   await desk.stands(/^live$/);
   await desk.shows("here");

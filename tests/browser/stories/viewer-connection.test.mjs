@@ -81,7 +81,10 @@ story("a token that the server refuses is said to be refused", async () => {
 
 story("a token that ends is said to have ended, and another one goes on where it was", async () => {
   await server.send(STREAM, names(0, 5));
-  viewer = await browser.open(addressOf(await server.tokenFor("reader", "shop/**", "4s")));
+  viewer = await browser.open(server.address);
+  await viewer.page.getByRole("link", { name: STREAM }).waitFor();
+  // The page is there already: the token has all its time for the log.
+  await viewer.page.goto(addressOf(await server.tokenFor("reader", "shop/**", "10s")));
   await viewer.waitForMessage("line 4");
   await viewer.page.getByText(/^The token ended at \d\d:\d\d:\d\d/).waitFor();
   await server.send(STREAM, names(5, 9));

@@ -50,14 +50,13 @@ story("lines that come while the reader scrolls up change nothing there, and are
   await viewer.waitForMessage("line 1199");
   await viewer.wheel(-100);
   let sent = 1_200;
-  const arrive = (async () => {
+  const arrived = (async () => {
     while (sent < 2_200) {
       await server.send(stream, names(sent, sent + 20));
       sent += 20;
     }
   })();
-  const read = await readUp(viewer);
-  await arrive;
+  const [read] = await Promise.all([readUp(viewer), arrived]);
   assert.deepEqual(read, names(0, read.length));
   await viewer.press("End");
   await viewer.waitForMessage("line 2199");
@@ -89,7 +88,7 @@ story("a page of the past that is long in coming is waited for in its place", as
   await readUp(viewer, { enough: upTo(905) });
   await viewer.wheel(-10_000);
   await viewer.waitForNotice("900 earlier lines in the store");
-  assert.equal(await viewer.page.locator(".row.hole .load").innerText(), "Loading…");
+  await viewer.page.locator(".row.hole .load").filter({ hasText: "Loading…" }).waitFor();
   const place = await viewer.boxOf("line 905");
   release();
   await viewer.waitForMessage("line 899");
@@ -124,9 +123,7 @@ story("Home shows the first line kept, End the live end, and what is between can
   viewer = await browser.follow(server, stream);
   await viewer.waitForMessage("line 2499");
   await viewer.press("Home");
-  await viewer.waitForMessage("line 0");
-  await viewer.drawn();
-  assert.deepEqual((await viewer.inSight()).slice(0, 10), names(0, 10));
+  await viewer.begins(...names(0, 10));
   await viewer.press("End");
   await viewer.waitForMessage("line 2499");
   assert.deepEqual(await readUp(viewer), names(0, 2_500));
