@@ -188,3 +188,21 @@ story("highlights that are kept have their own colours, outlive find and filter,
   await desk.page.getByRole("group", { name: "Kept highlights" }).getByRole("button", { name: "red" }).click();
   await desk.until(() => marked(desk), ["blue"]);
 });
+
+story("a highlight whose expression takes too long for a line that comes says in words that it has stopped", async () => {
+  const { stream, desk } = await opened(["aa", "b"]);
+  await openFind(desk);
+  await desk.page.keyboard.press("Alt+r");
+  await bar(desk).getByRole("textbox").fill("(a+)+$");
+  await desk.until(() => marked(desk), ["aa"]);
+  await bar(desk).getByRole("button", { name: "Keep" }).click();
+  await bar(desk).getByRole("textbox").press("Escape");
+  const chip = desk.page.getByRole("group", { name: "Kept highlights" }).getByRole("button");
+  await desk.until(() => chip.textContent(), "(a+)+$✕");
+  await table.server.send(stream, [`${"a".repeat(5000)}!`]);
+  await desk.until(() => chip.locator(".stopped").allInnerTexts(), ["too slow, stopped"]);
+  assert.match(await chip.getAttribute("title"), /^This expression takes too long/);
+  await desk.until(() => marked(desk), ["aa"]);
+  await chip.click();
+  await desk.until(() => marked(desk), []);
+});

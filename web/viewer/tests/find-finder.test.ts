@@ -268,3 +268,40 @@ test("highlights that stay have a colour each, whatever is looked for", async (t
   assert.equal(marks.keep(query("h")), false);
   assert.deepEqual(marks.kept.map(({ query, colour }) => [query.text, colour]), [["\\d+", 3], ["c", 2], ["d", 4], ["e", 5], ["f", 6], ["g", 7]]);
 });
+
+test("a highlight whose expression takes too long says that it stopped, keeps what it has, and is not asked again", async (t) => {
+  const { worker, jobs } = stage(t, []);
+  let changes = 0;
+  const marks = new Marks(worker, () => (changes += 1));
+  const [slow, digits] = ["slow", "\\d+"].map((text): Query => ({ ...NO_QUERY, text, regex: true })) as [Query, Query];
+  marks.keep(slow);
+  marks.keep(digits);
+  const stopped = () => marks.kept.map(({ query, stopped }) => [query.text, stopped]);
+  const entry = line("a 12");
+  marks.of(entry);
+  await settle();
+  assert.deepEqual(stopped(), [["slow", undefined], ["\\d+", undefined]]);
+  const before = changes;
+  t.mock.timers.tick(2_000);
+  await settle();
+  assert.deepEqual(stopped(), [["slow", "slow"], ["\\d+", undefined]]);
+  assert.ok(changes > before);
+  assert.deepEqual(marks.of(entry), [[2, 4, 3]]);
+
+  const asked = jobs().length;
+  marks.of(line("b"));
+  await settle();
+  assert.deepEqual(jobs().slice(asked).map(({ pattern }) => pattern.source), ["\\d+"]);
+  marks.drop(slow);
+  marks.keep(slow);
+  assert.deepEqual(stopped(), [["\\d+", undefined], ["slow", undefined]]);
+});
+
+test("a highlight says so when nobody is there to look", async (t) => {
+  const { worker } = stage(t, [], false);
+  const marks = new Marks(worker, () => undefined);
+  marks.keep({ ...NO_QUERY, text: "\\d+", regex: true });
+  marks.of(line("a 12"));
+  await settle();
+  assert.deepEqual(marks.kept.map(({ stopped }) => stopped), ["broken"]);
+});

@@ -3,7 +3,10 @@
 import type { LineEntry } from "../buffer/entry.ts";
 import type { Pattern } from "./query.ts";
 import { compile, MOST_TEXT, rangesIn, type Range } from "./search.ts";
-import type { WatchedWorker } from "./watched.ts";
+import { TooSlow, type WatchedWorker } from "./watched.ts";
+
+/** Why nothing more is marked: the expression took too long, or nobody is there to look. */
+export type Stopped = "slow" | "broken";
 
 const NONE: readonly Range[] = [];
 /** Messages sent to the worker at a time; a screen has fewer rows. */
@@ -19,8 +22,9 @@ export class Highlights {
   /** Asked for, and not sent to the worker. The latest last. */
   readonly #wanted = new Set<LineEntry>();
   #asking = false;
+  #stopped: Stopped | undefined;
 
-  /** @param onready there are ranges that there were not when `of` was asked. */
+  /** @param onready there are ranges that there were not when `of` was asked, or there will be no more of them. */
   constructor(pattern: Pattern, worker: WatchedWorker, onready: () => void) {
     this.#pattern = pattern;
     this.#plain = pattern.kind === "plain" ? compile(pattern) : undefined;
@@ -39,6 +43,11 @@ export class Highlights {
     }
     this.#want(entry);
     return NONE;
+  }
+
+  /** What is marked by then stays. */
+  get stopped(): Stopped | undefined {
+    return this.#stopped;
   }
 
   close(): void {
@@ -67,9 +76,12 @@ export class Highlights {
       try {
         const found = await this.#worker.run({ kind: "where", pattern: this.#pattern, texts }, "urgent", this.#stop.signal);
         entries.forEach((entry, i) => this.#known.set(entry, found[i] ?? NONE));
-      } catch {
-        // Too slow: the find itself says so. It is not asked again.
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        // It is not asked again.
+        this.#stopped = error instanceof TooSlow ? "slow" : "broken";
         this.close();
+        this.#onready();
         return;
       }
       this.#onready();

@@ -2,7 +2,7 @@
 
 import type { LineEntry } from "../buffer/entry.ts";
 import type { Highlight } from "../row/segments.ts";
-import { Highlights } from "./highlights.ts";
+import { Highlights, type Stopped } from "./highlights.ts";
 import { sameQuery, searchFor, type Query } from "./query.ts";
 import type { WatchedWorker } from "./watched.ts";
 
@@ -12,12 +12,16 @@ export const MARK_COLOURS = [2, 3, 4, 5, 6, 7] as const;
 export interface Mark {
   readonly query: Query;
   readonly colour: (typeof MARK_COLOURS)[number];
+  /** Why it marks nothing more, when it does not. */
+  readonly stopped: Stopped | undefined;
 }
+
+type Kept = Omit<Mark, "stopped"> & { readonly highlights: Highlights };
 
 export class Marks {
   readonly #worker: WatchedWorker;
   readonly #onchange: () => void;
-  #kept: readonly (Mark & { readonly highlights: Highlights })[] = [];
+  #kept: readonly Kept[] = [];
 
   /** @param onchange the highlights are others than before. */
   constructor(worker: WatchedWorker, onchange: () => void) {
@@ -26,7 +30,7 @@ export class Marks {
   }
 
   get kept(): readonly Mark[] {
-    return this.#kept;
+    return this.#kept.map(({ query, colour, highlights }) => ({ query, colour, stopped: highlights.stopped }));
   }
 
   /** Keeps it, in the first colour that is free. Says whether there was one, and it can be looked for. */

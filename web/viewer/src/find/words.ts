@@ -2,6 +2,7 @@
 
 import { count as inWords, figure } from "../count.ts";
 import type { Direction, Reached } from "./beyond.ts";
+import type { Stopped } from "./highlights.ts";
 
 export interface Standing {
   /** Lines that match, as far as it is known. */
@@ -27,6 +28,12 @@ export function standing({ count, position, finished }: Standing): string {
   if (count === 0) return finished ? "Not in the loaded lines" : "Looking…";
   return `${inWords(count, "line")}${more}`;
 }
+
+/** Of a kept highlight that marks nothing more: at its name, and in a sentence. */
+export const STOPPED: Readonly<Record<Stopped, { readonly short: string; readonly why: string }>> = {
+  slow: { short: "too slow, stopped", why: "This expression takes too long: lines are not marked any more." },
+  broken: { short: "stopped", why: "Finding does not work in this tab any more. Reload the page." },
+};
 
 export function beyondStanding({ state, direction, reached, error }: BeyondStanding): string {
   const where = direction === "later" ? "later" : "earlier";
