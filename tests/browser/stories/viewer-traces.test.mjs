@@ -54,6 +54,31 @@ story("a trace that is still coming grows under its first line", async () => {
   assert.deepEqual(await viewer.messages(), [TRACE[0]]);
 });
 
+story("a trace that two pages of the past cut is one when they meet, and what is read stays where it is", async () => {
+  const stream = fresh();
+  const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
+  await server.send(stream, [...names(0, 398), ...TRACE, ...names(403, 1_000)]);
+  viewer = await browser.follow(server, stream);
+  await viewer.waitForMessage("line 999");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await viewer.page.route("**/v1/lines?**", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await viewer.wheel(-100_000);
+  await viewer.waitForNotice("400 earlier lines in the store");
+  assert.deepEqual((await viewer.messages()).slice(0, 2), [TRACE[2], "line 403"]);
+  const place = await viewer.boxOf("line 403");
+  release();
+  await viewer.row(TRACE[0]).getByRole("button", { name: "+ 4 lines" }).waitFor();
+  await viewer.drawn();
+  const shown = await viewer.messages();
+  const at = shown.indexOf(TRACE[0]);
+  assert.deepEqual(shown.slice(at - 1, at + 2), ["line 397", TRACE[0], "line 403"]);
+  assert.deepEqual(await viewer.boxOf("line 403"), place);
+});
+
 story("a trace in one message is folded and unfolded, too", async () => {
   const stream = fresh();
   await server.send(stream, [{ level: "error", message: TRACE.join("\n") }, { message: "after" }]);

@@ -42,7 +42,7 @@ const settled = () => new Promise((done) => setImmediate(done));
 function tailOf(fake: Fake, streams: readonly string[] = ["a"], also: Partial<On> = {}): { tail: Tail; faults: () => number } {
   let faults = 0;
   const nothing = () => undefined;
-  const on = { lines: nothing, begun: nothing, renewed: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), reading: nothing, ...also };
+  const on = { lines: nothing, begun: nothing, renewed: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), reading: nothing, holds: () => false, ...also };
   const tail = new Tail({ streams, filter: "", continues: () => false, on });
   tail.start(fake as unknown as Client);
   return { tail, faults: () => faults };

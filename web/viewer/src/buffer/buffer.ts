@@ -54,6 +54,11 @@ export class Buffer {
     return chunk.rows(this.#shown);
   }
 
+  /** Whether a place is one of the rows. */
+  shows({ chunk, entry }: Place): boolean {
+    return this.#chunks.includes(chunk) && this.rowsOf(chunk).includes(entry);
+  }
+
   /** How many rows. */
   get length(): number {
     return this.#chunks.reduce((sum, chunk) => sum + this.rowsOf(chunk).length, 0);

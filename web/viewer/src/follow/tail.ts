@@ -8,6 +8,7 @@ import type { Entry, HoleEntry, LineEntry, NoteEntry, Run, Stream } from "../buf
 import { count } from "../count.ts";
 import { type Side, cut, filled, inTurn, load } from "./holes.ts";
 import { type Continues, Entries, Streams } from "./lines.ts";
+import { joinTraces, type SeamRules } from "./seams.ts";
 import { faultText } from "./words.ts";
 
 /** Whoever drags through the chart asks for another place of a hole before the first one came: it is divided meanwhile. */
@@ -32,6 +33,7 @@ export interface On {
   fault(): void;
   /** The chunk that is read, or none while the rear is followed: it is not let go of. */
   reading(): Chunk | undefined;
+  readonly holds: SeamRules["holds"];
 }
 
 /** A line of a stream, or the first line at a time (ms since 1970). */
@@ -251,6 +253,7 @@ export class Tail {
       const entries = await load(this.#client, { hole, side, filter }, continues);
       if (!this.buffer.replace(hole, entries)) return undefined;
       const loaded = entries.filter((entry) => entry.kind === "line");
+      joinTraces(this.buffer.chunks, loaded, { continues, holds: on.holds });
       on.lines(loaded, filled(hole, side, entries));
       this.buffer.trim(on.reading());
       return loaded;

@@ -284,11 +284,12 @@ export class List<R extends { readonly element: HTMLElement }> {
     if (below > 0) this.scrollBy(Math.ceil(below));
   }
 
-  /** The anchor, or what was seen next to it when its chunk is gone. */
+  /** The anchor, or what was seen next to it when it is not shown any more; where nothing of that is, when its chunk is gone. */
   #standing(): Anchor | undefined {
+    const shown = ({ place }: Anchor) => this.#buffer.shows(place);
     const there = ({ place }: Anchor) => this.#buffer.rowOf(place) !== undefined;
-    if (this.#anchor && there(this.#anchor)) return this.#anchor;
-    return this.#visible.find(there);
+    const anchors = this.#anchor ? [this.#anchor, ...this.#visible] : this.#visible;
+    return anchors.find(shown) ?? anchors.find(there);
   }
 
   #near(anchor: Anchor | undefined): Anchor | undefined {

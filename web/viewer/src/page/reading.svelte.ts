@@ -103,6 +103,7 @@ export class Reading {
           this.faults += 1;
         },
         reading: () => this.#list?.reading,
+        holds: (entry) => this.choice.cursor?.entry === entry || this.choice.has(entry) || this.disclosure.isOpen(entry),
       },
     });
     this.counting = new Counting({ histogram: this.histogram, filter: view.filter, onchange: () => (this.version += 1) });
