@@ -73,6 +73,23 @@ story("every dialog and bar fits the small screen", async () => {
   }
 });
 
+story("a cell of a column says whose it is, where there is no room for heads over the cells, and a column is removed by touch", async () => {
+  const stream = fresh();
+  await table.server.send(stream, [{ message: "without" }, ...LINES.slice(0, 3)]);
+  const desk = await table.open(stream, { view: "?columns=status:8,path:12" });
+  const cells = (text) => desk.row(text).locator(".cell:visible").allInnerTexts();
+  await desk.until(() => cells("GET /cart/2"), ["status 202", "path /a/long/path/that/goes/on/and/on/2"]);
+  assert.deepEqual(await cells("without"), []);
+  const beside = () => desk.row("GET /cart/2").evaluate((row) => {
+    const [message, ...cells] = [".message", ".cell"].flatMap((name) => [...row.querySelectorAll(name)]).map((element) => element.getBoundingClientRect());
+    return cells.map((cell) => cell.right <= innerWidth && cell.bottom <= message.top);
+  });
+  assert.deepEqual(await beside(), [true, true]);
+  await fits(desk);
+  await desk.button("Remove the column status").tap();
+  await desk.until(() => cells("GET /cart/2"), ["path /a/long/path/that/goes/on/and/on/2"]);
+});
+
 story("a finger that draws the lines down stops following, and goes back in time", async () => {
   const stream = fresh();
   await table.server.send(stream, LINES);

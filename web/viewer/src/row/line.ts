@@ -25,7 +25,7 @@ export class LineView {
   readonly #when = new Label("span", "when");
   readonly #level = new Label("span", "level");
   readonly #stream = new Label("span", "stream", HIDES);
-  readonly #cells: MessageView[] = [];
+  readonly #cells: Cell[] = [];
   readonly #cellBox = made("span", "cells");
   readonly #text = made("div", "text");
   readonly #message = new MessageView(made("span", "message"));
@@ -79,18 +79,11 @@ export class LineView {
 
   #showCells({ line }: LineEntry, { columns }: Look): void {
     if (this.#cells.length !== columns.length) this.#setColumns(columns.length);
-    columns.forEach(({ path }, i) => {
-      const text = asText(valueAt(line.fields, path));
-      this.#cells[i]?.show(text.length > CELL_SHOWN ? `${cut(text, CELL_SHOWN)}…` : text, false);
-    });
+    columns.forEach(({ path }, i) => this.#cells[i]?.show(path, asText(valueAt(line.fields, path))));
   }
 
   #setColumns(count: number): void {
-    while (this.#cells.length < count) {
-      const cell = made("span", "cell");
-      cell.style.setProperty("--column", `var(--column-${this.#cells.length})`);
-      this.#cells.push(new MessageView(cell));
-    }
+    while (this.#cells.length < count) this.#cells.push(new Cell(this.#cells.length));
     this.#cells.length = count;
     this.#cellBox.replaceChildren(...this.#cells.map(({ element }) => element));
   }
@@ -130,6 +123,24 @@ function classesOf(entry: LineEntry, level: string, look: Look, state: RowState)
   if (state.current) classes += " current";
   if (state.matches) classes += " matches";
   return classes;
+}
+
+/** A column's value. It says its column's name, too: where the heads do not stand over the cells, that is shown. */
+class Cell {
+  readonly element = made("span", "cell");
+  readonly #name = new MessageView(made("span", "cell-name"));
+  readonly #text = new MessageView(made("span", "cell-text"));
+
+  constructor(column: number) {
+    this.element.style.setProperty("--column", `var(--column-${column})`);
+    this.element.append(this.#name.element, this.#text.element);
+  }
+
+  show(name: string, text: string): void {
+    this.element.classList.toggle("none", text === "");
+    this.#name.show(`${name} `, false);
+    this.#text.show(text.length > CELL_SHOWN ? `${cut(text, CELL_SHOWN)}…` : text, false);
+  }
 }
 
 /** An element with a text that is written only when it is another one. */
