@@ -1,0 +1,107 @@
+//! What is asked for again, and from where: other databases, new streams, streams that were taken away.
+
+use std::collections::BTreeMap;
+
+use client::{Follow, From};
+use serde_json::json;
+
+use crate::fake::{cursors, subscribed};
+use crate::told::{a_from, stay, told};
+
+#[tokio::test]
+async fn another_database_is_told_and_followed_from_its_beginning() {
+    let told = told(a_from(From::Live), 8, |fake| async move {
+        let mut peer = fake.serve_a(5).await;
+        peer.lines(5, 6).await;
+        drop(peer);
+        let mut peer = fake.welcome("e2").await;
+        assert_eq!(peer.hear().await["from"], cursors(json!({}), "e2"));
+        peer.send(subscribed("1", "e2", &[("a", 0)])).await;
+        peer.lines(0, 1).await;
+        stay().await;
+    })
+    .await;
+    assert_eq!(
+        told[2..],
+        [
+            "a 5..6 5=5",
+            "offline",
+            "epoch e1 e2",
+            "subscribed a",
+            "replaying",
+            "a 0..1 0=0"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_subscription_refused_for_its_epoch_starts_over() {
+    let follow = a_from(From::Cursors {
+        cursors: BTreeMap::from([("a".into(), 7)]),
+        epoch: None,
+    });
+    let told = told(follow, 4, |fake| async move {
+        let mut peer = fake.welcome("e1").await;
+        assert_eq!(peer.hear().await["from"], cursors(json!({"a": 7}), "e1"));
+        peer.send(json!({"type": "error", "id": "1", "code": "wrong_epoch", "epoch": "e2"}))
+            .await;
+        let mut peer = fake.welcome("e2").await;
+        assert_eq!(peer.hear().await["from"], cursors(json!({}), "e2"));
+        peer.send(subscribed("1", "e2", &[("a", 0)])).await;
+        stay().await;
+    })
+    .await;
+    assert_eq!(told, ["epoch e1 e2", "offline", "subscribed a", "replaying"]);
+}
+
+#[tokio::test]
+async fn new_streams_of_a_pattern_are_resumed_too_and_unseen_ones_begin_at_their_first_line() {
+    let told = told(Follow::new(["**"], From::Live), 5, |fake| async move {
+        let mut peer = fake.welcome("e1").await;
+        peer.hear().await;
+        peer.send(subscribed("1", "e1", &[])).await;
+        peer.send(subscribed("1", "e1", &[("a", 0)])).await;
+        peer.lines(0, 1).await;
+        drop(peer);
+        let mut peer = fake.welcome("e1").await;
+        let expected = json!({"type": "subscribe", "id": "1", "streams": ["**"], "from": cursors(json!({"a": 1}), "e1")});
+        assert_eq!(peer.hear().await, expected);
+        stay().await;
+    })
+    .await;
+    assert_eq!(
+        told,
+        ["subscribed ", "replaying", "live", "subscribed a", "a 0..1 0=0"]
+    );
+}
+
+#[tokio::test]
+async fn streams_that_were_taken_away_are_not_asked_for_again() {
+    let dropped =
+        |stream: &str| json!({"type": "dropped", "id": "1", "streams": [stream], "reason": "grant"});
+    let told = told(Follow::new(["a", "b"], From::Live), 6, |fake| async move {
+        let mut peer = fake.welcome("e1").await;
+        peer.hear().await;
+        peer.send(subscribed("1", "e1", &[("a", 5), ("b", 1)])).await;
+        peer.send(dropped("b")).await;
+        drop(peer);
+        let mut peer = fake.welcome("e1").await;
+        let expected =
+            json!({"type": "subscribe", "id": "1", "streams": ["a"], "from": cursors(json!({"a": 5}), "e1")});
+        assert_eq!(peer.hear().await, expected);
+        peer.send(dropped("a")).await;
+        stay().await;
+    })
+    .await;
+    assert_eq!(
+        told,
+        [
+            "subscribed a b",
+            "replaying",
+            "dropped b grant",
+            "offline",
+            "dropped a grant",
+            "error none of the streams may be read any more"
+        ]
+    );
+}
