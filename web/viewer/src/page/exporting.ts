@@ -4,7 +4,7 @@ import type { LineEntry } from "../buffer/entry.ts";
 import { copyText } from "../export/copy.ts";
 import { type Progress, batchesOf, download } from "../export/download.ts";
 import { FORMATS, type StreamLine, fileName } from "../export/format.ts";
-import { history } from "../export/history.ts";
+import { type Batch, history } from "../export/history.ts";
 import { type ExportRequest, timesOf } from "../export/request.ts";
 import { type FileToSave, type Sink, TextSink, openSink } from "../export/sink.ts";
 import type { Page } from "./page.svelte.ts";
@@ -21,13 +21,18 @@ export async function exportLines(page: Page, reading: Reading, request: ExportR
   const text = way === "copy" ? new TextSink() : undefined;
   const sink: Sink = text ?? (await openSink(fileOf(reading, request)));
   const names = reading.known.map(({ name }) => name).filter((name) => !reading.hidden.has(name));
-  const batches =
-    what === "selection" || what === "loaded"
-      ? batchesOf(asked(what === "selection" ? reading.choice.lines() : reading.shownLines()))
-      : history(client, { streams: names, ...(request.filter ? { filter: request.filter } : {}), ...timesOf(request) }, signal);
+  const lines = what === "selection" ? asked(reading.choice.lines()) : what === "loaded" ? asked(reading.shownLines()) : undefined;
+  const batches = lines
+    ? text ? inOne(lines) : batchesOf(lines)
+    : history(client, { streams: names, ...(request.filter ? { filter: request.filter } : {}), ...timesOf(request) }, signal);
   const progress = await download({ batches, format, columns, sink, signal, onprogress });
   if (text && !(await copyText(text.text))) throw new Error("The browser did not allow copying. Download it instead.");
   return progress;
+}
+
+/** A browser may let a page copy within the click only, which a pause would end. */
+function inOne(lines: readonly StreamLine[]): Batch[] {
+  return [{ lines, share: 1, missing: 0 }];
 }
 
 function fileOf(reading: Reading, { format }: ExportRequest): FileToSave {
