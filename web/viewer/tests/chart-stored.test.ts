@@ -123,14 +123,16 @@ test("with a filter, what matches counts, and what was looked through is not ask
   assert.equal(nextQuestion(histogram, ALL, 1_000), undefined);
 });
 
-test("what retention takes away meanwhile is not waited for", () => {
+test("what retention takes away is not waited for, and stays unknown where lines were", () => {
   const log = upToNoon(API, 10_000);
   const histogram = following(log);
   loads(histogram, log, 9_000, 10_000);
   loads(histogram, log, 100, 200);
   const { asked } = countAll(histogram, log, { firstAvailable: 8_500, piece: 400 });
   assert.deepEqual([asked, progress(histogram, ALL).share, histogram.totals.error], [2, 1, 320]);
-  assert.ok(histogram.bins(NOON - 3 * HOUR, NOON, 12).known.every(Boolean));
+  assert.deepEqual(histogram.bins(NOON - 10_800_000, NOON, 12).known, [true, ...Array.from({ length: 9 }, () => false), true, true]);
+  histogram.beginsAt(API.name, 9_500);
+  assert.equal(progress(histogram, ALL).share, 1);
 });
 
 test("days are asked for more coarsely than minutes, and what was known finely stays so", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Client, type LinesEvent, type SubscribeOptions, type SubscriptionState, TailcastError } from "tailcast-client";
+import { type Client, type GapEvent, type LinesEvent, type SubscribeOptions, type SubscriptionState, TailcastError } from "tailcast-client";
 import type { LineEntry, Run } from "../src/buffer/entry.ts";
 import { type On, Tail } from "../src/follow/tail.ts";
 import { A, B, line, lines, store, told } from "./log.ts";
@@ -42,7 +42,7 @@ const settled = () => new Promise((done) => setImmediate(done));
 function tailOf(fake: Fake, streams: readonly string[] = ["a"], also: Partial<On> = {}): { tail: Tail; faults: () => number } {
   let faults = 0;
   const nothing = () => undefined;
-  const on = { lines: nothing, begun: nothing, renewed: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), reading: nothing, holds: () => false, ...also };
+  const on = { lines: nothing, begun: nothing, removed: nothing, renewed: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), reading: nothing, holds: () => false, ...also };
   const tail = new Tail({ streams, filter: "", continues: () => false, on });
   tail.start(fake as unknown as Client);
   return { tail, faults: () => faults };
@@ -129,6 +129,15 @@ test("a hole that cannot be loaded says so once, and can be asked for again", as
   refuse = false;
   assert.equal((await tail.load(hole, "end"))?.length, 3);
   assert.match(told(tail.buffer.entries()), / a0 a1 a2$/);
+});
+
+test("what retention took away before it was read is told", async () => {
+  const fake = new Fake(lines(A, 0, 5));
+  const removed: [string, number][] = [];
+  tailOf(fake, ["a"], { removed: (name, until) => void removed.push([name, until]) });
+  void fake.on.begin?.(begin("a", 0, 5));
+  for (const reason of ["skipped", "retention"]) void fake.on.gap?.({ type: "gap", stream: "a", from: 5, to: 9, reason } as GapEvent);
+  assert.deepEqual(removed, [["a", 9]]);
 });
 
 test("lines of another store are not mixed with those of the one before", async () => {

@@ -138,13 +138,12 @@ export class Histogram {
     this.#coverageOf(stream).add(cursor, cursor);
   }
 
-  /** The oldest line that is kept of a stream: before it there is nothing to load. */
+  /**
+   * The oldest line that is kept of a stream: before it there is nothing to count. What retention took away between two runs
+   * stays unknown: lines were there.
+   */
   beginsAt(stream: string, offset: number): void {
     this.#begins.set(stream, offset);
-    const coverage = this.#coverage.get(stream);
-    const first = coverage?.spans[0]?.from;
-    // What retention took away between two runs cannot be counted any more.
-    if (coverage && first !== undefined && first < offset) coverage.add(first, offset);
   }
 
   /** From this offset on, the stream's lines are others now. What was counted of the ones before stays. */

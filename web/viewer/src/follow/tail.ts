@@ -23,6 +23,8 @@ export interface On {
   lines(lines: readonly LineEntry[], runs: readonly Run[]): void;
   /** A stream is followed from `cursor` on. Nothing is kept of it before `firstAvailable`. */
   begun(stream: Stream, firstAvailable: number, cursor: number): void;
+  /** Nothing is kept of the stream before this offset any more. */
+  removed(name: string, until: number): void;
   /** From this offset on, the lines of this name are others than those that were told before. */
   renewed(name: string, from: number): void;
   /** Something in the buffer is not as it was. */
@@ -154,6 +156,7 @@ export class Tail {
 
   #gap({ stream, from, to, reason }: GapEvent): void {
     const of = this.streams.get(stream);
+    if (reason === "retention") this.#options.on.removed(stream, to);
     this.#live.interrupt(of);
     this.#add([{ kind: "gap", run: { stream: of, from, to }, reason }]);
   }

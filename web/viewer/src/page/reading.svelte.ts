@@ -90,6 +90,7 @@ export class Reading {
           for (const { line } of lines) this.seen.note(line);
         },
         begun: ({ name }, firstAvailable, cursor) => this.histogram.begins(name, firstAvailable, cursor),
+        removed: (name, until) => this.histogram.beginsAt(name, until),
         renewed: (name, from) => {
           this.counting.stop();
           this.histogram.renew(name, from);
