@@ -69,6 +69,8 @@ async function expanded(page) {
 
 async function charted(page) {
   await open(page, "**");
+  await page.getByRole("button", { name: "Count what is stored" }).click();
+  await page.getByRole("group", { name: "Lines by level, of all that is stored" }).waitFor();
   const chart = page.getByRole("slider");
   const box = await chart.boundingBox();
   await chart.click({ position: { x: box.width * 0.55, y: box.height / 2 } });
