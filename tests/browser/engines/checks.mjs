@@ -73,7 +73,7 @@ export const CHECKS = {
     await tab.until(["status", "user", "id"], texts, ".details .member .name");
     await tab.click(".details .member:first-child .column");
     await tab.until(["status"], texts, ".heads .cell .name");
-    await tab.until(["200", "404", "500"], texts, "[role=log] .row .cell");
+    await tab.until(["200", "404", "500"], () => [...document.querySelectorAll("[role=log] .row .cell")].map((cell) => cell.innerText));
     await tab.click(".details .member:first-child .only");
     await viewer.shows("answered 404");
     assert.equal(await tab.run(() => location.hash), `#/stream/${stream}?filter=status:404&at=${stream}:2&columns=status`);
