@@ -10,6 +10,8 @@ export interface Colours {
   readonly text: string;
   readonly line: string;
   readonly accent: string;
+  /** What the chart stands on. */
+  readonly ground: string;
 }
 
 export interface Picture {
@@ -48,6 +50,7 @@ export function draw(context: Context, picture: Picture): void {
   drawHatches(context, picture);
   drawGrid(context, picture);
   drawBars(context, picture);
+  drawCounts(context, picture);
   drawVisible(context, picture);
   drawTimes(context, picture);
 }
@@ -88,18 +91,30 @@ function drawHatches(context: Context, picture: Picture): void {
   }
 }
 
-function drawGrid(context: Context, { bins, colours, font, width, height }: Picture): void {
-  const bottom = height - AXIS;
-  context.font = font;
+function drawGrid(context: Context, picture: Picture): void {
+  context.fillStyle = picture.colours.line;
+  for (const { y } of gridLines(picture)) context.fillRect(0, y, picture.width, 0.5);
+}
+
+/** Over the bars, which may be as tall as the chart, and outlined so that they can be read there. */
+function drawCounts(context: Context, picture: Picture): void {
+  context.font = picture.font;
   context.textBaseline = "top";
   context.textAlign = "right";
-  for (const count of countTicks(bins.most, 2)) {
-    const y = Math.round(bottom - (count / bins.most) * (bottom - HEAD)) + 0.5;
-    context.fillStyle = colours.line;
-    context.fillRect(0, y, width, 0.5);
-    context.fillStyle = colours.text;
-    context.fillText(countText(count), width - 3, y + 1);
+  context.lineJoin = "round";
+  context.lineWidth = 3;
+  context.strokeStyle = picture.colours.ground;
+  context.fillStyle = picture.colours.text;
+  for (const { count, y } of gridLines(picture)) {
+    context.strokeText(countText(count), picture.width - 3, y + 1);
+    context.fillText(countText(count), picture.width - 3, y + 1);
   }
+}
+
+function gridLines({ bins, height }: Picture): { readonly count: number; readonly y: number }[] {
+  const bottom = height - AXIS;
+  const at = (count: number) => Math.round(bottom - (count / bins.most) * (bottom - HEAD)) + 0.5;
+  return countTicks(bins.most, 2).map((count) => ({ count, y: at(count) }));
 }
 
 function drawBars(context: Context, { bins, range, colours, width, height, ratio }: Picture): void {
