@@ -41,12 +41,6 @@ export async function openBrowser({ viewport = { width: 1180, height: 720 }, col
   });
   context.setDefaultTimeout(PATIENCE_MS);
   return {
-    /** A tab that follows these streams, live. `query` is what else the view's address says. */
-    async follow({ url, token }, streams, query = "") {
-      const viewer = await this.open(`${url}#token=${token}&to=${encodeURIComponent(`/stream/${streams}${query && "?"}${query}`)}`);
-      await viewer.waitForState(/^live$/);
-      return viewer;
-    },
     /** A new tab, and what went wrong in it: `hosts` it asked, `violations` of its policy, `errors` thrown. */
     async open(address) {
       const page = await context.newPage();
@@ -173,6 +167,17 @@ export class Viewer {
   /** Jumps to live, and says how many lines came meanwhile. Hidden while the view follows. */
   get badge() {
     return this.page.locator(".to-live");
+  }
+
+  /** Holds what the page asks of the store from now on, until what this gives is called. */
+  async holdHistory() {
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    await this.page.route("**/v1/lines?**", async (route) => {
+      await held;
+      await route.continue();
+    });
+    return release;
   }
 
   // --- what a reader does

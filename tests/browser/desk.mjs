@@ -1,53 +1,30 @@
 // A log with the tools around it, as a reader handles them. One browser and one server for all stories of a file.
 
-import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { after, afterEach, before } from "node:test";
-import { openBrowser, until } from "./browser.mjs";
-import { anyServer } from "./server.mjs";
+import { until } from "./browser.mjs";
+import { setStage } from "./stage.mjs";
 
-/** A stream that nobody wrote to. */
-export const fresh = () => `tools/${randomBytes(6).toString("hex")}`;
+export { fresh, range } from "./stage.mjs";
 
-/** `from` to `to` (exclusive), made into something. */
-export const range = (from, to, make) => Array.from({ length: to - from }, (_, i) => make(from + i));
-
-/** What the stories of a file share; `server` and `browser` are there when a story begins. */
-export function setTable({ start = anyServer, ...options } = {}) {
-  const table = {
-    desks: [],
+/** A stage whose tabs are desks. */
+export function setTable(options) {
+  const stage = setStage(options);
+  return {
+    get server() {
+      return stage.server;
+    },
     /** Opens `#/stream/…`; `view` is what follows the stream's name. */
-    async open(streams, { view = "", token = this.server.token, until = /^live$/ } = {}) {
+    async open(streams, { view = "", token = stage.server.token, until = /^live$/ } = {}) {
       const desk = await this.openAt(`#token=${token}&to=${encodeURIComponent(`/stream/${streams}${view}`)}`);
       if (until) await desk.stands(until);
       return desk;
     },
     /** Opens any address of the server, in a new tab. */
-    async openAt(fragment, browser = this.browser) {
-      const desk = new Desk(await browser.open(this.server.url + fragment));
-      this.desks.push(desk);
-      return desk;
+    async openAt(fragment) {
+      return new Desk(await stage.open(stage.server.url + fragment));
     },
-    /** Closes all tabs. Nothing has gone wrong in them. */
-    async leave() {
-      const desks = this.desks.splice(0);
-      const seen = desks.map(({ seen: { violations, errors } }) => ({ violations, errors }));
-      // What one story likes is nothing to the next.
-      await desks[0]?.page.evaluate(() => localStorage.clear());
-      await Promise.all(desks.map(({ page }) => page.close()));
-      assert.deepEqual(seen, desks.map(() => ({ violations: [], errors: [] })));
-    },
+    /** Closes all tabs, before the story ends. */
+    leave: () => stage.clear(),
   };
-  before(async () => {
-    table.server = await start();
-    table.browser = await openBrowser(options);
-  });
-  after(async () => {
-    await table.browser?.close();
-    await table.server?.close();
-  });
-  afterEach(() => table.leave());
-  return table;
 }
 
 /** One tab. */

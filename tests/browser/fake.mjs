@@ -33,6 +33,8 @@ export class Fake {
   /** Answers requests other than `subscribe` instead of the usual `done` when it returns true. */
   onRequest = () => false;
   epoch = "epoch-1";
+  /** One that is taken. */
+  token = TOKEN;
   /** Answers instead of the usual one when it returns true: (session, message) → boolean. */
   onSubscribe = () => false;
 
@@ -64,6 +66,10 @@ export class Fake {
     this.sessions.clear();
     this.http.closeAllConnections();
     await new Promise((resolve) => this.http.close(resolve));
+  }
+
+  async close() {
+    if (this.http.listening) await this.kill();
   }
 
   append(name, lines) {

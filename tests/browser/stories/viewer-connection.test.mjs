@@ -1,42 +1,29 @@
 // The server goes and comes back, the token ends, the reader pauses: the page says so, and not a line is lost.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
+import { story } from "../browser.mjs";
 import { startServer } from "../server.mjs";
+import { names, setStage } from "../stage.mjs";
 import { readUp } from "../walk.mjs";
 
 const STREAM = "shop/api";
-const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 
-let browser, server, viewer;
+const stage = setStage({ start: startServer, each: true });
 
-before(async () => {
-  browser = await openBrowser();
-});
-after(() => browser?.close());
-beforeEach(async () => {
-  server = await startServer();
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  assert.deepEqual([...viewer.seen.hosts], [new URL(server.url).host]);
-  await viewer.page.close();
-  await server.close();
-});
+let viewer;
 
-const addressOf = (token, stream = STREAM) => `${server.url}#token=${token}&to=/stream/${stream}`;
+const addressOf = (token, stream = STREAM) => `${stage.server.url}#token=${token}&to=/stream/${stream}`;
 
 story("a server that is killed while lines come and started again loses and repeats no line on the page", async () => {
-  await server.send(STREAM, names(0, 100));
-  viewer = await browser.follow(server, STREAM);
+  await stage.send(STREAM, names(0, 100));
+  viewer = await stage.follow(STREAM);
   let sent = 100;
   for (let kills = 0; kills < 3; kills++) {
-    for (const until = sent + 500; sent < until; sent += 50) await server.send(STREAM, names(sent, sent + 50));
-    await server.kill();
+    for (const until = sent + 500; sent < until; sent += 50) await stage.send(STREAM, names(sent, sent + 50));
+    await stage.server.kill();
     await viewer.waitForState(/^offline, retrying( in \d+ s)?$/);
-    await server.restart();
-    for (const until = sent + 200; sent < until; sent += 50) await server.send(STREAM, names(sent, sent + 50));
+    await stage.server.restart();
+    for (const until = sent + 200; sent < until; sent += 50) await stage.send(STREAM, names(sent, sent + 50));
     await viewer.waitForMessage(`line ${sent - 1}`);
     await viewer.waitForState(/^live$/);
   }
@@ -44,29 +31,29 @@ story("a server that is killed while lines come and started again loses and repe
 });
 
 story("a reader who scrolled up stays there while the server is away and comes back", async () => {
-  await server.send(STREAM, names(0, 300));
-  viewer = await browser.follow(server, STREAM);
+  await stage.send(STREAM, names(0, 300));
+  viewer = await stage.follow(STREAM);
   await viewer.waitForMessage("line 299");
   await viewer.wheel(-600);
   const seen = await viewer.inSight();
   const places = await Promise.all(seen.map((message) => viewer.boxOf(message)));
-  await server.kill();
+  await stage.server.kill();
   await viewer.waitForState(/^offline/);
-  await server.restart();
-  await server.send(STREAM, names(300, 400));
+  await stage.server.restart();
+  await stage.send(STREAM, names(300, 400));
   await viewer.page.getByRole("button", { name: "100 new lines" }).waitFor();
   assert.deepEqual(await Promise.all(seen.map((message) => viewer.boxOf(message))), places);
 });
 
 story("while the server is away the page counts the seconds, and tries at once when it is asked to", async () => {
-  await server.send(STREAM, names(0, 3));
-  viewer = await browser.follow(server, STREAM);
-  await server.kill();
+  await stage.send(STREAM, names(0, 3));
+  viewer = await stage.follow(STREAM);
+  await stage.server.kill();
   // Each wait is longer than the one before.
   await viewer.waitForState(/^offline, retrying in [3-9] s$/);
   const words = await viewer.state();
   await viewer.waitFor((before) => document.getElementById("state").textContent !== before, words);
-  await server.restart();
+  await stage.server.restart();
   await viewer.waitForState(/^(offline, retrying in [1-9]\d* s|live)$/);
   const again = viewer.page.getByRole("button", { name: "Try now" });
   if (await again.isVisible()) await again.click({ timeout: 1_000 }).catch(() => {});
@@ -75,20 +62,20 @@ story("while the server is away the page counts the seconds, and tries at once w
 });
 
 story("a token that the server refuses is said to be refused", async () => {
-  viewer = await browser.open(`${server.url}#token=${server.token.slice(0, -6)}AAAAAA`);
+  viewer = await stage.open(`${stage.server.url}#token=${stage.server.token.slice(0, -6)}AAAAAA`);
   await viewer.page.getByText("The server refuses this token").waitFor();
 });
 
 story("a token that ends is said to have ended, and another one goes on where it was", async () => {
-  await server.send(STREAM, names(0, 5));
-  viewer = await browser.open(server.address);
+  await stage.send(STREAM, names(0, 5));
+  viewer = await stage.open(stage.server.address);
   await viewer.page.getByRole("link", { name: STREAM }).waitFor();
   // The page is there already: the token has all its time for the log.
-  await viewer.page.goto(addressOf(await server.tokenFor("reader", "shop/**", "10s")));
+  await viewer.page.goto(addressOf(await stage.server.tokenFor("reader", "shop/**", "10s")));
   await viewer.waitForMessage("line 4");
   await viewer.page.getByText(/^The token ended at \d\d:\d\d:\d\d/).waitFor();
-  await server.send(STREAM, names(5, 9));
-  await viewer.page.getByLabel("Token", { exact: true }).fill(await server.tokenFor("reader", "shop/**"));
+  await stage.send(STREAM, names(5, 9));
+  await viewer.page.getByLabel("Token", { exact: true }).fill(await stage.server.tokenFor("reader", "shop/**"));
   await viewer.page.getByRole("button", { name: "Read logs" }).click();
   await viewer.waitForMessage("line 8");
   await viewer.waitForState(/^live$/);
@@ -96,14 +83,14 @@ story("a token that ends is said to have ended, and another one goes on where it
 });
 
 story("a stream that may not be read is told like one that does not exist", async () => {
-  await server.send("secret/plans", ["not for everybody"]);
-  await server.send("open/api", ["for you"]);
-  const token = await server.tokenFor("reader", "open/**");
-  viewer = await browser.open(`${server.url}#token=${token}`);
+  await stage.send("secret/plans", ["not for everybody"]);
+  await stage.send("open/api", ["for you"]);
+  const token = await stage.server.tokenFor("reader", "open/**");
+  viewer = await stage.open(`${stage.server.url}#token=${token}`);
   await viewer.page.getByRole("link", { name: "open/api" }).waitFor();
   const told = [];
   for (const stream of ["secret/plans", "secret/none", "@somebody-else"]) {
-    await viewer.page.goto(`${server.url}#/stream/${stream}`);
+    await viewer.page.goto(`${stage.server.url}#/stream/${stream}`);
     await viewer.page.getByRole("heading", { name: stream, exact: true }).waitFor();
     await viewer.waitForState(/^no such stream$/);
     await viewer.page.getByText("There is no such stream, or this token may not read it.", { exact: true }).waitFor();
@@ -114,19 +101,19 @@ story("a stream that may not be read is told like one that does not exist", asyn
 });
 
 story("a name that is no stream's is refused in words", async () => {
-  viewer = await browser.open(addressOf(server.token, "a//b"));
+  viewer = await stage.open(addressOf(stage.server.token, "a//b"));
   await viewer.waitForState(/^ended$/);
   const words = await viewer.page.locator(".detail").innerText();
   assert.match(words, /a\/\/b|stream|name/i);
 });
 
 story("paused, lines wait at the server: the page says how many, and goes on without a seam", async () => {
-  await server.send(STREAM, names(0, 50));
-  viewer = await browser.follow(server, STREAM);
+  await stage.send(STREAM, names(0, 50));
+  viewer = await stage.follow(STREAM);
   await viewer.waitForMessage("line 49");
   await viewer.press("p");
   await viewer.waitForState(/^paused$/);
-  for (let sent = 50; sent < 1_250; sent += 400) await server.send(STREAM, names(sent, sent + 400));
+  for (let sent = 50; sent < 1_250; sent += 400) await stage.send(STREAM, names(sent, sent + 400));
   await viewer.waitForState(/^paused, behind by 1,200 lines$/);
   assert.equal((await viewer.messages()).at(-1), "line 49");
   await viewer.page.getByRole("button", { name: "Pause" }).click();
@@ -136,15 +123,15 @@ story("paused, lines wait at the server: the page says how many, and goes on wit
 });
 
 story("a pause outlives the server", async () => {
-  await server.send(STREAM, names(0, 5));
-  viewer = await browser.follow(server, STREAM);
+  await stage.send(STREAM, names(0, 5));
+  viewer = await stage.follow(STREAM);
   await viewer.waitForMessage("line 4");
   await viewer.press("p");
   await viewer.waitForState(/^paused$/);
-  await server.kill();
+  await stage.server.kill();
   await viewer.waitForState(/^offline/);
-  await server.restart();
-  await server.send(STREAM, names(5, 9));
+  await stage.server.restart();
+  await stage.send(STREAM, names(5, 9));
   await viewer.waitForState(/^paused, behind by 4 lines$/);
   await viewer.press("p");
   await viewer.waitForMessage("line 8");

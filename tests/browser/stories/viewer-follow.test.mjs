@@ -1,36 +1,19 @@
 // Following, stopping, and what is read standing still while lines come.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { after, afterEach, before } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
-import { anyServer } from "../server.mjs";
+import { story } from "../browser.mjs";
+import { fresh, names, setStage } from "../stage.mjs";
 
-/** A stream that nobody wrote to. */
-const fresh = () => `follow/${randomBytes(6).toString("hex")}`;
-const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 
-let browser, server, viewer;
+const stage = setStage();
 
-before(async () => {
-  browser = await openBrowser();
-  server = await anyServer();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  assert.deepEqual([...viewer.seen.hosts], [new URL(server.url).host]);
-  await viewer.page.close();
-});
+let viewer;
 
 /** A reader at the live end of a stream of so many lines. */
 async function follow(lines) {
   const stream = fresh();
-  if (lines.length > 0) await server.send(stream, lines);
-  viewer = await browser.follow(server, stream);
+  if (lines.length > 0) await stage.send(stream, lines);
+  viewer = await stage.follow(stream);
   if (lines.length > 0) await viewer.waitForMessage(lines.at(-1));
   return stream;
 }
@@ -45,7 +28,7 @@ async function assertAtEnd(message) {
 
 story("a line is seen with its time, its level, its text and its fields", async () => {
   const stream = await follow(names(0, 3));
-  await server.send(stream, [
+  await stage.send(stream, [
     { ts: "2025-11-21T10:12:03.123456789Z", level: "error", message: "card declined", fields: { status: 402 } },
   ]);
   await viewer.waitForMessage("card declined");
@@ -61,7 +44,7 @@ story("a short log begins at the top, a long one ends at the lower edge, and new
   const stream = await follow(names(0, 3));
   const [first, log] = [await viewer.boxOf("line 0"), await viewer.log.boundingBox()];
   assert.equal(first.y, log.y);
-  for (let sent = 3; sent < 300; sent += 99) await server.send(stream, names(sent, sent + 99));
+  for (let sent = 3; sent < 300; sent += 99) await stage.send(stream, names(sent, sent + 99));
   await assertAtEnd("line 299");
   const seen = await viewer.inSight();
   assert.deepEqual(seen, names(300 - seen.length, 300));
@@ -72,7 +55,7 @@ story("a short log begins at the top, a long one ends at the lower edge, and new
 story("a stream before its first line is waited for", async () => {
   const stream = await follow([]);
   assert.deepEqual([await viewer.messages(), await viewer.notices()], [[], []]);
-  await server.send(stream, ["the first one"]);
+  await stage.send(stream, ["the first one"]);
   await viewer.waitForMessage("the first one");
   assert.deepEqual(await viewer.notices(), []);
 });
@@ -109,14 +92,14 @@ for (const [what, leave] of Object.entries(LEAVES)) {
     await viewer.badge.waitFor();
     assert.equal(await viewer.badge.innerText(), "↓ Jump to live");
     const shown = await settled();
-    for (let sent = 300; sent < 1_300; sent += 250) await server.send(stream, names(sent, sent + 250));
+    for (let sent = 300; sent < 1_300; sent += 250) await stage.send(stream, names(sent, sent + 250));
     await viewer.page.getByRole("button", { name: "1,000 new lines · jump to live" }).waitFor();
     assert.deepEqual(await viewer.inSight(), shown.map(([message]) => message));
     for (const [message, box] of shown) assert.deepEqual(await viewer.boxOf(message), box, message);
     await viewer.badge.click();
     await viewer.badge.waitFor({ state: "hidden" });
     await assertAtEnd("line 1299");
-    await server.send(stream, ["and on"]);
+    await stage.send(stream, ["and on"]);
     await assertAtEnd("and on");
   });
 }
@@ -143,7 +126,7 @@ story("the End key jumps to live, and so does scrolling down to the end", async 
     await viewer.badge.waitFor();
     await there();
     await viewer.badge.waitFor({ state: "hidden" });
-    await server.send(stream, names(sent, sent + 10));
+    await stage.send(stream, names(sent, sent + 10));
     await assertAtEnd(`line ${sent + 9}`);
   }
 });
@@ -154,16 +137,16 @@ story("what is selected stays selected while hundreds of lines come", async () =
   const selected = () => viewer.page.evaluate(() => getSelection().toString());
   const before = await selected();
   assert.match(before, /^(line|95)$/);
-  await server.send(stream, names(100, 600));
+  await stage.send(stream, names(100, 600));
   await viewer.page.getByRole("button", { name: "500 new lines" }).waitFor();
   assert.equal(await selected(), before);
 });
 
 story("opening a line while lines come shows its fields in place", async () => {
   const stream = await follow(names(0, 200));
-  await server.send(stream, [{ level: "info", message: "with fields", fields: { user: { id: 7, tags: ["a", "b"] }, ok: true } }]);
+  await stage.send(stream, [{ level: "info", message: "with fields", fields: { user: { id: 7, tags: ["a", "b"] }, ok: true } }]);
   await viewer.waitForMessage("with fields");
-  await server.send(stream, names(201, 205));
+  await stage.send(stream, names(201, 205));
   await viewer.waitForMessage("line 204");
   await viewer.drawn();
   const { y } = await viewer.boxOf("with fields");
@@ -172,7 +155,7 @@ story("opening a line while lines come shows its fields in place", async () => {
   await details.waitFor();
   assert.equal((await viewer.boxOf("with fields")).y, y);
   assert.deepEqual(await details.locator(".member .name").allInnerTexts(), ["user", "id", "tags", "0", "1", "ok"]);
-  await server.send(stream, names(205, 705));
+  await stage.send(stream, names(205, 705));
   await viewer.page.getByRole("button", { name: "500 new lines" }).waitFor();
   assert.equal((await viewer.boxOf("with fields")).y, y);
   // The lines below moved down to make room, and stand right under the fields.
@@ -186,8 +169,8 @@ story("opening a line while lines come shows its fields in place", async () => {
 
 story("the fields of an open line are reached by keys, and opening one moves only what is below", async () => {
   const stream = await follow(names(0, 200));
-  await server.send(stream, [{ message: "with fields", fields: { user: { id: 7, tags: ["a", "b"] }, ok: true } }]);
-  await server.send(stream, names(201, 260));
+  await stage.send(stream, [{ message: "with fields", fields: { user: { id: 7, tags: ["a", "b"] }, ok: true } }]);
+  await stage.send(stream, names(201, 260));
   await viewer.waitForMessage("line 259");
   await viewer.wheel(-700);
   await viewer.row("with fields").getByRole("button", { name: "All of this line" }).click();
@@ -217,7 +200,7 @@ story("what grows above the log moves nothing in it", async () => {
   const before = await settled();
   const top = (await viewer.log.boundingBox()).y;
   // Levels are counted above the log.
-  await server.send(stream, [{ level: "error", message: "the first error" }]);
+  await stage.send(stream, [{ level: "error", message: "the first error" }]);
   await viewer.page.getByRole("button", { name: "1 new line" }).waitFor();
   await viewer.press("r");
   await viewer.waitFor((top) => document.querySelector("[role=log]").getBoundingClientRect().top < top, top);

@@ -1,43 +1,26 @@
 // From the live end up through the store, and what the tab lets go of.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { after, afterEach, before } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
-import { anyServer } from "../server.mjs";
+import { story } from "../browser.mjs";
+import { fresh, names, setStage } from "../stage.mjs";
 import { readUp } from "../walk.mjs";
 
-/** A stream that nobody wrote to. */
-const fresh = () => `history/${randomBytes(6).toString("hex")}`;
-const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 
 /** Of lines that are called so. */
 const upTo = (number) => ([first]) => Number(first.split(" ")[1]) <= number;
 
-let browser, server, viewer;
+const stage = setStage();
 
-before(async () => {
-  browser = await openBrowser();
-  server = await anyServer();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  assert.deepEqual([...viewer.seen.hosts], [new URL(server.url).host]);
-  await viewer.page.close();
-});
+let viewer;
 
 async function sendAll(stream, lines) {
-  for (let sent = 0; sent < lines.length; sent += 10_000) await server.send(stream, lines.slice(sent, sent + 10_000));
+  for (let sent = 0; sent < lines.length; sent += 10_000) await stage.send(stream, lines.slice(sent, sent + 10_000));
 }
 
 story("scrolling up shows every line of the store once and in order, up to the first, and nothing jumps", async () => {
   const stream = fresh();
   await sendAll(stream, names(0, 2_500));
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("line 2499");
   assert.deepEqual(await readUp(viewer), names(0, 2_500));
   assert.deepEqual(await viewer.notices(), []);
@@ -46,13 +29,13 @@ story("scrolling up shows every line of the store once and in order, up to the f
 story("lines that come while the reader scrolls up change nothing there, and are there on the way back", async () => {
   const stream = fresh();
   await sendAll(stream, names(0, 1_200));
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("line 1199");
   await viewer.wheel(-100);
   let sent = 1_200;
   const arrived = (async () => {
     while (sent < 2_200) {
-      await server.send(stream, names(sent, sent + 20));
+      await stage.send(stream, names(sent, sent + 20));
       sent += 20;
     }
   })();
@@ -69,7 +52,7 @@ story("rows of any height keep their place when lines above them are loaded", as
   const message = (i) => `line ${i} ${"and more of it ".repeat(i % 7 === 0 ? 40 : i % 3)}`.trim();
   const all = Array.from({ length: 1_000 }, (_, i) => message(i));
   await sendAll(stream, all);
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage(all.at(-1));
   assert.deepEqual(await readUp(viewer), all);
 });
@@ -77,14 +60,9 @@ story("rows of any height keep their place when lines above them are loaded", as
 story("a page of the past that is long in coming is waited for in its place", async () => {
   const stream = fresh();
   await sendAll(stream, names(0, 1_500));
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("line 1499");
-  let release;
-  const held = new Promise((resolve) => (release = resolve));
-  await viewer.page.route("**/v1/lines?**", async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await viewer.holdHistory();
   await readUp(viewer, { enough: upTo(905) });
   await viewer.wheel(-10_000);
   await viewer.waitForNotice("900 earlier lines in the store");
@@ -99,7 +77,7 @@ story("a page of the past that is long in coming is waited for in its place", as
 story("a page of the past that fails says why, and comes when it is asked for", async () => {
   const stream = fresh();
   await sendAll(stream, names(0, 1_500));
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("line 1499");
   let asked = 0;
   await viewer.page.route("**/v1/lines?**", (route) => {
@@ -120,7 +98,7 @@ story("a page of the past that fails says why, and comes when it is asked for", 
 story("Home shows the first line kept, End the live end, and what is between can be read from both", async () => {
   const stream = fresh();
   await sendAll(stream, names(0, 2_500));
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("line 2499");
   await viewer.press("Home");
   await viewer.begins(...names(0, 10));
@@ -132,14 +110,9 @@ story("Home shows the first line kept, End the live end, and what is between can
 story("a reader who asks for one place and then for another goes to the other, whichever answer comes first", async () => {
   const stream = fresh();
   await sendAll(stream, names(0, 2_500));
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("line 2499");
-  let release;
-  const held = new Promise((resolve) => (release = resolve));
-  await viewer.page.route("**/v1/lines?**", async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await viewer.holdHistory();
   await viewer.press("Home");
   await viewer.press("End");
   const first = viewer.page.waitForResponse("**/v1/lines?**");

@@ -1,31 +1,15 @@
 // Lines that would be something else than text, if they could.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { after, afterEach, before } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
+import { story } from "../browser.mjs";
 import { Fake, TOKEN } from "../fake.mjs";
-import { anyServer } from "../server.mjs";
+import { fresh, setStage } from "../stage.mjs";
 
-/** A stream that nobody wrote to. */
-const fresh = () => `hostile/${randomBytes(6).toString("hex")}`;
 const ESC = "\u001b";
 
-let browser, server, viewer;
+const stage = setStage();
 
-before(async () => {
-  browser = await openBrowser();
-  server = await anyServer();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  assert.equal(viewer.seen.hosts.size, 1, [...viewer.seen.hosts].join());
-  await viewer.page.close();
-});
+let viewer;
 
 /** What is sent, and the text that a reader sees of it. */
 const HOSTILE = [
@@ -69,9 +53,9 @@ const asLines = () =>
 
 story("hostile lines are text and nothing else, closed and open", async () => {
   const stream = fresh();
-  viewer = await browser.follow(server, stream);
-  await server.send(stream, asLines());
-  await server.send(stream, ["the end"]);
+  viewer = await stage.follow(stream);
+  await stage.send(stream, asLines());
+  await stage.send(stream, ["the end"]);
   await viewer.waitForMessage("the end");
   await viewer.drawn();
   const texts = await viewer.page.$$eval("[role=log] .row.line", (rows) =>
@@ -103,8 +87,8 @@ story("hostile lines are text and nothing else, closed and open", async () => {
 story("the longest line that the server takes is cut, and shown whole when it is asked for", async () => {
   const stream = fresh();
   const long = `${"0123456789".repeat(25_000)}the end`;
-  await server.send(stream, [long, "after"]);
-  viewer = await browser.follow(server, stream);
+  await stage.send(stream, [long, "after"]);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage(long.slice(0, 1_000));
   await viewer.page.getByRole("button", { name: "show all 250,007 characters" }).click();
   await viewer.waitForMessage(long);
@@ -120,8 +104,8 @@ story("hostile names of fields stand as text in columns, too", async () => {
   const stream = fresh();
   const name = `<img src=x onerror="document.title='owned'">`;
   const value = `<b>bold</b>\u202eevil`;
-  await server.send(stream, [{ message: "one", fields: { [name]: value } }]);
-  viewer = await browser.follow(server, stream, `columns=${encodeURIComponent(encodeURIComponent(`"${name}"`))}`);
+  await stage.send(stream, [{ message: "one", fields: { [name]: value } }]);
+  viewer = await stage.follow(stream, `columns=${encodeURIComponent(encodeURIComponent(`"${name}"`))}`);
   await viewer.waitForMessage("one");
   // The page's own: how many lines have no level.
   await viewer.page.getByRole("group", { name: "Lines by level" }).locator("b").waitFor();
@@ -131,9 +115,9 @@ story("hostile names of fields stand as text in columns, too", async () => {
 });
 
 story("a hostile address is a title and a refusal in words", async () => {
-  viewer = await browser.open(`${server.url}#token=${server.token}`);
+  viewer = await stage.open(`${stage.server.url}#token=${stage.server.token}`);
   const name = `<img/src=x/onerror=document.title='owned'>`;
-  await viewer.page.goto(`${server.url}#/stream/${encodeURIComponent(name)}`);
+  await viewer.page.goto(`${stage.server.url}#/stream/${encodeURIComponent(name)}`);
   await viewer.waitForState(/^ended$/);
   assert.equal(await viewer.page.title(), `${name} · Tailcast`);
   assert.equal(await viewer.page.locator("[onerror]").count(), 0);
@@ -145,7 +129,7 @@ story("a hostile list of streams is a list of names", async () => {
   try {
     const names = [`<img src=x onerror="document.title='owned'">`, "\u202eevil\u202c/api", "a/b?at=x#token=y", "\"><script>1</script>"];
     for (const name of names) fake.append(name, [{ ts: "2025-11-21T10:00:00Z", message: "hello" }]);
-    viewer = await browser.open(`${fake.url}#token=${TOKEN}`);
+    viewer = await stage.open(`${fake.url}#token=${TOKEN}`);
     const list = viewer.page.getByRole("list", { name: "Streams", exact: true });
     await list.getByRole("link").nth(3).waitFor();
     const shown = await list.locator(".name").allTextContents();

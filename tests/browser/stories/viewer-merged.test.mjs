@@ -1,29 +1,17 @@
 // Several streams in one view.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { after, afterEach, before, beforeEach } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
-import { anyServer } from "../server.mjs";
+import { beforeEach } from "node:test";
+import { story } from "../browser.mjs";
+import { fresh, setStage } from "../stage.mjs";
 import { readUp } from "../walk.mjs";
 
-let browser, server, viewer, root;
+const stage = setStage();
 
-before(async () => {
-  browser = await openBrowser();
-  server = await anyServer();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+let viewer, root;
+
 beforeEach(() => {
-  root = `merged/${randomBytes(6).toString("hex")}`;
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  assert.deepEqual([...viewer.seen.hosts], [new URL(server.url).host]);
-  await viewer.page.close();
+  root = fresh();
 });
 
 /** What the store has of a stream, message by message. */
@@ -31,7 +19,7 @@ async function stored(stream) {
   const messages = [];
   for (;;) {
     const asked = new URLSearchParams({ stream, from: messages.length, limit: 1_000 });
-    const answer = await fetch(`${server.url}v1/lines?${asked}`, { headers: { Authorization: `Bearer ${server.token}`, Accept: "application/json" } });
+    const answer = await fetch(`${stage.server.url}v1/lines?${asked}`, { headers: { Authorization: `Bearer ${stage.server.token}`, Accept: "application/json" } });
     const { lines } = await answer.json();
     if (lines.length === 0) return messages;
     messages.push(...lines.map(({ message }) => message));
@@ -54,15 +42,15 @@ const streams = () =>
   viewer.page.$$eval("[role=log] .row.line .stream", (all) => [...new Set(all.map((stream) => stream.textContent))].toSorted());
 
 story("three streams through a pattern: each in its order, none lost, exact against the store", async () => {
-  for (const name of "abc") await server.send(`${root}/${name}`, [`${name} 0`]);
-  viewer = await browser.follow(server, `${root}/**`);
+  for (const name of "abc") await stage.send(`${root}/${name}`, [`${name} 0`]);
+  viewer = await stage.follow(`${root}/**`);
   const sent = { a: 1, b: 1, c: 1 };
   const send = async (name, most) => {
     while (sent[name] < most) {
       const count = 1 + ((sent[name] * 7) % 13);
       const next = Array.from({ length: count }, (_, i) => `${name} ${sent[name] + i}`);
       sent[name] += count;
-      await server.send(`${root}/${name}`, next);
+      await stage.send(`${root}/${name}`, next);
     }
   };
   await Promise.all([send("a", 500), send("b", 300), send("c", 100)]);
@@ -77,19 +65,19 @@ story("three streams through a pattern: each in its order, none lost, exact agai
 story("the past of several streams is one, in the order of time, page by page up to the first line", async () => {
   // `a` is busy, `b` is not, and `c` ended long ago.
   const all = { a: lines("a", 0, 1_400, (i) => 600 + i), b: lines("b", 0, 140, (i) => 605.5 + i * 10), c: lines("c", 0, 60, (i) => i) };
-  for (const [name, sent] of Object.entries(all)) await server.send(`${root}/${name}`, sent);
-  viewer = await browser.follow(server, `${root}/**`);
+  for (const [name, sent] of Object.entries(all)) await stage.send(`${root}/${name}`, sent);
+  viewer = await stage.follow(`${root}/**`);
   await viewer.waitForMessage("a 1399");
   const order = Object.values(all).flat().toSorted((x, y) => x.ts.localeCompare(y.ts));
   assert.deepEqual(await readUp(viewer), order.map(({ message }) => message));
 });
 
 story("a stream that appears later joins the view, and has a colour of its own", async () => {
-  await server.send(`${root}/a`, ["a 0"]);
-  viewer = await browser.follow(server, `${root}/**`);
+  await stage.send(`${root}/a`, ["a 0"]);
+  viewer = await stage.follow(`${root}/**`);
   await viewer.waitForMessage("a 0");
-  await server.send(`${root}/b`, ["b 0"]);
-  await server.send(`${root}/c`, ["c 0"]);
+  await stage.send(`${root}/b`, ["b 0"]);
+  await stage.send(`${root}/c`, ["c 0"]);
   for (const message of ["b 0", "c 0"]) await viewer.waitForMessage(message);
   await chip("c").waitFor();
   await viewer.until(streams, ["a", "b", "c"].map((name) => `${root}/${name}`));
@@ -100,8 +88,8 @@ story("a stream that appears later joins the view, and has a colour of its own",
 });
 
 story("streams are hidden, shown alone and shown again, and what is hidden goes on to come in", async () => {
-  for (const name of "abc") await server.send(`${root}/${name}`, [`${name} 0`, `${name} 1`]);
-  viewer = await browser.follow(server, `${root}/**`);
+  for (const name of "abc") await stage.send(`${root}/${name}`, [`${name} 0`, `${name} 1`]);
+  viewer = await stage.follow(`${root}/**`);
   await viewer.waitForMessage("c 1");
   const names = async () => [...new Set((await viewer.messages()).map((message) => message[0]))].toSorted().join("");
   const shows = (wanted) => viewer.until(names, wanted);
@@ -110,9 +98,9 @@ story("streams are hidden, shown alone and shown again, and what is hidden goes 
   await shows("ac");
   await viewer.until(() => chip("b").getAttribute("aria-pressed"), "false");
   // What is hidden has come when its level is counted.
-  await server.send(`${root}/b`, [{ level: "error", message: "b 2" }]);
+  await stage.send(`${root}/b`, [{ level: "error", message: "b 2" }]);
   await viewer.page.getByRole("group", { name: "Lines by level" }).getByRole("button", { name: "error" }).waitFor();
-  await server.send(`${root}/a`, ["a 2"]);
+  await stage.send(`${root}/a`, ["a 2"]);
   await viewer.waitForMessage("a 2");
   assert.equal(await names(), "ac");
   await viewer.waitFor(() => location.hash.includes("hide="));
@@ -126,9 +114,9 @@ story("streams are hidden, shown alone and shown again, and what is hidden goes 
 
 story("hiding a stream keeps the place of what is read", async () => {
   const all = [lines("a", 0, 300, (i) => i), lines("b", 0, 300, (i) => i + 0.5)];
-  await server.send(`${root}/a`, all[0]);
-  await server.send(`${root}/b`, all[1]);
-  viewer = await browser.follow(server, `${root}/**`);
+  await stage.send(`${root}/a`, all[0]);
+  await stage.send(`${root}/b`, all[1]);
+  viewer = await stage.follow(`${root}/**`);
   await viewer.waitForMessage("b 299");
   await chip("b").waitFor();
   await viewer.wheel(-2_000);

@@ -1,35 +1,19 @@
 // The reader's place: by finger, through another width of the window or height of the rows, through reloads and back.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { after, afterEach, before } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
-import { anyServer } from "../server.mjs";
+import { story } from "../browser.mjs";
+import { fresh, names, setStage } from "../stage.mjs";
 import { readUp } from "../walk.mjs";
 
-/** A stream that nobody wrote to. */
-const fresh = () => `place/${randomBytes(6).toString("hex")}`;
-const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 
-let browser, server, viewer;
+const stage = setStage();
 
-before(async () => {
-  browser = await openBrowser();
-  server = await anyServer();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  await viewer.page.close();
-});
+let viewer;
 
 async function follow(lines) {
   const stream = fresh();
-  await server.send(stream, lines);
-  viewer = await browser.follow(server, stream);
+  await stage.send(stream, lines);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage(lines.at(-1));
   return stream;
 }
@@ -56,7 +40,7 @@ story("a finger moves the lines with it, stops following, and goes back to live"
   await swipe(session, 150);
   assert.equal((await viewer.boxOf("line 285")).y, before.y - 5 * before.height + 150);
   await viewer.badge.waitFor();
-  await server.send(stream, names(300, 400));
+  await stage.send(stream, names(300, 400));
   await viewer.page.getByRole("button", { name: "100 new lines" }).waitFor();
   assert.equal((await viewer.boxOf("line 285")).y, before.y - 5 * before.height + 150);
   await viewer.badge.click();
@@ -95,7 +79,11 @@ story("the scrollbar's thumb stays within its track from end to end, and the pag
     return { above: Math.round(thumb.y - bar.y), below: Math.round(bar.y + bar.height - thumb.y - thumb.height), thumb, bar };
   };
   const scrollable = () => viewer.page.evaluate(() => document.documentElement.scrollHeight - innerHeight);
-  assert.deepEqual([(await edges()).below, await scrollable()], [0, 0]);
+  // It is told of the lines a moment after the reader.
+  await viewer.until(async () => {
+    const { below, thumb, bar } = await edges();
+    return [below, thumb.height < bar.height / 2, await scrollable()];
+  }, [0, true, 0]);
   const { thumb, bar } = await edges();
   const x = thumb.x + thumb.width / 2;
   await viewer.page.mouse.move(x, thumb.y + 3);
@@ -103,11 +91,10 @@ story("the scrollbar's thumb stays within its track from end to end, and the pag
   // Held at its edge, the thumb stays under the pointer all the way.
   for (const y of [bar.y + bar.height / 2, bar.y + 3]) {
     await viewer.page.mouse.move(x, y);
-    await viewer.drawn();
-    assert.ok(Math.abs((await edges()).thumb.y + 3 - y) < 2, `${(await edges()).thumb.y} for ${y}`);
+    await viewer.until(async () => Math.abs((await edges()).thumb.y + 3 - y) < 2, true);
   }
   await viewer.page.mouse.up();
-  assert.deepEqual([(await edges()).above, await scrollable()], [0, 0]);
+  await viewer.until(async () => [(await edges()).above, await scrollable()], [0, 0]);
 });
 
 story("wrapping and another width of the window keep the first line in sight at its place", async () => {
@@ -153,7 +140,7 @@ story("while 5,000 lines a second come, a reader leaves the live end and comes b
   let stopped = false;
   const flood = (async () => {
     while (!stopped) {
-      await server.send(stream, names(sent, sent + 200));
+      await stage.send(stream, names(sent, sent + 200));
       sent += 200;
       // Two frames: 6,000 a second, as long as the page draws as it should.
       await viewer.drawn();

@@ -1,43 +1,35 @@
 // What the page makes of every turn that the protocol can take, most of which a good server seldom takes.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
+import { beforeEach } from "node:test";
+import { story } from "../browser.mjs";
 import { Fake, TOKEN } from "../fake.mjs";
+import { names, setStage } from "../stage.mjs";
 import { readUp } from "../walk.mjs";
 
 const STREAM = "payments/api";
 const line = (message, more) => ({ ts: "2025-11-21T10:12:03.123456789Z", level: "info", message, fields: {}, ...more });
 const numbered = (from, to) => Array.from({ length: to - from }, (_, i) => line(`line ${from + i}`));
-const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 const frame = (first, lines) => ({ type: "lines", stream: STREAM, first, next: first + lines.length, lines });
 
-let browser, fake, viewer;
+const stage = setStage({ start: () => Fake.start(), each: true });
 
-before(async () => {
-  browser = await openBrowser();
-});
-after(() => browser.close());
-beforeEach(async () => {
-  fake = await Fake.start();
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  assert.deepEqual([...viewer.seen.hosts], [new URL(fake.url).host]);
-  await viewer.page.close();
-  if (fake.http.listening) await fake.kill();
+let fake, viewer;
+
+beforeEach(() => {
+  fake = stage.server;
 });
 
 /** A reader with a good token who opened a stream and sees it live. */
 async function follow(stream = STREAM) {
-  viewer = await browser.follow({ url: fake.url, token: TOKEN }, stream);
+  viewer = await stage.follow(stream);
 }
 
 const read = (text) => viewer.page.getByText(text, { exact: true });
 
 story("a token leaves the address at once and stays in the tab", async () => {
   fake.append(STREAM, [line("hello")]);
-  viewer = await browser.open(`${fake.url}#token=${TOKEN}`);
+  viewer = await stage.open(`${fake.url}#token=${TOKEN}`);
   await viewer.page.getByRole("link", { name: STREAM }).waitFor();
   assert.equal(viewer.page.url(), `${fake.url}#/`);
   await viewer.page.reload();
@@ -49,7 +41,7 @@ story("a token leaves the address at once and stays in the tab", async () => {
 
 story("a token can be pasted, and a wrong one is refused in words", async () => {
   fake.append(STREAM, [line("hello")]);
-  viewer = await browser.open(fake.url);
+  viewer = await stage.open(fake.url);
   const paste = async (text) => {
     await viewer.page.getByLabel("Token", { exact: true }).fill(text);
     await viewer.page.getByRole("button", { name: "Read logs" }).click();
@@ -138,8 +130,8 @@ story("what was not loaded of a store that is gone is never taken from another o
   const read = await readUp(viewer);
   const old = read.indexOf("line 300");
   assert.deepEqual(read.slice(0, old), [gone]);
-  const fresh = Array.from({ length: 800 }, (_, i) => `new ${i}`);
-  assert.deepEqual(read.slice(old), [...names(300, 900), ANOTHER_STORE, ...fresh]);
+    const later = Array.from({ length: 800 }, (_, i) => `new ${i}`);
+  assert.deepEqual(read.slice(old), [...names(300, 900), ANOTHER_STORE, ...later]);
 });
 
 story("a store that was set back is a fault, and is followed from where it is", async () => {
@@ -214,7 +206,7 @@ story("a refusal of the stream is said and not repeated", async () => {
     fake.send(session, { type: "error", id, code: "stream_not_found", message: "no such stream" });
     return true;
   };
-  viewer = await browser.open(`${fake.url}#token=${TOKEN}&to=/stream/secret`);
+  viewer = await stage.open(`${fake.url}#token=${TOKEN}&to=/stream/secret`);
   await viewer.waitForState(/^no such stream$/);
   await read("There is no such stream, or this token may not read it.").waitFor();
   assert.equal(fake.subscribes.length, 1);
@@ -229,7 +221,7 @@ story("a store that does not answer is waited for", async () => {
     fake.send(session, { type: "error", id, code: "unavailable", message: "the store is away", retry_after_ms: 100 });
     return true;
   };
-  viewer = await browser.open(`${fake.url}#token=${TOKEN}&to=/stream/${STREAM}`);
+  viewer = await stage.open(`${fake.url}#token=${TOKEN}&to=/stream/${STREAM}`);
   await viewer.waitForMessage("hello");
   await viewer.waitForState(/^live$/);
 });
@@ -241,7 +233,7 @@ story("connecting, replaying and live are told apart", async () => {
     answer = { session, message };
     return true;
   };
-  viewer = await browser.open(`${fake.url}#token=${TOKEN}&to=/stream/${STREAM}`);
+  viewer = await stage.open(`${fake.url}#token=${TOKEN}&to=/stream/${STREAM}`);
   await viewer.waitForState(/^connecting$/);
   while (!answer) await viewer.drawn();
   const { session, message } = answer;
@@ -282,7 +274,7 @@ story("numbers of 64 bits in fields are shown as they are", async () => {
 story("thousands of lines while the tab is hidden are all there afterwards", async () => {
   fake.append(STREAM, numbered(0, 100));
   await follow();
-  const other = await browser.open("about:blank");
+  const other = await stage.open("about:blank");
   await other.page.bringToFront();
   for (let sent = 100; sent < 20_100; sent += 500) fake.append(STREAM, numbered(sent, sent + 500));
   await viewer.page.bringToFront();

@@ -1,12 +1,10 @@
 // Stack traces, which are one thing to a reader and many lines to a log; and lines that retention takes.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { after, afterEach, before } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
-import { anyServer, startServer } from "../server.mjs";
+import { story } from "../browser.mjs";
+import { startServer } from "../server.mjs";
+import { fresh, names, setStage } from "../stage.mjs";
 
-const fresh = () => `traces/${randomBytes(6).toString("hex")}`;
 const TRACE = [
   "java.lang.IllegalStateException: no such cart",
   "\tat shop.Cart.find(Cart.java:42)",
@@ -15,25 +13,14 @@ const TRACE = [
   "\t... 2 more",
 ];
 
-let browser, server, viewer;
+const stage = setStage();
 
-before(async () => {
-  browser = await openBrowser();
-  server = await anyServer();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  await viewer.page.close();
-});
+let viewer;
 
 story("a trace that comes line by line is folded under its first line, and unfolded on a click", async () => {
   const stream = fresh();
-  await server.send(stream, ["before", ...TRACE, "after"]);
-  viewer = await browser.follow(server, stream);
+  await stage.send(stream, ["before", ...TRACE, "after"]);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("after");
   assert.deepEqual(await viewer.messages(), ["before", TRACE[0], "after"]);
   await viewer.row(TRACE[0]).getByRole("button", { name: "+ 4 lines" }).click();
@@ -46,26 +33,20 @@ story("a trace that comes line by line is folded under its first line, and unfol
 
 story("a trace that is still coming grows under its first line", async () => {
   const stream = fresh();
-  viewer = await browser.follow(server, stream);
-  await server.send(stream, [TRACE[0]]);
+  viewer = await stage.follow(stream);
+  await stage.send(stream, [TRACE[0]]);
   await viewer.waitForMessage(TRACE[0]);
-  for (const line of TRACE.slice(1)) await server.send(stream, [line]);
+  for (const line of TRACE.slice(1)) await stage.send(stream, [line]);
   await viewer.row(TRACE[0]).getByRole("button", { name: "+ 4 lines" }).waitFor();
   assert.deepEqual(await viewer.messages(), [TRACE[0]]);
 });
 
 story("a trace that two pages of the past cut is one when they meet, and what is read stays where it is", async () => {
   const stream = fresh();
-  const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
-  await server.send(stream, [...names(0, 398), ...TRACE, ...names(403, 1_000)]);
-  viewer = await browser.follow(server, stream);
+  await stage.send(stream, [...names(0, 398), ...TRACE, ...names(403, 1_000)]);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("line 999");
-  let release;
-  const held = new Promise((resolve) => (release = resolve));
-  await viewer.page.route("**/v1/lines?**", async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await viewer.holdHistory();
   await viewer.wheel(-100_000);
   await viewer.waitForNotice("400 earlier lines in the store");
   assert.deepEqual((await viewer.messages()).slice(0, 2), [TRACE[2], "line 403"]);
@@ -81,8 +62,8 @@ story("a trace that two pages of the past cut is one when they meet, and what is
 
 story("a trace in one message is folded and unfolded, too", async () => {
   const stream = fresh();
-  await server.send(stream, [{ level: "error", message: TRACE.join("\n") }, { message: "after" }]);
-  viewer = await browser.follow(server, stream);
+  await stage.send(stream, [{ level: "error", message: TRACE.join("\n") }, { message: "after" }]);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("after");
   assert.deepEqual(await viewer.messages(), [TRACE[0], "after"]);
   const row = viewer.page.locator("[role=log] .row.line").first();
@@ -101,7 +82,7 @@ story("a trace in one message is folded and unfolded, too", async () => {
 story("lines that retention took while the reader was away are a gap with its size and its reason", async () => {
   const own = await startServer(["--retain-age", "10s", "--trim-every", "1s"]);
   try {
-    viewer = await browser.open(own.address);
+    viewer = await stage.open(own.address);
     await viewer.page.getByRole("list", { name: "Streams", exact: true }).waitFor();
     await viewer.page.goto(`${own.url}#token=${await own.tokenFor("reader", "shop/**", "10s")}&to=/stream/shop/api`);
     await viewer.waitForState(/^live$/);

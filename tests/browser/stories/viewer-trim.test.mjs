@@ -1,39 +1,22 @@
 // More lines than a tab keeps: what is let go of is said, comes again when it is asked for, and moves nothing.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { after, afterEach, before } from "node:test";
-import { openBrowser, story } from "../browser.mjs";
-import { anyServer } from "../server.mjs";
+import { story } from "../browser.mjs";
+import { fresh, names, setStage } from "../stage.mjs";
 import { readDown, readUp } from "../walk.mjs";
 
 /** What a tab keeps, about: it lets go of whole pieces. */
 const KEPT = 200_000;
 const SENT = 260_000;
 
-/** A stream that nobody wrote to. */
-const fresh = () => `trim/${randomBytes(6).toString("hex")}`;
-const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 const numberOf = (message) => Number(message.split(" ")[1]);
 
-let browser, server, viewer;
+const stage = setStage();
 
-before(async () => {
-  browser = await openBrowser();
-  server = await anyServer();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-afterEach(async () => {
-  assert.deepEqual({ violations: viewer.seen.violations, errors: viewer.seen.errors }, { violations: [], errors: [] });
-  assert.deepEqual([...viewer.seen.hosts], [new URL(server.url).host]);
-  await viewer.page.close();
-});
+let viewer;
 
 async function sendAll(stream, from, to) {
-  for (let sent = from; sent < to; sent += 10_000) await server.send(stream, names(sent, Math.min(to, sent + 10_000)));
+  for (let sent = from; sent < to; sent += 10_000) await stage.send(stream, names(sent, Math.min(to, sent + 10_000)));
 }
 
 /** How many rows the scrollbar is for. */
@@ -44,7 +27,7 @@ async function rows() {
 
 story("following, the tab lets go of the oldest lines, and has them again when the reader goes there", async () => {
   const stream = fresh();
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await sendAll(stream, 0, SENT);
   await viewer.waitForMessage(`line ${SENT - 1}`);
   const most = await rows();
@@ -52,12 +35,7 @@ story("following, the tab lets go of the oldest lines, and has them again when t
 
   // Up the scrollbar, to where the lines in the tab begin.
   const bar = await viewer.page.getByRole("scrollbar").boundingBox();
-  let release;
-  const held = new Promise((resolve) => (release = resolve));
-  await viewer.page.route("**/v1/lines?**", async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await viewer.holdHistory();
   await viewer.page.mouse.click(bar.x + bar.width / 2, bar.y + 1);
   await viewer.page.locator(".row.hole").waitFor();
   const [notice] = await viewer.notices();
@@ -75,7 +53,7 @@ story("following, the tab lets go of the oldest lines, and has them again when t
 story("a reader who scrolled up keeps the place while the tab lets go of lines below, and finds every one of them", async () => {
   const stream = fresh();
   await sendAll(stream, 0, 300);
-  viewer = await browser.follow(server, stream);
+  viewer = await stage.follow(stream);
   await viewer.waitForMessage("line 299");
   await viewer.wheel(-1_000);
   const seen = await viewer.inSight();
