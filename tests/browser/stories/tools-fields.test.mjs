@@ -82,6 +82,19 @@ for (const [line, field, button, filter, left] of [
   });
 }
 
+story("among decimals a whole number is found however it was written", async () => {
+  const stream = fresh();
+  const body = ["12.5", "402.0", "402"].map((ms, i) => `{"message":"took ${"abc"[i]}","fields":{"ms":${ms}}}`).join("\n");
+  const headers = { Authorization: `Bearer ${table.server.token}`, "Content-Type": "application/x-ndjson" };
+  const response = await fetch(`${table.server.url}v1/lines?stream=${stream}`, { method: "POST", headers, body });
+  assert.equal(response.status, 200);
+  const desk = await table.open(stream);
+  await desk.shows("took a", "took b", "took c");
+  await desk.act("took b", "ms", "Only this");
+  await desk.shows("took b", "took c");
+  assert.equal(desk.applied, "ms>=402 ms<=402");
+});
+
 story("a line is shown among its neighbours, without the filter, and Back returns", async () => {
   const stream = fresh();
   await table.server.send(stream, range(0, 3000, (i) => ({ level: i === 1500 ? "error" : "info", message: `line ${i}` })));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WholeNumber, type Line } from "tailcast-client";
+import { WholeNumber, type JsonValue, type Line } from "tailcast-client";
 import { completions } from "../src/filter/complete.ts";
 import { Seen } from "../src/filter/seen.ts";
 
@@ -113,4 +113,14 @@ test("whole numbers beyond 2^53 keep their digits", () => {
   const seen = new Seen();
   seen.note(line("info", { id: new WholeNumber("9007199254740993") }));
   assert.deepEqual(at("id:|", seen), ["", ["9007199254740993"]]);
+});
+
+test("a field has decimals once one was seen, and no sooner", () => {
+  const seen = new Seen();
+  const table: [JsonValue, boolean][] = [[402, false], ["1.5", false], [new WholeNumber("9007199254740993"), false], [[1, 0.5], true], [7, true]];
+  for (const [ms, decimals] of table) {
+    seen.note(line("info", { ms, status: 200 }));
+    assert.equal(seen.hasDecimals("ms"), decimals, JSON.stringify(ms));
+  }
+  assert.deepEqual([seen.hasDecimals("status"), seen.hasDecimals("none")], [false, false]);
 });

@@ -133,3 +133,16 @@ test("the level that a filter asks for is read back", () => {
   ];
   for (const [filter, expected] of table) assert.deepEqual(levelOf(filter), expected, filter);
 });
+
+test("among decimals a whole number is asked for by what it is worth, as it may be written 402.0", () => {
+  const filter = only("x", "ms", 402, "decimal");
+  assert.equal(filter, "x ms>=402 ms<=402");
+  assert.equal(without("", "ms", 402, "decimal"), "-(ms>=402 ms<=402)");
+  assert.equal(isIn("ms>=402 ms<=402", "ms", 402, "decimal"), "only");
+  assert.equal(without("x ms>=402 ms<=402", "ms", 402, "decimal"), "x -(ms>=402 ms<=402)");
+  assert.equal(forget("x ms>=402 ms<=402", "ms", 402, "decimal"), "x");
+  // Nothing but numbers is written in two ways.
+  assert.deepEqual(["402", true, null, new WholeNumber("9007199254740993")].map((value) => only("", "a", value, "decimal")), [
+    "a:402", "a:true", "a:null", "a:9007199254740993",
+  ]);
+});

@@ -11,27 +11,33 @@ export type LevelOperator = ":" | "=" | ">=" | ">" | "<=" | "<";
 
 const LEVELS: readonly string[] = ["trace", "debug", "info", "warn", "error", "fatal"] satisfies Level[];
 
+/**
+ * What numbers there are at a path. `field:402` compares how they are written, and among decimals the page cannot tell 402 from
+ * 402.0: there, 402 is asked for by what it is worth.
+ */
+export type Numbers = "whole" | "decimal";
+
 /** The filter, for lines only where `path` is `value`. */
-export function only(filter: string, path: string, value: JsonValue): string | undefined {
-  return put(filter, path, value, "only");
+export function only(filter: string, path: string, value: JsonValue, numbers: Numbers = "whole"): string | undefined {
+  return put(filter, path, value, { how: "only", numbers });
 }
 
 /** The filter, for lines only where `path` is not `value`. */
-export function without(filter: string, path: string, value: JsonValue): string | undefined {
-  return put(filter, path, value, "without");
+export function without(filter: string, path: string, value: JsonValue, numbers: Numbers = "whole"): string | undefined {
+  return put(filter, path, value, { how: "without", numbers });
 }
 
 /** Whether the filter says at its top that `path` is `value`, or that it is not. */
-export function isIn(filter: string, path: string, value: JsonValue): "only" | "without" | undefined {
-  const terms = termsFor(path, value);
+export function isIn(filter: string, path: string, value: JsonValue, numbers: Numbers = "whole"): "only" | "without" | undefined {
+  const terms = termsFor(path, value, numbers);
   if (!terms) return undefined;
   const found = (how: How): boolean => find(filter, terms, how).every((part) => part !== undefined);
   return found("only") ? "only" : found("without") ? "without" : undefined;
 }
 
 /** The filter without what `only` or `without` made of these. */
-export function forget(filter: string, path: string, value: JsonValue): string | undefined {
-  const terms = termsFor(path, value);
+export function forget(filter: string, path: string, value: JsonValue, numbers: Numbers = "whole"): string | undefined {
+  const terms = termsFor(path, value, numbers);
   return terms && partsOf(filter) ? taken(taken(filter, terms, "only"), terms, "without") : undefined;
 }
 
@@ -71,11 +77,11 @@ export function also(filter: string, term: string): string | undefined {
 
 type How = "only" | "without";
 
-function put(filter: string, path: string, value: JsonValue, how: How): string | undefined {
-  const terms = termsFor(path, value);
+function put(filter: string, path: string, value: JsonValue, { how, numbers }: { how: How; numbers: Numbers }): string | undefined {
+  const terms = termsFor(path, value, numbers);
   if (!terms || !partsOf(filter)) return undefined;
   const opposite = how === "only" ? "without" : "only";
-  let whole: string | undefined = isIn(filter, path, value) === opposite ? taken(filter, terms, opposite) : filter;
+  let whole: string | undefined = isIn(filter, path, value, numbers) === opposite ? taken(filter, terms, opposite) : filter;
   const there = find(whole, terms, how);
   for (const [i, text] of written(terms, how).entries()) {
     if (whole !== undefined && there[i] === undefined) whole = also(whole, text);
@@ -84,21 +90,21 @@ function put(filter: string, path: string, value: JsonValue, how: How): string |
 }
 
 /** The terms that say together that `path` is `value`. */
-function termsFor(path: string, value: JsonValue): readonly Comparison[] | undefined {
+function termsFor(path: string, value: JsonValue, numbers: Numbers): readonly Comparison[] | undefined {
   if (path === "level") {
     const level = typeof value === "string" ? value.toLowerCase() : "";
     return LEVELS.includes(level) ? [comparison(path, ":", level)] : undefined;
   }
-  const terms = valueTerms(path, value);
+  const terms = valueTerms(path, value, numbers);
   return terms?.every((term) => text(term) !== undefined) ? terms : undefined;
 }
 
-function valueTerms(path: string, value: JsonValue): readonly Comparison[] | undefined {
+function valueTerms(path: string, value: JsonValue, numbers: Numbers): readonly Comparison[] | undefined {
   if (typeof value === "string") return [comparison(path, ":", value)];
   if (value === null || typeof value === "boolean" || value instanceof WholeNumber) return [comparison(path, ":", String(value))];
   if (typeof value !== "number") return undefined;
-  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return [comparison(path, ":", String(value))];
-  // `:` compares how a number is written, and 1.50 is not 1.5.
+  if (numbers === "whole" && Number.isSafeInteger(value) && !Object.is(value, -0)) return [comparison(path, ":", String(value))];
+  // 1.50 is not written like 1.5.
   const number = String(value);
   return Number.isFinite(value) ? [comparison(path, ">=", number), comparison(path, "<=", number)] : undefined;
 }

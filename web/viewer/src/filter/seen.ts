@@ -30,6 +30,7 @@ export interface Counted<T> {
 interface Field {
   count: number;
   numbers: boolean;
+  decimals: boolean;
   /** By the value's text: a text and a number that looks the same are the same to a filter. */
   readonly values: Map<string, { value: SeenValue; count: number }>;
 }
@@ -68,6 +69,11 @@ export class Seen {
     return this.#fields.get(path)?.numbers ?? false;
   }
 
+  /** Whether one of the numbers that were seen there is not whole. */
+  hasDecimals(path: string): boolean {
+    return this.#fields.get(path)?.decimals ?? false;
+  }
+
   #members(object: { readonly [name: string]: JsonValue }, prefix: string | undefined, weight: number, depth: number): void {
     // No list of all names is made: a hostile line has very many.
     for (const name in object) {
@@ -94,10 +100,11 @@ export class Seen {
     let field = this.#fields.get(path);
     if (!field) {
       if (this.#fields.size >= MOST.paths) return;
-      this.#fields.set(path, (field = { count: 0, numbers: false, values: new Map() }));
+      this.#fields.set(path, (field = { count: 0, numbers: false, decimals: false, values: new Map() }));
     }
     field.count += weight;
     if (typeof value === "number" || value instanceof WholeNumber) field.numbers = true;
+    if (typeof value === "number" && !Number.isInteger(value)) field.decimals = true;
     const text = String(value);
     if (text.length > MOST.value) return;
     const known = field.values.get(text);

@@ -79,7 +79,8 @@ function addColumn(reading: Reading, path: string): void {
 /** What the grammar cannot say exactly is not asked for. */
 function filterBy(desk: Desk, compose: typeof only, path: string | undefined, value: JsonValue | undefined): void {
   const name = path === undefined ? undefined : pathOf([path]);
-  const filter = name === undefined || value === undefined ? undefined : compose(desk.reading.filter, name, value);
+  const numbers = name !== undefined && desk.reading.seen.hasDecimals(name) ? "decimal" : "whole";
+  const filter = name === undefined || value === undefined ? undefined : compose(desk.reading.filter, name, value, numbers);
   if (filter === undefined) desk.say("No filter can say that exactly.");
   else desk.applyFilter(filter);
 }
