@@ -116,7 +116,8 @@ impl Default for Limits {
     }
 }
 
-/// `GET /v1/lines`, `GET /v1/counts` and `GET /v1/streams`, and no other method or path: these merge with what a collector answers.
+/// `GET /v1/lines`, `GET /v1/counts` and `GET /v1/streams`, and no other method or path: these merge with what a
+/// collector answers.
 pub fn router(parts: Parts) -> Router {
     let history = Arc::new(History {
         turns: Arc::new(Semaphore::new(parts.limits.answers)),

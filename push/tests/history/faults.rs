@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use push::history::Limits;
+use tokio::time::timeout;
 
 use crate::faulty_store::FaultyStore;
 use crate::fixture::Node;
@@ -103,7 +104,8 @@ async fn counts_that_nobody_takes_keep_their_place_until_they_are_taken() {
     }
     assert!(untaken.into_body().collect().await.is_ok());
     // Its place comes free when it is taken, which may be a moment after the last byte.
-    while node.get("/v1/counts?stream=app/api").await.status.as_u16() != 200 {}
+    let free = async { while node.get("/v1/counts?stream=app/api").await.status.as_u16() != 200 {} };
+    timeout(Duration::from_secs(20), free).await.unwrap();
 }
 
 #[tokio::test]
