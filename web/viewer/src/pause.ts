@@ -3,6 +3,8 @@
 /** Waits so many ms. Fails with the signal's reason when that is aborted first. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    // An event that was is not told again.
+    signal.throwIfAborted();
     const over = (): void => {
       clearTimeout(timer);
       reject(signal.reason as Error);
