@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Buffer } from "../src/buffer/buffer.ts";
+import { Chunk } from "../src/buffer/chunk.ts";
 import type { Entry, HoleEntry, LineEntry, Stream } from "../src/buffer/entry.ts";
 import { Entries } from "../src/follow/lines.ts";
 import { joinTraces } from "../src/follow/seams.ts";
@@ -70,4 +71,50 @@ test("lines whose head the tab let go of are of its trace again when that is loa
   const buffer = met({ loaded: again, below: lines });
   assert.equal(rows(buffer), "a19+2");
   assert.ok(head && lines.every(({ trace }) => trace === again[0]?.trace && trace !== head.trace));
+});
+
+test("lines that the tab let go of and loaded again count once in their trace", () => {
+  const trace = () => piece(A, 9, "head + + + +");
+  const table: [string, (trace: LineEntry[]) => Parameters<typeof met>[0], string][] = [
+    ["all of them", (before) => ({ above: before.slice(0, 1), loaded: piece(A, 10, "+ + + + next") }), "a9+4 a14"],
+    ["the first ones", (before) => ({ above: before.slice(0, 1), loaded: piece(A, 10, "+ +"), below: before.slice(3) }), "a9+4"],
+    ["the last ones", (before) => ({ above: before.slice(0, 3), loaded: piece(A, 12, "+ + next") }), "a9+4 a14"],
+    ["all of them, and one that came behind them", (before) => ({ above: before.slice(0, 1), loaded: piece(A, 10, "+ + + + +") }), "a9+5"],
+  ];
+  for (const [what, parts, expected] of table) assert.equal(rows(met(parts(trace()))), expected, what);
+});
+
+test("lines that were found with their head and come with a later page count once", () => {
+  // The first page could show two of four: another stream's lines come between.
+  const shown = piece(A, 6, "head + + + +").slice(0, 3);
+  const more: HoleEntry = hole([[A, 9, 20]]);
+  const buffer = met({ loaded: [...shown, more] });
+  const rest = piece(A, 9, "+ + next");
+  buffer.replace(more, rest);
+  joinTraces(buffer.chunks, rest, { continues, holds: () => false });
+  assert.equal(rows(buffer), "a6+4 a11");
+});
+
+test("a trace's other part is looked for where it can be, however many streams there are", () => {
+  const quiet = Array.from({ length: 300 }, (_, i): Stream => ({ name: `quiet${i}`, colour: 0 }));
+  let read = 0;
+  const chunks = [0, 1].map((half) => Array.from({ length: 100 }, (_, i) => {
+    const chunk = new Chunk();
+    for (const entry of piece(A, (half * 100 + i) * 1_000, Array<string>(1_000).fill("x").join(" "))) chunk.push(entry);
+    const { entries } = chunk;
+    const counted = new Proxy(entries, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value === "function") return value.bind(target) as unknown;
+        if (key !== "length") read += 1;
+        return value;
+      },
+    });
+    return Object.defineProperty(chunk, "entries", { value: counted });
+  }));
+  const page = new Chunk();
+  const loaded = quiet.flatMap((stream) => piece(stream, 0, "head +"));
+  for (const entry of loaded) page.push(entry);
+  joinTraces([...(chunks[0] ?? []), page, ...(chunks[1] ?? [])], loaded, { continues, holds: () => false });
+  assert.ok(read <= 4_000, `${read} entries were read for ${quiet.length} streams`);
 });

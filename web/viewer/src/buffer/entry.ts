@@ -22,8 +22,10 @@ export interface Run {
 /** A stack trace that came line by line: the lines after the first one can be folded away. */
 export interface Trace {
   readonly head: LineEntry;
-  /** How many lines go on with `head`. */
+  /** How many lines go on with `head`: those that the tab let go of, too. */
   lines: number;
+  /** The last offset of them. What comes up to it is counted. */
+  last: number;
   unfolded: boolean;
 }
 

@@ -45,7 +45,7 @@ export class Entries {
     const made = lines.map((line) => {
       const at = Date.parse(line.ts);
       const entry: LineEntry = { kind: "line", stream, line, at: Number.isNaN(at) ? (last?.at ?? 0) : at };
-      if (last && this.#continues(line.message, last.line.message)) entry.trace = traceOf(last);
+      if (last && this.#continues(line.message, last.line.message)) prolong(traceOf(last), entry);
       last = entry;
       return entry;
     });
@@ -60,8 +60,16 @@ export class Entries {
 }
 
 /** The trace that goes on behind this line. */
-function traceOf(line: LineEntry): Trace {
-  line.trace ??= { head: line, lines: 0, unfolded: false };
-  line.trace.lines += 1;
-  return line.trace;
+export function traceOf(line: LineEntry): Trace {
+  return (line.trace ??= { head: line, lines: 0, last: line.line.offset, unfolded: false });
+}
+
+/** A line goes on with a trace: in it before, and let go of since, it counts once. */
+export function prolong(trace: Trace, entry: LineEntry): void {
+  const { offset } = entry.line;
+  if (offset > trace.last) {
+    trace.lines += 1;
+    trace.last = offset;
+  }
+  entry.trace = trace;
 }
