@@ -62,6 +62,29 @@ test("a server that is busy is asked again when it says so", async () => {
   assert.deepEqual([waits, lines()], [[2_500, 2_000, 4_000], 10]);
 });
 
+test("what is not answered in time is asked for in smaller pieces, also when it is tried again", async () => {
+  const { run, asked, lines } = counting([upToNoon(API, 40_000, 100)]);
+  const slow: Answer = (query) => {
+    if ((query.to ?? 0) - (query.from ?? 0) > 4_000) throw refusal("away", 0);
+    return counted(upToNoon(API, 40_000, 100), query);
+  };
+  const sizes = () => asked.splice(0).map(({ from = 0, to = 0 }) => to - from);
+  await run((query, time) => (time <= 4 ? slow(query, time) : Promise.reject(refusal("bad_filter", 400))));
+  assert.deepEqual([sizes(), lines()], [[10_000, 5_000, 2_500, 2_500, 2_500], 5_000]);
+  await run(slow);
+  assert.deepEqual([sizes(), lines()], [Array.from({ length: 14 }, () => 2_500), 40_000]);
+});
+
+test("something that stands before the server and does not wait for it is asked for less", async () => {
+  const { run, asked } = counting([upToNoon(API, 10_000)]);
+  await run((query, time) => {
+    if (time === 1) throw refusal("unknown", 504);
+    if (time === 2) throw refusal("unavailable", 503);
+    return counted(upToNoon(API, 10_000), query);
+  });
+  assert.deepEqual(asked.map(({ from, to }) => [from, to]), [[0, 10_000], [5_000, 10_000], [5_000, 10_000], [0, 5_000]]);
+});
+
 test("it is given up after a while, and can be tried again", async () => {
   const { self, run, asked } = counting([upToNoon(API, 10)]);
   await run(() => Promise.reject(refusal("busy", 429)));
@@ -92,6 +115,18 @@ test("a stream that is gone is left out, and the others are counted", async () =
     return counted(logs.flat(), query);
   });
   assert.deepEqual([lines(), self.standing.state, asked.length], [20, "whole", 2]);
+});
+
+test("streams that are gone take nothing of the patience with a server that is busy", async () => {
+  const logs = Array.from({ length: 8 }, (_, i) => upToNoon({ name: `payments/${i}`, colour: 0 }, 10));
+  const { self, run, lines } = counting(logs);
+  let busy = 5;
+  await run((query) => {
+    if (query.stream !== "payments/7") throw refusal("stream_not_found", 404);
+    if (busy-- > 0) throw refusal("busy", 429);
+    return counted(logs.flat(), query);
+  });
+  assert.deepEqual([lines(), self.standing.state], [10, "whole"]);
 });
 
 test("an answer that comes after the end does not count", async () => {

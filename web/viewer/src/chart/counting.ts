@@ -3,7 +3,8 @@
 import { type Client, type CountsPage, TailcastError } from "tailcast-client";
 import { pause } from "../pause.ts";
 import type { Histogram } from "./histogram.ts";
-import { FIRST_PIECE, nextQuestion, pieceAfter, type Progress, progress, type Question, take } from "./stored.ts";
+import { Piece } from "./piece.ts";
+import { nextQuestion, type Progress, progress, type Question, take } from "./stored.ts";
 
 export type Counter = Pick<Client, "counts">;
 
@@ -29,11 +30,14 @@ const PATIENCE = 6;
 const FIRST_WAIT_MS = 1_000;
 /** No answer, too many requests, and what stands before a server that is away. */
 const PASSING = [0, 429, 502, 503, 504];
+/** No answer in time, here or where something stands before the server: less is answered sooner. */
+const LATE = [0, 504];
 
 export class Counting {
   readonly #parts: CountingParts;
   /** Streams that cannot be read any more: what is stored of them stays uncounted. */
   readonly #lost = new Set<string>();
+  readonly #piece = new Piece();
   #run: AbortController | undefined;
   #error: string | undefined;
 
@@ -71,40 +75,49 @@ export class Counting {
 
   async #count(counter: Counter, signal: AbortSignal): Promise<void> {
     const { histogram, onchange } = this.#parts;
-    let idle = 0;
-    for (let piece = FIRST_PIECE; ; ) {
-      const question = nextQuestion(histogram, this.#lost, piece);
+    this.#piece.begin();
+    for (let [idle, refused] = [0, 0]; ; ) {
+      const question = nextQuestion(histogram, this.#lost, this.#piece.size);
       if (!question) return;
       const answer = await this.#ask(counter, question, signal);
-      if (!answer) continue;
+      if (answer instanceof TailcastError) {
+        if (answer.code === "stream_not_found") {
+          this.#lost.add(question.stream);
+          continue;
+        }
+        refused += 1;
+        await this.#refused(question, answer, refused, signal);
+        continue;
+      }
+      refused = 0;
       const outcome = take(histogram, question, answer);
       idle = outcome === "nothing" ? idle + 1 : 0;
       if (idle >= PATIENCE) throw new CountingError(`The server does not get on with counting ${question.stream}.`);
-      piece = pieceAfter(piece, outcome, answer);
+      this.#piece.answered(outcome, answer);
       onchange();
     }
   }
 
-  /** The answer, or nothing where the stream is gone. */
-  async #ask(counter: Counter, question: Question, signal: AbortSignal): Promise<CountsPage | undefined> {
-    const { filter, wait = pause } = this.#parts;
-    for (let refused = 1; ; refused += 1) {
+  async #ask(counter: Counter, question: Question, signal: AbortSignal): Promise<CountsPage | TailcastError> {
+    const { filter } = this.#parts;
+    try {
+      const answer = await counter.counts({ ...question, ...(filter ? { filter } : {}), signal });
       signal.throwIfAborted();
-      try {
-        const answer = await counter.counts({ ...question, ...(filter ? { filter } : {}), signal });
-        signal.throwIfAborted();
-        return answer;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof TailcastError)) throw error;
-        if (error.code === "stream_not_found") {
-          this.#lost.add(question.stream);
-          return undefined;
-        }
-        if (!PASSING.includes(error.details.status ?? -1) || refused >= PATIENCE) throw error;
-        await wait(error.details.retryAfterMs ?? FIRST_WAIT_MS * 2 ** (refused - 1), signal);
-      }
+      return answer;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof TailcastError) return error;
+      throw error;
     }
+  }
+
+  /** Returns when it is time to ask anew: for less, where that was too much. */
+  async #refused({ from, to }: Question, error: TailcastError, times: number, signal: AbortSignal): Promise<void> {
+    const { wait = pause } = this.#parts;
+    const status = error.details.status ?? -1;
+    if (LATE.includes(status)) this.#piece.late(to - from);
+    if (!PASSING.includes(status) || times >= PATIENCE) throw error;
+    await wait(error.details.retryAfterMs ?? FIRST_WAIT_MS * 2 ** (times - 1), signal);
   }
 }
 

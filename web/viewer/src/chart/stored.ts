@@ -17,12 +17,6 @@ export interface Question {
 /** What became of an answer: it counts; some of its lines were counted meanwhile, so that it does not; it says nothing. */
 export type Outcome = "counted" | "crossed" | "nothing";
 
-/** Offsets of a question. */
-const PIECE = { first: 10_000, least: 1_000, most: 100_000 };
-/** Buckets of an answer: with fewer, more lines can be asked at once; with more, an answer is long for what is kept of it. */
-const FEW_BUCKETS = 2_500;
-const MANY_BUCKETS = 7_500;
-
 /** How far counting has come. */
 export interface Progress {
   /** Of what is stored, as far as it can be counted: 1 when all is. */
@@ -44,14 +38,6 @@ export function nextQuestion(histogram: Histogram, without: ReadonlySet<string>,
   const { stream, from, to, before } = newest;
   return { stream, from: Math.max(from, to - piece), to, width: Math.min(WIDEST_S, histogram.widthAt(before) / 1_000) };
 }
-
-/** How much to ask at once, after an answer. */
-export function pieceAfter(piece: number, outcome: Outcome, { buckets }: CountsPage): number {
-  if (outcome !== "counted" || buckets.length > MANY_BUCKETS) return Math.max(PIECE.least, Math.floor(piece / 2));
-  return buckets.length < FEW_BUCKETS ? Math.min(PIECE.most, piece * 2) : piece;
-}
-
-export const FIRST_PIECE = PIECE.first;
 
 export function take(histogram: Histogram, { stream, from, to, width }: Question, answer: CountsPage): Outcome {
   histogram.beginsAt(stream, answer.firstAvailable);
