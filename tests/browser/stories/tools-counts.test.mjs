@@ -58,7 +58,7 @@ story("what is stored is counted when it is asked for, and nothing is hatched th
   await span(desk, "6 h").click();
   await desk.until(async () => / is not counted\.$/.test(await summary(desk)), true);
   await desk.until(async () => (await levels(desk))[0], "Lines by level, of what is counted so far");
-  await desk.until(async () => (await spans(desk).allInnerTexts()).at(-1), "All counted");
+  await desk.until(async () => (await spans(desk).allInnerTexts()).at(-1), "All so far");
   await countAll(desk);
   await desk.until(() => levels(desk), ["Lines by level, of all that is stored", "2,400", "2,400", "2,400"]);
   // The button went, and the focus with it to where it is of use.
