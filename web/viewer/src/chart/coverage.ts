@@ -58,7 +58,10 @@ export class Coverage {
     this.#spans = this.#spans.filter((span) => span.from < from).map((span) => (span.to > from ? { ...span, to: from } : span));
   }
 
-  /** These offsets are counted; none of them says that the stream has no line from `start` to `end` there. `start` and `end` are left out where no line shows the time. */
+  /**
+   * These offsets are counted: among them are all lines of the stream from `start` to `end`, none where `from` is `to`. Both
+   * times are left out where no line shows them.
+   */
   add(from: number, to: number, start = NaN, end = start): void {
     const last = this.#spans.at(-1);
     if (last && last.to === from && last.from < from) {
