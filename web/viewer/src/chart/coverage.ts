@@ -16,8 +16,11 @@ export interface Gap {
   readonly before: number;
 }
 
-/** More runs than this are joined where the least lies between. */
-const MOST_SPANS = 1_000;
+/**
+ * So many runs stay exact: a reader would have to go to as many places that are far from each other. With more, those with the
+ * least between them are joined, and what is between counts as counted.
+ */
+const MOST_SPANS = 10_000;
 
 export class Coverage {
   #spans: Span[] = [];
@@ -87,7 +90,7 @@ export class Coverage {
     return low;
   }
 
-  /** Behind a filter each line can be a run of its own. What is between them did not match, and does not come. */
+  /** Joins half of the runs with their neighbours, the closest ones. */
   #thin(): void {
     const gaps = this.#spans.slice(1).map((span, i) => span.from - (this.#spans[i] as Span).to);
     const limit = gaps.toSorted((a, b) => a - b)[gaps.length >> 1] as number;
