@@ -145,3 +145,16 @@ story("a server that cannot count says why, and is asked again when the reader l
   await again.click();
   await desk.until(() => levels(desk), ["Lines by level, of all that is stored", "2,400", "2,400", "2,400"]);
 });
+
+story("what cannot be read any more is left out, and it is not said that all is counted", async () => {
+  const root = fresh();
+  await table.server.send(`${root}/api`, overHours(5, 6_000, "api"));
+  await table.server.send(`${root}/web`, overHours(9, 3_000, "web"));
+  const desk = await table.open(`${root}/*`);
+  const refusal = { type: "about:blank", title: "Not Found", status: 404, code: "stream_not_found", detail: "gone" };
+  const isWeb = (url) => url.pathname === "/v1/counts" && url.searchParams.get("stream") === `${root}/web`;
+  await desk.page.route(isWeb, (route) => route.fulfill({ status: 404, contentType: "application/problem+json", body: JSON.stringify(refusal) }));
+  await count(desk).click();
+  await desk.page.getByRole("group", { name: "Lines by level, of all that you may read" }).waitFor();
+  assert.equal(await chart(desk).getByRole("status").innerText(), "All that you may read is counted. 1 stream is left out.");
+});

@@ -114,7 +114,30 @@ test("a stream that is gone is left out, and the others are counted", async () =
     if (query.stream === API.name) throw refusal("stream_not_found", 404);
     return counted(logs.flat(), query);
   });
-  assert.deepEqual([lines(), self.standing.state, asked.length], [20, "whole", 2]);
+  assert.deepEqual([lines(), self.standing, asked.length], [20, { state: "whole", share: 1, lost: 1 }, 2]);
+});
+
+test("a stream that was left out can be counted by another reader, or in another store", async () => {
+  const logs = [upToNoon(API, 10), upToNoon(WEB, 20)];
+  const { self, run, states, lines } = counting(logs);
+  await run((query) => {
+    if (query.stream === API.name) throw refusal("stream_not_found", 404);
+    return counted(logs.flat(), query);
+  });
+  self.renewed();
+  assert.deepEqual([states.at(-1), self.standing.lost], ["partly", undefined]);
+  await run();
+  assert.deepEqual([lines(), self.standing], [30, { state: "whole", share: 1 }]);
+});
+
+test("counting ends when another reader comes", async () => {
+  const { self, run, asked } = counting([upToNoon(API, 10)]);
+  const over = run((query) => {
+    self.renewed();
+    return counted(upToNoon(API, 10), query);
+  });
+  await over;
+  assert.deepEqual([asked.length, asked[0]?.signal?.aborted, self.standing], [1, true, { state: "partly", share: 0 }]);
 });
 
 test("streams that are gone take nothing of the patience with a server that is busy", async () => {
@@ -144,5 +167,10 @@ test("how far it is, in words", () => {
   assert.deepEqual(countingText(standing, "utc", NOON), { long: "counted back to 12:00, 40%", short: "40%" });
   assert.deepEqual(countingText({ state: "counting", share: 0.999 }, "utc", NOON), { long: "counting, 99%", short: "99%" });
   assert.equal(countingSaid({ state: "whole", share: 1 }), "All that is stored is counted.");
+  assert.equal(coverWords({ state: "whole", share: 1 }), "Lines by level, of all that is stored");
+  const without = { state: "whole", share: 1, lost: 2 } as const;
+  assert.equal(countingSaid(without), "All that you may read is counted. 2 streams are left out.");
+  assert.equal(countingSaid({ ...without, lost: 1 }), "All that you may read is counted. 1 stream is left out.");
+  assert.equal(coverWords(without), "Lines by level, of all that you may read");
   assert.equal(coverWords({ state: "partly", share: 0.5 }), "Lines by level, of what is counted so far");
 });

@@ -23,6 +23,8 @@ export interface CountingStanding extends Progress {
   readonly state: "whole" | "partly" | "counting" | "failed";
   /** Why it failed, as a sentence. */
   readonly error?: string;
+  /** How many streams are left out, for they cannot be read; absent while none is. */
+  readonly lost?: number;
 }
 
 /** Refusals in a row, and answers that say nothing, before it is given up. */
@@ -46,7 +48,8 @@ export class Counting {
   }
 
   get standing(): CountingStanding {
-    const reached = progress(this.#parts.histogram, this.#lost);
+    const { size: lost } = this.#lost;
+    const reached = { ...progress(this.#parts.histogram, this.#lost), ...(lost > 0 ? { lost } : {}) };
     if (this.#run) return { ...reached, state: "counting" };
     if (reached.share === 1) return { ...reached, state: "whole" };
     return this.#error === undefined ? { ...reached, state: "partly" } : { ...reached, state: "failed", error: this.#error };
@@ -70,6 +73,14 @@ export class Counting {
     if (!this.#run) return;
     this.#run.abort();
     this.#run = undefined;
+    this.#parts.onchange();
+  }
+
+  /** Who reads is another, or what is stored: it is stopped, and what could not be read may be now. */
+  renewed(): void {
+    this.stop();
+    if (this.#lost.size === 0) return;
+    this.#lost.clear();
     this.#parts.onchange();
   }
 

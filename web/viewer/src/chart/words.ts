@@ -56,14 +56,17 @@ export function countingText({ since, share }: CountingStanding, zone: Zone, now
 }
 
 /** What is said once to those who do not see it. */
-export function countingSaid({ state, error }: CountingStanding): string {
-  const said = { whole: "All that is stored is counted.", partly: "", counting: "Counting what is stored.", failed: error ?? "" };
+export function countingSaid({ state, error, lost = 0 }: CountingStanding): string {
+  const without = `All that you may read is counted. ${inWords(lost, "stream")} ${lost === 1 ? "is" : "are"} left out.`;
+  const whole = lost > 0 ? without : "All that is stored is counted.";
+  const said = { whole, partly: "", counting: "Counting what is stored.", failed: error ?? "" };
   return said[state];
 }
 
 /** What counts of levels are of. */
-export function coverWords({ state }: CountingStanding): string {
-  return state === "whole" ? "Lines by level, of all that is stored" : "Lines by level, of what is counted so far";
+export function coverWords({ state, lost = 0 }: CountingStanding): string {
+  if (state !== "whole") return "Lines by level, of what is counted so far";
+  return lost > 0 ? "Lines by level, of all that you may read" : "Lines by level, of all that is stored";
 }
 
 /** All of the chart in a few sentences. */

@@ -92,7 +92,7 @@ export class Reading {
         begun: ({ name }, firstAvailable, cursor) => this.histogram.begins(name, firstAvailable, cursor),
         removed: (name, until) => this.histogram.beginsAt(name, until),
         renewed: (name, from) => {
-          this.counting.stop();
+          this.counting.renewed();
           this.histogram.renew(name, from);
         },
         changed: () => this.changed(),
@@ -115,6 +115,7 @@ export class Reading {
   }
 
   start(client: Client): void {
+    this.counting.renewed();
     this.tail.start(client);
   }
 
