@@ -209,7 +209,10 @@ export async function until(nextFrame, ask, wanted) {
   assert.deepEqual(given, wanted);
 }
 
-/** For how long the page's own thread works while something is done, in ms: of the processor's time, however busy the machine is. */
+/**
+ * For how long the page's own thread works while something is done, in ms of the processor's time. What a story asks of the page
+ * meanwhile is a part of it: the longer it waits in there, the more that is.
+ */
 export async function work(page, doing) {
   const session = await page.context().newCDPSession(page);
   await session.send("Performance.enable", { timeDomain: "threadTicks" });

@@ -87,7 +87,8 @@ story("an expression that would take for ever is given up in words, and the page
     await bar(desk).getByRole("alert").waitFor();
   });
   assert.match(await bar(desk).getByRole("alert").innerText(), /too long|too slow/i);
-  assert.ok(worked < 500, `the page itself worked for ${worked} ms`);
+  // On its own thread the expression would take the two seconds that a worker is given for it, and more.
+  assert.ok(worked < 1_500, `the page itself worked for ${worked} ms`);
   await bar(desk).getByRole("textbox").fill("a7!");
   await desk.until(() => standing(desk), "1 line");
 });
@@ -103,7 +104,8 @@ story("what the tab has not is found in the store", async () => {
   // From there on, the tab lacks what is between the match and the live end, and nothing before it.
   await bar(desk).getByRole("textbox").fill("line 3000");
   await desk.until(() => standing(desk), "Not in the loaded lines");
-  assert.ok(await bar(desk).getByRole("button", { name: "Search earlier lines in the store" }).isHidden());
+  await bar(desk).getByRole("button", { name: "Search later lines in the store" }).waitFor();
+  await bar(desk).getByRole("button", { name: "Search earlier lines in the store" }).waitFor({ state: "hidden" });
   await bar(desk).getByRole("button", { name: "Search later lines in the store" }).click();
   await desk.until(() => standing(desk), "1 of 1");
   await desk.until(async () => (await desk.messages()).includes("line 3000"), true);
