@@ -101,7 +101,9 @@ async function faultsOfCounting(theme) {
   await table.server.send(stream, range(0, 2_000, (i) => `line ${i}`));
   const desk = await table.open(stream);
   await desk.page.emulateMedia({ colorScheme: theme });
-  const held = new Promise((hold) => void desk.page.route("**/v1/counts?**", hold));
+  let hold;
+  const held = new Promise((resolve) => (hold = resolve));
+  await desk.page.route("**/v1/counts?**", hold);
   await desk.button("Count what is stored").click();
   const route = await held;
   await desk.button("Stop").waitFor();
