@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { story } from "../browser.mjs";
 import { fresh, names, setStage } from "../stage.mjs";
 
-
 const stage = setStage();
 
 let viewer;

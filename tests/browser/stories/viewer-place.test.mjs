@@ -5,7 +5,6 @@ import { story } from "../browser.mjs";
 import { fresh, names, setStage } from "../stage.mjs";
 import { readUp } from "../walk.mjs";
 
-
 const stage = setStage();
 
 let viewer;

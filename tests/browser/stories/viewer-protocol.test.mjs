@@ -130,7 +130,7 @@ story("what was not loaded of a store that is gone is never taken from another o
   const read = await readUp(viewer);
   const old = read.indexOf("line 300");
   assert.deepEqual(read.slice(0, old), [gone]);
-    const later = Array.from({ length: 800 }, (_, i) => `new ${i}`);
+  const later = Array.from({ length: 800 }, (_, i) => `new ${i}`);
   assert.deepEqual(read.slice(old), [...names(300, 900), ANOTHER_STORE, ...later]);
 });
 
