@@ -5,7 +5,6 @@
 // server's executable; PICTURES a folder in which each check leaves a picture of where it ended.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { access, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CHECKS } from "./engines/checks.mjs";
@@ -13,6 +12,7 @@ import * as firefox from "./engines/firefox.mjs";
 import { Tab } from "./engines/tab.mjs";
 import { Viewer } from "./engines/viewer.mjs";
 import * as webkit from "./engines/webkit.mjs";
+import { fresh, names } from "./lines.mjs";
 import { startServer } from "./server.mjs";
 
 const VIEWPORT = { width: 1180, height: 720 };
@@ -46,8 +46,8 @@ async function tryIn({ NAME, NEEDS, INSTALL, open }) {
 async function tell(engine, server, engineName, name, check) {
   const began = performance.now();
   const tab = new Tab(engine);
-  const stream = `engines/${randomBytes(6).toString("hex")}`;
-  const send = (from, to) => server.send(stream, Array.from({ length: to - from }, (_, i) => `line ${from + i}`));
+  const stream = fresh();
+  const send = (from, to) => server.send(stream, names(from, to));
   try {
     await check({ tab, viewer: new Viewer(tab, server), server, stream, send });
     assert.deepEqual(await engine.wrongs(), [], "errors of scripts, and what the page's policy refused");

@@ -1,19 +1,11 @@
 // What the stories of a file share: a browser, a server, and the tabs that a story opens.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { after, afterEach, before, beforeEach } from "node:test";
 import { openBrowser } from "./browser.mjs";
 import { anyServer } from "./server.mjs";
 
-/** A stream that nobody wrote to. */
-export const fresh = () => `stories/${randomBytes(6).toString("hex")}`;
-
-/** `from` to `to` (exclusive), made into something. */
-export const range = (from, to, make) => Array.from({ length: to - from }, (_, i) => make(from + i));
-
-/** Messages that say which they are. */
-export const names = (from, to) => range(from, to, (i) => `line ${i}`);
+export { fresh, names, range } from "./lines.mjs";
 
 /**
  * Sets the stage of a file: its `server` and `browser` are there when a story begins. After each one all tabs are closed, and
@@ -23,16 +15,32 @@ export const names = (from, to) => range(from, to, (i) => `line ${i}`);
  */
 export function setStage({ start = anyServer, each = false, ...options } = {}) {
   const stage = new Stage();
-  const [begin, end] = each ? [beforeEach, afterEach] : [before, after];
+  const begin = each ? beforeEach : before;
+  const leaveServer = async () => {
+    await stage.server?.close();
+    stage.server = undefined;
+  };
   before(async () => {
     stage.browser = await openBrowser(options);
   });
   begin(async () => {
     stage.server = await start();
   });
-  afterEach(() => stage.clear());
-  end(() => stage.server?.close());
-  after(() => stage.browser?.close());
+  // Hooks after one that fails are not run: what has to be closed is closed in the same one.
+  afterEach(async () => {
+    try {
+      await stage.clear();
+    } finally {
+      if (each) await leaveServer();
+    }
+  });
+  after(async () => {
+    try {
+      await leaveServer();
+    } finally {
+      await stage.browser?.close();
+    }
+  });
   return stage;
 }
 

@@ -1,20 +1,15 @@
 // The client library in a real browser, on a page of another origin, against a real server.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, afterEach, before, beforeEach } from "node:test";
 import { openBrowser, story } from "../browser.mjs";
+import { fresh, names, range } from "../lines.mjs";
 import { startServer } from "../server.mjs";
 
 /** By how much the clocks of the page and of the story may differ, in ms. */
 const ROUNDED = 2;
-
-/** A stream that nobody wrote to. */
-const fresh = () => `client/${randomBytes(6).toString("hex")}`;
-const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
-const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
 
 let browser, server, origin, page, viewer;
 
@@ -154,10 +149,10 @@ story("the page's token provider keeps one session open past the end of its firs
   const reasons = [];
   let sockets = 0;
   page.on("websocket", () => (sockets += 1));
-  const first = await server.tokenFor("reader", "client/**", "8s");
+  const first = await server.tokenFor("reader", "stories/**", "8s");
   await page.exposeFunction("askForToken", (reason) => {
     reasons.push(reason);
-    return reason === "first" ? first : server.tokenFor("reader", "client/**", "1h");
+    return reason === "first" ? first : server.tokenFor("reader", "stories/**", "1h");
   });
   await page.evaluate(
     ([url, stream, first]) => {

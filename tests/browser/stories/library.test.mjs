@@ -6,6 +6,7 @@ import WebSocketOfWs from "ws";
 import { Client, TailcastError } from "../../../web/client/dist/tailcast.js";
 import { story } from "../browser.mjs";
 import { Fake, TOKEN } from "../fake.mjs";
+import { range } from "../lines.mjs";
 
 const STREAM = "payments/api";
 const numbered = (from, to, more = "") =>
@@ -53,7 +54,6 @@ async function take(iterator, count, types = ["lines", "gap", "fault", "dropped"
 }
 
 const offsets = (events) => events.flatMap(({ lines }) => lines.map(({ offset }) => offset));
-const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
 
 story("what waits for the consumer outlives the connection, and the cursors are the consumer's", async () => {
   fake.append(STREAM, numbered(0, 250));

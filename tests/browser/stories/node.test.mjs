@@ -5,10 +5,10 @@ import { test } from "node:test";
 import WebSocketOfWs from "ws";
 import { Client } from "../../../web/client/dist/tailcast.js";
 import { PATIENCE_MS, story } from "../browser.mjs";
+import { range } from "../lines.mjs";
 import { startServer } from "../server.mjs";
 
 const Socket = globalThis.WebSocket ?? WebSocketOfWs;
-const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
 
 /** One request for all of them. */
 function sendTo(server, streams, message) {
