@@ -184,9 +184,23 @@ export class Viewer {
 
   /** Turns the wheel over the log; downward is positive. */
   async wheel(pixels) {
-    await this.log.hover({ position: { x: 300, y: 40 } });
-    await this.page.mouse.wheel(0, pixels);
+    await this.pointAtLog();
+    await this.turn(pixels);
     await this.drawn();
+  }
+
+  pointAtLog() {
+    return this.log.hover({ position: { x: 300, y: 40 } });
+  }
+
+  /** The wheel, where the pointer is. */
+  turn(pixels) {
+    return this.page.mouse.wheel(0, pixels);
+  }
+
+  /** What a function answers in the page. */
+  run(ask) {
+    return this.page.evaluate(ask);
   }
 
   /** Presses a key with the focus on the log. */

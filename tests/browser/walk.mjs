@@ -1,4 +1,4 @@
-// Reading by the wheel: what a reader gets to see on the way, and proof that nothing jumped.
+// Reading by the wheel, in any engine: what a reader gets to see on the way, and proof that nothing jumped.
 
 import assert from "node:assert/strict";
 
@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
  * though it may be loaded by now: `began`, the first row at the log's upper edge; `hole`, lines that the tab lacked.
  */
 function look(viewer) {
-  return viewer.page.evaluate(async () => {
+  return viewer.run(async () => {
     const log = document.querySelector("[role=log]");
     const drawn = () => ({ rows: [...log.querySelectorAll(".row")], top: log.getBoundingClientRect().y });
     const isHole = (row) => row.classList.contains("hole");
@@ -45,11 +45,11 @@ function look(viewer) {
  * must be of its own.
  */
 export async function readUp(viewer, { enough = () => false, step = 400 } = {}) {
-  await viewer.log.hover({ position: { x: 300, y: 40 } });
+  await viewer.pointAtLog();
   let before = await look(viewer);
   let read = textsOf(before);
   for (;;) {
-    await viewer.page.mouse.wheel(0, -step);
+    await viewer.turn(-step);
     const now = await look(viewer);
     const moved = displacement(before.rows, now.rows);
     assert.ok(moved === step || (moved < step && now.began), `rows moved by ${moved} for ${step}`);
@@ -61,11 +61,11 @@ export async function readUp(viewer, { enough = () => false, step = 400 } = {}) 
 
 /** The same downward, until the view follows. */
 export async function readDown(viewer, { enough = () => false, step = 400 } = {}) {
-  await viewer.log.hover({ position: { x: 300, y: 40 } });
+  await viewer.pointAtLog();
   let before = await look(viewer);
   let read = textsOf(before);
   for (;;) {
-    await viewer.page.mouse.wheel(0, step);
+    await viewer.turn(step);
     const now = await look(viewer);
     const ends = await viewer.badge.isHidden();
     const moved = displacement(before.rows, now.rows);

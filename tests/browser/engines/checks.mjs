@@ -2,9 +2,10 @@
 // `line TO` (exclusive) in it.
 
 import assert from "node:assert/strict";
+import { names } from "../lines.mjs";
+import { readUp } from "../walk.mjs";
 
 const ESC = "\u001b";
-const names = (from, to) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 const texts = (selector) => [...document.querySelectorAll(selector)].map((element) => element.textContent);
 
 export const CHECKS = {
@@ -46,7 +47,7 @@ export const CHECKS = {
     for (let sent = 0; sent < 2_500; sent += 500) await send(sent, sent + 500);
     await viewer.follow(stream);
     await viewer.ends("line 2499");
-    assert.deepEqual(await viewer.readUp(), names(0, 2_500));
+    assert.deepEqual(await readUp(viewer), names(0, 2_500));
   },
 
   async "keeps what is selected while lines come"({ tab, viewer, stream, send }) {
@@ -222,7 +223,7 @@ export const CHECKS = {
     await send(100, 300);
     await viewer.ends("line 299");
     await viewer.stands("live");
-    assert.deepEqual(await viewer.readUp(), names(0, 300));
+    assert.deepEqual(await readUp(viewer), names(0, 300));
   },
 
   async "shows hostile lines as text and nothing else"({ tab, viewer, server, stream }) {

@@ -14,6 +14,8 @@ export const NEEDS = [BINARY];
 export const INSTALL = "apt-get install firefox-esr";
 
 const START_MS = 60_000;
+/** For an answer, of a function in the page too. */
+const ANSWER_MS = 120_000;
 /** What a tab of one's own would do by itself and a trial must not. */
 const PREFERENCES = {
   "app.normandy.enabled": false,
@@ -24,17 +26,17 @@ const PREFERENCES = {
   "datareporting.policy.dataSubmissionEnabled": false,
   "dom.events.testing.asyncClipboard": true,
   "extensions.getAddons.cache.enabled": false,
+  // Light.
+  "layout.css.prefers-color-scheme.content-override": 1,
   "network.captive-portal-service.enabled": false,
   "network.connectivity-service.enabled": false,
   "services.settings.server": "data:,#remote-settings-dummy/v1",
   "toolkit.telemetry.reportingpolicy.firstRun": false,
 };
 
-/** @param dark whether the reader likes it so. */
-export async function open({ width, height, dark = false }) {
+export async function open({ width, height }) {
   const profile = await mkdtemp(join(tmpdir(), "tailcast-firefox-"));
-  const preferences = { ...PREFERENCES, "layout.css.prefers-color-scheme.content-override": dark ? 0 : 1 };
-  const written = Object.entries(preferences).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
+  const written = Object.entries(PREFERENCES).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
   await writeFile(join(profile, "user.js"), written.join(""));
   const child = spawn(BINARY, ["--headless", "--no-remote", "--remote-debugging-port=0", "--profile", profile], {
     stdio: ["ignore", "ignore", "pipe"],
@@ -81,7 +83,7 @@ class Firefox {
     this.#socket = new WebSocket(address, { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 });
     this.#socket.on("message", (data) => this.#told(JSON.parse(data)));
     this.#socket.on("close", () => this.#fail("Firefox closed its socket"));
-    await once(this.#socket, "open");
+    await once(this.#socket, "open", { signal: AbortSignal.timeout(START_MS) });
     const { capabilities } = await this.#ask("session.new", { capabilities: {} });
     this.version = capabilities.browserVersion;
     // In the tab that it begins with, the focus is in the address bar: nothing in the page would look as if it had it.
@@ -136,22 +138,26 @@ class Firefox {
 
   #ask(method, params) {
     const id = (this.#sent += 1);
-    return new Promise((resolve, reject) => {
+    let late;
+    const answer = new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
+      late = setTimeout(() => reject(new Error(`${method}: Firefox does not answer`)), ANSWER_MS);
       this.#socket.send(JSON.stringify({ id, method, params }));
+    });
+    return answer.finally(() => {
+      clearTimeout(late);
+      this.#waiting.delete(id);
     });
   }
 
   #told({ id, type, method, params, result, error, message }) {
     if (method === "log.entryAdded" && params.level === "error") this.#wrongs.push(params.text);
     const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
     if (type === "success") waiting?.resolve(result);
     else if (type === "error") waiting?.reject(new Error(`${error}: ${message}`));
   }
 
   #fail(why) {
     for (const { reject } of this.#waiting.values()) reject(new Error(why));
-    this.#waiting.clear();
   }
 }

@@ -2,6 +2,7 @@
 // page, and perform actions of keys, pointer and wheel.
 
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 
 const PATIENCE_MS = 20_000;
 const POLL_MS = 50;
@@ -36,7 +37,7 @@ export class Tab {
     let given;
     for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await pause(POLL_MS)) {
       given = await this.run(ask, ...args);
-      if (same(given, wanted)) return;
+      if (isDeepStrictEqual(given, wanted)) return;
     }
     assert.deepEqual(given, wanted);
   }
@@ -105,13 +106,4 @@ export class Tab {
 const DOWN = { type: "pointerDown", button: 0 };
 const UP = { type: "pointerUp", button: 0 };
 
-export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-function same(given, wanted) {
-  try {
-    assert.deepEqual(given, wanted);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

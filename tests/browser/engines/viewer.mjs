@@ -1,9 +1,6 @@
 // The viewer in a reader's words, in any engine.
 
-import assert from "node:assert/strict";
-
 const LOG = "[role=log]";
-const STEP = 400;
 
 export class Viewer {
   constructor(tab, server) {
@@ -48,52 +45,21 @@ export class Viewer {
     await this.tab.until(text, (selector) => document.querySelector(selector)?.textContent.trim() ?? null, selector);
   }
 
+  /** Turns the wheel over the log; downward is positive. */
   wheel(pixels) {
     return this.tab.wheel(LOG, pixels);
   }
 
-  /** The drawn rows and where they are, and where the log is. */
-  look() {
-    return this.tab.run(() => {
-      const log = document.querySelector("[role=log]");
-      const rows = [...log.querySelectorAll(".row")].map((row) => ({
-        text: row.querySelector(".message, .words").textContent,
-        isHole: row.classList.contains("hole"),
-        y: row.getBoundingClientRect().y,
-      }));
-      return { rows, top: log.getBoundingClientRect().y };
-    });
+  // --- for who walks through the log
+
+  run(ask) {
+    return this.tab.run(ask);
   }
 
-  /**
-   * Scrolls up to where the log begins: each turn of the wheel moves all rows by its pixels, whatever was loaded meanwhile.
-   * Answers all that was read, from the top.
-   */
-  async readUp() {
-    let before = await this.look();
-    let read = linesOf(before);
-    for (;;) {
-      await this.wheel(-STEP);
-      const now = await this.look();
-      const moved = movement(before.rows, now.rows);
-      const begins = now.rows[0].y > now.top - 1;
-      assert.ok(moved === STEP || (moved < STEP && begins), `rows moved by ${moved} for ${STEP}`);
-      const above = linesOf(now);
-      read = [...above.slice(0, above.indexOf(read[0])), ...read];
-      if (moved === 0 && begins && !now.rows[0].isHole) return read;
-      before = now;
-    }
+  /** Each turn of the wheel says where. */
+  async pointAtLog() {}
+
+  turn(pixels) {
+    return this.wheel(pixels);
   }
-}
-
-function linesOf({ rows }) {
-  return rows.filter(({ isHole }) => !isHole).map(({ text }) => text);
-}
-
-/** By how much the rows moved: all of them alike. */
-function movement(before, now) {
-  const places = new Map(before.filter(({ isHole }) => !isHole).map(({ text, y }) => [text, y]));
-  const moves = now.filter(({ text }) => places.has(text)).map(({ text, y }) => Math.round((y - places.get(text)) * 100) / 100);
-  assert.equal(new Set(moves).size, 1, `rows moved by ${[...new Set(moves)]}`);
-  return moves[0];
 }

@@ -14,11 +14,14 @@ export const NEEDS = [BINARY, SCREEN];
 export const INSTALL = "apt-get install webkit2gtk-driver xvfb";
 
 const START_MS = 30_000;
+/** For an answer of the driver, and for one of a function in the page, which the driver ends itself. */
+const ANSWER_MS = 120_000;
+const SCRIPT_MS = 100_000;
 
-export async function open({ width, height, dark = false }) {
+export async function open({ width, height }) {
   const engine = new WebKit();
   try {
-    await engine.start({ width, height, dark });
+    await engine.start({ width, height });
     return engine;
   } catch (error) {
     await engine.close();
@@ -37,17 +40,17 @@ class WebKit {
   /** What went wrong in the pages before. */
   #wrongs = [];
 
-  async start({ width, height, dark }) {
+  async start({ width, height }) {
     const display = await this.#showScreen();
     const port = await freePort();
-    const env = { ...process.env, DISPLAY: display, TZ: "UTC", LIBGL_ALWAYS_SOFTWARE: "1", GTK_THEME: dark ? "Adwaita:dark" : "Adwaita" };
+    const env = { ...process.env, DISPLAY: display, TZ: "UTC", LIBGL_ALWAYS_SOFTWARE: "1", GTK_THEME: "Adwaita" };
     this.#driver = spawn(BINARY, [`--port=${port}`], { stdio: "ignore", env });
     this.#at = `http://127.0.0.1:${port}/session`;
     await this.#listening();
     const { sessionId, capabilities } = await this.#ask("POST", "", { capabilities: { alwaysMatch: {} } });
     this.#session = sessionId;
     this.version = capabilities.browserVersion;
-    await this.#ask("POST", "/timeouts", { script: 120_000 });
+    await this.#ask("POST", "/timeouts", { script: SCRIPT_MS });
     await this.#resize(width, height);
   }
 
@@ -127,7 +130,7 @@ class WebKit {
 
   async #ask(method, path, body) {
     const at = this.#session ? `${this.#at}/${this.#session}${path}` : this.#at;
-    const response = await fetch(at, { method, body: body && JSON.stringify(body) });
+    const response = await fetch(at, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(ANSWER_MS) });
     const { value } = await response.json();
     if (!response.ok) throw new Error(`${path}: ${value.error}: ${value.message}`);
     return value;
