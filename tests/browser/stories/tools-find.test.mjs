@@ -115,6 +115,36 @@ story("what the tab has not is found in the store", async () => {
   await bar(desk).getByText("Not in later lines either.").waitFor();
 });
 
+story("who went elsewhere while what the store found was loaded stays there", async () => {
+  const { stream, desk } = await opened(range(0, 6000, (i) => (i === 17 ? "the needle" : `line ${i}`)));
+  await find(desk, "needle");
+  await desk.until(() => standing(desk), "Not in the loaded lines");
+  // The search asks for what is before a line; a page of lines has both ends.
+  const isPage = ({ pathname, searchParams }) => pathname === "/v1/lines" && searchParams.has("from") && searchParams.has("to");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await desk.page.route(isPage, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = desk.page.waitForRequest((request) => isPage(new URL(request.url())));
+  await bar(desk).getByRole("button", { name: "Search earlier lines in the store" }).click();
+  await asked;
+  await desk.page.evaluate((at) => (location.hash = `${location.hash.split("?")[0]}?at=${at}&find=needle`), `${stream}:5700`);
+  await desk.until(() => desk.log.locator(".row.current .message").allInnerTexts(), ["line 5700"]);
+  await desk.log.hover();
+  await desk.page.mouse.wheel(0, 1_500);
+  await desk.until(() => desk.log.locator(".row.current").count(), 0);
+  await desk.nextFrame();
+  const read = await desk.messages();
+  release();
+  await desk.until(() => standing(desk), "1 line");
+  await desk.nextFrame();
+  // The bar has less to offer now, and leaves more room to the lines.
+  const now = await desk.messages();
+  assert.deepEqual(read.filter((message) => !now.includes(message)), []);
+});
+
 story("what is looked for stands in the address, and outlives a filter and a reload", async () => {
   const { desk } = await opened(range(0, 50, (i) => `line ${i}`));
   await find(desk, "line 4");

@@ -122,3 +122,26 @@ story("a reader who asks for one place and then for another goes to the other, w
   assert.equal((await viewer.inSight()).at(-1), "line 2499");
   assert.ok(await viewer.badge.isHidden());
 });
+
+story("a place among several streams that cannot be loaded is said to be so, and the reader stays", async () => {
+  const root = fresh();
+  for (const name of ["a", "b"]) await sendAll(`${root}/${name}`, names(0, 1_500));
+  viewer = await stage.follow(`${root}/*`);
+  await viewer.waitForMessage("line 1499");
+  let reason;
+  await viewer.page.route("**/v1/lines?**", (route) =>
+    route.fulfill({ status: 503, contentType: "application/problem+json", body: `{"code":"unavailable","detail":"${reason}"}` }),
+  );
+  const ways = {
+    "the store is away": () => viewer.press("Home"),
+    "the store is still away": () => viewer.page.evaluate((at) => (location.hash += `?at=${at}`), `${root}/a:5`),
+  };
+  for (const [why, go] of Object.entries(ways)) {
+    reason = why;
+    const told = viewer.page.getByText(`That place could not be loaded: ${why}.`).waitFor();
+    await go();
+    await told;
+  }
+  assert.equal((await viewer.inSight()).at(-1), "line 1499");
+  assert.ok(await viewer.badge.isHidden());
+});

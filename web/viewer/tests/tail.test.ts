@@ -102,6 +102,15 @@ test("a position that is not loaded is loaded around, and the rest stays a hole 
   assert.equal(await tail.seek({ time: 9_999_000 }), undefined);
 });
 
+test("what must be loaded is known before it is asked for", async () => {
+  const fake = new Fake(lines(A, 0, 5_000));
+  const { tail } = tailOf(fake);
+  void fake.on.begin?.(begin("a", 0, 5_000));
+  await fake.became({ name: "live" });
+  const positions = [{ time: 2_000_000 }, { time: 4_999_000 }, { time: 9_999_000 }, { stream: "a", offset: 2_000 }, { stream: "a", offset: 4_999 }];
+  assert.deepEqual(positions.map((position) => tail.lacks(position)), [true, false, false, true, false]);
+});
+
 test("places in one hole that are asked for at once are all found", async () => {
   const fake = new Fake(lines(A, 0, 9_000));
   const { tail } = tailOf(fake);

@@ -277,7 +277,13 @@ export class Tail {
 
   // --- elsewhere
 
-  /** The place of a position, loading around it when the tab has it not. */
+  /** Whether something must be loaded to know the place of a position. */
+  lacks(position: Position): boolean {
+    const found = this.#held(position);
+    return found !== undefined && "hole" in found;
+  }
+
+  /** The place of a position, loading around it when the tab has it not. Fails when the server cannot say where that is. */
   async seek(position: Position): Promise<Place | undefined> {
     for (let tries = 0; tries < SEEK_TRIES; tries += 1) {
       const found = this.#held(position);

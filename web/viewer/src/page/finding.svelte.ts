@@ -128,10 +128,12 @@ export class Finding {
       });
       if (hunt.signal.aborted) return;
       this.beyond = found ? AT_REST : { state: "none", direction };
-      if (found && (await this.#reading.seek({ stream: found.stream, offset: found.line.offset }))) {
-        const entry = this.#reading.choice.cursor?.entry;
-        if (entry?.kind === "line") this.#goTo(entry);
-      }
+      if (!found) return;
+      const arrival = await this.#reading.seek({ stream: found.stream, offset: found.line.offset });
+      if (arrival !== "there" || hunt.signal.aborted) return;
+      // Where its own page could not be loaded, the reader is at the line behind it, which is no match.
+      const entry = this.#reading.tail.buffer.find(found.stream, found.line.offset)?.entry;
+      if (entry?.kind === "line") this.#goTo(entry);
     } catch (error) {
       if (!hunt.signal.aborted) this.beyond = { state: "failed", direction, error: error instanceof Error ? error.message : String(error) };
     }

@@ -15,6 +15,11 @@ export class Latest<T> {
     if (!this.#acting) void this.#go();
   }
 
+  /** What waits is not done. */
+  forget(): void {
+    this.#next = undefined;
+  }
+
   async #go(): Promise<void> {
     this.#acting = true;
     for (let next = this.#next; next; next = this.#next) {

@@ -16,6 +16,7 @@ import type { Continues } from "../follow/lines.ts";
 import { type Position, Tail } from "../follow/tail.ts";
 import type { Drawn, List } from "../list/list.ts";
 import { Choice } from "./choice.svelte.ts";
+import { type Arrival, Course } from "./course.ts";
 import { Disclosure } from "./disclosure.ts";
 import { Finding, type FindParts } from "./finding.svelte.ts";
 
@@ -46,6 +47,7 @@ export class Reading {
   readonly finding: Finding;
   readonly disclosure: Disclosure;
   readonly choice: Choice;
+  readonly #course: Course;
   readonly streams: readonly string[];
   readonly filter: string;
   /** Whether there may be more than one stream. */
@@ -62,14 +64,14 @@ export class Reading {
   drawn = $state.raw<Drawn>(this.#drawn);
   columns = $state.raw<readonly Column[]>([]);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
+  /** Why the reader is not where they asked to go, until they were told. */
+  failure = $state<string | undefined>();
   /** Holes that gave nothing: they are not loaded again without being asked for. */
   readonly #tried = new WeakSet<HoleEntry>();
   #list: Rows | undefined;
   #leftAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #start: Position | undefined;
-  /** Counts where the reader asked to go: what was asked for last is where they go, whichever answer is the last to come. */
-  #sought = 0;
 
   constructor(options: ReadingOptions) {
     const { view } = options;
@@ -111,6 +113,11 @@ export class Reading {
     this.disclosure = new Disclosure(this.tail.buffer);
     this.disclosure.hide(this.hidden);
     this.choice = new Choice(this.tail.buffer);
+    this.#course = new Course({
+      tail: this.tail,
+      show: (place) => this.show(place),
+      fail: (reason) => (this.failure = `That place could not be loaded: ${reason}.`),
+    });
     this.finding = new Finding(this, options.find);
   }
 
@@ -177,7 +184,7 @@ export class Reading {
   }
 
   toLive(): void {
-    this.#sought += 1;
+    this.#course.leave();
     this.choice.clear();
     this.#list?.follow();
   }
@@ -216,25 +223,26 @@ export class Reading {
     return edges(buffer.chunks, reading, direction);
   }
 
-  /** Goes to a line or a time, loading what is around it. Says whether there is something, or the reader went elsewhere meanwhile. */
-  async seek(position: Position): Promise<boolean> {
-    const turn = (this.#sought += 1);
-    const place = await this.tail.seek(position);
-    if (turn !== this.#sought) return true;
-    if (place) this.show(place);
-    return place !== undefined;
+  /** Goes to a line or a time, loading what is around it. */
+  seek(position: Position): Promise<Arrival> {
+    return this.#course.to(position);
+  }
+
+  /** The same for who drags: places come faster than lines can be loaded. */
+  drag(time: number): void {
+    this.#course.drag({ time });
   }
 
   /** Goes to the first line that the tab can have. */
   async toStart(): Promise<void> {
-    const turn = (this.#sought += 1);
     const first = this.tail.buffer.at(0);
     if (first?.entry.kind === "hole") {
       const [run] = first.entry.runs;
       const before = first.entry.runs.length === 1 && run ? { stream: run.stream.name, offset: run.from } : { time: 0 };
-      await this.tail.seek(before);
-    }
-    if (turn === this.#sought) this.#list?.scrollToRow(0);
+      const arrival = await this.#course.to(before, () => {});
+      if (arrival === "elsewhere" || arrival === "failed") return;
+    } else this.#course.leave();
+    this.#list?.scrollToRow(0);
   }
 
   /** A hole comes near: it is loaded, unless that gave nothing before. */
@@ -263,17 +271,16 @@ export class Reading {
   #opened(): void {
     const start = this.#start;
     this.#start = undefined;
-    if (!start) return;
-    const turn = (this.#sought += 1);
-    void this.tail.seek(start).then((place) => {
-      if (turn !== this.#sought) return;
-      if (!place) {
-        this.tail.say("info", "There is no line at the place that the address names. This is the live end.");
-        return;
-      }
+    if (start) void this.#toNamed(start);
+  }
+
+  /** Goes to the place that the address names. */
+  async #toNamed(position: Position): Promise<void> {
+    const arrival = await this.#course.to(position, (place) => {
       this.show(place);
       this.#list?.bring(place, READ_AT);
     });
+    if (arrival === "nowhere") this.tail.say("info", "There is no line at the place that the address names. This is the live end.");
   }
 
   // --- rows. Reading one is no following
