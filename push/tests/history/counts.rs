@@ -166,29 +166,6 @@ pub(crate) async fn what_retention_removed_is_not_counted(given: &Given) {
     assert_eq!(answer, expected);
 }
 
-/// Invariant 9.
-pub(crate) async fn an_unreadable_stream_counts_byte_for_byte_like_one_that_does_not_exist(given: &Given) {
-    let node = given.node();
-    node.fill("app/there", 10, 10).await;
-    let stranger = node.token("mallory", &["other/**"]);
-    let reader = node.token("alice", &["app/**"]);
-    for parameters in ["", "&from=5", "&from=500", "&width=1", "&filter=x"] {
-        let address = format!("/v1/counts?stream=app/there{parameters}");
-        let unreadable = node.ask(&address, Some(&stranger), None).await;
-        let empty = given.node();
-        let missing = empty.ask(&address, Some(&reader), None).await;
-        assert_eq!(
-            unreadable.refusal(),
-            (404, "stream_not_found".into(), String::new())
-        );
-        assert_eq!(
-            (unreadable.status, &unreadable.headers, &unreadable.body),
-            (missing.status, &missing.headers, &missing.body),
-            "{parameters}"
-        );
-    }
-}
-
 pub(crate) async fn me_is_counted_for_who_asks_and_nobody_else(given: &Given) {
     let node = given.node();
     node.append("@alice", &[numbered(1), numbered(2)]).await;

@@ -270,8 +270,18 @@ pub(crate) async fn an_unreadable_stream_answers_byte_for_byte_like_one_that_doe
     node.fill("app/there", 10, 10).await;
     let stranger = node.token("mallory", &["other/**"]);
     let reader = node.token("alice", &["app/**"]);
-    for parameters in ["", "&from=5", "&from=500", "&last=1", "&filter=x"] {
-        let address = format!("/v1/lines?stream=app/there{parameters}");
+    for question in [
+        "lines?",
+        "lines?from=5&",
+        "lines?from=500&",
+        "lines?last=1&",
+        "lines?filter=x&",
+        "counts?",
+        "counts?from=500&",
+        "counts?width=1&",
+        "counts?filter=x&",
+    ] {
+        let address = format!("/v1/{question}stream=app/there");
         let unreadable = node.ask(&address, Some(&stranger), None).await;
         let empty = given.node();
         let missing = empty.ask(&address, Some(&reader), None).await;
@@ -282,7 +292,7 @@ pub(crate) async fn an_unreadable_stream_answers_byte_for_byte_like_one_that_doe
         assert_eq!(
             (unreadable.status, &unreadable.headers, &unreadable.body),
             (missing.status, &missing.headers, &missing.body),
-            "{parameters}"
+            "{question}"
         );
     }
 }

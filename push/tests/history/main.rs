@@ -56,7 +56,6 @@ every_store! {
         counts_are_what_the_lines_of_the_same_question_add_up_to
         each_line_is_counted_once_by_going_on_from_next_however_early_answers_end
         what_retention_removed_is_not_counted
-        an_unreadable_stream_counts_byte_for_byte_like_one_that_does_not_exist
         me_is_counted_for_who_asks_and_nobody_else
         what_cannot_be_counted_by_is_named;
     streams:
