@@ -6,7 +6,7 @@ use push::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// The largest message that Autobahn sends.
+/// The largest message that Autobahn sends. Some of them come in fragments of a few bytes.
 const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 #[tokio::main]
@@ -15,6 +15,7 @@ async fn main() -> io::Result<()> {
     println!("{}", listener.local_addr()?);
     let limits = Limits {
         message_bytes: MESSAGE_BYTES,
+        message_fragments: MESSAGE_BYTES,
         ..Limits::default()
     };
     let router = push::echo::router(limits);

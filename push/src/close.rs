@@ -39,7 +39,7 @@ codes! {
     /// RFC 6455's own.
     BAD_UTF8 = 1007 "bad_utf8" StayAway "the client sent a text frame that is not UTF-8";
     /// RFC 6455's own.
-    TOO_BIG = 1009 "too_big" StayAway "the client sent a message over 16 KiB";
+    TOO_BIG = 1009 "too_big" StayAway "the client sent a message over 16 KiB, or in more than 64 fragments";
     /// Sessions move to other nodes.
     DRAINING = 1012 "draining" ComeBack "the node is being stopped; another one goes on from the cursors";
     /// Judged by write progress.

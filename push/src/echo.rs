@@ -18,13 +18,14 @@ use crate::socket::{Event, Listen, Socket};
 
 const BINARY: u8 = 0x82;
 
-/// Answers at `/`. Of `limits` those of a connection count: `message_bytes`, `queue_bytes` and `close_within`.
+/// Answers at `/`. Of `limits` those of a connection count: `message_bytes`, `message_fragments`, `queue_bytes` and
+/// `close_within`.
 pub fn router(limits: Limits) -> Router {
     Router::new().route("/", get(open)).with_state(limits)
 }
 
 async fn open(State(limits): State<Limits>, request: Request) -> Result<Response, Problem> {
-    let accept = accept_key(request.headers())?;
+    let accept = accept_key(&request)?;
     let upgrade = hyper::upgrade::on(request);
     tokio::spawn(async move {
         if let Ok(upgraded) = upgrade.await {
@@ -35,7 +36,12 @@ async fn open(State(limits): State<Limits>, request: Request) -> Result<Response
 }
 
 async fn echo<S: AsyncRead + AsyncWrite + Unpin>(io: S, limits: &Limits) {
-    let mut socket = Socket::new(io, limits.message_bytes, limits.queue_bytes);
+    let mut socket = Socket::new(
+        io,
+        limits.message_bytes,
+        limits.message_fragments,
+        limits.queue_bytes,
+    );
     loop {
         match socket.event(Listen::Yes).await {
             Event::Text(text) => socket.send(frame::text(text.as_bytes())),

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use edge::Problem;
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -28,7 +28,7 @@ pub fn router(push: Arc<Push>) -> Router {
 }
 
 async fn open(State(push): State<Arc<Push>>, request: Request) -> Result<Response, Problem> {
-    let accept = accept_key(request.headers())?;
+    let accept = accept_key(&request)?;
     let subprotocol = subprotocol(request.headers())?;
     let subscriber = auth::authenticate(&push.verifier, request.headers(), request.uri())?;
     // The place is taken before the upgrade: whoever waits for sessions to end must not miss one that begins.
@@ -71,8 +71,16 @@ pub(crate) fn switching(accept: &str, subprotocol: Option<HeaderValue>) -> Respo
     response
 }
 
-/// RFC 6455 §4.2.1.
-pub(crate) fn accept_key(headers: &HeaderMap) -> Result<String, Problem> {
+/// The answer to the key of a handshake that is one in every point (RFC 6455 §4.2.1).
+pub(crate) fn accept_key(request: &Request) -> Result<String, Problem> {
+    let headers = request.headers();
+    if request.method() != Method::GET {
+        let detail = "a WebSocket begins with GET";
+        return Err(
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+                .header(ALLOW, HeaderValue::from_static("GET")),
+        );
+    }
     if !has_token(headers, &CONNECTION, "upgrade") || !has_token(headers, &UPGRADE, "websocket") {
         let detail = "this address speaks WebSocket: connect with a WebSocket client";
         return Err(
@@ -81,7 +89,10 @@ pub(crate) fn accept_key(headers: &HeaderMap) -> Result<String, Problem> {
                 .header(CONNECTION, HeaderValue::from_static("upgrade")),
         );
     }
-    if headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
+    if request.version() < Version::HTTP_11 {
+        return Err(bad_handshake("a WebSocket begins with HTTP/1.1, not 1.0"));
+    }
+    if the_one(headers, &SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
         let detail = "only version 13 of WebSocket is spoken here";
         return Err(
             Problem::new(StatusCode::UPGRADE_REQUIRED, "websocket_version", detail)
@@ -89,15 +100,29 @@ pub(crate) fn accept_key(headers: &HeaderMap) -> Result<String, Problem> {
                 .header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
         );
     }
-    match headers.get(SEC_WEBSOCKET_KEY) {
-        // 16 bytes in base64.
-        Some(key) if key.len() == 24 => Ok(derive_accept_key(key.as_bytes())),
-        _ => Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad_handshake",
-            "`Sec-WebSocket-Key` is missing, or not 16 bytes in base64",
+    match the_one(headers, &SEC_WEBSOCKET_KEY) {
+        Some(key) if is_nonce(key.as_bytes()) => Ok(derive_accept_key(key.as_bytes())),
+        _ => Err(bad_handshake(
+            "`Sec-WebSocket-Key` is missing, there twice, or not 16 bytes in base64",
         )),
     }
+}
+
+fn bad_handshake(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad_handshake", detail)
+}
+
+/// A header that is there once.
+fn the_one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut all = headers.get_all(name).iter();
+    all.next().filter(|_| all.next().is_none())
+}
+
+/// 16 bytes in base64: 22 characters and two that fill up.
+fn is_nonce(key: &[u8]) -> bool {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.strip_suffix(b"==")
+        .is_some_and(|digits| digits.len() == 22 && digits.iter().all(is_base64))
 }
 
 /// Of what is offered only our own is chosen, never the one that carries a token.

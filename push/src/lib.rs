@@ -20,6 +20,7 @@ mod delivery;
 mod feed;
 mod feeds;
 mod filters;
+mod fragments;
 mod frame;
 mod handshake;
 mod heads;

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// The largest inbound message, in bytes: 16 KiB. A larger one closes with 1009.
     pub message_bytes: usize,
+    /// Fragments of one inbound message: 64. One more closes with 1009.
+    pub message_fragments: usize,
     /// Inbound messages a second, sustained: 20.
     pub messages_per_second: u32,
     /// Inbound messages at once: 100.
@@ -97,6 +99,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 16 * 1024,
+            message_fragments: 64,
             messages_per_second: 20,
             message_burst: 100,
             rate_limited_in_a_row: 200,

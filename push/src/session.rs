@@ -102,7 +102,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let limits = &push.limits;
         let now = Instant::now();
         Self {
-            socket: Socket::new(io, limits.message_bytes, limits.queue_bytes),
+            socket: Socket::new(
+                io,
+                limits.message_bytes,
+                limits.message_fragments,
+                limits.queue_bytes,
+            ),
             delivery: Delivery::new(Arc::clone(&push), Arc::clone(&signal)),
             request: None,
             meeting: None,

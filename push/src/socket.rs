@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketC
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::close::{self, Close};
+use crate::fragments::{Fragments, TooMany};
 
 /// The read buffer: requests are small.
 const READ_BYTES: usize = 1024;
@@ -34,6 +35,8 @@ const KEPT_FRAMES: usize = 16;
 pub(crate) struct Socket<S> {
     io: S,
     protocol: WebSocketContext,
+    /// Those of the message that comes in.
+    fragments: Fragments,
     /// Pongs and close answers that tungstenite made while it read.
     replies: Vec<u8>,
     queue: VecDeque<Waiting>,
@@ -108,8 +111,9 @@ pub(crate) enum Listen {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// Messages have at most `message_bytes`. The queue has room while less than `room` bytes wait.
-    pub(crate) fn new(io: S, message_bytes: usize, room: usize) -> Self {
+    /// Messages have at most `message_bytes`, in at most `fragments`. The queue has room while less than `room` bytes
+    /// wait.
+    pub(crate) fn new(io: S, message_bytes: usize, fragments: usize, room: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(0)
@@ -118,6 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self {
             io,
             protocol: WebSocketContext::new(Role::Server, Some(config)),
+            fragments: Fragments::at_most(fragments),
             replies: Vec::new(),
             queue: VecDeque::new(),
             queued: 0,
@@ -251,6 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let mut side = ReadSide {
             io: &mut self.io,
             cx,
+            fragments: &mut self.fragments,
             replies: &mut self.replies,
         };
         let event = match self.protocol.read(&mut side) {
@@ -271,6 +277,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     true => Poll::Pending,
                     false => Poll::Ready(None),
                 };
+            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                Event::Broken(&close::TOO_BIG)
             }
             Err(Error::Capacity(_)) => Event::Broken(&close::TOO_BIG),
             Err(Error::Utf8(_)) => Event::Broken(&close::BAD_UTF8),
@@ -332,6 +341,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 struct ReadSide<'a, 'b, S> {
     io: &'a mut S,
     cx: &'a mut Context<'b>,
+    fragments: &'a mut Fragments,
     replies: &'a mut Vec<u8>,
 }
 
@@ -339,7 +349,11 @@ impl<S: AsyncRead + Unpin> Read for ReadSide<'_, '_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut buffer = ReadBuf::new(buffer);
         match Pin::new(&mut *self.io).poll_read(self.cx, &mut buffer) {
-            Poll::Ready(Ok(())) => Ok(buffer.filled().len()),
+            // No kind of error that the system has for a socket.
+            Poll::Ready(Ok(())) => match self.fragments.read(buffer.filled()) {
+                Ok(()) => Ok(buffer.filled().len()),
+                Err(TooMany) => Err(io::ErrorKind::InvalidData.into()),
+            },
             Poll::Ready(Err(error)) => Err(error),
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }

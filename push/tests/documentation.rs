@@ -24,7 +24,11 @@ fn every_close_code_is_in_the_table_with_its_advice() {
 fn the_limits_that_a_client_meets_are_those_of_the_code() {
     let limits = push::Limits::default();
     let rows = [
-        format!("| inbound message | {} KiB |", limits.message_bytes / 1024),
+        format!(
+            "| inbound message | {} KiB, in at most {} fragments |",
+            limits.message_bytes / 1024,
+            limits.message_fragments
+        ),
         format!(
             "| inbound messages | {} a second, {} at once |",
             limits.messages_per_second, limits.message_burst

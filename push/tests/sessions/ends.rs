@@ -95,6 +95,18 @@ async fn broken_frames_close_with_the_codes_of_the_standard() {
 }
 
 #[tokio::test]
+async fn a_message_comes_in_at_most_64_fragments() {
+    let node = Node::start().await;
+    let ping = r#"{"type":"ping","id":"in pieces"}"#;
+    let mut client = node.alice().await;
+    client.send_in_fragments(ping, 64).await;
+    assert_eq!(client.message().await["id"], "in pieces");
+    client.send_in_fragments(ping, 65).await;
+    let ended = client.end().await;
+    assert_eq!(closed(&ended), (Some(1009), "too_big"));
+}
+
+#[tokio::test]
 async fn twenty_bad_messages_in_a_row_are_answered_and_the_last_closes() {
     let node = Node::start().await;
     let mut client = node.alice().await;

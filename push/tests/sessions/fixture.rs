@@ -18,6 +18,8 @@ use push::{Limits, Parts, Push};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -192,6 +194,19 @@ impl Client {
 
     pub(crate) async fn send_raw(&mut self, message: Message) {
         self.socket.send(message).await.unwrap();
+    }
+
+    /// Sends a text in so many fragments, most of them empty.
+    pub(crate) async fn send_in_fragments(&mut self, text: &str, fragments: usize) {
+        for i in 0..fragments {
+            let (opcode, payload) = match i {
+                0 => (Data::Text, text.as_bytes().to_vec()),
+                _ => (Data::Continue, Vec::new()),
+            };
+            let frame = Frame::message(payload, OpCode::Data(opcode), i + 1 == fragments);
+            // The server may have closed before the last one is sent.
+            let _ = self.socket.send(Message::Frame(frame)).await;
+        }
     }
 
     /// Subscribes as `a`, and answers what the server said to that.

@@ -100,6 +100,66 @@ async fn what_is_no_websocket_of_ours_is_told_so() {
     }
 }
 
+/// Each is answered 101 by servers that look less closely.
+#[tokio::test]
+async fn what_is_a_websocket_but_for_one_thing_is_refused() {
+    let node = Node::start().await;
+    let headers = handshake_headers(&node.token("alice", &[], 600));
+    let good = || {
+        let mut request = http::Request::get("/v1/ws")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        *request.headers_mut() = headers.clone();
+        request
+    };
+    let with_key = |key: &'static str| {
+        let mut request = good();
+        let key = HeaderValue::from_static(key);
+        request.headers_mut().insert("sec-websocket-key", key);
+        request
+    };
+    let mut old = good();
+    *old.version_mut() = http::Version::HTTP_10;
+    let mut head = good();
+    *head.method_mut() = http::Method::HEAD;
+    let mut two_keys = good();
+    let again = two_keys.headers()["sec-websocket-key"].clone();
+    two_keys.headers_mut().append("sec-websocket-key", again);
+    let mut two_versions = good();
+    let other = HeaderValue::from_static("8");
+    two_versions.headers_mut().append("sec-websocket-version", other);
+    let cases = [
+        ("HTTP/1.0", old, StatusCode::BAD_REQUEST),
+        ("HEAD", head, StatusCode::METHOD_NOT_ALLOWED),
+        ("two keys", two_keys, StatusCode::BAD_REQUEST),
+        ("two versions", two_versions, StatusCode::UPGRADE_REQUIRED),
+        (
+            "no base64",
+            with_key("dGhlIHNhbXBsZSBub25j!Q=="),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "18 bytes",
+            with_key("dGhlIHNhbXBsZSBub25jZQab"),
+            StatusCode::BAD_REQUEST,
+        ),
+    ];
+    for (what, request, expected) in cases {
+        assert_eq!(answer(&node, request).await.status(), expected, "{what}");
+    }
+    // The same without any fault fails for want of a connection alone, and that is no refusal.
+    assert_eq!(
+        answer(&node, good()).await.status(),
+        StatusCode::SWITCHING_PROTOCOLS
+    );
+}
+
+async fn answer(node: &Node, request: http::Request<axum::body::Body>) -> axum::response::Response {
+    use tower::ServiceExt;
+
+    push::router(node.push.clone()).oneshot(request).await.unwrap()
+}
+
 fn handshake_headers(token: &str) -> http::HeaderMap {
     let authorization = format!("Bearer {token}");
     let all = [
@@ -122,13 +182,12 @@ fn handshake_headers(token: &str) -> http::HeaderMap {
 /// A request without a WebSocket library, which would refuse to send it.
 async fn get(node: &Node, headers: &http::HeaderMap) -> (StatusCode, serde_json::Value) {
     use http_body_util::BodyExt;
-    use tower::ServiceExt;
 
     let mut request = http::Request::get("/v1/ws")
         .body(axum::body::Body::empty())
         .unwrap();
     *request.headers_mut() = headers.clone();
-    let response = push::router(node.push.clone()).oneshot(request).await.unwrap();
+    let response = answer(node, request).await;
     let status = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap())
