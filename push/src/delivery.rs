@@ -26,12 +26,21 @@ use crate::truth::StoreAway;
 
 /// What goes to the client, in its order.
 pub(crate) enum Outgoing {
-    /// Lines, shared with other sessions.
+    /// Lines, shared with other sessions; or the word of this one that a filter left none.
     Lines(Frame),
     /// A message of this session.
     Own(Bytes),
-    /// Nothing: a filter looked through lines and left none. There may be more to look through.
+}
+
+/// What asking for the next thing to send came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// There was something.
+    Sent,
+    /// A filter looked through lines and left none. There may be more to look through.
     Looked,
+    /// Nothing is to be sent until something happens.
+    Idle,
 }
 
 /// A read of the store that a session waits for.
@@ -87,7 +96,8 @@ struct Slot {
     terms: Arc<Terms>,
     paused: bool,
     cursor: Offset,
-    /// How far the client was told that the server has looked.
+    /// Where the last thing that the client was told of the stream ended. Before the cursor where a filter has looked
+    /// through lines since, and left none.
     told: Offset,
     /// `live` is owed once the cursor gets here and to the head.
     live_from: Option<Offset>,
@@ -272,8 +282,8 @@ impl Delivery {
         removed
     }
 
-    /// The next thing to send, if there is any: streams take turns.
-    pub(crate) fn next(&mut self) -> Option<Outgoing> {
+    /// Sends the next thing, if there is any, to `out`: streams take turns.
+    pub(crate) fn next(&mut self, out: &mut Vec<Outgoing>) -> Step {
         while let Some(number) = self.ready.next_from(self.turn) {
             self.turn = number + 1;
             let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::as_mut) else {
@@ -285,10 +295,8 @@ impl Delivery {
                 owe(&mut self.word_at, self.push.limits.behind_every);
                 continue;
             }
-            if self.lagging.remove(number)
-                && let Some(skipped) = slot.skip(self.push.limits.recent_bytes)
-            {
-                return Some(skipped);
+            if self.lagging.remove(number) && slot.skip(self.push.limits.recent_bytes, out) {
+                return Step::Sent;
             }
             let frame = match slot.member.pull(slot.cursor, &slot.terms.view) {
                 Pull::Frame(frame) => Some(frame),
@@ -296,8 +304,9 @@ impl Delivery {
                     self.ready.remove(number);
                     match slot.live_from.take_if(|from| slot.cursor >= *from) {
                         Some(_) => {
-                            slot.told = slot.cursor;
-                            return Some(live(slot.member.stream(), slot.cursor));
+                            slot.tell(out);
+                            out.push(live(slot.member.stream(), slot.cursor));
+                            return Step::Sent;
                         }
                         None => continue,
                     }
@@ -312,15 +321,17 @@ impl Delivery {
                 self.behind.insert(number);
                 continue;
             };
-            slot.cursor = frame.next;
             if frame.lines > 0 {
-                slot.told = frame.next;
-                return Some(Outgoing::Lines(frame));
+                slot.tell(out);
+                slot.go_to(frame.next);
+                out.push(Outgoing::Lines(frame));
+                return Step::Sent;
             }
+            slot.cursor = frame.next;
             owe(&mut self.word_at, self.push.limits.filter_told_every);
-            return Some(Outgoing::Looked);
+            return Step::Looked;
         }
-        None
+        Step::Idle
     }
 
     /// The client takes nothing at the moment, and these streams have something for it.
@@ -362,8 +373,7 @@ impl Delivery {
             Ok(Found::Lines) => self.attempts = 0,
             Ok(Found::Gone(to)) => {
                 self.attempts = 0;
-                out.push(gap(slot.member.stream(), slot.told, to, Missing::Retention));
-                slot.go_to(to);
+                slot.jump(to, Missing::Retention, out);
             }
             Ok(Found::Nothing) | Err(StoreAway) => self.attempts += 1,
         }
@@ -376,17 +386,34 @@ impl Slot {
         self.told = cursor;
     }
 
-    /// Jumps ahead, when the client wants that.
-    fn skip(&mut self, recent: usize) -> Option<Outgoing> {
+    /// Says how far a filter has looked and left nothing, where the client does not know that yet. So whatever is said
+    /// next of the stream begins where the last thing ended, and a client can prove that nothing is missing.
+    fn tell(&mut self, out: &mut Vec<Outgoing>) {
+        if self.told < self.cursor {
+            let looked = Frame::of_matches(self.member.stream(), self.told, self.cursor, 0, &[]);
+            out.push(Outgoing::Lines(looked));
+            self.told = self.cursor;
+        }
+    }
+
+    /// Goes on at `to`, and names what lies between.
+    fn jump(&mut self, to: Offset, reason: Missing, out: &mut Vec<Outgoing>) {
+        self.tell(out);
+        out.push(gap(self.member.stream(), self.cursor, to, reason));
+        self.go_to(to);
+    }
+
+    /// Jumps ahead, when the client wants that. Whether it did.
+    fn skip(&mut self, recent: usize, out: &mut Vec<Outgoing>) -> bool {
         if self.terms.mode != Mode::Recent || self.live_from.is_some() {
-            return None;
+            return false;
         }
         let to = self.member.newest(recent);
-        let from = self.told;
-        (self.cursor < to).then(|| {
-            self.go_to(to);
-            gap(self.member.stream(), from, to, Missing::Skipped)
-        })
+        let skips = self.cursor < to;
+        if skips {
+            self.jump(to, Missing::Skipped, out);
+        }
+        skips
     }
 }
 

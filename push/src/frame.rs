@@ -16,7 +16,7 @@ pub(crate) struct Frame {
     pub(crate) first: Offset,
     /// The cursor of a session that has taken it.
     pub(crate) next: Offset,
-    /// How many lines are in it. With a filter there may be none: then there is nothing to write.
+    /// How many lines are in it. With a filter there may be none: then it need not be written at once.
     pub(crate) lines: u64,
     /// What goes on the wire.
     pub(crate) bytes: Bytes,

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::clock::{Alarm, Clock};
 use crate::close::{self, Again, Close};
-use crate::delivery::{Delivery, Fetch, Fetched, Outgoing};
+use crate::delivery::{Delivery, Fetch, Fetched, Outgoing, Step};
 use crate::frame;
 use crate::pace::Pace;
 use crate::protocol::{Message, Refusal, Welcome, WelcomeLimits};
@@ -171,27 +171,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Queues what the cursors are owed, while there is room.
     fn fill(&mut self) {
-        let (mut frames, mut lines, mut looked) = (0, 0, 0);
+        let (mut out, mut looked) = (Vec::new(), 0);
         while self.socket.has_room() && looked < LOOKS_AT_ONCE {
-            match self.delivery.next() {
-                Some(Outgoing::Lines(frame)) => {
-                    frames += 1;
-                    lines += frame.lines;
-                    self.socket.send_lines(frame.bytes);
-                }
-                Some(Outgoing::Own(message)) => self.socket.send(message),
-                Some(Outgoing::Looked) => looked += 1,
-                None => break,
+            match self.delivery.next(&mut out) {
+                Step::Sent => self.send(&mut out),
+                Step::Looked => looked += 1,
+                Step::Idle => break,
             }
         }
         self.again = looked >= LOOKS_AT_ONCE;
         if !self.socket.has_room() {
             self.delivery.lag();
-        }
-        if frames > 0 {
-            self.push.feeds.load.wrote(frames);
-            self.push.counters.frames.increment(frames);
-            self.push.counters.lines.increment(lines);
         }
     }
 
@@ -285,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.fetch = None;
                 let mut out = Vec::new();
                 self.delivery.fetched(fetched, &mut out);
-                self.send(out);
+                self.send(&mut out);
             }
             Happened::Alarm => self.alarm()?,
             Happened::Again => {}
@@ -298,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.delivery.word_at().is_some_and(|at| at <= now) && self.socket.has_room() {
             let mut out = Vec::new();
             self.delivery.words(&mut out);
-            self.send(out);
+            self.send(&mut out);
         }
         match self.clock.due(self.socket.vitals(), now) {
             Some(Alarm::Ping) => self.socket.send(frame::ping()),
@@ -332,16 +322,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.list |= unmet.list;
             }
         }
-        self.send(out);
+        self.send(&mut out);
     }
 
-    fn send(&mut self, out: Vec<Outgoing>) {
-        for outgoing in out {
+    /// Queues all of it, and counts it.
+    fn send(&mut self, out: &mut Vec<Outgoing>) {
+        let (mut frames, mut lines) = (0, 0);
+        for outgoing in out.drain(..) {
             match outgoing {
-                Outgoing::Lines(frame) => self.socket.send_lines(frame.bytes),
+                Outgoing::Lines(frame) => {
+                    // One without lines goes in the write of another, and is no work to speak of.
+                    frames += u64::from(frame.lines > 0);
+                    lines += frame.lines;
+                    self.socket.send_lines(frame.bytes);
+                }
                 Outgoing::Own(message) => self.socket.send(message),
-                Outgoing::Looked => {}
             }
+        }
+        if frames > 0 {
+            self.push.feeds.load.wrote(frames);
+            self.push.counters.frames.increment(frames);
+            self.push.counters.lines.increment(lines);
         }
     }
 

@@ -7,7 +7,6 @@ use collect::{Extent, Offset, StreamName};
 use tokio::time::Instant;
 
 use super::{Delivery, Outgoing, gap, live};
-use crate::frame::{Frame, View};
 use crate::protocol::{Details, Message, Missing, Refusal, To};
 
 impl Delivery {
@@ -39,8 +38,9 @@ impl Delivery {
     pub(crate) fn words(&mut self, out: &mut Vec<Outgoing>) {
         self.word_at = None;
         for slot in self.slots.iter_mut().flatten() {
-            let stream = slot.member.stream();
+            slot.tell(out);
             if slot.paused {
+                let stream = slot.member.stream();
                 let count = slot.member.head().since(slot.cursor);
                 if count != slot.behind {
                     slot.behind = count;
@@ -51,10 +51,6 @@ impl Delivery {
                     };
                     out.push(Outgoing::Own(message.frame()));
                 }
-            } else if slot.cursor > slot.told && matches!(slot.terms.view, View::Matching(_)) {
-                let looked = Frame::of_matches(stream, slot.told, slot.cursor, 0, &[]);
-                out.push(Outgoing::Own(looked.bytes));
-                slot.told = slot.cursor;
             }
         }
     }
@@ -108,6 +104,7 @@ impl Delivery {
                 .about(stream.as_str())
                 .to(id));
         }
+        slot.tell(out);
         out.push(Outgoing::Own(
             Message::Done {
                 id: Some(id),

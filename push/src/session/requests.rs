@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.subscriber = subscriber;
         let mut out = Vec::new();
         self.delivery.regrant(&self.subscriber, &mut out);
-        self.send(out);
+        self.send(&mut out);
         self.socket.send(
             Message::Done {
                 id,
@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             })) => self.delivery.seek(&id, &stream, to, extent, &mut out),
             Answer::Subscribe(Err(refusal)) | Answer::Seek(Err(refusal)) => Err(refusal),
         };
-        self.send(out);
+        self.send(&mut out);
         if let Err(refusal) = done {
             self.refuse(refusal);
         }

@@ -144,14 +144,8 @@ impl Node {
 
     /// The same with long lines.
     pub(crate) async fn store_lines(&self, stream: &str, count: u32, tail: &str) -> Arc<Batch> {
+        let next = self.head(stream).await;
         let stream = StreamName::parse(stream).unwrap();
-        let extents = self
-            .store
-            .inner
-            .extents(std::slice::from_ref(&stream))
-            .await
-            .unwrap();
-        let next = extents[0].next.0;
         let lines: Vec<_> = (next..next + u64::from(count))
             .map(|offset| Line {
                 ts: Timestamp::from_nanos((START + offset as i64) * 1_000_000_000),
@@ -168,6 +162,12 @@ impl Node {
         };
         let mut stored = self.store.append(vec![draft]).await;
         stored.remove(0).unwrap()
+    }
+
+    /// The offset after the last line that is stored.
+    pub(crate) async fn head(&self, stream: &str) -> u64 {
+        let streams = [StreamName::parse(stream).unwrap()];
+        self.store.inner.extents(&streams).await.unwrap()[0].next.0
     }
 
     /// Removes the batches that begin before line `before` of any stream.

@@ -1,6 +1,7 @@
 //! What a subscriber sees on a real connection to a push node, over a store in memory that can be made to fail.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod continuity;
 mod ends;
 mod faults;
 mod filters;
@@ -10,6 +11,7 @@ mod patterns;
 mod steer;
 mod streams;
 mod subscribe;
+mod witness;
 
 #[path = "../history/faulty_store.rs"]
 mod faulty_store;
