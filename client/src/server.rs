@@ -38,6 +38,12 @@ pub enum TokenError {
 pub trait Tokens: Send + Sync {
     /// A token that is good for a while. Waited for with a deadline.
     fn token(&self) -> BoxFuture<'_, Result<String, TokenError>>;
+
+    /// Whether another one may come later by itself, where the same one is given again. Then it is waited for once a
+    /// token that was good is so no more.
+    fn may_change(&self) -> bool {
+        false
+    }
 }
 
 /// Always the same token.
@@ -100,6 +106,11 @@ impl Server {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
         url
+    }
+
+    /// Whether another token may come later by itself.
+    pub(crate) fn tokens_may_change(&self) -> bool {
+        self.tokens.may_change()
     }
 
     /// A token as the value of `Authorization`, within `deadline`.

@@ -225,17 +225,31 @@ pub enum GapReason {
     Retention,
     /// They were left out to keep up.
     Skipped,
+    /// What the store has of them cannot be read.
+    Damaged,
     /// A reason that this client does not know.
     Other(String),
 }
 
+impl std::convert::From<String> for GapReason {
+    fn from(reason: String) -> Self {
+        match reason.as_str() {
+            "retention" => Self::Retention,
+            "skipped" => Self::Skipped,
+            "damaged" => Self::Damaged,
+            _ => Self::Other(reason),
+        }
+    }
+}
+
 impl fmt::Display for GapReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Retention => f.write_str("retention"),
-            Self::Skipped => f.write_str("skipped"),
-            Self::Other(reason) => f.write_str(reason),
-        }
+        f.write_str(match self {
+            Self::Retention => "not kept any more",
+            Self::Skipped => "left out to keep up",
+            Self::Damaged => "damaged in the store",
+            Self::Other(reason) => reason,
+        })
     }
 }
 
@@ -329,6 +343,9 @@ pub enum TailError {
         /// What is wrong.
         why: String,
     },
+    /// The token ended, and there is no other.
+    #[error("the token has ended, and there is no other: get a new one")]
+    TokenEnded,
     /// The token no longer allows to read any of the streams.
     #[error("none of the streams may be read any more")]
     NothingLeft,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use client::Line;
+use client::{GapReason, Line};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -130,6 +130,15 @@ pub(crate) fn json(stream: &str, line: &Line, terminal: bool) -> String {
         }
     }
     escaped
+}
+
+/// What the server says is missing, `to` exclusive.
+pub(crate) fn missing(stream: &str, from: u64, to: u64, reason: &GapReason) -> String {
+    let reason = plain(&reason.to_string());
+    match to.saturating_sub(from) {
+        0 | 1 => format!("{stream}: line {from} is missing ({reason})"),
+        _ => format!("{stream}: lines {from} to {} are missing ({reason})", to - 1),
+    }
 }
 
 /// The text on one line, with nothing in it that a terminal obeys.

@@ -197,7 +197,7 @@ impl Screen {
                 reason,
             } => self
                 .noise
-                .say(&format!("{stream}: lines {from} to {} are missing ({reason})", to.saturating_sub(1))),
+                .say(&show::missing(&stream, from, to, &reason)),
             Event::State(state) => self.state(state),
             Event::Subscribed { .. } => {}
             Event::EpochChanged { .. } => self

@@ -40,6 +40,30 @@ async fn what_is_piped_into_send_comes_out_of_tail() {
     }
 }
 
+/// Ten lines that do not match, and then one that does: nothing is missing, and nothing is said.
+#[tokio::test]
+async fn what_a_filter_leaves_out_is_not_called_missing() {
+    let alone = Alone::start().await;
+    let token = Token::of_tester();
+    let variables = at(alone.url(), &token);
+    let sent = tailcast(&["send", "my/app"], &variables, &ndjson(&lines(10))).await;
+    assert_eq!(sent.code, Some(0), "{}", sent.err);
+    // The feed holds the stream's last batch alone, as that of a busy stream does.
+    let mut watching = Running::start(&["tail", "my/app", "--last", "1"], &variables);
+    watching.prints(1).await;
+    let warning = r#"{"level":"warn","message":"careful"}"#;
+    let sent = tailcast(&["send", "my/app"], &variables, warning).await;
+    assert_eq!(sent.code, Some(0), "{}", sent.err);
+    watching.prints(2).await;
+    for streams in ["my/app", "my/*"] {
+        let arguments = ["tail", streams, "--filter", "level>=warn", "--last", "100"];
+        let mut tail = Running::start(&arguments, &variables);
+        let printed = tail.prints(1).await;
+        assert!(printed[0].contains("careful"), "{printed:?}");
+        assert_eq!(tail.err(), "", "{streams}");
+    }
+}
+
 #[tokio::test]
 async fn on_the_same_machine_commands_use_the_data_folders_key() {
     let alone = Alone::for_the_first_time().await;

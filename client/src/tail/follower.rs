@@ -9,7 +9,7 @@ use super::places::Places;
 use super::session::{Session, Trouble};
 use super::subscribe::{Plan, Subscription};
 use super::wire::{ErrorMessage, Message, Request, Subscribed, Welcome};
-use super::{Event, Fault, Follow, From, GapReason, State, TailError};
+use super::{Event, Fault, Follow, From, State, TailError};
 use crate::backoff::Backoff;
 use crate::problem;
 use crate::server::{Server, Token, TokenError};
@@ -23,11 +23,20 @@ pub(crate) struct Follower {
     /// where they were asked to.
     known: BTreeSet<String>,
     backoff: Backoff,
-    /// The token that the server refused last, until one is accepted.
-    refused: Option<Token>,
+    /// The token that the server refused last, or that ended, until another is accepted.
+    refused: Option<Refused>,
+    /// Whether any token was ever accepted: only then it is worth waiting for another one.
+    accepted: bool,
     phase: Phase,
     /// Told before anything else is done; what one message makes, so a handful. An error is the last.
     ready: VecDeque<Result<Event, TailError>>,
+}
+
+/// A token that is of no use any more.
+struct Refused {
+    token: Token,
+    /// What following ends with when there is no other.
+    error: TailError,
 }
 
 enum Phase {
@@ -68,6 +77,7 @@ impl Follower {
             known: BTreeSet::new(),
             backoff,
             refused: None,
+            accepted: false,
             phase: Phase::Dial,
             ready: VecDeque::from([Ok(Event::State(State::Connecting))]),
         }
@@ -97,7 +107,7 @@ impl Follower {
                 }
             };
             if let Err(trouble) = result
-                && let Err(error) = self.trouble(trouble)
+                && let Err(error) = self.trouble(trouble).await
             {
                 self.phase = Phase::Over;
                 self.ready.push_back(Err(error));
@@ -116,19 +126,16 @@ impl Follower {
             Err(error @ TokenError::Unavailable(_)) => return Err(Trouble::again(error.to_string())),
             Err(error) => return Err(Trouble::Over(error.into())),
         };
+        if let Some(refused) = self.refused.take_if(|refused| refused.token == token) {
+            return Err(self.no_other(refused));
+        }
         let opened = Session::open(&self.server, &token, limits).await;
         if let Err(Trouble::Unauthorized(problem)) = opened {
-            // One attempt with another token: a source that makes a new one each time would never end.
-            return match self.refused.replace(token.clone()) {
-                Some(_) => Err(Trouble::Over(TailError::Refused(problem))),
-                None => {
-                    self.renew(&token, Trouble::Over(TailError::Refused(problem)))
-                        .await
-                }
-            };
+            return self.unauthorized(token, TailError::Refused(problem));
         }
         let (session, welcome) = opened?;
         self.refused = None;
+        self.accepted = true;
         self.check_epoch(&welcome.epoch);
         let mut connected = Box::new(Connected {
             session,
@@ -147,14 +154,25 @@ impl Follower {
         Ok(())
     }
 
-    /// Whether it is worth dialling again at once after the server refused `old`.
-    async fn renew(&mut self, old: &Token, otherwise: Trouble) -> Result<(), Trouble> {
-        match self.server.token(self.follow.limits.answer).await {
-            Ok(token) if token != *old => Ok(()),
-            Ok(_) => Err(otherwise),
-            Err(error @ TokenError::Unavailable(_)) => Err(Trouble::again(error.to_string())),
-            Err(error) => Err(Trouble::Over(error.into())),
+    /// The server takes this token no longer: another one is tried at once. Only one: a source that makes a new one each
+    /// time would never end.
+    fn unauthorized(&mut self, token: Token, error: TailError) -> Result<(), Trouble> {
+        let before = self.refused.replace(Refused { token, error });
+        let twice = before.is_some_and(|before| matches!(before.error, TailError::Refused(_)));
+        match self.refused.take_if(|_| twice) {
+            Some(refused) => Err(self.no_other(refused)),
+            None => Ok(()),
         }
+    }
+
+    /// There is no other token than one that is of no use: the end, unless another may come by itself.
+    fn no_other(&mut self, refused: Refused) -> Trouble {
+        if !(self.accepted && self.server.tokens_may_change()) {
+            return Trouble::Over(refused.error);
+        }
+        let why = format!("{}; waiting for another token", refused.error);
+        self.refused = Some(refused);
+        Trouble::again(why)
     }
 
     /// A cursor of another database is worth nothing: everything there is new, and begins at its first kept line.
@@ -216,21 +234,19 @@ impl Follower {
                     stream: gap.stream,
                     from: gap.from,
                     to: gap.to,
-                    reason: match gap.reason.as_str() {
-                        "retention" => GapReason::Retention,
-                        "skipped" => GapReason::Skipped,
-                        _ => GapReason::Other(gap.reason),
-                    },
+                    reason: gap.reason.into(),
                 });
             }
             Message::Subscribed(subscribed) => self.subscribed(subscribed),
             Message::Live(live) => {
                 connected.behind.remove(&live.stream);
+                let fault = self.places.live(&live.stream, live.next);
+                self.ready.extend(fault.map(|fault| Ok(Event::Fault(fault))));
                 self.check_live();
             }
             Message::Dropped(dropped) => return self.dropped(dropped.streams, dropped.reason),
             Message::Expiring => return self.refresh().await,
-            Message::Error(error) => return self.refusal(error),
+            Message::Error(error) => return self.refusal(error).await,
             Message::Closing(closing) => connected.session.closing(closing),
             Message::Welcome(_) | Message::Other => {}
         }
@@ -273,9 +289,14 @@ impl Follower {
     }
 
     fn dropped(&mut self, streams: Vec<String>, reason: String) -> Result<(), Trouble> {
+        self.follow.streams.retain(|followed| !streams.contains(followed));
+        // Under a pattern a stream comes back when the token allows it again, and goes on where it is now.
+        let may_come_back = self.follow.streams.iter().any(|followed| followed.contains('*'));
         for stream in &streams {
-            self.places.cursors.remove(stream);
-            self.follow.streams.retain(|followed| followed != stream);
+            match may_come_back {
+                true => self.places.take_away(stream),
+                false => self.places.forget(stream),
+            }
             if let Phase::Connected(connected) = &mut self.phase {
                 connected.behind.remove(stream);
             }
@@ -308,22 +329,22 @@ impl Follower {
         connected.session.send(&request).await
     }
 
-    fn refusal(&mut self, error: ErrorMessage) -> Result<(), Trouble> {
+    async fn refusal(&mut self, error: ErrorMessage) -> Result<(), Trouble> {
         let Phase::Connected(connected) = &self.phase else {
             return Ok(());
         };
-        let of_subscription = connected
-            .asked
-            .iter()
-            .any(|asked| error.id.as_ref() == Some(&asked.id));
-        if !of_subscription {
+        let id = error.id.as_ref();
+        let Some(at) = connected.asked.iter().position(|asked| id == Some(&asked.id)) else {
             self.tell(Event::Warning {
                 code: error.code,
                 message: error.message,
             });
             return Ok(());
-        }
+        };
         match error.code.as_str() {
+            "stream_not_found" if let Some(stream) = self.was_followed(error.stream.as_deref()) => {
+                return self.ask_without(at, stream).await;
+            }
             "unavailable" | "rate_limited" => Err(Trouble::Again {
                 why: format!("{} ({})", error.message, error.code),
                 hint: error.retry_after_ms.map(problem::hint),
@@ -343,10 +364,53 @@ impl Follower {
         }
     }
 
+    /// The session ended with its token, which the door may still take for a few seconds: nobody comes back with it.
+    async fn token_ended(&mut self) -> Result<(), TailError> {
+        let Phase::Connected(connected) = &self.phase else {
+            return Ok(());
+        };
+        let token = connected.token.clone();
+        if !self.server.tokens_may_change()
+            && let Ok(now) = self.server.token(self.follow.limits.answer).await
+            && now == token
+        {
+            return Err(TailError::TokenEnded);
+        }
+        let error = TailError::TokenEnded;
+        self.refused = Some(Refused { token, error });
+        Ok(())
+    }
+
+    /// A stream that could be read on an earlier connection, and not only was asked for.
+    fn was_followed(&self, stream: Option<&str>) -> Option<String> {
+        let stream = stream?;
+        let seen = self.known.contains(stream) || !self.follow.streams.iter().any(|asked| asked == stream);
+        (seen && self.places.cursors.contains_key(stream)).then(|| stream.to_owned())
+    }
+
+    /// Asks again for a subscription that was refused, without the stream that may not be read any more: the others go on.
+    async fn ask_without(&mut self, at: usize, stream: String) -> Result<(), Trouble> {
+        if let Phase::Connected(connected) = &mut self.phase {
+            let asked = &mut connected.asked[at];
+            asked.forgo(&stream);
+            if asked.streams.is_empty() {
+                connected.asked.swap_remove(at);
+            } else {
+                let request = asked.request(self.follow.filter.as_deref());
+                connected.session.send(&request).await?;
+            }
+        }
+        self.dropped(vec![stream], "grant".to_owned())
+    }
+
     /// Plans the next attempt, or says that there is none.
-    fn trouble(&mut self, trouble: Trouble) -> Result<(), TailError> {
+    async fn trouble(&mut self, trouble: Trouble) -> Result<(), TailError> {
         let (why, hint) = match trouble {
             Trouble::Again { why, hint } => (why, hint),
+            Trouble::TokenEnded { why, hint } => {
+                self.token_ended().await?;
+                (why, hint)
+            }
             Trouble::Unauthorized(problem) => return Err(TailError::Refused(problem)),
             Trouble::Over(error) => return Err(error),
         };

@@ -24,6 +24,9 @@ const SUBPROTOCOL: &str = "tailcast.v1";
 /// Read at once from the socket, in bytes. The library's 128 KiB are taken for every connection, at once.
 const READ_BUFFER: usize = 16 * 1024;
 
+/// The close code of a session whose token ended.
+const TOKEN_EXPIRED: u16 = 4003;
+
 /// Why there is no session, or no longer one.
 #[derive(Debug)]
 pub(crate) enum Trouble {
@@ -31,6 +34,8 @@ pub(crate) enum Trouble {
     Again { why: String, hint: Option<Duration> },
     /// The token is not good.
     Unauthorized(Problem),
+    /// The token ended, and the session with it: worth another attempt with another token.
+    TokenEnded { why: String, hint: Option<Duration> },
     /// Not worth one.
     Over(TailError),
 }
@@ -165,9 +170,11 @@ impl Session {
             });
         }
         let hint = self.closing.as_ref().and_then(|closing| closing.retry_after_ms);
-        Trouble::Again {
-            why: format!("the server closed the connection: {reason} ({code})"),
-            hint: hint.map(problem::hint),
+        let hint = hint.map(problem::hint);
+        let why = format!("the server closed the connection: {reason} ({code})");
+        match code {
+            TOKEN_EXPIRED => Trouble::TokenEnded { why, hint },
+            _ => Trouble::Again { why, hint },
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Usually one. A message has a bound, though, and the cursors of a pattern's streams may not fit into it: then these
 //! streams are asked for by name, in as many messages as it takes, and the pattern after them, which passes over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::From;
 use super::places::Places;
@@ -27,6 +27,14 @@ impl Subscription {
             streams: self.streams.clone(),
             from: self.begin.clone(),
             filter: filter.map(str::to_owned),
+        }
+    }
+
+    /// Takes a stream out.
+    pub(crate) fn forgo(&mut self, stream: &str) {
+        self.streams.retain(|asked| asked != stream);
+        if let Begin::Cursors { cursors, .. } = &mut self.begin {
+            cursors.remove(stream);
         }
     }
 }
@@ -91,7 +99,8 @@ impl Plan<'_> {
         let room = self
             .message_bytes
             .saturating_sub(AROUND + self.filter.map_or(0, str::len));
-        for streams in chunks(by_name(names, cursors), room) {
+        let readable = cursors.keys().filter(|name| !self.places.is_taken_away(name));
+        for streams in chunks(by_name(names, readable), room) {
             let own = streams
                 .iter()
                 .filter_map(|name| Some((name.clone(), *cursors.get(name)?)));
@@ -102,23 +111,36 @@ impl Plan<'_> {
                 begin,
             });
         }
+        // What was taken away cannot be asked for by name, and is the pattern's when it may be read again: as much of it
+        // as fits.
         for streams in chunks(patterns, room) {
+            let taken = self.taken_away(cursors, room.saturating_sub(cost(&streams)));
             planned.push(Subscription {
                 id: (planned.len() + 1).to_string(),
                 streams,
-                begin: begin(BTreeMap::new()),
+                begin: begin(taken),
             });
         }
+    }
+
+    fn taken_away(&self, cursors: &BTreeMap<String, u64>, mut room: usize) -> BTreeMap<String, u64> {
+        let taken = cursors.iter().filter(|(name, _)| self.places.is_taken_away(name));
+        taken
+            .take_while(|(name, _)| {
+                let needs = cost(std::slice::from_ref(*name));
+                let fits = needs <= room;
+                room = room.saturating_sub(needs);
+                fits
+            })
+            .map(|(name, cursor)| (name.clone(), *cursor))
+            .collect()
     }
 }
 
 /// All names: those asked for, and those that a pattern brought.
-fn by_name(mut names: Vec<String>, cursors: &BTreeMap<String, u64>) -> Vec<String> {
-    let brought: Vec<String> = cursors
-        .keys()
-        .filter(|name| !names.contains(name))
-        .cloned()
-        .collect();
+fn by_name<'a>(mut names: Vec<String>, known: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let asked: BTreeSet<&String> = names.iter().collect();
+    let brought: Vec<String> = known.filter(|name| !asked.contains(name)).cloned().collect();
     // `@me` brought one's personal stream, which cannot be asked for twice.
     if brought.iter().any(|name| name.starts_with('@')) {
         names.retain(|name| name != "@me");
@@ -127,12 +149,17 @@ fn by_name(mut names: Vec<String>, cursors: &BTreeMap<String, u64>) -> Vec<Strin
     names
 }
 
+/// Room for names in a message, in bytes. A name stands in the list and among the cursors: quotes, commas, and up to
+/// twenty digits.
+fn cost(names: &[String]) -> usize {
+    names.iter().map(|name| 2 * (name.len() + 4) + 20).sum()
+}
+
 fn chunks(names: Vec<String>, room: usize) -> Vec<Vec<String>> {
     let mut chunks: Vec<Vec<String>> = Vec::new();
     let mut left = 0;
     for name in names {
-        // The name stands in the list and among the cursors: quotes, commas, and up to twenty digits.
-        let needs = 2 * (name.len() + 4) + 20;
+        let needs = cost(std::slice::from_ref(&name));
         match chunks.last_mut() {
             Some(chunk) if needs <= left => {
                 left -= needs;
@@ -152,10 +179,10 @@ mod tests {
     use super::*;
 
     fn places(count: u64) -> Places {
-        Places {
-            epoch: Some("e".into()),
-            cursors: (0..count).map(|n| (format!("some/stream/{n}"), n)).collect(),
-        }
+        let mut places = Places::default();
+        places.epoch = Some("e".into());
+        places.cursors = (0..count).map(|n| (format!("some/stream/{n}"), n)).collect();
+        places
     }
 
     fn plan(places: &Places, message_bytes: usize) -> Plan<'_> {
@@ -212,6 +239,19 @@ mod tests {
         let last = planned.last().expect("some");
         assert_eq!(last.streams, names(&["some/**"]));
         assert_eq!(last.id, planned.len().to_string());
+    }
+
+    #[test]
+    fn what_was_taken_away_is_not_asked_for_by_name_and_the_pattern_keeps_its_cursor() {
+        let mut places = places(1000);
+        places.take_away("some/stream/7");
+        let planned = plan(&places, 16384).subscriptions(&names(&["some/**"]), &[], &From::Live);
+        let asked = |name: &str| planned.iter().any(|one| one.streams.contains(&name.to_owned()));
+        assert!(asked("some/stream/8") && !asked("some/stream/7"));
+        let Some(Begin::Cursors { cursors, .. }) = planned.last().map(|last| &last.begin) else {
+            panic!("{planned:?}")
+        };
+        assert_eq!(*cursors, BTreeMap::from([("some/stream/7".to_owned(), 7)]));
     }
 
     #[test]

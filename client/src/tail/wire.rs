@@ -86,6 +86,7 @@ pub(crate) struct Subscribed {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Live {
     pub(crate) stream: String,
+    pub(crate) next: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,13 +144,21 @@ impl Message {
             "welcome" => Self::Welcome(read(text)?),
             "subscribed" => Self::Subscribed(read(text)?),
             "live" => Self::Live(read(text)?),
-            "gap" => Self::Gap(read(text)?),
+            "gap" => Self::Gap(parse_gap(read(text)?)?),
             "dropped" => Self::Dropped(read(text)?),
             "expiring" => Self::Expiring,
             "error" => Self::Error(read(text)?),
             "closing" => Self::Closing(read(text)?),
             _ => Self::Other,
         })
+    }
+}
+
+fn parse_gap(gap: Gap) -> Result<Gap, String> {
+    let Gap { stream, from, to, .. } = &gap;
+    match from <= to {
+        true => Ok(gap),
+        false => Err(format!("{stream}: a gap from {from} to {to}")),
     }
 }
 

@@ -123,8 +123,8 @@ pub(crate) fn subscribed(id: &str, epoch: &str, streams: &[(&str, u64)]) -> Valu
     json!({"type": "subscribed", "id": id, "epoch": epoch, "streams": streams, "patterns": []})
 }
 
-pub(crate) fn live(stream: &str) -> Value {
-    json!({"type": "live", "stream": stream, "next": 100})
+pub(crate) fn live(stream: &str, next: u64) -> Value {
+    json!({"type": "live", "stream": stream, "next": next})
 }
 
 pub(crate) fn cursors(cursors: Value, epoch: &str) -> Value {

@@ -17,7 +17,7 @@ async fn a_stream_is_replayed_and_then_live() {
         assert_eq!(peer.hear().await, expected);
         peer.send(subscribed("1", "e1", &[("a", 8)])).await;
         peer.lines(8, 10).await;
-        peer.send(live("a")).await;
+        peer.send(live("a", 10)).await;
         peer.lines(10, 11).await;
         stay().await;
     })
@@ -38,14 +38,14 @@ async fn a_stream_is_replayed_and_then_live() {
 async fn a_connection_that_breaks_is_made_again_and_nothing_is_missing_or_told_twice() {
     let told = told(a_from(From::Live), 9, |fake| async move {
         let mut peer = fake.serve_a(5).await;
-        peer.send(live("a")).await;
+        peer.send(live("a", 5)).await;
         peer.lines(5, 7).await;
         drop(peer);
         let mut peer = fake.welcome("e1").await;
         assert_eq!(peer.hear().await["from"], cursors(json!({"a": 7}), "e1"));
         peer.send(subscribed("1", "e1", &[("a", 7)])).await;
         peer.lines(7, 8).await;
-        peer.send(live("a")).await;
+        peer.send(live("a", 8)).await;
         stay().await;
     })
     .await;
@@ -140,7 +140,7 @@ async fn a_gap_is_told_with_both_ends_also_after_a_pause() {
             "offline",
             "subscribed a",
             "replaying",
-            "gap a 6..20 retention",
+            "gap a 6..20 not kept any more",
             "a 20..21 20=20"
         ]
     );
@@ -175,7 +175,7 @@ async fn a_message_that_makes_no_sense_is_told_and_the_stream_goes_on_from_its_c
 async fn a_filter_is_passed_on_and_its_lines_keep_their_offsets() {
     let mut follow = a_from(From::Live);
     follow.filter = Some("level>=warn".into());
-    let told = told(follow, 5, |fake| async move {
+    let told = told(follow, 6, |fake| async move {
         let mut peer = fake.welcome("e1").await;
         assert_eq!(peer.hear().await["filter"], "level>=warn");
         peer.send(subscribed("1", "e1", &[("a", 5)])).await;
@@ -187,6 +187,7 @@ async fn a_filter_is_passed_on_and_its_lines_keep_their_offsets() {
             .unwrap();
         peer.send(json!({"type": "lines", "stream": "a", "first": 9, "next": 12, "lines": []}))
             .await;
+        peer.send(live("a", 12)).await;
         drop(peer);
         let mut peer = fake.welcome("e1").await;
         assert_eq!(peer.hear().await["from"], cursors(json!({"a": 12}), "e1"));
@@ -200,6 +201,7 @@ async fn a_filter_is_passed_on_and_its_lines_keep_their_offsets() {
             "replaying",
             "a 5..9 6=six 8=eight",
             "a 9..12",
+            "live",
             "offline"
         ]
     );

@@ -6,6 +6,7 @@ mod told;
 
 mod lines;
 mod streams;
+mod wire;
 
 mod ends;
 mod tokens;

@@ -1,13 +1,15 @@
 //! Tokens end before the reader does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use client::{From, TokenError, Tokens};
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use crate::told::{a_from, told, told_with};
+use crate::fake::subscribed;
+use crate::told::{a_from, stay, told, told_with};
 
 /// Another token each time.
 #[derive(Default)]
@@ -72,4 +74,82 @@ async fn a_token_that_cannot_be_replaced_is_the_end_with_the_servers_sentence() 
     })
     .await;
     assert_eq!(told, ["error the token has expired (bad_token)"]);
+}
+
+fn ended() -> serde_json::Value {
+    json!({"type": "closing", "code": 4003, "reason": "token_expired", "retry_after_ms": 0})
+}
+
+#[tokio::test]
+async fn nobody_comes_back_with_a_token_that_ended() {
+    let told = told(a_from(From::Live), 10, |fake| async move {
+        let mut peer = fake.serve_a(5).await;
+        peer.send(ended()).await;
+        peer.close(4003, "token_expired").await;
+        fake.accept().await;
+        panic!("it came back with the same token");
+    })
+    .await;
+    assert_eq!(
+        told,
+        [
+            "subscribed a",
+            "replaying",
+            "error the token has ended, and there is no other: get a new one"
+        ]
+    );
+}
+
+/// What stands in a file that somebody else renews.
+struct Renewed(Mutex<&'static str>);
+
+impl Tokens for Renewed {
+    fn token(&self) -> BoxFuture<'_, Result<String, TokenError>> {
+        let token = (*self.0.lock().unwrap()).to_owned();
+        Box::pin(async { Ok(token) })
+    }
+
+    fn may_change(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn another_token_is_waited_for_where_one_may_come_and_nobody_is_bothered_meanwhile() {
+    let file = Arc::new(Renewed(Mutex::new("t0")));
+    let tokens = Arc::clone(&file);
+    let told = told_with(a_from(From::Live), tokens, 6, |fake| async move {
+        let mut peer = fake.serve_a(5).await;
+        peer.send(ended()).await;
+        peer.close(4003, "token_expired").await;
+        let renewed = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            *file.0.lock().unwrap() = "t1";
+        };
+        let (mut peer, ()) = tokio::join!(fake.welcome("e1"), renewed);
+        assert_eq!(
+            peer.token, "Bearer t1",
+            "the first that comes back has the new token"
+        );
+        peer.hear().await;
+        peer.send(subscribed("1", "e1", &[("a", 5)])).await;
+        stay().await;
+    })
+    .await;
+    assert_eq!(told[..3], ["subscribed a", "replaying", "offline"]);
+}
+
+#[tokio::test]
+async fn a_token_that_was_never_good_is_the_end_also_where_another_may_come() {
+    let file = Arc::new(Renewed(Mutex::new("t0")));
+    let told = told_with(a_from(From::Live), file, 10, |fake| async move {
+        fake.refuse(
+            401,
+            "",
+            json!({"code": "bad_token", "detail": "the signature is wrong"}),
+        )
+        .await;
+    })
+    .await;
+    assert_eq!(told, ["error the signature is wrong (bad_token)"]);
 }
