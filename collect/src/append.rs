@@ -4,46 +4,65 @@
 //! A stream has one write in flight, so its batches are stored, answered and handed off in the order of their
 //! offsets. Knows nothing of HTTP, tokens or how lines were written by their sender.
 
+mod key;
+mod queue;
 mod write;
 
-use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::store::{AppendError, Digest, Draft, StoredKey};
+use crate::store::{AppendError, Draft, StoreError, StoredKey};
 use crate::{Handoff, Lines, LogStore, Offset, StreamName, Timestamp};
-use write::{Settled, Waiting, Write};
+pub use key::{RequestKey, RunKey};
+use queue::{Queue, Waiting};
+use write::Write;
 
 /// How much may wait, and how much goes at once.
 #[derive(Debug, Clone, Copy)]
 pub struct AppendLimits {
     /// Calls of the store under way at once.
     pub calls: usize,
-    /// Batches in one call.
+    /// Batches in one call. Whoever sends one line waits for calls of this size, so it is not larger than a store needs
+    /// it to be for its best throughput.
     pub call_batches: usize,
     /// Bytes of NDJSON in one call; a call always carries at least one batch.
     pub call_bytes: usize,
     /// Requests are let in while fewer bytes than this wait or are being stored, so that the last one let in may
     /// exceed it.
     pub waiting_bytes: usize,
+    /// The same for the requests of one subscriber.
+    pub subscriber_bytes: usize,
+    /// A call that took so long and got nothing through says that the store is away: what waits is not tried, one
+    /// after the other, as long again. A failure that comes at once costs the next ones nothing, and they are tried.
+    pub away_after: Duration,
 }
 
 impl Default for AppendLimits {
     fn default() -> Self {
         Self {
             calls: 4,
-            call_batches: 1000,
+            call_batches: 256,
             call_bytes: 16 * 1024 * 1024,
             waiting_bytes: 64 * 1024 * 1024,
+            subscriber_bytes: 16 * 1024 * 1024,
+            away_after: Duration::from_secs(1),
         }
     }
 }
+
+/// How many runs are let in at once, before others get their turn.
+const SLICE: usize = 512;
+
+/// How many keys the store is asked about at once.
+const KEYS_ASKED: usize = 1000;
 
 /// One request's lines of one stream.
 #[derive(Debug)]
@@ -52,33 +71,27 @@ pub struct Run {
     pub stream: StreamName,
     /// When the lines arrived.
     pub arrived: Timestamp,
-    /// The lines in order, at least one part, each small enough for a batch. A part is stored as a whole or not at
-    /// all, and only after those before it.
-    pub parts: Vec<Part>,
-}
-
-/// Lines that are stored together.
-#[derive(Debug)]
-pub struct Part {
-    /// The lines: at most [`MAX_BATCH_BYTES`](crate::batch::MAX_BATCH_BYTES), unless it is a single one.
-    pub lines: Lines,
-    /// What the part is found again by.
-    pub key: Option<PartKey>,
-}
-
-/// An idempotency key and what it stands for.
-#[derive(Debug, Clone)]
-pub struct PartKey {
-    /// The key, unique per stream.
-    pub key: StoredKey,
-    /// What tells the part's origin from another one.
-    pub digest: Digest,
+    /// The lines in order, at least one part, each small enough for a batch: at most
+    /// [`MAX_BATCH_BYTES`](crate::batch::MAX_BATCH_BYTES), unless it is a single line. A part is stored as a whole or not
+    /// at all, and only after those before it.
+    pub parts: Vec<Lines>,
+    /// What the parts are found again by.
+    pub key: Option<RunKey>,
 }
 
 /// Where a run's lines are: one range, or several where other lines came between the parts.
 pub type Stored = Vec<Range<Offset>>;
 
-/// Why a run was not stored, or not wholly. Parts before the one that failed are stored.
+/// A run that was not stored, or not wholly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFailure {
+    /// Why.
+    pub error: RunError,
+    /// Where the lines are that came before the part that failed.
+    pub stored: Stored,
+}
+
+/// Why a run was not stored, or not wholly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The key came with another digest before.
@@ -95,7 +108,7 @@ pub enum RunError {
 /// Why nothing of a request was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotLetIn {
-    /// Too much waits already.
+    /// Too much waits already, of this subscriber or of all.
     #[error("too many lines wait to be stored")]
     Busy,
     /// [`Appender::shutdown`] was called.
@@ -103,17 +116,29 @@ pub enum NotLetIn {
     Closed,
 }
 
+/// What the store knows of a run before it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prior {
+    /// These lines of it were stored before: none, or some, or all.
+    Stored(Stored),
+    /// Its key was used for something else.
+    KeyReused,
+}
+
 /// The answer to a request that was let in. Dropping it changes nothing: the lines are stored all the same.
 #[derive(Debug)]
-pub struct Pending(Vec<oneshot::Receiver<Result<Stored, RunError>>>);
+pub struct Pending(Vec<oneshot::Receiver<Result<Stored, RunFailure>>>);
 
 impl Pending {
     /// The outcome of each run, in the order they were submitted. Ends when the store has answered.
-    pub async fn outcomes(self) -> Vec<Result<Stored, RunError>> {
+    pub async fn outcomes(self) -> Vec<Result<Stored, RunFailure>> {
         let mut outcomes = Vec::with_capacity(self.0.len());
         for answer in self.0 {
             // A sender that is gone without an answer went with its runtime.
-            outcomes.push(answer.await.unwrap_or(Err(RunError::Unknown)));
+            outcomes.push(answer.await.unwrap_or(Err(RunFailure {
+                error: RunError::Unknown,
+                stored: Stored::new(),
+            })));
         }
         outcomes
     }
@@ -127,22 +152,11 @@ struct Inner {
     store: Arc<dyn LogStore>,
     handoff: Arc<dyn Handoff>,
     limits: AppendLimits,
-    state: Mutex<State>,
-    /// Told when the last call has ended.
+    queue: Mutex<Queue>,
+    /// Told when the last call has ended, and when the last request is let in wholly.
     idle: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    /// Per stream, what waits. A stream is in here while something waits or is being stored.
-    lanes: HashMap<StreamName, VecDeque<Waiting>>,
-    /// Streams with something waiting and nothing in flight, each once, the longest waiting first.
-    ready: VecDeque<StreamName>,
-    /// Tasks that call the store; at most [`AppendLimits::calls`].
-    calls: usize,
-    /// What waits or is being stored, as [`Part::cost`] has it.
-    bytes: usize,
-    closed: bool,
+    /// Nobody waits for the store any more.
+    given_up: CancellationToken,
 }
 
 impl Appender {
@@ -152,125 +166,133 @@ impl Appender {
             store,
             handoff,
             limits,
-            state: Mutex::default(),
+            queue: Mutex::default(),
             idle: Notify::new(),
+            given_up: CancellationToken::new(),
         }))
     }
 
-    /// Lets a request's runs in, all or none. Has to be called on a runtime, where the work is done.
-    pub fn submit(&self, runs: Vec<Run>) -> Result<Pending, NotLetIn> {
-        let mut state = self.0.state.lock();
-        if state.closed {
-            return Err(NotLetIn::Closed);
+    /// Looks for the runs' keys in the store, in the order of the runs. Whoever stores runs of several parts or streams
+    /// asks first, so that a key that was used for something else is found before anything is stored. In a race it may
+    /// still be found later: the store's unique index decides then (invariant 4).
+    pub async fn look_back(&self, runs: &[Run]) -> Result<Vec<Prior>, StoreError> {
+        let mut prior = vec![Prior::Stored(Stored::new()); runs.len()];
+        let mut wanted: Vec<(usize, (StreamName, StoredKey))> = Vec::new();
+        for (at, run) in runs.iter().enumerate() {
+            let Some(key) = &run.key else { continue };
+            let parts = 0..run.parts.len() as u64;
+            wanted.extend(parts.map(|number| (at, (run.stream.clone(), key.request.part(number)))));
         }
-        if state.bytes >= self.0.limits.waiting_bytes {
-            return Err(NotLetIn::Busy);
+        for wanted in wanted.chunks(KEYS_ASKED) {
+            let keys: Vec<_> = wanted.iter().map(|(_, key)| key.clone()).collect();
+            let found = self.0.store.used_keys(&keys).await?;
+            for ((at, _), found) in wanted.iter().zip(found) {
+                let Some(found) = found else { continue };
+                let same = runs[*at]
+                    .key
+                    .as_ref()
+                    .is_some_and(|key| key.digest == found.digest);
+                match &mut prior[*at] {
+                    Prior::Stored(stored) if same => write::extend(stored, found.first..found.next),
+                    other => *other = Prior::KeyReused,
+                }
+            }
         }
+        Ok(prior)
+    }
+
+    /// Lets a request's runs in, all or none. Has to be called on a runtime, where the work is done; with very many
+    /// runs, on one of its threads for blocking work.
+    pub fn submit(&self, subscriber: &str, runs: Vec<Run>) -> Result<Pending, NotLetIn> {
+        let Self(inner) = self;
+        let subscriber: Arc<str> = subscriber.into();
+        let bytes = runs.iter().flat_map(|run| &run.parts).map(queue::cost).sum();
+        inner.queue.lock().reserve(&subscriber, bytes, &inner.limits)?;
         let mut answers = Vec::with_capacity(runs.len());
-        for run in runs {
-            let (answer, outcome) = oneshot::channel();
-            answers.push(outcome);
-            state.enter(
-                run.stream,
-                Waiting {
+        let mut runs = runs.into_iter().peekable();
+        while runs.peek().is_some() {
+            let mut queue = inner.queue.lock();
+            for run in runs.by_ref().take(SLICE) {
+                let (answer, outcome) = oneshot::channel();
+                answers.push(outcome);
+                let waiting = Waiting {
+                    subscriber: Arc::clone(&subscriber),
                     arrived: run.arrived,
                     parts: run.parts.into(),
+                    number: 0,
+                    key: run.key,
                     stored: Stored::new(),
                     answer,
-                },
-            );
+                };
+                queue.enter(run.stream, waiting);
+            }
+            Inner::start_call(inner, &mut queue);
         }
-        Inner::start_call(&self.0, &mut state);
+        let mut queue = inner.queue.lock();
+        queue.entered();
+        inner.tell_idle(&queue);
         Ok(Pending(answers))
     }
 
-    /// Lets nothing in any more, and returns when everything that was let in is answered and handed off.
-    pub async fn shutdown(&self) {
-        self.0.state.lock().closed = true;
+    /// Lets nothing in any more, and returns when everything that was let in is answered and handed off. After `within`
+    /// nobody waits for the store any more: what it was not given is not stored, and the outcome of the rest is not known.
+    pub async fn shutdown(&self, within: Duration) {
+        let Self(inner) = self;
+        inner.queue.lock().closed = true;
+        if tokio::time::timeout(within, inner.until_idle()).await.is_ok() {
+            return;
+        }
+        inner.given_up.cancel();
+        let waiting = inner.queue.lock().take_waiting();
+        tracing::warn!(
+            waited_s = within.as_secs(),
+            waiting = waiting.len(),
+            "the store did not take everything before the end"
+        );
+        for waiting in waiting {
+            waiting.fail(RunError::NotStored);
+        }
+        inner.until_idle().await;
+    }
+}
+
+impl Inner {
+    async fn until_idle(&self) {
         loop {
-            let idle = self.0.idle.notified();
-            if self.0.state.lock().calls == 0 {
+            let idle = self.idle.notified();
+            if self.queue.lock().is_idle() {
                 return;
             }
             idle.await;
         }
     }
-}
 
-impl State {
-    fn enter(&mut self, stream: StreamName, waiting: Waiting) {
-        if waiting.parts.is_empty() {
-            let _ = waiting.answer.send(Ok(Stored::new()));
-            return;
-        }
-        self.bytes += waiting.parts.iter().map(Part::cost).sum::<usize>();
-        match self.lanes.get_mut(&stream) {
-            Some(lane) => lane.push_back(waiting),
-            None => {
-                self.lanes.insert(stream.clone(), VecDeque::from([waiting]));
-                self.ready.push_back(stream);
-            }
+    fn tell_idle(&self, queue: &Queue) {
+        if queue.is_idle() {
+            self.idle.notify_waiters();
         }
     }
 
-    /// Everything that is ready, as far as one call goes.
-    fn take_call(&mut self, limits: &AppendLimits) -> Vec<Write> {
-        let mut writes = Vec::new();
-        let mut bytes = 0;
-        while writes.len() < limits.call_batches && bytes < limits.call_bytes {
-            let Some(stream) = self.ready.pop_front() else {
-                break;
-            };
-            let Some(lane) = self.lanes.get_mut(&stream) else {
-                continue;
-            };
-            let write = Write::take(stream, lane);
-            bytes += write.bytes();
-            writes.push(write);
-        }
-        writes
-    }
-
-    /// The stream's write is over: what it left behind waits before everything that came later.
-    fn release(&mut self, stream: StreamName, unfinished: Vec<Waiting>, bytes: usize) {
-        self.bytes = self.bytes.saturating_sub(bytes);
-        let Some(lane) = self.lanes.get_mut(&stream) else {
-            return;
-        };
-        for waiting in unfinished.into_iter().rev() {
-            lane.push_front(waiting);
-        }
-        match lane.is_empty() {
-            true => drop(self.lanes.remove(&stream)),
-            false => self.ready.push_back(stream),
-        }
-    }
-}
-
-impl Inner {
     /// One more task calls the store, when something is ready and the bound allows it.
-    fn start_call(inner: &Arc<Self>, state: &mut State) {
-        if state.ready.is_empty() || state.calls >= inner.limits.calls.max(1) {
+    fn start_call(inner: &Arc<Self>, queue: &mut Queue) {
+        if !queue.has_ready() || queue.calls >= inner.limits.calls.max(1) {
             return;
         }
-        state.calls += 1;
+        queue.calls += 1;
         tokio::spawn(Arc::clone(inner).call_while_ready());
     }
 
     async fn call_while_ready(self: Arc<Self>) {
         loop {
             let writes = {
-                let mut state = self.state.lock();
-                let writes = state.take_call(&self.limits);
+                let mut queue = self.queue.lock();
+                let writes = queue.take_call(&self.limits);
                 if writes.is_empty() {
-                    state.calls -= 1;
-                    if state.calls == 0 {
-                        self.idle.notify_waiters();
-                    }
+                    queue.calls -= 1;
+                    self.tell_idle(&queue);
                     return;
                 }
-                Self::start_call(&self, &mut state);
-                metrics::gauge!("tailcast_append_waiting_bytes").set(state.bytes as f64);
+                Self::start_call(&self, &mut queue);
                 writes
             };
             self.call(writes).await;
@@ -285,64 +307,99 @@ impl Inner {
         }
         let begun = Instant::now();
         // A store that panics must not leave its streams in flight for ever.
-        let answers = AssertUnwindSafe(self.store.append(drafts)).catch_unwind().await;
-        metrics::histogram!("tailcast_append_seconds").record(begun.elapsed().as_secs_f64());
-        let mut answers = answers.unwrap_or_default().into_iter();
-        let mut failed = Failures::default();
-        for write in writes {
-            let stream = write.stream().clone();
-            let settled = match answers.next() {
-                Some(Ok(batch)) => write.stored(batch),
-                Some(Err(AppendError::KeysUsed(prior))) => write.keys_used(prior),
-                Some(Err(AppendError::NotStored(error))) => {
-                    failed.count(error.to_string());
-                    write.failed(RunError::NotStored)
-                }
-                Some(Err(AppendError::Unknown(error))) => {
-                    failed.count(error.to_string());
-                    write.failed(RunError::Unknown)
-                }
-                None => {
-                    failed.count("the store broke off".to_owned());
-                    write.failed(RunError::Unknown)
-                }
-            };
-            self.finish(stream, settled);
+        let append = AssertUnwindSafe(self.store.append(drafts)).catch_unwind();
+        let answers = tokio::select! {
+            answers = append => answers.unwrap_or_default(),
+            () = self.given_up.cancelled() => Vec::new(),
+        };
+        let took = begun.elapsed();
+        metrics::histogram!("tailcast_append_seconds").record(took.as_secs_f64());
+        let mut failures = Failures::of(&answers);
+        failures.unanswered = writes.len().saturating_sub(answers.len());
+        self.finish(writes, answers);
+        if failures.nothing_got_through() && took >= self.limits.away_after {
+            self.fail_fast();
         }
-        failed.log();
+        failures.log();
     }
 
-    /// Answer, then hand off, then let the stream's next batch go: so hints keep the order of offsets.
-    fn finish(&self, stream: StreamName, settled: Settled) {
-        for (waiting, outcome) in settled.answers {
-            // Nobody listens any more when the client went away; its lines are stored all the same.
-            let _ = waiting.answer.send(outcome.map(|()| waiting.stored));
+    /// Answer, then hand off, then let the streams' next batches go: so hints keep the order of offsets.
+    fn finish(&self, writes: Vec<Write>, answers: Vec<Answer>) {
+        let mut answers = answers.into_iter();
+        let mut settled = Vec::with_capacity(writes.len());
+        for write in writes {
+            let stream = write.stream().clone();
+            let mut outcome = match answers.next() {
+                Some(Ok(batch)) => write.stored(batch),
+                Some(Err(AppendError::KeysUsed(prior))) => write.keys_used(prior),
+                Some(Err(AppendError::NotStored(_))) => write.failed(RunError::NotStored),
+                Some(Err(AppendError::Unknown(_))) | None => write.failed(RunError::Unknown),
+            };
+            outcome.answer();
+            for hint in outcome.hints.drain(..) {
+                self.handoff.hand_off(hint);
+            }
+            settled.push((stream, outcome));
         }
-        for hint in settled.hints {
-            self.handoff.hand_off(hint);
+        self.queue.lock().release(settled);
+    }
+
+    /// The store is known to be away: what waits would wait in vain, one deadline after the other.
+    fn fail_fast(&self) {
+        let waiting = self.queue.lock().take_waiting();
+        for waiting in waiting {
+            waiting.fail(RunError::NotStored);
         }
-        self.state
-            .lock()
-            .release(stream, settled.unfinished, settled.bytes);
     }
 }
+
+type Answer = Result<Arc<crate::Batch>, AppendError>;
 
 /// The failures of one call, logged once.
 #[derive(Default)]
 struct Failures {
     batches: usize,
+    /// Of those, the ones that could not reach the store.
+    away: usize,
+    /// Batches of which the store said nothing.
+    unanswered: usize,
+    answered: usize,
     error: Option<String>,
 }
 
 impl Failures {
-    fn count(&mut self, error: String) {
-        self.batches += 1;
-        self.error.get_or_insert(error);
+    fn of(answers: &[Answer]) -> Self {
+        let mut failures = Self {
+            answered: answers.len(),
+            ..Self::default()
+        };
+        for answer in answers {
+            let (Err(AppendError::NotStored(error)) | Err(AppendError::Unknown(error))) = answer else {
+                continue;
+            };
+            failures.batches += 1;
+            failures.error.get_or_insert_with(|| error.to_string());
+            let away = match (answer, error) {
+                (_, StoreError::Timeout(_)) => true,
+                (Err(AppendError::NotStored(_)), StoreError::Away(_)) => true,
+                // An insert under way broke off; the next one may find another server.
+                _ => false,
+            };
+            failures.away += usize::from(away);
+        }
+        failures
+    }
+
+    /// Whether the store was not reached with any of them.
+    fn nothing_got_through(&self) -> bool {
+        self.unanswered == 0 && self.away > 0 && self.away == self.answered
     }
 
     fn log(self) {
-        if let Some(error) = self.error {
-            tracing::warn!(batches = self.batches, error, "lines were not stored");
+        let batches = self.batches + self.unanswered;
+        if batches > 0 {
+            let error = self.error.unwrap_or_else(|| "the store broke off".to_owned());
+            tracing::warn!(batches, error, "lines were not stored");
         }
     }
 }

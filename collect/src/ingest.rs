@@ -4,6 +4,7 @@
 //! the lines are gathered by stream, and [`append`](crate::append) stores them. Knows nothing of how they are stored,
 //! and nothing of who watches.
 
+mod answer;
 mod body;
 mod idempotency;
 mod intake;
@@ -27,14 +28,12 @@ use axum::routing::post;
 use edge::Problem;
 use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
-use tokio::time::timeout;
 
-use crate::append::{Appender, NotLetIn, Pending, RunError, Stored};
-use crate::{Offset, StreamName};
+use crate::StreamName;
+use crate::append::{Appender, NotLetIn};
+use answer::{Answer, Streams};
 use idempotency::Key;
-use intake::{Intake, Rejected, Taken};
+use intake::{Intake, Taken};
 use memory::{Held, Memory};
 use refusal::Refusal;
 
@@ -224,6 +223,7 @@ impl Edge {
         let body = body::read(body, encoding, format, limits, &mut memory)
             .await
             .map_err(unread)?;
+        let owner = subscriber.sub().to_owned();
         let intake = Intake::new(subscriber, stream.as_deref(), *limits, memory);
         let (taken, memory) = parsed(body, format, intake, key).await?;
         let accepted = taken.accepted;
@@ -234,16 +234,25 @@ impl Edge {
             }
             .into());
         }
-        let names = taken.runs.iter().map(|run| run.stream.clone()).collect();
-        let pending = appender.submit(taken.runs).map_err(|refused| match refused {
-            NotLetIn::Busy => Refusal::Busy,
-            NotLetIn::Closed => Refusal::Closed,
-        })?;
+        let names: Vec<StreamName> = taken.runs.iter().map(|run| run.stream.clone()).collect();
+        if taken.can_be_half_stored() {
+            let prior = appender.look_back(&taken.runs).await.map_err(|error| {
+                tracing::warn!(%error, "the keys of a request could not be looked for");
+                Refusal::NotStored(Streams::default())
+            })?;
+            answer::refuse_reused(&names, prior)?;
+        }
+        let pending = appender
+            .submit(&owner, taken.runs)
+            .map_err(|refused| match refused {
+                NotLetIn::Busy => Refusal::Busy,
+                NotLetIn::Closed => Refusal::Closed,
+            })?;
         drop(memory);
         Ok(Answer {
             accepted,
             rejected: taken.rejected,
-            streams: answered(names, pending, limits.answer).await?,
+            streams: answer::answered(names, pending, limits.answer).await?,
         })
     }
 }
@@ -275,60 +284,5 @@ async fn parsed(
             tracing::error!(%error, "a body could not be parsed");
             Err(Refusal::Fault)
         }),
-    }
-}
-
-/// Waits for the store. Of several failures the one is told that the sender has to act on first.
-async fn answered(names: Vec<StreamName>, pending: Pending, within: Duration) -> Result<Streams, Refusal> {
-    let Ok(outcomes) = timeout(within, pending.outcomes()).await else {
-        return Err(Refusal::Unknown);
-    };
-    let worst = outcomes.iter().filter_map(|outcome| match outcome {
-        Ok(_) => None,
-        Err(RunError::NotStored) => Some((0, Refusal::NotStored)),
-        Err(RunError::Unknown) => Some((1, Refusal::Unknown)),
-        Err(RunError::KeyReused) => Some((2, Refusal::KeyReused)),
-    });
-    if let Some((_, refusal)) = worst.max_by_key(|(weight, _)| *weight) {
-        return Err(refusal);
-    }
-    Ok(Streams(
-        names.into_iter().zip(outcomes.into_iter().flatten()).collect(),
-    ))
-}
-
-/// What a sender is told.
-#[derive(Debug, Serialize)]
-struct Answer {
-    accepted: u32,
-    rejected: Vec<Rejected>,
-    streams: Streams,
-}
-
-/// Where the lines are, per stream, in the order in which the streams appear.
-#[derive(Debug)]
-struct Streams(Vec<(StreamName, Stored)>);
-
-impl Serialize for Streams {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Stretch {
-            first: u64,
-            next: u64,
-        }
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, stored) in &self.0 {
-            let stretches: Vec<Stretch> = stored
-                .iter()
-                .map(
-                    |&std::ops::Range {
-                         start: Offset(first),
-                         end: Offset(next),
-                     }| Stretch { first, next },
-                )
-                .collect();
-            map.serialize_entry(name.as_str(), &stretches)?;
-        }
-        map.end()
     }
 }

@@ -30,6 +30,10 @@ pub trait LogStore: Send + Sync {
     /// batch is durable (invariant 1) and has the offsets it will have for ever (invariants 2 and 3).
     async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>>;
 
+    /// What these keys were given before, each in its stream, in the same order, in one round trip; `None` for those
+    /// that nothing is stored under.
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError>;
+
     /// Batches that hold lines at or after `from`, in order and without holes between them, the first of them
     /// perhaps beginning before `from`. About `max_bytes` of NDJSON, at least one batch when there is any.
     /// Nothing below the stream's floor is returned: a first batch that begins after `from` means that retention

@@ -49,6 +49,7 @@ every_store! {
         reading_ends_after_about_as_many_bytes_as_asked_for
         reading_at_or_beyond_the_head_gives_nothing
         an_unknown_stream_is_empty_and_not_listed
+        what_keys_were_given_is_known_before_anything_is_stored
         a_repeated_key_gives_the_first_answer_and_stores_nothing
         a_key_counts_in_its_own_stream_only
         what_is_left_of_a_draft_is_stored_without_the_used_keys

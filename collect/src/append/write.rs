@@ -5,29 +5,24 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
-use super::{Part, PartKey, RunError, Stored};
+use super::queue::{Waiting, cost};
+use super::{RunError, Stored};
 use crate::batch::MAX_BATCH_BYTES;
 use crate::store::{Draft, KeyedRun, PriorRun, StoredKey};
 use crate::{Batch, Hint, Lines, Offset, StreamName, Timestamp};
 
-/// What a waiting part costs in memory beside its lines, in bytes: about.
-const PART_OVERHEAD: usize = 256;
-
-/// A run that is not done.
-pub(super) struct Waiting {
-    pub(super) arrived: Timestamp,
-    /// Not stored yet, in order. While the first one is in flight it is not in here.
-    pub(super) parts: VecDeque<Part>,
-    pub(super) stored: Stored,
-    pub(super) answer: oneshot::Sender<Result<Stored, RunError>>,
-}
-
 /// A batch to be stored: the first part of each of these runs, taken out of them.
 pub(super) struct Write {
     stream: StreamName,
-    members: Vec<(Waiting, Part)>,
+    members: Vec<Member>,
+}
+
+/// A run, and its part that is in flight.
+struct Member {
+    waiting: Waiting,
+    part: Lines,
+    key: Option<StoredKey>,
 }
 
 /// What a write left behind.
@@ -37,29 +32,23 @@ pub(super) struct Settled {
     pub(super) unfinished: Vec<Waiting>,
     /// Runs that are done.
     pub(super) answers: Vec<(Waiting, Result<(), RunError>)>,
-    /// Bytes that wait no longer.
-    pub(super) bytes: usize,
+    /// Bytes that wait no longer, and whose they were.
+    pub(super) freed: Vec<(Arc<str>, usize)>,
     pub(super) hints: Vec<Hint>,
-}
-
-impl Part {
-    /// What it takes of [`super::AppendLimits::waiting_bytes`].
-    pub(super) fn cost(&self) -> usize {
-        self.lines.ndjson.len() + PART_OVERHEAD
-    }
 }
 
 impl Write {
     /// The runs from the front of the lane whose first parts make one batch. A key that is in the batch already ends it:
     /// the next batch lets the store's unique index decide (invariant 4).
     pub(super) fn take(stream: StreamName, lane: &mut VecDeque<Waiting>) -> Self {
-        let mut members: Vec<(Waiting, Part)> = Vec::new();
+        let mut members: Vec<Member> = Vec::new();
         let mut keys = HashSet::new();
         let mut bytes = 0;
-        while let Some(next) = lane.front().and_then(|waiting| waiting.parts.front()) {
-            bytes += next.lines.ndjson.len();
+        while let Some((next, part)) = lane.front().and_then(|next| Some((next, next.parts.front()?))) {
+            bytes += part.ndjson.len();
+            let key = next.part_key();
             let fits = members.is_empty() || bytes <= MAX_BATCH_BYTES;
-            let fresh = next.key.as_ref().is_none_or(|key| keys.insert(key.key.clone()));
+            let fresh = key.as_ref().is_none_or(|key| keys.insert(key.clone()));
             if !fits || !fresh {
                 break;
             }
@@ -70,7 +59,7 @@ impl Write {
                 break;
             };
             let has_more = !waiting.parts.is_empty();
-            members.push((waiting, part));
+            members.push(Member { waiting, part, key });
             if has_more {
                 break;
             }
@@ -80,7 +69,7 @@ impl Write {
 
     /// NDJSON in it.
     pub(super) fn bytes(&self) -> usize {
-        self.members.iter().map(|(_, part)| part.lines.ndjson.len()).sum()
+        self.members.iter().map(|member| member.part.ndjson.len()).sum()
     }
 
     /// Whose lines they are.
@@ -92,25 +81,24 @@ impl Write {
     pub(super) fn draft(&self) -> Draft {
         let mut keys = Vec::new();
         let mut skip = 0;
-        for (_, part) in &self.members {
-            let count = part.lines.count;
-            if let Some(PartKey { key, digest }) = &part.key {
+        for Member { waiting, part, key } in &self.members {
+            if let (Some(key), Some(run)) = (key, &waiting.key) {
                 keys.push(KeyedRun {
                     key: key.clone(),
-                    digest: *digest,
+                    digest: run.digest,
                     skip,
-                    count,
+                    count: part.count,
                 });
             }
-            skip += count;
+            skip += part.count;
         }
         Draft {
             stream: self.stream.clone(),
             arrived: self
                 .members
                 .first()
-                .map_or_else(Timestamp::now, |(waiting, _)| waiting.arrived),
-            lines: joined(self.members.iter().map(|(_, part)| &part.lines)),
+                .map_or_else(Timestamp::now, |member| member.waiting.arrived),
+            lines: joined(self.members.iter().map(|member| &member.part)),
             keys,
         }
     }
@@ -120,9 +108,9 @@ impl Write {
         metrics::counter!("tailcast_lines_accepted_total").increment(u64::from(batch.lines.count));
         let mut settled = Settled::default();
         let mut first = batch.first;
-        for (waiting, part) in self.members {
-            let next = first.plus(u64::from(part.lines.count));
-            settled.part_done(waiting, &part, first..next);
+        for Member { waiting, part, .. } in self.members {
+            let next = first.plus(u64::from(part.count));
+            settled.part_done(waiting, cost(&part), first..next);
             first = next;
         }
         settled.hints.push(Hint::Batch(batch));
@@ -135,26 +123,25 @@ impl Write {
     pub(super) fn keys_used(self, prior: Vec<PriorRun>) -> Settled {
         let prior: HashMap<StoredKey, PriorRun> =
             prior.into_iter().map(|run| (run.key.clone(), run)).collect();
-        let known = |part: &Part| part.key.as_ref().is_some_and(|key| prior.contains_key(&key.key));
-        if !self.members.iter().any(|(_, part)| known(part)) {
+        let known = |member: &Member| member.key.as_ref().and_then(|key| prior.get(key));
+        if !self.members.iter().any(|member| known(member).is_some()) {
             tracing::error!(stream = %self.stream, "the store found keys that were not asked for");
             return self.failed(RunError::NotStored);
         }
         let mut settled = Settled::default();
-        for (mut waiting, part) in self.members {
-            match part
-                .key
-                .as_ref()
-                .and_then(|key| Some((key, prior.get(&key.key)?)))
-            {
-                Some((key, run)) if key.digest == run.digest => {
-                    settled.part_done(waiting, &part, run.first..run.next);
-                }
-                Some(_) => settled.failed(waiting, &part, RunError::KeyReused),
+        for member in self.members {
+            let prior = known(&member).cloned();
+            let Member {
+                mut waiting, part, ..
+            } = member;
+            let same = |run: &PriorRun| waiting.key.as_ref().is_some_and(|key| key.digest == run.digest);
+            match prior {
                 None => {
                     waiting.parts.push_front(part);
                     settled.unfinished.push(waiting);
                 }
+                Some(run) if same(&run) => settled.part_found(waiting, part, run.first..run.next),
+                Some(_) => settled.failed(waiting, cost(&part), RunError::KeyReused),
             }
         }
         settled.hints.push(Hint::Lost(self.stream));
@@ -164,8 +151,8 @@ impl Write {
     /// None of the members is known to be stored.
     pub(super) fn failed(self, error: RunError) -> Settled {
         let mut settled = Settled::default();
-        for (waiting, part) in self.members {
-            settled.failed(waiting, &part, error);
+        for Member { waiting, part, .. } in self.members {
+            settled.failed(waiting, cost(&part), error);
         }
         if error == RunError::Unknown {
             settled.hints.push(Hint::Lost(self.stream));
@@ -175,23 +162,68 @@ impl Write {
 }
 
 impl Settled {
-    fn part_done(&mut self, mut waiting: Waiting, part: &Part, range: Range<Offset>) {
-        self.bytes += part.cost();
-        match waiting.stored.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => waiting.stored.push(range),
-        }
+    fn part_done(&mut self, mut waiting: Waiting, freed: usize, range: Range<Offset>) {
+        self.freed.push((Arc::clone(&waiting.subscriber), freed));
+        waiting.number += 1;
+        extend(&mut waiting.stored, range);
         match waiting.parts.is_empty() {
             true => self.answers.push((waiting, Ok(()))),
             false => self.unfinished.push(waiting),
         }
     }
 
+    /// The part was stored by an earlier request. That one may have been cut elsewhere, by another version whose lines
+    /// have other lengths: what counts is how many lines it stored under this number, and the rest follows.
+    fn part_found(&mut self, mut waiting: Waiting, part: Lines, range: Range<Offset>) {
+        let before = waiting.cost() + cost(&part);
+        waiting.parts.push_front(part);
+        skip(&mut waiting.parts, range.end.since(range.start));
+        let freed = before.saturating_sub(waiting.cost());
+        self.part_done(waiting, freed, range);
+    }
+
     /// The parts that follow are given up too: stored without this one, they would stand in the wrong order once the
     /// request is repeated.
-    fn failed(&mut self, waiting: Waiting, part: &Part, error: RunError) {
-        self.bytes += part.cost() + waiting.parts.iter().map(Part::cost).sum::<usize>();
+    fn failed(&mut self, waiting: Waiting, freed: usize, error: RunError) {
+        let freed = freed + waiting.cost();
+        self.freed.push((Arc::clone(&waiting.subscriber), freed));
         self.answers.push((waiting, Err(error)));
+    }
+
+    /// Tells everybody who is done.
+    pub(super) fn answer(&mut self) {
+        for (waiting, outcome) in self.answers.drain(..) {
+            match outcome {
+                // Nobody listens any more when the client went away; its lines are stored all the same.
+                Ok(()) => drop(waiting.answer.send(Ok(waiting.stored))),
+                Err(error) => waiting.fail(error),
+            }
+        }
+    }
+}
+
+/// Adds what was stored next.
+pub(super) fn extend(stored: &mut Stored, range: Range<Offset>) {
+    match stored.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => stored.push(range),
+    }
+}
+
+/// Takes so many lines from the front.
+fn skip(parts: &mut VecDeque<Lines>, mut lines: u64) {
+    while lines > 0
+        && let Some(part) = parts.pop_front()
+    {
+        match u32::try_from(lines) {
+            Ok(some) if some < part.count => {
+                if let Some(rest) = part.after(some) {
+                    parts.push_front(rest);
+                }
+                return;
+            }
+            _ => lines -= u64::from(part.count),
+        }
     }
 }
 

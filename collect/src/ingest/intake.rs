@@ -10,7 +10,7 @@ use super::idempotency::KeyedBody;
 use super::memory::Held;
 use super::object::Parsed;
 use super::refusal::{Refusal, RejectCode};
-use crate::append::{Part, Run};
+use crate::append::Run;
 use crate::batch::MAX_BATCH_BYTES;
 use crate::{Lines, StreamName, Timestamp};
 
@@ -62,6 +62,14 @@ pub(super) struct Taken {
     pub(super) rejected: Vec<Rejected>,
     /// How many lines there are in `runs`.
     pub(super) accepted: u32,
+}
+
+impl Taken {
+    /// Whether a key that was used for something else could be found after a part of the request is stored.
+    pub(super) fn can_be_half_stored(&self) -> bool {
+        let keyed = self.runs.first().is_some_and(|run| run.key.is_some());
+        keyed && self.runs.iter().map(|run| run.parts.len()).sum::<usize>() > 1
+    }
 }
 
 /// The lines of one stream.
@@ -150,14 +158,11 @@ impl Intake {
             let by_default = gathered.by_default;
             let (stream, lines) = gathered.finish();
             taken.accepted += lines.iter().map(|lines| lines.count).sum::<u32>();
-            let parts = lines.into_iter().enumerate().map(|(number, lines)| Part {
-                lines,
-                key: keyed.map(|keyed| keyed.part(number, by_default)),
-            });
             taken.runs.push(Run {
                 stream,
                 arrived: self.arrived,
-                parts: parts.collect(),
+                parts: lines,
+                key: keyed.map(|keyed| keyed.run(by_default)),
             });
         }
         (taken, self.memory)

@@ -6,6 +6,7 @@ use edge::Problem;
 use http::StatusCode;
 use serde::Serialize;
 
+use super::answer::Streams;
 use super::intake::Rejected;
 
 /// When to come back while there is too much to do.
@@ -39,16 +40,16 @@ pub(super) enum Refusal {
     TooSlow,
     /// Every line was rejected.
     NothingAccepted(Vec<Rejected>),
-    /// The idempotency key came with another body before.
-    KeyReused,
+    /// The idempotency key came with another body before. What is stored of this one, if anything.
+    KeyReused(Streams),
     /// Too much is being read, or waits to be stored.
     Busy,
     /// The collector is shutting down.
     Closed,
-    /// Certainly not stored, or not all of it.
-    NotStored,
-    /// Perhaps stored.
-    Unknown,
+    /// Certainly not stored, but for this.
+    NotStored(Streams),
+    /// Perhaps stored; this surely is.
+    Unknown(Streams),
     /// A fault of the program.
     Fault,
 }
@@ -126,11 +127,7 @@ impl From<Refusal> for Problem {
                 "the body came too slowly: send it in parts",
             ),
             Refusal::NothingAccepted(rejected) => nothing_accepted(&rejected),
-            Refusal::KeyReused => Self::new(
-                S::CONFLICT,
-                "key_reused",
-                "this Idempotency-Key came with another body before: use a new one for each body",
-            ),
+            Refusal::KeyReused(streams) => with_stored(key_reused(&streams), &streams),
             Refusal::Busy => Self::new(
                 S::TOO_MANY_REQUESTS,
                 "busy",
@@ -143,19 +140,25 @@ impl From<Refusal> for Problem {
                 "this collector is shutting down, nothing was stored: repeat the request",
             )
             .retry_after(BUSY_FOR),
-            Refusal::NotStored => Self::new(
-                S::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "the store is away: repeat the request, with the same Idempotency-Key",
-            )
-            .retry_after(AWAY_FOR),
-            Refusal::Unknown => Self::new(
-                S::SERVICE_UNAVAILABLE,
-                "unknown_outcome",
-                "the store did not confirm, the lines may be stored: repeat the request with the same \
-                 Idempotency-Key",
-            )
-            .retry_after(AWAY_FOR),
+            Refusal::NotStored(streams) => with_stored(
+                Self::new(
+                    S::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "the store is away: repeat the request, with the same Idempotency-Key",
+                )
+                .retry_after(AWAY_FOR),
+                &streams,
+            ),
+            Refusal::Unknown(streams) => with_stored(
+                Self::new(
+                    S::SERVICE_UNAVAILABLE,
+                    "unknown_outcome",
+                    "the store did not confirm, the lines may be stored: repeat the request with the same \
+                     Idempotency-Key",
+                )
+                .retry_after(AWAY_FOR),
+                &streams,
+            ),
             Refusal::Fault => Self::new(
                 S::INTERNAL_SERVER_ERROR,
                 "internal",
@@ -163,6 +166,28 @@ impl From<Refusal> for Problem {
             ),
         }
     }
+}
+
+/// Says what is stored of a request that failed as a whole.
+fn with_stored(problem: Problem, streams: &Streams) -> Problem {
+    match streams.is_empty() {
+        true => problem,
+        false => problem.member("streams", serde_json::to_value(streams).unwrap_or_default()),
+    }
+}
+
+fn key_reused(streams: &Streams) -> Problem {
+    let detail = match streams.is_empty() {
+        true => {
+            "this Idempotency-Key came with another body before, and nothing of this one is stored: use a new one \
+             for each body"
+        }
+        false => {
+            "this Idempotency-Key came with another body before, and a part of this one is stored, `streams` says \
+             where: send the rest without it, under a new key"
+        }
+    };
+    Problem::new(StatusCode::CONFLICT, "key_reused", detail)
 }
 
 fn nothing_accepted(rejected: &[Rejected]) -> Problem {

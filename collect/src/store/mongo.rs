@@ -12,6 +12,7 @@
 mod append;
 mod connection;
 mod documents;
+mod keys;
 mod queries;
 mod retention;
 mod tails;
@@ -25,7 +26,7 @@ use parking_lot::Mutex;
 use self::connection::Connection;
 use self::tails::Tails;
 use super::timing::{Operation, answered, count_appends, measured};
-use super::{AppendError, Compression, Draft, LogStore, Retention, StoreError, Trimmed};
+use super::{AppendError, Compression, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
 use crate::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 
 /// How the store works.
@@ -105,6 +106,10 @@ impl LogStore for MongoStore {
         let outcomes = measured(Operation::Append, self.write(drafts)).await;
         count_appends(outcomes.iter());
         outcomes
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        self.ask(Operation::Keys, self.find_keys(keys)).await
     }
 
     async fn read(

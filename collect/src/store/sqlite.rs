@@ -3,6 +3,7 @@
 //! One thread writes, so offsets need no more than the file itself; a few connections read beside it (WAL). A commit
 //! reaches the disk before it is answered (`synchronous=FULL`), and all appends that wait are one commit.
 
+mod keys;
 mod queries;
 mod readers;
 mod schema;
@@ -18,7 +19,7 @@ use self::queries::Plan;
 use self::readers::Readers;
 use self::writer::{Encoded, Writer};
 use super::timing::{Operation, answered, count_appends, measured};
-use super::{AppendError, Compression, Draft, LogStore, Retention, StoreError, Trimmed};
+use super::{AppendError, Compression, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
 use crate::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 
 /// How the store works.
@@ -186,6 +187,14 @@ impl LogStore for SqliteStore {
         let outcomes = measured(Operation::Append, self.write(drafts)).await;
         count_appends(outcomes.iter());
         outcomes
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        let keys = keys.to_vec();
+        self.ask(Operation::Keys, move |connection| {
+            keys::used(connection, &keys).map_err(away)
+        })
+        .await
     }
 
     async fn read(

@@ -13,6 +13,7 @@ use crate::Batch;
 pub(super) enum Operation {
     Epoch,
     Append,
+    Keys,
     Read,
     Extents,
     Streams,
@@ -27,6 +28,7 @@ impl Operation {
         match self {
             Self::Epoch => "epoch",
             Self::Append => "append",
+            Self::Keys => "keys",
             Self::Read => "read",
             Self::Extents => "extents",
             Self::Streams => "streams",

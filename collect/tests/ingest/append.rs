@@ -1,15 +1,20 @@
 //! Group commit: what waits goes together, in order, without anybody waiting for a timer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use collect::append::{AppendLimits, Appender, NotLetIn, Part, PartKey, Pending, Run, RunError, Stored};
-use collect::store::{Digest, StoredKey};
+use collect::append::{
+    AppendLimits, Appender, NotLetIn, Pending, Prior, RequestKey, Run, RunError, RunFailure, RunKey, Stored,
+};
+use collect::store::Digest;
 use collect::{Handoff, Hint, Line, Lines, Offset, StreamName, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use parking_lot::Mutex;
 
 use crate::fake::{FakeStore, Fault, Hints};
+use crate::fixture::LONG;
 
 struct Group {
     store: Arc<FakeStore>,
@@ -45,19 +50,28 @@ impl Group {
     }
 
     fn submit(&self, run: Run) -> Pending {
-        self.appender.submit(vec![run]).unwrap()
+        self.appender.submit("alice", vec![run]).unwrap()
     }
 }
 
+/// Lines, and the request's key with its digest.
+type Part<'a> = (Lines, Option<(&'a str, u8)>);
+
+/// One request's lines, under the key of its first part.
 fn run(stream: &str, parts: Vec<Part>) -> Run {
+    let key = parts.first().and_then(|(_, key)| *key);
     Run {
         stream: StreamName::parse(stream).unwrap(),
         arrived: Timestamp::from_nanos(0),
-        parts,
+        parts: parts.into_iter().map(|(lines, _)| lines).collect(),
+        key: key.map(|(key, digest)| RunKey {
+            request: RequestKey::new("alice", key),
+            digest: Digest([digest; 32]),
+        }),
     }
 }
 
-fn part(messages: &[&str], key: Option<(&str, u8)>) -> Part {
+fn part<'a>(messages: &[&str], key: Option<(&'a str, u8)>) -> Part<'a> {
     let lines: Vec<Line> = messages
         .iter()
         .map(|message| Line {
@@ -67,23 +81,22 @@ fn part(messages: &[&str], key: Option<(&str, u8)>) -> Part {
             fields: Vec::new(),
         })
         .collect();
-    Part {
-        lines: Lines::encode(&lines).unwrap(),
-        key: key.map(|(key, digest)| PartKey {
-            key: StoredKey(key.into()),
-            digest: Digest([digest; 32]),
-        }),
-    }
+    (Lines::encode(&lines).unwrap(), key)
 }
 
-async fn outcome(pending: Pending) -> Result<Stored, RunError> {
+async fn outcome(pending: Pending) -> Result<Stored, RunFailure> {
     let mut outcomes = pending.outcomes().await;
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }
 
-fn range(first: u64, next: u64) -> Result<Stored, RunError> {
+fn range(first: u64, next: u64) -> Result<Stored, RunFailure> {
     Ok(vec![Offset(first)..Offset(next)])
+}
+
+/// A failure after these lines were stored.
+fn failed(error: RunError, stored: Stored) -> Result<Stored, RunFailure> {
+    Err(RunFailure { error, stored })
 }
 
 fn call(drafts: &[(&str, u32)]) -> Vec<(String, u32)> {
@@ -118,7 +131,7 @@ async fn everything_that_waits_for_a_stream_becomes_one_batch_and_all_batches_on
 async fn a_single_request_shares_its_bytes_with_the_batch() {
     let group = Group::start(AppendLimits::default());
     let part = part(&["1"], None);
-    let bytes = part.lines.ndjson.clone();
+    let bytes = part.0.ndjson.clone();
     outcome(group.submit(run("a", vec![part]))).await.unwrap();
     assert_eq!(group.store.batches("a")[0].lines.ndjson.as_ptr(), bytes.as_ptr());
 }
@@ -194,7 +207,7 @@ async fn the_same_key_twice_in_a_group_is_decided_by_the_store() {
     outcome(busy).await.unwrap();
     assert_eq!(outcome(first).await, range(0, 1));
     assert_eq!(outcome(twice).await, range(0, 1));
-    assert_eq!(outcome(other).await, Err(RunError::KeyReused));
+    assert_eq!(outcome(other).await, failed(RunError::KeyReused, vec![]));
     assert_eq!(outcome(fresh).await, range(1, 2));
     assert_eq!(group.store.lines("a").len(), 2);
 }
@@ -224,9 +237,9 @@ async fn parts_of_a_request_are_stored_in_order_or_not_at_all() {
     let busy = group.keep_busy().await;
     let parts = || {
         vec![
-            part(&["1"], Some(("k0", 1))),
-            part(&["2"], Some(("k1", 1))),
-            part(&["3"], Some(("k2", 1))),
+            part(&["1"], Some(("k", 1))),
+            part(&["2"], None),
+            part(&["3"], None),
         ]
     };
     let request = group.submit(run("a", parts()));
@@ -235,7 +248,10 @@ async fn parts_of_a_request_are_stored_in_order_or_not_at_all() {
     group.store.fail_after(2, Fault::NotStored);
     group.store.open();
     outcome(busy).await.unwrap();
-    assert_eq!(outcome(request).await, Err(RunError::NotStored));
+    assert_eq!(
+        outcome(request).await,
+        failed(RunError::NotStored, vec![Offset(0)..Offset(1)])
+    );
     assert_eq!(outcome(next).await, range(1, 2));
     let repeated = group.submit(run("a", parts()));
     assert_eq!(
@@ -254,7 +270,7 @@ async fn parts_of_a_request_are_stored_in_order_or_not_at_all() {
 /// Invariant 1: acknowledged before dispatched.
 #[tokio::test]
 async fn the_answer_is_given_before_the_batch_is_handed_off() {
-    type Answer = Arc<Mutex<Option<BoxFuture<'static, Vec<Result<Stored, RunError>>>>>>;
+    type Answer = Arc<Mutex<Option<BoxFuture<'static, Vec<Result<Stored, RunFailure>>>>>>;
 
     struct Witness {
         answer: Answer,
@@ -276,9 +292,11 @@ async fn the_answer_is_given_before_the_batch_is_handed_off() {
     });
     let store = Arc::new(FakeStore::default());
     let appender = Appender::new(store, witness.clone(), AppendLimits::default());
-    let pending = appender.submit(vec![run("a", vec![part(&["1"], None)])]).unwrap();
+    let pending = appender
+        .submit("alice", vec![run("a", vec![part(&["1"], None)])])
+        .unwrap();
     *answer.lock() = Some(pending.outcomes().boxed());
-    appender.shutdown().await;
+    appender.shutdown(LONG).await;
     assert_eq!(*witness.answered.lock(), [true]);
 }
 
@@ -293,17 +311,197 @@ async fn requests_are_let_in_whole_until_too_much_waits() {
         run("a", vec![part(&["1"], None)]),
         run("b", vec![part(&["2"], None), part(&["3"], None)]),
     ];
-    let pending = group.appender.submit(both).unwrap();
-    let refused = group.appender.submit(vec![run("c", vec![part(&["4"], None)])]);
+    let pending = group.appender.submit("alice", both).unwrap();
+    let refused = group
+        .appender
+        .submit("alice", vec![run("c", vec![part(&["4"], None)])]);
     assert_eq!(refused.err(), Some(NotLetIn::Busy));
     group.store.open();
     assert_eq!(pending.outcomes().await, [range(0, 1), range(0, 2)]);
     group
         .appender
-        .submit(vec![run("c", vec![part(&["4"], None)])])
+        .submit("alice", vec![run("c", vec![part(&["4"], None)])])
         .unwrap();
-    group.appender.shutdown().await;
+    group.appender.shutdown(LONG).await;
     assert_eq!(group.store.lines("c").len(), 1);
-    let refused = group.appender.submit(Vec::new());
+    let refused = group.appender.submit("alice", Vec::new());
     assert_eq!(refused.err(), Some(NotLetIn::Closed));
+}
+
+#[tokio::test]
+async fn one_subscriber_fills_its_share_and_leaves_room_for_the_others() {
+    let group = Group::start(AppendLimits {
+        subscriber_bytes: 1,
+        ..AppendLimits::default()
+    });
+    group.store.close();
+    let one = |stream| vec![run(stream, vec![part(&["1"], None)])];
+    let first = group.appender.submit("alice", one("a")).unwrap();
+    let second = group.appender.submit("alice", one("b"));
+    assert_eq!(second.err(), Some(NotLetIn::Busy));
+    let other = group.appender.submit("bob", one("b")).unwrap();
+    group.store.open();
+    assert_eq!(outcome(first).await, range(0, 1));
+    assert_eq!(outcome(other).await, range(0, 1));
+    group.appender.submit("alice", one("a")).unwrap();
+    group.appender.shutdown(LONG).await;
+    assert_eq!(group.store.lines("a").len(), 2);
+}
+
+#[tokio::test]
+async fn subscribers_take_turns_however_many_streams_one_of_them_has() {
+    let group = Group::start(AppendLimits {
+        calls: 1,
+        call_batches: 4,
+        ..AppendLimits::default()
+    });
+    let busy = group.keep_busy().await;
+    let names: Vec<String> = (0..20).map(|number| format!("many/{number}")).collect();
+    let many = names.iter().map(|name| run(name, vec![part(&["1"], None)]));
+    let many = group.appender.submit("alice", many.collect()).unwrap();
+    let one = group
+        .appender
+        .submit("bob", vec![run("one", vec![part(&["1"], None)])])
+        .unwrap();
+    group.store.open();
+    outcome(busy).await.unwrap();
+    outcome(one).await.unwrap();
+    many.outcomes().await;
+    let second = &group.store.calls()[1];
+    assert!(second.contains(&("one".to_owned(), 1)), "{second:?}");
+}
+
+/// Another version's encoding has other lengths, and so other parts: what counts is which lines they hold.
+#[tokio::test]
+async fn a_repeat_that_is_cut_elsewhere_neither_loses_nor_doubles_a_line() {
+    let key = Some(("k", 1));
+    let all = ["0", "1", "2", "3", "4", "5", "6"];
+    let cuts: [&[usize]; 5] = [&[7], &[3, 4], &[2, 2, 3], &[5, 1, 1], &[1, 6]];
+    let parts = |cut: &[usize]| {
+        let mut rest = &all[..];
+        cut.iter()
+            .map(|&length| {
+                let (these, others) = rest.split_at(length);
+                rest = others;
+                part(these, key)
+            })
+            .collect::<Vec<_>>()
+    };
+    for earlier in cuts {
+        for stored in 0..=earlier.len() {
+            for later in cuts {
+                let group = Group::one_call_at_a_time();
+                group.store.fail_after(stored, Fault::NotStored);
+                let first = outcome(group.submit(run("a", parts(earlier)))).await;
+                assert_eq!(first.is_ok(), stored == earlier.len());
+                group.store.work();
+                assert_eq!(outcome(group.submit(run("a", parts(later)))).await, range(0, 7));
+                let lines = part(&all, None).0;
+                let expected: Vec<&[u8]> = lines.iter().collect();
+                let found = group.store.lines("a");
+                assert!(
+                    found.iter().map(String::as_bytes).eq(expected),
+                    "{stored} parts of {earlier:?}, then {later:?}: {found:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_key_is_told_before_anything_is_stored() {
+    let group = Group::start(AppendLimits::default());
+    let keyed = |stream, digest, parts: &[&[&str]]| {
+        let parts = parts.iter().map(|lines| part(lines, Some(("k", digest))));
+        run(stream, parts.collect())
+    };
+    for stored in [keyed("a", 1, &[&["1"], &["2", "3"]]), keyed("b", 2, &[&["1"]])] {
+        outcome(group.submit(stored)).await.unwrap();
+    }
+    let runs = [
+        keyed("a", 1, &[&["1"], &["2", "3"], &["4"]]),
+        keyed("b", 1, &[&["1"]]),
+        keyed("c", 1, &[&["1"]]),
+        run("a", vec![part(&["1"], None)]),
+    ];
+    let prior = group.appender.look_back(&runs).await.unwrap();
+    assert_eq!(
+        prior,
+        [
+            Prior::Stored(vec![Offset(0)..Offset(3)]),
+            Prior::KeyReused,
+            Prior::Stored(vec![]),
+            Prior::Stored(vec![]),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_store_is_away_what_waits_is_told_at_once_and_not_one_after_the_other() {
+    let group = Group::one_call_at_a_time();
+    let busy = group.keep_busy().await;
+    let waiting: Vec<Pending> = ["busy", "a", "a", "b"]
+        .into_iter()
+        .map(|stream| group.submit(run(stream, vec![part(&["1"], None)])))
+        .collect();
+    group.store.fail_next(Fault::NotStored);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    group.store.open();
+    assert_eq!(outcome(busy).await, failed(RunError::NotStored, vec![]));
+    for pending in waiting {
+        assert_eq!(outcome(pending).await, failed(RunError::NotStored, vec![]));
+    }
+    assert_eq!(group.store.calls().len(), 1);
+    assert_eq!(
+        outcome(group.submit(run("a", vec![part(&["1"], None)]))).await,
+        range(0, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_in_time_and_says_what_it_knows() {
+    let group = Group::one_call_at_a_time();
+    let busy = group.keep_busy().await;
+    let waiting = group.submit(run("a", vec![part(&["1"], None)]));
+    group.appender.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(outcome(busy).await, failed(RunError::Unknown, vec![]));
+    assert_eq!(outcome(waiting).await, failed(RunError::NotStored, vec![]));
+    assert_eq!(group.hints.all(), ["lost busy"]);
+}
+
+/// A gauge that stood still while the store was away hid that everything waited.
+#[test]
+fn the_gauge_of_what_waits_is_right_at_every_moment() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let shown = recorder.handle();
+    let gauge = || {
+        let rendered = shown.render();
+        let line = rendered
+            .lines()
+            .find_map(|line| line.strip_prefix("tailcast_append_waiting_bytes "));
+        line.map(|bytes| bytes.parse::<f64>().unwrap())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    runtime.block_on(async {
+        let group = Group::one_call_at_a_time();
+        let lines = part(&["1"], None).0;
+        let each = (lines.ndjson.len() + 256) as f64;
+        let busy = group.keep_busy().await;
+        assert_eq!(gauge(), Some(each));
+        let waiting: Vec<Pending> = (0..3)
+            .map(|_| group.submit(run("a", vec![part(&["1"], None)])))
+            .collect();
+        assert_eq!(gauge(), Some(4.0 * each));
+        group.store.open();
+        outcome(busy).await.unwrap();
+        for pending in waiting {
+            outcome(pending).await.unwrap();
+        }
+        group.appender.shutdown(LONG).await;
+        assert_eq!(gauge(), Some(0.0));
+    });
 }

@@ -86,6 +86,11 @@ impl FakeStore {
         faults.push_back(Some(fault));
     }
 
+    /// No further call fails.
+    pub(crate) fn work(&self) {
+        self.state.lock().faults.clear();
+    }
+
     /// Stores nothing of these streams, until told otherwise.
     pub(crate) fn fail_streams(&self, streams: &[&str]) {
         self.state.lock().failing = streams.iter().map(|&stream| stream.to_owned()).collect();
@@ -190,6 +195,11 @@ impl LogStore for FakeStore {
             Some(fault) => drafts.into_iter().map(|draft| state.fail(draft, fault)).collect(),
             None => drafts.into_iter().map(|draft| state.append(draft)).collect(),
         }
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        let state = self.state.lock();
+        Ok(keys.iter().map(|key| state.keys.get(key).cloned()).collect())
     }
 
     async fn epoch(&self) -> Result<Epoch, StoreError> {

@@ -7,7 +7,7 @@ use collect::append::AppendLimits;
 use collect::ingest::Limits;
 
 use crate::fake::Fault;
-use crate::fixture::{Collector, Post};
+use crate::fixture::{Collector, LONG, Post};
 
 /// Invariant 1: what is not known to be stored is not acknowledged.
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_store_that_does_not_answer_in_time_has_an_unknown_outcome() {
     let reply = collector.send(Post::lines("one")).await;
     assert_eq!(reply.refusal(), (503, "unknown_outcome"));
     collector.store.open();
-    collector.appender.shutdown().await;
+    collector.appender.shutdown(LONG).await;
     assert_eq!(collector.stored("a/b").len(), 1);
 }
 
@@ -112,8 +112,8 @@ async fn a_collector_that_shuts_down_finishes_what_waits_and_takes_no_more() {
     });
     collector.store.wait_for_calls(1).await;
     let appender = collector.appender.clone();
-    let down = tokio::spawn(async move { appender.shutdown().await });
-    while collector.appender.submit(Vec::new()).is_ok() {
+    let down = tokio::spawn(async move { appender.shutdown(LONG).await });
+    while collector.appender.submit("alice", Vec::new()).is_ok() {
         tokio::task::yield_now().await;
     }
     let late = collector.send(Post::lines("late")).await;

@@ -1,6 +1,7 @@
 //! One collector, and posts to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use auth::{Claims, Key, Minter, Verifier};
@@ -16,6 +17,9 @@ use tokio::io::AsyncWriteExt;
 use tower::ServiceExt;
 
 use crate::fake::{FakeStore, Hints};
+
+/// Longer than any of these tests takes.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 const KEY: &str = "a key of these tests, long enough for HS256";
 

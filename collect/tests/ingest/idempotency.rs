@@ -1,5 +1,7 @@
 //! Repeated requests. Invariant 4: the same key is stored once, and repeating it gives the first answer.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::fake::Fault;
@@ -127,4 +129,52 @@ async fn a_request_of_many_batches_that_failed_in_the_middle_is_completed_by_its
             "0", "1", "2", "3", "4", "between", "5", "6", "7", "8", "9", "10", "11"
         ]
     );
+}
+
+/// A 409 after a part was stored, with the advice to use a new key, had that part stored twice.
+#[tokio::test]
+async fn a_key_that_one_stream_knows_from_another_body_keeps_all_streams_from_being_stored() {
+    let collector = Collector::start();
+    let post = |body: &'static str| Post::to("/v1/lines").body(body).key("k1");
+    assert_eq!(collector.send(post("{\"stream\":\"a/1\"}")).await.status, 200);
+    let both = "{\"stream\":\"a/2\"}\n{\"stream\":\"a/1\"}";
+    let reply = collector.send(post(both)).await;
+    assert_eq!(reply.refusal(), (409, "key_reused"));
+    assert!(
+        reply.body.get("streams").is_none() && reply.body["detail"].as_str().unwrap().contains("nothing")
+    );
+    assert_eq!(collector.stored("a/2").len(), 0);
+    let fresh = collector.send(Post::to("/v1/lines").body(both).key("k2")).await;
+    assert_eq!(fresh.body["accepted"], 2);
+    assert_eq!(collector.stored("a/2").len(), 1);
+}
+
+/// Two collectors, each with another body under the same key: each looks before the other one stores.
+#[tokio::test]
+async fn a_key_that_is_used_for_another_body_meanwhile_says_what_was_stored() {
+    let collector = Arc::new(Collector::start());
+    let post = |body: &'static str| Post::to("/v1/lines").body(body).key("k1");
+    let first = "{\"stream\":\"a/1\"}\n{\"stream\":\"a/1\"}\n{\"stream\":\"a/2\"}";
+    let second = "{\"stream\":\"a/2\",\"n\":1}\n{\"stream\":\"a/3\"}";
+    collector.store.close();
+    let send = |body| {
+        let collector = Arc::clone(&collector);
+        tokio::spawn(async move { collector.send(post(body)).await })
+    };
+    let sent = send(first);
+    collector.store.wait_for_calls(1).await;
+    let raced = send(second);
+    collector.store.wait_for_calls(2).await;
+    collector.store.open();
+    assert_eq!(sent.await.unwrap().status, 200);
+    let raced = raced.await.unwrap();
+    assert_eq!(raced.refusal(), (409, "key_reused"));
+    assert_eq!(raced.body["streams"], json!({"a/3": [{"first": 0, "next": 1}]}));
+    // And again, when it is known from the beginning.
+    let again = collector.send(post(second)).await;
+    assert_eq!(
+        (again.refusal(), &again.body["streams"]),
+        ((409, "key_reused"), &raced.body["streams"])
+    );
+    assert_eq!(collector.stored("a/3").len(), 1);
 }

@@ -6,7 +6,7 @@ use collect::store::sqlite::{SqliteOptions, SqliteStore};
 use collect::{LogStore, Offset, StreamName};
 use serde_json::json;
 
-use crate::fixture::{Collector, Post};
+use crate::fixture::{Collector, LONG, Post};
 
 /// Invariants 4 and 6.
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_long_request_repeated_after_a_restart_gets_the_first_answer() {
         stored.iter().map(|batch| batch.lines.count).collect::<Vec<_>>(),
         [5, 5, 2]
     );
-    collector.appender.shutdown().await;
+    collector.appender.shutdown(LONG).await;
     drop((collector, store));
 
     let collector = Collector::over_real(open());

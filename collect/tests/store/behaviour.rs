@@ -133,6 +133,42 @@ fn prior(key: &str, digest: u8, first: u64, next: u64) -> PriorRun {
 }
 
 /// Invariant 4.
+pub(crate) async fn what_keys_were_given_is_known_before_anything_is_stored(place: &Place) {
+    let store = place.store().await;
+    store_lines(&*store, "s", &["before"]).await;
+    append(&*store, keyed(draft("s", &["a", "b"]), "alice:1", 1))
+        .await
+        .unwrap();
+    append(&*store, keyed(draft("s", &["c"]), "alice:2", 2))
+        .await
+        .unwrap();
+    append(&*store, keyed(draft("t", &["d"]), "alice:1", 3))
+        .await
+        .unwrap();
+    let asked = [
+        ("t", "alice:1"),
+        ("s", "alice:2"),
+        ("t", "alice:2"),
+        ("nobody/wrote/this", "alice:1"),
+        ("s", "alice:1"),
+        ("s", "alice:1"),
+    ];
+    let asked = asked.map(|(name, key)| (stream(name), StoredKey(key.into())));
+    assert_eq!(
+        store.used_keys(&asked).await.unwrap(),
+        [
+            Some(prior("alice:1", 3, 0, 1)),
+            Some(prior("alice:2", 2, 3, 4)),
+            None,
+            None,
+            Some(prior("alice:1", 1, 1, 3)),
+            Some(prior("alice:1", 1, 1, 3)),
+        ]
+    );
+    assert_eq!(store.used_keys(&[]).await.unwrap(), []);
+}
+
+/// Invariant 4.
 pub(crate) async fn a_repeated_key_gives_the_first_answer_and_stores_nothing(place: &Place) {
     let store = place.store().await;
     store_lines(&*store, "s", &["before"]).await;

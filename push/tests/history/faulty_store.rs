@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use collect::store::{AppendError, Draft, LogStore, Retention, StoreError, Trimmed};
+use collect::store::{AppendError, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
 use collect::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 
 use crate::memory_store::MemoryStore;
@@ -44,6 +44,10 @@ impl LogStore for FaultyStore {
 
     async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
         self.inner.append(drafts).await
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        self.inner.used_keys(keys).await
     }
 
     async fn read(

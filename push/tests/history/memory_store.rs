@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use collect::store::{AppendError, Draft, LogStore, Retention, StoreError, Trimmed};
+use collect::store::{AppendError, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
 use collect::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 use tokio::sync::Mutex;
 
@@ -41,6 +41,10 @@ impl LogStore for MemoryStore {
             Ok(batch)
         };
         drafts.into_iter().map(&mut append).collect()
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        Ok(vec![None; keys.len()])
     }
 
     async fn read(

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use super::queries::{self, StreamId, from_sql, to_sql};
-use super::{SqliteOptions, away};
+use super::queries::{self, StreamId, to_sql};
+use super::{SqliteOptions, away, keys};
 use crate::store::encoding::{check_size, compress};
-use crate::store::{AppendError, Compression, Digest, Draft, PriorRun, StoreError, Trimmed};
+use crate::store::{AppendError, Compression, Draft, PriorRun, StoreError, Trimmed};
 use crate::{Batch, Offset};
 
 /// What a batch takes on the disk beside its lines, roughly: its row and three index entries.
@@ -320,21 +320,9 @@ fn create(connection: &Connection, draft: &Draft) -> Result<StreamId, rusqlite::
 
 /// What the draft's keys were given before, as far as they are known (invariant 4).
 fn used_keys(connection: &Connection, id: StreamId, draft: &Draft) -> Result<Vec<PriorRun>, rusqlite::Error> {
-    let mut statement =
-        connection.prepare_cached("SELECT digest, first, next FROM keys WHERE stream = ?1 AND key = ?2")?;
     let mut used = Vec::new();
     for run in &draft.keys {
-        let prior = statement
-            .query_row((id, &*run.key.0), |row| {
-                Ok(PriorRun {
-                    key: run.key.clone(),
-                    digest: Digest(row.get(0)?),
-                    first: from_sql(row.get(1)?),
-                    next: from_sql(row.get(2)?),
-                })
-            })
-            .optional()?;
-        used.extend(prior);
+        used.extend(keys::prior(connection, id, &run.key)?);
     }
     Ok(used)
 }

@@ -1,0 +1,224 @@
+//! What waits to be stored, and whose turn it is.
+//!
+//! A stream's lines wait in a lane, in their order. Subscribers take turns, a batch each: a hundred thousand streams of
+//! one do not stand before the one line of another.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::write::{Settled, Write};
+use super::{AppendLimits, NotLetIn, RunError, RunFailure, RunKey, Stored};
+use crate::store::StoredKey;
+use crate::{Lines, StreamName, Timestamp};
+
+/// What a waiting part costs in memory beside its lines, in bytes: about.
+const PART_OVERHEAD: usize = 256;
+
+/// A run that is not done.
+pub(super) struct Waiting {
+    pub(super) subscriber: Arc<str>,
+    pub(super) arrived: Timestamp,
+    /// Not stored yet, in order. While the first one is in flight it is not in here.
+    pub(super) parts: VecDeque<Lines>,
+    /// The number of the next part. Parts are numbered as they are stored.
+    pub(super) number: u64,
+    pub(super) key: Option<RunKey>,
+    pub(super) stored: Stored,
+    pub(super) answer: oneshot::Sender<Result<Stored, RunFailure>>,
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    /// Per stream, what waits. A stream is in here while something waits or is being stored.
+    lanes: HashMap<StreamName, VecDeque<Waiting>>,
+    /// Whoever has lines here, being entered, waiting or being stored.
+    subscribers: HashMap<Arc<str>, Account>,
+    /// Subscribers with something ready, each once, the one that waited longest for its turn first.
+    turns: VecDeque<Arc<str>>,
+    /// What is being entered, waits or is being stored, as [`cost`] has it.
+    bytes: usize,
+    /// Tasks that call the store; at most [`AppendLimits::calls`].
+    pub(super) calls: usize,
+    /// Requests that were let in and are not wholly in the lanes yet.
+    pub(super) entering: usize,
+    pub(super) closed: bool,
+}
+
+/// What one subscriber has here.
+#[derive(Default)]
+struct Account {
+    bytes: usize,
+    /// Streams with nothing in flight whose next lines are this subscriber's, each once.
+    ready: VecDeque<StreamName>,
+}
+
+/// What a part takes of [`AppendLimits::waiting_bytes`].
+pub(super) fn cost(part: &Lines) -> usize {
+    part.ndjson.len() + PART_OVERHEAD
+}
+
+impl Waiting {
+    pub(super) fn cost(&self) -> usize {
+        self.parts.iter().map(cost).sum()
+    }
+
+    /// What the next part is kept under.
+    pub(super) fn part_key(&self) -> Option<StoredKey> {
+        self.key.as_ref().map(|key| key.request.part(self.number))
+    }
+
+    pub(super) fn fail(self, error: RunError) {
+        // Nobody listens any more when the client went away.
+        let stored = self.stored;
+        let _ = self.answer.send(Err(RunFailure { error, stored }));
+    }
+}
+
+impl Queue {
+    /// Lets in what a request costs as a whole, or nothing of it. [`Queue::enter`] follows, and [`Queue::entered`].
+    pub(super) fn reserve(
+        &mut self,
+        subscriber: &Arc<str>,
+        bytes: usize,
+        limits: &AppendLimits,
+    ) -> Result<(), NotLetIn> {
+        if self.closed {
+            return Err(NotLetIn::Closed);
+        }
+        let own = self
+            .subscribers
+            .get(subscriber)
+            .map_or(0, |account| account.bytes);
+        if self.bytes >= limits.waiting_bytes || own >= limits.subscriber_bytes {
+            return Err(NotLetIn::Busy);
+        }
+        self.subscribers.entry(Arc::clone(subscriber)).or_default().bytes += bytes;
+        self.bytes += bytes;
+        self.entering += 1;
+        self.show();
+        Ok(())
+    }
+
+    pub(super) fn enter(&mut self, stream: StreamName, waiting: Waiting) {
+        if waiting.parts.is_empty() {
+            let _ = waiting.answer.send(Ok(Stored::new()));
+            return;
+        }
+        match self.lanes.get_mut(&stream) {
+            Some(lane) => lane.push_back(waiting),
+            None => {
+                let subscriber = Arc::clone(&waiting.subscriber);
+                self.lanes.insert(stream.clone(), VecDeque::from([waiting]));
+                self.make_ready(subscriber, stream);
+            }
+        }
+    }
+
+    pub(super) fn entered(&mut self) {
+        self.entering -= 1;
+    }
+
+    /// Whether everything that was let in is answered.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls == 0 && self.entering == 0
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    fn make_ready(&mut self, subscriber: Arc<str>, stream: StreamName) {
+        let account = self.subscribers.entry(Arc::clone(&subscriber)).or_default();
+        if account.ready.is_empty() {
+            self.turns.push_back(subscriber);
+        }
+        account.ready.push_back(stream);
+    }
+
+    /// What is ready, as far as one call goes: a batch of each subscriber in turn.
+    pub(super) fn take_call(&mut self, limits: &AppendLimits) -> Vec<Write> {
+        let mut writes = Vec::new();
+        let mut bytes = 0;
+        while writes.len() < limits.call_batches && bytes < limits.call_bytes {
+            let Some(subscriber) = self.turns.pop_front() else {
+                break;
+            };
+            let Some(account) = self.subscribers.get_mut(&subscriber) else {
+                continue;
+            };
+            let stream = account.ready.pop_front();
+            if !account.ready.is_empty() {
+                self.turns.push_back(subscriber);
+            }
+            let lane = stream.and_then(|stream| Some((self.lanes.get_mut(&stream)?, stream)));
+            if let Some((lane, stream)) = lane {
+                let write = Write::take(stream, lane);
+                bytes += write.bytes();
+                writes.push(write);
+            }
+        }
+        writes
+    }
+
+    /// Writes are over: what they left behind waits before everything that came later.
+    pub(super) fn release(&mut self, settled: Vec<(StreamName, Settled)>) {
+        for (stream, settled) in settled {
+            for (subscriber, bytes) in settled.freed {
+                self.free(&subscriber, bytes);
+            }
+            let Some(lane) = self.lanes.get_mut(&stream) else {
+                continue;
+            };
+            for waiting in settled.unfinished.into_iter().rev() {
+                lane.push_front(waiting);
+            }
+            match lane.front() {
+                None => drop(self.lanes.remove(&stream)),
+                Some(next) => {
+                    let subscriber = Arc::clone(&next.subscriber);
+                    self.make_ready(subscriber, stream);
+                }
+            }
+        }
+        self.show();
+    }
+
+    /// Takes out everything that is not in flight.
+    pub(super) fn take_waiting(&mut self) -> Vec<Waiting> {
+        let mut taken = Vec::new();
+        let ready: Vec<StreamName> = self
+            .subscribers
+            .values_mut()
+            .flat_map(|account| account.ready.drain(..))
+            .collect();
+        self.turns.clear();
+        for stream in ready {
+            taken.extend(self.lanes.remove(&stream).unwrap_or_default());
+        }
+        // What is left has a write in flight, which comes back to its lane.
+        for lane in self.lanes.values_mut() {
+            taken.extend(lane.drain(..));
+        }
+        for waiting in &taken {
+            self.free(&waiting.subscriber, waiting.cost());
+        }
+        self.show();
+        taken
+    }
+
+    fn free(&mut self, subscriber: &Arc<str>, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(account) = self.subscribers.get_mut(subscriber) {
+            account.bytes = account.bytes.saturating_sub(bytes);
+            if account.bytes == 0 && account.ready.is_empty() {
+                self.subscribers.remove(subscriber);
+            }
+        }
+    }
+
+    fn show(&self) {
+        metrics::gauge!("tailcast_append_waiting_bytes").set(self.bytes as f64);
+    }
+}

@@ -1,0 +1,105 @@
+//! What a sender is told of lines that were taken: where they are, or why not.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use tokio::time::timeout;
+
+use super::intake::Rejected;
+use super::refusal::Refusal;
+use crate::append::{Pending, Prior, RunError, Stored};
+use crate::{Offset, StreamName};
+
+/// What a sender is told when all that could be taken is stored.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    pub(super) accepted: u32,
+    pub(super) rejected: Vec<Rejected>,
+    pub(super) streams: Streams,
+}
+
+/// Where lines are, per stream, in the order in which the streams appear.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Streams(Vec<(StreamName, Stored)>);
+
+impl Streams {
+    /// Whether no line is stored.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn push(&mut self, name: StreamName, stored: Stored) {
+        if !stored.is_empty() {
+            self.0.push((name, stored));
+        }
+    }
+}
+
+/// Refuses a request when one of its streams has its key from another request, before anything of it is stored. What is
+/// stored of this one is told: an attempt before may have got so far.
+pub(super) fn refuse_reused(names: &[StreamName], prior: Vec<Prior>) -> Result<(), Refusal> {
+    if !prior.contains(&Prior::KeyReused) {
+        return Ok(());
+    }
+    let mut streams = Streams::default();
+    for (name, prior) in names.iter().zip(prior) {
+        if let Prior::Stored(stored) = prior {
+            streams.push(name.clone(), stored);
+        }
+    }
+    Err(Refusal::KeyReused(streams))
+}
+
+/// Waits for the store. Of several failures the one is told that the sender has to act on first: what is not known has to
+/// be asked again before anything else can be said.
+pub(super) async fn answered(
+    names: Vec<StreamName>,
+    pending: Pending,
+    within: Duration,
+) -> Result<Streams, Refusal> {
+    let Ok(outcomes) = timeout(within, pending.outcomes()).await else {
+        return Err(Refusal::Unknown(Streams::default()));
+    };
+    let mut streams = Streams::default();
+    let mut worst = None;
+    for (name, outcome) in names.into_iter().zip(outcomes) {
+        let (stored, error) = match outcome {
+            Ok(stored) => (stored, None),
+            Err(failure) => (failure.stored, Some(failure.error)),
+        };
+        streams.push(name, stored);
+        worst = worst.max(error.map(|error| match error {
+            RunError::NotStored => 0,
+            RunError::KeyReused => 1,
+            RunError::Unknown => 2,
+        }));
+    }
+    match worst {
+        None => Ok(streams),
+        Some(0) => Err(Refusal::NotStored(streams)),
+        Some(1) => Err(Refusal::KeyReused(streams)),
+        Some(_) => Err(Refusal::Unknown(streams)),
+    }
+}
+
+impl Serialize for Streams {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Stretch {
+            first: u64,
+            next: u64,
+        }
+        let stretch = |range: &Range<Offset>| {
+            let (Offset(first), Offset(next)) = (range.start, range.end);
+            Stretch { first, next }
+        };
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, stored) in &self.0 {
+            let stretches: Vec<Stretch> = stored.iter().map(stretch).collect();
+            map.serialize_entry(name.as_str(), &stretches)?;
+        }
+        map.end()
+    }
+}
