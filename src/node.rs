@@ -19,6 +19,7 @@ use http::{Method, StatusCode, Uri};
 use metrics_exporter_prometheus::PrometheusHandle;
 use push::Push;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -68,6 +69,19 @@ pub struct Node {
     passers: TaskTracker,
     workers: TaskTracker,
 }
+
+/// When everything is over once the node is told to stop, with a drain of the default length. Orchestrators kill 30 s
+/// after they ask. What is left of it is what each phase may take.
+const STOPS_WITHIN: Duration = Duration::from_secs(29);
+
+/// What every phase may take, however late it is.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// How long what came in may take to be stored and answered. What is not by then is answered with what is known of it.
+const STORING_ENDS_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long the last answers may take to leave.
+const ANSWERING_ENDS_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long the last hints may take to leave when the node ends. What does not leave is found in the store.
 const PASSING_ENDS_WITHIN: Duration = Duration::from_secs(2);
@@ -130,29 +144,57 @@ impl Node {
     }
 
     /// Ends in the order of a line's path: sessions are told and moved on, requests under way are answered, what waits
-    /// is stored and handed off, the lease ends.
+    /// is stored and handed off, the lease ends. A store or a peer that is away holds up none of these for long.
     pub async fn stop(self) {
+        let ends = Instant::now() + STOPS_WITHIN;
         self.health.drain();
         if let Some(push) = &self.push {
             push.drain(self.drain).await;
         }
         self.serving.cancel();
         self.listeners.close();
-        self.listeners.wait().await;
-        if let Some(appender) = &self.appender {
-            appender.shutdown().await;
-        }
+        let storing = phase(STORING_ENDS_WITHIN, ends, PASSING_ENDS_WITHIN + 2 * LEAST);
+        self.end_storing(Instant::now() + storing).await;
         self.passing.cancel();
         ended(
             &self.passers,
-            PASSING_ENDS_WITHIN,
+            phase(PASSING_ENDS_WITHIN, ends, LEAST),
             "hints were still waiting to be passed on",
         )
         .await;
         self.working.cancel();
-        ended(&self.workers, WORK_ENDS_WITHIN, "some work did not end in time").await;
+        ended(
+            &self.workers,
+            phase(WORK_ENDS_WITHIN, ends, Duration::ZERO),
+            "some work did not end in time",
+        )
+        .await;
         tracing::info!("stopped");
     }
+
+    /// Requests under way wait for the appender, which takes their lines as long as they come. Those that still wait for
+    /// the store at the end are answered then.
+    async fn end_storing(&self, until: Instant) {
+        let answered = timeout_at(until, self.listeners.wait()).await;
+        if let Some(appender) = &self.appender {
+            appender
+                .shutdown(until.saturating_duration_since(Instant::now()))
+                .await;
+        }
+        if answered.is_err()
+            && timeout(ANSWERING_ENDS_WITHIN, self.listeners.wait())
+                .await
+                .is_err()
+        {
+            tracing::warn!("requests were still under way at the end");
+        }
+    }
+}
+
+/// What a phase may take: as long as it likes up to `most`, as long as enough is left for those that come later.
+fn phase(most: Duration, ends: Instant, later: Duration) -> Duration {
+    let left = ends.saturating_duration_since(Instant::now() + later);
+    most.min(left).max(LEAST)
 }
 
 /// A listener, and where it really listens: port 0 means any.
@@ -171,7 +213,7 @@ async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<Bound> {
 
 async fn ended(tasks: &TaskTracker, within: Duration, otherwise: &str) {
     tasks.close();
-    if tokio::time::timeout(within, tasks.wait()).await.is_err() {
+    if timeout(within, tasks.wait()).await.is_err() {
         tracing::warn!(waited_s = within.as_secs(), "{otherwise}");
     }
 }

@@ -176,6 +176,33 @@ async fn a_mongodb_that_says_nothing_is_answered_for_in_time() {
     flow.stop().await;
 }
 
+/// Each batch that waits used to be tried for as long as the driver looks for a primary, one after the other.
+#[tokio::test]
+async fn a_collector_whose_store_is_away_answers_everybody_and_ends_when_it_is_told_to() {
+    let mut mongo = Mongo::start().await;
+    let mut cluster = Cluster::on(&mongo.database(), &["collect", "dispatch"]).await;
+    cluster.collect(0).send("payments/api", lines(1)).await;
+    mongo.kill();
+    let waiting: Vec<_> = (0..12)
+        .map(|_| {
+            let body = "x".repeat(200_000) + "\n";
+            let request = cluster.collect(0).post("/v1/lines?stream=payments/api");
+            tokio::spawn(request.body(body.repeat(5)).send())
+        })
+        .collect();
+    until("much waits to be stored", async || {
+        let bytes = cluster.collect(0).measured("tailcast_append_waiting_bytes").await;
+        (bytes > 10e6).then_some(())
+    })
+    .await;
+    assert!(cluster.collect(0).stop_with("TERM").await.success());
+    for answer in waiting {
+        let answer = answer.await.unwrap().unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+}
+
 async fn refuses_for_now(cluster: &mut Cluster) {
     let request = cluster.collect(0).post("/v1/lines?stream=refused").body("hello");
     let answer = request
