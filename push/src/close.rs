@@ -46,7 +46,8 @@ codes! {
     SLOW = 4000 "slow" ComeBack "nothing of what waits could be written for 30 s";
     /// Judged by silence.
     NO_PONG = 4001 "no_pong" ComeBack "the client was silent for 10 s after a ping";
-    /// The node cannot serve.
+    /// The node cannot serve. Kept for what clients know: at present nothing ends a session so. What is known before there
+    /// is one is answered 503, and sessions outlive a store that is away.
     UNAVAILABLE = 4002 "unavailable" ComeBack "the node cannot serve sessions at the moment";
     /// The token's `exp`.
     TOKEN_EXPIRED = 4003 "token_expired" ComeBack "the token ended; come back with a new one";

@@ -43,7 +43,7 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(io: S, limits: &Limits) {
         limits.queue_bytes,
     );
     loop {
-        match socket.event(Listen::Yes).await {
+        match std::future::poll_fn(|cx| socket.poll_event(cx, Listen::Yes)).await {
             Event::Text(text) => socket.send(frame::text(text.as_bytes())),
             Event::Binary(bytes) => socket.send(frame::frame(BINARY, &bytes)),
             Event::Room | Event::Heard => {}

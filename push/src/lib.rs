@@ -42,6 +42,9 @@ mod tail;
 mod truth;
 
 #[cfg(test)]
+#[path = "../tests/history/memory_store.rs"]
+mod memory_store;
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
 

@@ -4,10 +4,14 @@
 //! the server keep a queue of them. Lines go on meanwhile.
 
 mod requests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod silence;
 
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use auth::Subscriber;
 use collect::{StreamName, Timestamp};
@@ -133,7 +137,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let end = loop {
             self.fill();
             self.begin_waiting();
-            self.set(alarm.as_mut());
             let happened = self.happening(alarm.as_mut()).await;
             if let Err(end) = self.react(happened) {
                 break end;
@@ -228,29 +231,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// An alarm that is too early costs less than setting it anew for every frame.
-    fn set(&self, alarm: Pin<&mut Sleep>) {
-        let mut next = self.clock.next(self.socket.vitals());
-        if let Some(word) = self.delivery.word_at().filter(|_| self.socket.has_room()) {
-            next = next.min(word);
-        }
-        if next < alarm.deadline() || alarm.is_elapsed() {
-            alarm.reset(next);
-        }
-    }
-
-    async fn happening(&mut self, alarm: Pin<&mut Sleep>) -> Happened {
+    async fn happening(&mut self, mut alarm: Pin<&mut Sleep>) -> Happened {
         let free = self.request.is_none();
         let listen = if free { Listen::Yes } else { Listen::No };
+        let word_at = self.word_at();
+        let (socket, clock) = (&mut self.socket, &self.clock);
+        let wire_or_time = std::future::poll_fn(move |cx| {
+            if let Poll::Ready(event) = socket.poll_event(cx, listen) {
+                return Poll::Ready(Happened::Socket(event));
+            }
+            // Only now, for what was written or read just now moves the deadlines. An alarm that is too early costs
+            // less than setting it anew for every frame.
+            let due = clock.next(socket.vitals());
+            let due = word_at.map_or(due, |word_at| due.min(word_at));
+            if due < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(due);
+            }
+            alarm.as_mut().poll(cx).map(|()| Happened::Alarm)
+        });
         tokio::select! {
             () = self.signal.woken() => Happened::News,
-            event = self.socket.event(listen) => Happened::Socket(event),
+            happened = wire_or_time => happened,
             answer = running(&mut self.request) => Happened::Answered(answer),
             met = running(&mut self.meeting), if free => Happened::Met(met),
             fetched = running(&mut self.fetch) => Happened::Fetched(fetched),
-            () = alarm => Happened::Alarm,
             () = tokio::task::yield_now(), if self.again => Happened::Again,
         }
+    }
+
+    /// When the client is owed a word on what it does not get, unless more waits for it already.
+    fn word_at(&self) -> Option<Instant> {
+        self.delivery.word_at().filter(|_| self.socket.has_room())
     }
 
     fn react(&mut self, happened: Happened) -> Result<(), End> {
@@ -285,13 +296,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn alarm(&mut self) -> Result<(), End> {
         let now = Instant::now();
-        if self.delivery.word_at().is_some_and(|at| at <= now) && self.socket.has_room() {
+        if self.word_at().is_some_and(|at| at <= now) {
             let mut out = Vec::new();
             self.delivery.words(&mut out);
             self.send(&mut out);
         }
         match self.clock.due(self.socket.vitals(), now) {
-            Some(Alarm::Ping) => self.socket.send(frame::ping()),
+            Some(Alarm::Ping) => self.socket.ping(),
             Some(Alarm::Expiring) => {
                 let expires_at = self.expires_at();
                 self.socket.send(

@@ -13,11 +13,13 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::close::{self, Close};
 use crate::fragments::{Fragments, TooMany};
+use crate::frame;
 
 /// The read buffer: requests are small.
 const READ_BYTES: usize = 1024;
@@ -50,8 +52,10 @@ pub(crate) struct Socket<S> {
     room: usize,
     /// When it was last empty or got shorter.
     progress: Instant,
-    /// When something last came in.
-    heard: Instant,
+    /// When the first ping was written that nothing was heard since.
+    asked: Option<Instant>,
+    /// Nothing is read at the moment, so nothing can be heard.
+    deaf: bool,
 }
 
 struct Waiting {
@@ -65,17 +69,19 @@ enum Kind {
     Lines,
     /// Made for this connection.
     Own,
+    /// Such a one too, which asks for a sign of life.
+    Ping,
 }
 
-/// How a connection does.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Vitals {
-    /// Whether everything was written.
-    pub(crate) idle: bool,
-    /// When a byte was last written, or something began to wait.
-    pub(crate) progress: Instant,
-    /// When the peer last sent anything.
-    pub(crate) heard: Instant,
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vitals {
+    /// For nothing.
+    Well,
+    /// Bytes wait to be written, and none of them was taken since then.
+    Full(Instant),
+    /// Everything was written, then a ping, and nothing was heard since.
+    Asked(Instant),
 }
 
 /// What happened on a connection.
@@ -130,7 +136,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             written: 0,
             room,
             progress: Instant::now(),
-            heard: Instant::now(),
+            asked: None,
+            deaf: false,
         }
     }
 
@@ -139,18 +146,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.queued < self.room
     }
 
-    /// How the connection does.
+    /// What the connection waits for. Every poll may change it.
     pub(crate) fn vitals(&self) -> Vitals {
-        Vitals {
-            idle: self.queue.is_empty(),
-            progress: self.progress,
-            heard: self.heard,
+        match self.asked {
+            _ if !self.queue.is_empty() => Vitals::Full(self.progress),
+            Some(asked) if !self.deaf => Vitals::Asked(asked),
+            _ => Vitals::Well,
         }
-    }
-
-    /// Counts as if the peer had just sent something: nobody listened.
-    pub(crate) fn was_deaf(&mut self) {
-        self.heard = Instant::now();
     }
 
     /// Queues shared lines.
@@ -163,12 +165,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.push(frame, Kind::Own);
     }
 
+    /// Queues a ping: whatever comes in after it was written answers it.
+    pub(crate) fn ping(&mut self) {
+        self.push(frame::ping(), Kind::Ping);
+    }
+
     fn push(&mut self, bytes: Bytes, kind: Kind) {
         if self.queue.is_empty() {
             self.progress = Instant::now();
         }
         self.queued += bytes.len();
-        if kind == Kind::Own {
+        if kind != Kind::Lines {
             self.own += bytes.len();
         }
         self.queue.push_back(Waiting { bytes, kind });
@@ -186,15 +193,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let keep = lines.map_or(self.queue.len(), |at| begun + at);
         for waiting in self.queue.drain(keep..) {
             self.queued -= waiting.bytes.len();
-            if waiting.kind == Kind::Own {
+            if waiting.kind != Kind::Lines {
                 self.own -= waiting.bytes.len();
             }
         }
-    }
-
-    /// Writes what waits, and reads while `listen` says so. Cancel-safe.
-    pub(crate) async fn event(&mut self, listen: Listen) -> Event {
-        std::future::poll_fn(|cx| self.poll_event(cx, listen)).await
     }
 
     /// Writes everything that waits, then ends the sending side, then waits for the peer to do the same.
@@ -223,7 +225,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let _ = drained.await;
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>, listen: Listen) -> Poll<Event> {
+    /// Writes what waits, and reads while `listen` says so.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, listen: Listen) -> Poll<Event> {
         loop {
             let was_full = !self.has_room();
             match self.poll_flush(cx) {
@@ -234,7 +237,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
             if listen == Listen::No || self.own > OWN_BYTES {
+                self.deaf = true;
                 return Poll::Pending;
+            }
+            if std::mem::take(&mut self.deaf) {
+                // Nobody listened to an answer: it has all its time from now on.
+                self.asked = self.asked.map(|_| Instant::now());
             }
             let event = ready!(self.poll_read(cx));
             if matches!(event, Some(Event::Left)) {
@@ -245,7 +253,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 self.send(replies.into());
             }
             if let Some(event) = event {
-                self.heard = Instant::now();
                 return Poll::Ready(event);
             }
         }
@@ -258,10 +265,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             cx,
             fragments: &mut self.fragments,
             replies: &mut self.replies,
+            asked: &mut self.asked,
         };
         let event = match self.protocol.read(&mut side) {
             Ok(Message::Text(text)) => Event::Text(text),
             Ok(Message::Binary(bytes)) => Event::Binary(bytes),
+            Ok(Message::Close(Some(frame))) if had_forbidden_code(&frame) => Event::Broken(&close::PROTOCOL),
             Ok(Message::Close(_)) => {
                 // The answer to a close is made now, not at the next read. Its error says that all is said.
                 let _ = self.protocol.flush(&mut side);
@@ -328,12 +337,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             self.written -= length;
             self.queued -= length;
-            if waiting.kind == Kind::Own {
+            if waiting.kind != Kind::Lines {
                 self.own -= length;
+            }
+            if waiting.kind == Kind::Ping {
+                self.asked.get_or_insert(self.progress);
             }
             self.queue.pop_front();
         }
     }
+}
+
+/// A close with a code that must not be sent comes out of tungstenite as this one, which it would answer with. It breaks
+/// the rules like any other fault, and is told so in the same words.
+fn had_forbidden_code(close: &CloseFrame) -> bool {
+    close.code == CloseCode::Protocol && close.reason == "Protocol violation"
 }
 
 /// The connection as tungstenite sees it while it reads. What it writes are replies, which take their turn in the
@@ -343,17 +361,24 @@ struct ReadSide<'a, 'b, S> {
     cx: &'a mut Context<'b>,
     fragments: &'a mut Fragments,
     replies: &'a mut Vec<u8>,
+    /// Any byte that comes in answers a ping.
+    asked: &'a mut Option<Instant>,
 }
 
 impl<S: AsyncRead + Unpin> Read for ReadSide<'_, '_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut buffer = ReadBuf::new(buffer);
         match Pin::new(&mut *self.io).poll_read(self.cx, &mut buffer) {
-            // No kind of error that the system has for a socket.
-            Poll::Ready(Ok(())) => match self.fragments.read(buffer.filled()) {
-                Ok(()) => Ok(buffer.filled().len()),
-                Err(TooMany) => Err(io::ErrorKind::InvalidData.into()),
-            },
+            Poll::Ready(Ok(())) => {
+                if !buffer.filled().is_empty() {
+                    *self.asked = None;
+                }
+                match self.fragments.read(buffer.filled()) {
+                    Ok(()) => Ok(buffer.filled().len()),
+                    // No kind of error that the system has for a socket.
+                    Err(TooMany) => Err(io::ErrorKind::InvalidData.into()),
+                }
+            }
             Poll::Ready(Err(error)) => Err(error),
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }

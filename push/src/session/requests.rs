@@ -158,7 +158,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Takes the answer to a request that waited for the store.
     pub(super) fn answered(&mut self, answer: Answer) {
         self.request = None;
-        self.socket.was_deaf();
         let mut out = Vec::new();
         let done = match answer {
             Answer::Subscribe(Ok(started)) => {
