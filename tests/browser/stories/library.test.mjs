@@ -95,6 +95,82 @@ story("a hole, a repetition and a wrong count are events", async () => {
   );
 });
 
+const begun = (id, streams, epoch = "epoch-1") => ({ type: "subscribed", id, epoch, streams, patterns: [] });
+const place = (cursor) => ({ first_available: 0, next: cursor, cursor });
+
+story("a stream that is taken away and given back goes on where it was, also after a reconnection", async () => {
+  fake.append(STREAM, numbered(0, 3));
+  const subscription = connect().subscribe("payments/**");
+  await until(() => subscription.state.name === "live");
+  const [{ id }] = fake.subscribes;
+  const events = subscription[Symbol.asyncIterator]();
+  fake.append(STREAM, numbered(3, 5));
+  fake.sendAll({ type: "dropped", id, streams: [STREAM], reason: "grant" });
+  fake.sendAll(begun(id, { [STREAM]: place(5) }));
+  fake.append(STREAM, numbered(5, 6));
+  const told = await take(events, 3, ["lines", "dropped", "fault"]);
+  assert.deepEqual(told.map(({ type, lines }) => lines?.map(({ offset }) => offset) ?? type), [[3, 4], "dropped", [5]]);
+  fake.sendAll({ type: "dropped", id, streams: [STREAM], reason: "grant" });
+  await take(events, 1, ["dropped"]);
+  assert.deepEqual(subscription.cursors().cursors, { [STREAM]: 6 });
+  fake.closeAll(1012, { reason: "draining", retry_after_ms: 0 });
+  await until(() => fake.subscribes.length === 2);
+  assert.deepEqual(fake.subscribes[1].from, { cursors: { [STREAM]: 6 }, epoch: "epoch-1" });
+});
+
+story("a pattern takes over what a name lets go of, where that stood, and nothing is called missing", async () => {
+  fake.append(STREAM, numbered(0, 3));
+  const named = connect().subscribe(STREAM);
+  await until(() => named.state.name === "live");
+  fake.onSubscribe = (session, { id }) => {
+    fake.send(session, begun(id, {}));
+    return true;
+  };
+  const pattern = client.subscribe("payments/*");
+  await until(() => pattern.state.name === "live");
+  const [session] = fake.sessions;
+  fake.onRequest = (_, { type, id }) => {
+    if (type !== "unsubscribe") return false;
+    fake.send(session, { type: "done", id, request: type });
+    fake.send(session, begun(fake.subscribes[1].id, { [STREAM]: place(4) }));
+    fake.send(session, frame(4, numbered(4, 5)));
+    return true;
+  };
+  fake.append(STREAM, numbered(3, 4));
+  await take(named[Symbol.asyncIterator](), 1);
+  named.close();
+  const told = await take(pattern[Symbol.asyncIterator](), 2, ["begin", "lines", "fault"]);
+  assert.deepEqual(told.map(({ type, cursor, lines }) => cursor ?? lines?.[0].offset ?? type), [4, 4]);
+});
+
+story("a pattern that another passes by its name begins anew once it has the stream again", async () => {
+  fake.append(STREAM, numbered(0, 2));
+  const pattern = connect().subscribe("payments/*", { from: { last: 2 } });
+  await until(() => pattern.state.name === "live");
+  await fake.kill();
+  const named = client.subscribe(STREAM, { from: { last: 1 } });
+  fake.onSubscribe = (session, message) => {
+    if (!message.streams.includes("payments/*")) return false;
+    fake.send(session, begun(message.id, {}));
+    return true;
+  };
+  await fake.listen();
+  await until(() => named.state.name === "live" && pattern.state.name === "live");
+  assert.deepEqual(pattern.cursors().cursors, {});
+  fake.sendAll(begun(fake.subscribes.at(-1).id, { [STREAM]: place(9) }));
+  fake.sendAll(frame(9, numbered(9, 10)));
+  const told = await take(pattern[Symbol.asyncIterator](), 4, ["begin", "lines", "fault"]);
+  assert.deepEqual(told.map(({ type, cursor, lines }) => cursor ?? lines?.map(({ offset }) => offset) ?? type), [0, [0, 1], 9, [9]]);
+});
+
+story("nobody comes back with a token that ended", async () => {
+  const subscription = connect({ token: () => TOKEN }).subscribe(STREAM);
+  await until(() => subscription.state.name === "live");
+  fake.closeAll(4003, { reason: "token_expired", retry_after_ms: 0 });
+  await until(() => subscription.state.name === "ended");
+  assert.deepEqual([subscription.state.error.code, fake.subscribes.length], ["no_token", 1]);
+});
+
 story("a message that makes no sense ends the connection, not the reading", async () => {
   fake.append(STREAM, numbered(0, 3));
   const states = [];

@@ -70,11 +70,25 @@ test("a filter leaves lines out, but brings none twice and none from elsewhere",
   });
   const continuity = begun(5, true);
   assert.deepEqual(continuity.accept(filtered(5, 20, 7, 11)).faults, []);
-  assert.deepEqual(continuity.accept(filtered(40, 60, 41)).faults, []);
-  assert.deepEqual(continuity.live({ stream: STREAM, next: 80 }), []);
+  assert.deepEqual(continuity.accept(filtered(20, 40)).faults, []);
+  assert.deepEqual(continuity.accept(filtered(50, 60, 51)).faults, [fault("missing", 40, 50)]);
+  assert.deepEqual(continuity.live({ stream: STREAM, next: 80 }), [fault("missing", 60, 80)]);
   const again = continuity.accept(filtered(70, 90, 75, 85));
   assert.deepEqual(again.lines, [line("x", 85)]);
   assert.deepEqual(again.faults, [fault("repeated", 70, 80)]);
   const wild = continuity.accept(filtered(90, 100, 95, 94));
   assert.deepEqual(wild.faults, [{ ...fault("miscounted", 90, 100), count: 2 }]);
+});
+
+test("what was taken away keeps its place, and no more of it than a session may have", () => {
+  const continuity = begun(5);
+  continuity.takeAway(STREAM);
+  assert.deepEqual([...continuity.takenAway], [STREAM]);
+  continuity.begin(STREAM, 0);
+  assert.deepEqual([[...continuity.takenAway], continuity.cursors.get(STREAM)], [[], 5]);
+  for (let i = 0; i <= 1_000; i += 1) {
+    continuity.begin(`s/${i}`, 1);
+    continuity.takeAway(`s/${i}`);
+  }
+  assert.deepEqual([continuity.cursors.size, continuity.cursors.has("s/0"), continuity.cursors.has("s/1")], [1_001, false, true]);
 });

@@ -6,7 +6,7 @@ import { covers, personal } from "../../../web/client/dist/names.js";
 import { requests } from "../../../web/client/dist/requests.js";
 
 const LAST = { last: 200 };
-const wanted = (more) => ({ targets: ["a/**"], from: LAST, cursors: new Map(), epoch: "e", begun: false, ...more });
+const wanted = (more) => ({ targets: ["a/**"], from: LAST, cursors: new Map(), takenAway: new Set(), epoch: "e", begun: false, ...more });
 const asked = (more, bytes = 16_384) =>
   requests(wanted(more), "Ann", bytes).map(({ streams, from }) => ({ streams, from }));
 const resume = (cursors) => ({ cursors, epoch: "e" });
@@ -56,6 +56,19 @@ test("cursors of streams that are not asked for are left out", () => {
   const cursors = new Map([["a/b", 1], ["b", 2], ["@Ann", 3], ["@bob", 4]]);
   assert.deepEqual(asked({ targets: ["a/*", "@me"], cursors, begun: true }), [
     { streams: ["a/*", "@Ann"], from: resume({ "a/b": 1, "@Ann": 3 }) },
+  ]);
+});
+
+test("what was taken away is not asked for by name, and its pattern keeps the cursor", () => {
+  const cursors = new Map(Array.from({ length: 500 }, (_, i) => [`a/${"long".repeat(20)}/${i}`, i]));
+  const gone = [...cursors.keys()][7];
+  const takenAway = new Set([gone]);
+  const made = asked({ cursors, takenAway, begun: true });
+  assert.equal(made.some(({ streams }) => streams.includes(gone)), false);
+  assert.deepEqual(made.at(-1), { streams: ["a/**"], from: resume({ [gone]: 7 }) });
+  const few = new Map([["a/b", 1], ["a/c", 2]]);
+  assert.deepEqual(asked({ cursors: few, takenAway: new Set(["a/c"]), begun: true }), [
+    { streams: ["a/**"], from: resume({ "a/b": 1, "a/c": 2 }) },
   ]);
 });
 

@@ -32,6 +32,15 @@ test("a provider that fails may be asked again, one that has no other may not", 
   await assert.rejects(tokens.get(), { code: "no_token" });
 });
 
+test("a token that ended and is given again means that there is no other, one that was only doubted is good enough", async () => {
+  const tokens = new Tokens(() => "a");
+  assert.equal(await tokens.get(), "a");
+  tokens.doubt("a");
+  assert.equal(await tokens.get(), "a");
+  tokens.drop("a", "expiring");
+  await assert.rejects(tokens.get(), { code: "no_token" });
+});
+
 test("a token alone is the only one", async () => {
   const tokens = new Tokens("a");
   tokens.drop("a", "refused");

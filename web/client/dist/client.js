@@ -49,7 +49,7 @@ export class Client {
         const targets = typeof streams === "string" ? [streams] : streams;
         if (targets.length === 0)
             throw new TypeError("There is no stream to subscribe to.");
-        const course = new Course(targets, options, () => this.#courses.delete(course));
+        const course = new Course(targets, options, () => this.#courses.delete(course), () => this.#lifeline.again());
         this.#courses.add(course);
         this.#lifeline.start();
         course.link(this.state);

@@ -10,7 +10,7 @@ export interface Accepted {
 /** The cursors of one subscription. */
 export declare class Continuity {
     #private;
-    /** @param filtered frames then leave lines out, so that a hole cannot be told from what does not match. */
+    /** @param filtered frames then leave out lines that do not match. */
     constructor(filtered: boolean, cursors?: Iterable<readonly [string, number]>);
     /** The next offset wanted, by stream. */
     get cursors(): ReadonlyMap<string, number>;
@@ -18,6 +18,11 @@ export declare class Continuity {
     begin(stream: string, cursor: number): void;
     /** Goes on elsewhere, because the consumer said so. */
     move(stream: string, cursor: number): void;
+    /** The token does not allow it any more; another one may, and it goes on where it is. */
+    takeAway(stream: string): void;
+    /** Streams that have a cursor, and may not be read. */
+    get takenAway(): ReadonlySet<string>;
+    /** It is not this subscription's any more. Should it be again, it begins anew. */
     forget(stream: string): void;
     accept(frame: Lines): Accepted;
     /** A gap that the server names. It explains what is missing between its ends, and nothing else. */

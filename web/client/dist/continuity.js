@@ -1,10 +1,17 @@
 // Every line once, in order: which offset comes next in each stream, and what is wrong when another one comes. Pure.
+//
+// One rule: every message of a stream begins where the last one ended, with a filter, too. A filtered frame also stands for the
+// lines from its `first` to its `next` that are not in it.
 import { isOffset } from "./messages.js";
+/** So many streams that were taken away are remembered with their cursors; as many as a session may have. */
+const TAKEN_AWAY_KEPT = 1_000;
 /** The cursors of one subscription. */
 export class Continuity {
     #next = new Map();
+    /** Streams that may not be read any more, in the order in which they were taken away. They keep their cursors. */
+    #takenAway = new Set();
     #filtered;
-    /** @param filtered frames then leave lines out, so that a hole cannot be told from what does not match. */
+    /** @param filtered frames then leave out lines that do not match. */
     constructor(filtered, cursors = []) {
         this.#filtered = filtered;
         for (const [stream, cursor] of cursors)
@@ -16,6 +23,7 @@ export class Continuity {
     }
     /** Where a stream begins. One that is known goes on where it was: whatever the server skips is then noticed. */
     begin(stream, cursor) {
+        this.#takenAway.delete(stream);
         if (!this.#next.has(stream))
             this.#next.set(stream, cursor);
     }
@@ -23,8 +31,23 @@ export class Continuity {
     move(stream, cursor) {
         this.#next.set(stream, cursor);
     }
+    /** The token does not allow it any more; another one may, and it goes on where it is. */
+    takeAway(stream) {
+        if (!this.#next.has(stream))
+            return;
+        this.#takenAway.add(stream);
+        const [oldest] = this.#takenAway;
+        if (this.#takenAway.size > TAKEN_AWAY_KEPT && oldest !== undefined)
+            this.forget(oldest);
+    }
+    /** Streams that have a cursor, and may not be read. */
+    get takenAway() {
+        return this.#takenAway;
+    }
+    /** It is not this subscription's any more. Should it be again, it begins anew. */
     forget(stream) {
         this.#next.delete(stream);
+        this.#takenAway.delete(stream);
     }
     accept(frame) {
         const wanted = this.#next.get(frame.stream) ?? frame.first;
@@ -35,12 +58,12 @@ export class Continuity {
     }
     #faults({ stream, first, next, lines }, wanted) {
         const faults = [];
-        if (!this.#filtered && first > wanted)
+        if (first > wanted)
             faults.push(missing(stream, wanted, first));
         if (first < wanted && next > first) {
             faults.push({ type: "fault", kind: "repeated", stream, from: first, to: Math.min(wanted, next) });
         }
-        const miscounted = this.#filtered ? !areWithin(lines, first, next) : next - first !== lines.length;
+        const miscounted = next < first || (this.#filtered ? !areWithin(lines, first, next) : next - first !== lines.length);
         if (miscounted)
             faults.push({ type: "fault", kind: "miscounted", stream, from: first, to: next, count: lines.length });
         return faults;
@@ -64,7 +87,7 @@ export class Continuity {
     #told(stream, from, to) {
         const wanted = this.#next.get(stream) ?? from;
         this.#next.set(stream, Math.max(wanted, to));
-        return !this.#filtered && from > wanted ? [missing(stream, wanted, from)] : [];
+        return from > wanted ? [missing(stream, wanted, from)] : [];
     }
 }
 function missing(stream, from, to) {

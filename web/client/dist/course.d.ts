@@ -4,8 +4,11 @@ import { Queue } from "./queue.js";
 import type { Switchboard } from "./switchboard.js";
 export declare class Course {
     #private;
-    /** @param left called once, when nothing more is wanted of the connection. */
-    constructor(targets: readonly string[], options: SubscribeOptions, left: () => void);
+    /**
+     * @param left called once, when nothing more is wanted of the connection.
+     * @param again called when another connection is wanted, on which all subscriptions go on.
+     */
+    constructor(targets: readonly string[], options: SubscribeOptions, left: () => void, again: () => void);
     get targets(): readonly string[];
     get queue(): Queue;
     get state(): SubscriptionState;
@@ -19,7 +22,13 @@ export declare class Course {
     link(state: ClientState): void;
     /** A connection stands. */
     connected(board: Switchboard): void;
+    /** It stands, or a pattern met more streams: new ones, such as may be read again, and those that another let go of. */
     subscribed(message: Subscribed): void;
+    /**
+     * Another subscription of this client has the stream now, which a pattern brought here. Should that let go of it, it begins here
+     * where it stood there.
+     */
+    passOver(stream: string): void;
     /** @param size of the message's text. */
     heard(message: Lines | Gap | Live, id: string, size: number): void;
     behind({ stream, count }: Behind): void;

@@ -16,6 +16,7 @@ export class Course {
     #options;
     #from;
     #left;
+    #again;
     #continuity;
     #taken = new Map();
     #queue;
@@ -46,14 +47,18 @@ export class Course {
     #link = { name: "idle" };
     #end;
     #state = { name: "connecting" };
-    /** @param left called once, when nothing more is wanted of the connection. */
-    constructor(targets, options, left) {
+    /**
+     * @param left called once, when nothing more is wanted of the connection.
+     * @param again called when another connection is wanted, on which all subscriptions go on.
+     */
+    constructor(targets, options, left, again) {
         const from = options.from ?? "live";
         const saved = isCursors(from) ? from : undefined;
         this.#targets = [...new Set(targets)];
         this.#options = options;
         this.#from = wireFrom(from);
         this.#left = left;
+        this.#again = again;
         this.#epoch = saved?.epoch;
         this.#begun = saved !== undefined;
         this.#continuity = new Continuity(Boolean(options.filter), saved ? Object.entries(saved.cursors) : []);
@@ -133,6 +138,7 @@ export class Course {
         this.#steer();
         this.#tell();
     }
+    /** It stands, or a pattern met more streams: new ones, such as may be read again, and those that another let go of. */
     subscribed(message) {
         const request = this.#asked.get(message.id);
         if (request)
@@ -140,6 +146,7 @@ export class Course {
         if (this.#leaving.has(message.id))
             return;
         for (const [stream, place] of Object.entries(message.streams)) {
+            this.#lost.delete(stream);
             this.#continuity.begin(stream, place.cursor);
             if (!this.#taken.has(stream))
                 this.#taken.set(stream, place.cursor);
@@ -152,6 +159,18 @@ export class Course {
                 cursor: this.#continuity.cursors.get(stream) ?? place.cursor,
             });
         }
+        this.#tell();
+    }
+    /**
+     * Another subscription of this client has the stream now, which a pattern brought here. Should that let go of it, it begins here
+     * where it stood there.
+     */
+    passOver(stream) {
+        this.#continuity.forget(stream);
+        this.#taken.delete(stream);
+        this.#announced.delete(stream);
+        this.#heads.delete(stream);
+        this.#behind.delete(stream);
         this.#tell();
     }
     /** @param size of the message's text. */
@@ -176,7 +195,7 @@ export class Course {
     }
     dropped({ streams, reason }) {
         for (const stream of streams) {
-            this.#continuity.forget(stream);
+            this.#continuity.takeAway(stream);
             this.#heads.delete(stream);
             this.#behind.delete(stream);
             this.#announced.delete(stream);
@@ -240,6 +259,7 @@ export class Course {
             targets,
             from: this.#from,
             cursors: this.#continuity.cursors,
+            takenAway: this.#continuity.takenAway,
             epoch: board.epoch,
             begun: this.#begun,
             ...(filter ? { filter } : {}),
@@ -263,8 +283,9 @@ export class Course {
     }
     #notStanding(id, request, refusal) {
         const { code, message, stream, retry_after_ms: hint } = refusal;
+        const board = this.#board;
         this.#asked.delete(id);
-        this.#board?.forget(id);
+        board?.forget(id);
         if (PASSING.includes(code))
             return this.#askAgain(request, hint);
         if (code === "stream_not_found" && stream !== undefined && this.#continuity.cursors.has(stream)) {
@@ -277,6 +298,11 @@ export class Course {
             }
             if (this.#standing.size + this.#asked.size > 0)
                 return;
+        }
+        // A pattern got it while this one had let go of it: on a new connection who names a stream is the first to ask.
+        if (code === "duplicate_stream" && stream !== undefined && this.#continuity.cursors.has(stream)) {
+            if (board?.isNamed(stream) === false)
+                return this.#again();
         }
         this.#leave();
         this.#finish(new TailcastError(code, message, details(refusal)));
@@ -356,7 +382,7 @@ export class Course {
             this.#push(fault);
         const { stream } = frame;
         const place = { stream, cursor: next };
-        if (lines.length > 0)
+        if (next > first)
             this.#queue.push({ event: { type: "lines", stream, first, next, lines }, size, place });
         else
             this.#queue.push({ size: 0, place });

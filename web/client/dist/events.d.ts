@@ -42,7 +42,10 @@ export interface BeginEvent {
     /** The offset of the first line that comes. */
     readonly cursor: number;
 }
-/** Lines, in order. Without a filter there is one for each offset from `first` to `next` (exclusive). */
+/**
+ * Lines, in order. Without a filter there is one for each offset from `first` to `next` (exclusive). With one, those that match:
+ * the server looked through all of them, and there may be none.
+ */
 export interface LinesEvent {
     readonly type: "lines";
     readonly stream: string;
@@ -57,7 +60,10 @@ export interface LiveEvent {
     readonly stream: string;
     readonly next: number;
 }
-/** Lines that do not come: `retention` removed them, or they were `skipped` in the mode `recent`. */
+/**
+ * Lines that do not come: `retention` removed them, they were `skipped` in the mode `recent`, or what the store has of them is
+ * `damaged`. Later servers may have other reasons.
+ */
 export interface GapEvent {
     readonly type: "gap";
     readonly stream: string;
@@ -65,7 +71,7 @@ export interface GapEvent {
     readonly from: number;
     /** The next one that comes. */
     readonly to: number;
-    readonly reason: "retention" | "skipped" | (string & {});
+    readonly reason: "retention" | "skipped" | "damaged" | (string & {});
 }
 /**
  * The server broke its promise: lines from `from` to `to` (exclusive) are `missing`, came a second time and were left out

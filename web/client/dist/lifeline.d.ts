@@ -27,5 +27,7 @@ export declare class Lifeline {
     retry(): void;
     /** The network may have changed: finds out sooner than by waiting. */
     suspect(): void;
+    /** Makes another connection, on which everything goes on. */
+    again(): void;
     end(error?: TailcastError): void;
 }

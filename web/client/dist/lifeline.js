@@ -72,6 +72,11 @@ export class Lifeline {
         this.retry();
         this.#connection?.probe();
     }
+    /** Makes another connection, on which everything goes on. */
+    again() {
+        if (this.#connection)
+            this.#comeBack("Subscriptions are put in order.");
+    }
     end(error) {
         if (this.#state.name === "ended")
             return;
@@ -162,7 +167,7 @@ export class Lifeline {
                 if (hasEnded(token, Date.now()))
                     return this.#tokenIsOver("expiring", "token_expired", "The token ended.");
                 if (this.#attempt % ATTEMPTS_PER_TOKEN === ATTEMPTS_PER_TOKEN - 1)
-                    this.#parts.tokens.drop(token, "expiring");
+                    this.#parts.tokens.doubt(token);
                 return this.#comeBack("The server can't be reached.");
             }
         }

@@ -58,6 +58,8 @@ export function readMessage(text) {
         if (!check(message[name]))
             throw bad(`a message of type "${type}" without a good "${name}"`);
     }
+    if (type === "gap" && message["to"] < message["from"])
+        throw bad("a gap that ends before it begins");
     return message;
 }
 function parsed(text) {

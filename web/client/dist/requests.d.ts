@@ -7,6 +7,8 @@ export interface Wanted {
     readonly from: WireFrom;
     /** The next offset wanted, by stream. */
     readonly cursors: ReadonlyMap<string, number>;
+    /** Streams with a cursor that the token does not allow: only a pattern asks for them. */
+    readonly takenAway: ReadonlySet<string>;
     /** The store that the cursors are of. */
     readonly epoch: string;
     /** Whether its patterns were begun: what they meet now is new, and wanted from its first kept line. */

@@ -12,6 +12,7 @@ export function requests(wanted, subscriber, bytes) {
     const patterns = wanted.targets.filter(isPattern);
     const ours = (name) => names.includes(name) || patterns.some((pattern) => covers(pattern, name));
     const known = [...wanted.cursors].filter(([name]) => ours(name));
+    const readable = known.filter(([name]) => !wanted.takenAway.has(name));
     const fresh = names.filter((name) => !wanted.cursors.has(name));
     const room = bytes - ENVELOPE_BYTES - bytesOf(wanted.filter);
     const made = [];
@@ -34,16 +35,18 @@ export function requests(wanted, subscriber, bytes) {
                 resume(known, standing, true);
         }
         else {
-            // Known streams by name, in parts. What a pattern meets beyond them is new.
-            for (const part of parts(known, (one) => cost([one[0]]) + cursorCost([one]), room)) {
+            // Known streams by name, in parts. What a pattern meets beyond them is new, or was taken away before: as many cursors
+            // of those as fit.
+            for (const part of parts(readable, (one) => cost([one[0]]) + cursorCost([one]), room)) {
                 resume(part, part.map(([name]) => name), false);
             }
+            const others = known.filter(([name]) => wanted.takenAway.has(name));
             if (patterns.length > 0)
-                resume([], [], true);
+                resume(parts(others, (one) => cursorCost([one]), room - cost(patterns))[0] ?? [], [], true);
         }
     }
     else {
-        for (const part of parts(known, (one) => cost([one[0]]) + cursorCost([one]), room)) {
+        for (const part of parts(readable, (one) => cost([one[0]]) + cursorCost([one]), room)) {
             resume(part, part.map(([name]) => name), false);
         }
     }

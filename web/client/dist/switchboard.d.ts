@@ -13,6 +13,8 @@ export declare class Switchboard {
     send(message: ClientMessage): void;
     /** The subscription that has a stream. */
     holder(stream: string): string | undefined;
+    /** Whether somebody asked for a stream by its name, and has it. */
+    isNamed(stream: string): boolean;
     /** Tells the course that it concerns. Answers whether there is one. */
     deliver(message: ServerMessage, size: number): boolean;
     /** A subscription that was refused, or is over. */

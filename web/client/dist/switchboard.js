@@ -1,5 +1,6 @@
 // Which subscription a message is for, on one connection. Frames of lines name a stream and no subscription: a stream is
 // in one of them at a time.
+import { ME, personal } from "./names.js";
 /** When the server does not say. */
 const MESSAGE_BYTES = 16 * 1024;
 export class Switchboard {
@@ -33,6 +34,22 @@ export class Switchboard {
     holder(stream) {
         return this.#streams.get(stream)?.id;
     }
+    /** Whether somebody asked for a stream by its name, and has it. */
+    isNamed(stream) {
+        const course = this.#streams.get(stream)?.course;
+        return course !== undefined && this.#names(course, stream);
+    }
+    #names({ targets }, stream) {
+        return targets.includes(stream) || (targets.includes(ME) && stream === personal(this.subscriber));
+    }
+    /** A subscription has a stream now: the patterns of others have passed over it. */
+    #holds(course, id, stream) {
+        this.#streams.set(stream, { id, course });
+        for (const other of new Set(this.#courses.values())) {
+            if (other !== course && !this.#names(other, stream))
+                other.passOver(stream);
+        }
+    }
     /** Tells the course that it concerns. Answers whether there is one. */
     deliver(message, size) {
         switch (message.type) {
@@ -48,7 +65,7 @@ export class Switchboard {
                 if (!course)
                     return true;
                 for (const stream of Object.keys(message.streams))
-                    this.#streams.set(stream, { id: message.id, course });
+                    this.#holds(course, message.id, stream);
                 course.subscribed(message);
                 return true;
             }

@@ -14,8 +14,10 @@ export declare class Tokens {
     get(): Promise<string>;
     /** Another one than that in use, which stays in use until then. */
     renew(): Promise<string>;
-    /** This one is of no use any more. */
+    /** This one is of no use any more: it ended, or the server refused it. */
     drop(token: string, why: "expiring" | "refused"): void;
+    /** This one may be of no use any more. The same one is good enough, should it be given again. */
+    doubt(token: string): void;
 }
 /** Whether a token says of itself that it has ended, a while ago. The server decides; the two clocks may differ. */
 export declare function hasEnded(token: string, now: number): boolean;

@@ -10,7 +10,8 @@ export class Tokens {
     #current;
     /** Why the next one is wanted, while there is none. */
     #why = "first";
-    #refused;
+    /** It is of no use any more: given again, it means that there is no other. */
+    #useless;
     /** One question at a time. */
     #asking;
     constructor(source) {
@@ -33,14 +34,20 @@ export class Tokens {
     renew() {
         return this.#ask("expiring");
     }
-    /** This one is of no use any more. */
+    /** This one is of no use any more: it ended, or the server refused it. */
     drop(token, why) {
         if (!this.#provider || token !== this.#current)
             return;
         this.#current = undefined;
         this.#why = why;
-        if (why === "refused")
-            this.#refused = token;
+        this.#useless = token;
+    }
+    /** This one may be of no use any more. The same one is good enough, should it be given again. */
+    doubt(token) {
+        if (!this.#provider || token !== this.#current)
+            return;
+        this.#current = undefined;
+        this.#why = "expiring";
     }
     #ask(why) {
         this.#asking ??= this.#asked(why).finally(() => {
@@ -50,7 +57,7 @@ export class Tokens {
     }
     async #asked(why) {
         const token = await inTime(async () => this.#provider?.(why));
-        if (!token || token === this.#refused || (why === "expiring" && token === this.#current)) {
+        if (!token || token === this.#useless || (why === "expiring" && token === this.#current)) {
             throw new TailcastError("no_token", "There is no other token.");
         }
         this.#current = token;

@@ -71,7 +71,12 @@ export class Client implements AsyncDisposable {
   subscribe(streams: string | readonly string[], options: SubscribeOptions = {}): Subscription {
     const targets = typeof streams === "string" ? [streams] : streams;
     if (targets.length === 0) throw new TypeError("There is no stream to subscribe to.");
-    const course: Course = new Course(targets, options, () => this.#courses.delete(course));
+    const course: Course = new Course(
+      targets,
+      options,
+      () => this.#courses.delete(course),
+      () => this.#lifeline.again(),
+    );
     this.#courses.add(course);
     this.#lifeline.start();
     course.link(this.state);

@@ -1,4 +1,7 @@
 // Every line once, in order: which offset comes next in each stream, and what is wrong when another one comes. Pure.
+//
+// One rule: every message of a stream begins where the last one ended, with a filter, too. A filtered frame also stands for the
+// lines from its `first` to its `next` that are not in it.
 
 import type { FaultEvent, Line } from "./events.js";
 import { isOffset } from "./messages.js";
@@ -12,12 +15,17 @@ export interface Accepted {
   readonly faults: readonly FaultEvent[];
 }
 
+/** So many streams that were taken away are remembered with their cursors; as many as a session may have. */
+const TAKEN_AWAY_KEPT = 1_000;
+
 /** The cursors of one subscription. */
 export class Continuity {
   readonly #next = new Map<string, number>();
+  /** Streams that may not be read any more, in the order in which they were taken away. They keep their cursors. */
+  readonly #takenAway = new Set<string>();
   readonly #filtered: boolean;
 
-  /** @param filtered frames then leave lines out, so that a hole cannot be told from what does not match. */
+  /** @param filtered frames then leave out lines that do not match. */
   constructor(filtered: boolean, cursors: Iterable<readonly [string, number]> = []) {
     this.#filtered = filtered;
     for (const [stream, cursor] of cursors) this.#next.set(stream, cursor);
@@ -30,6 +38,7 @@ export class Continuity {
 
   /** Where a stream begins. One that is known goes on where it was: whatever the server skips is then noticed. */
   begin(stream: string, cursor: number): void {
+    this.#takenAway.delete(stream);
     if (!this.#next.has(stream)) this.#next.set(stream, cursor);
   }
 
@@ -38,8 +47,23 @@ export class Continuity {
     this.#next.set(stream, cursor);
   }
 
+  /** The token does not allow it any more; another one may, and it goes on where it is. */
+  takeAway(stream: string): void {
+    if (!this.#next.has(stream)) return;
+    this.#takenAway.add(stream);
+    const [oldest] = this.#takenAway;
+    if (this.#takenAway.size > TAKEN_AWAY_KEPT && oldest !== undefined) this.forget(oldest);
+  }
+
+  /** Streams that have a cursor, and may not be read. */
+  get takenAway(): ReadonlySet<string> {
+    return this.#takenAway;
+  }
+
+  /** It is not this subscription's any more. Should it be again, it begins anew. */
   forget(stream: string): void {
     this.#next.delete(stream);
+    this.#takenAway.delete(stream);
   }
 
   accept(frame: Lines): Accepted {
@@ -52,11 +76,11 @@ export class Continuity {
 
   #faults({ stream, first, next, lines }: Lines, wanted: number): FaultEvent[] {
     const faults: FaultEvent[] = [];
-    if (!this.#filtered && first > wanted) faults.push(missing(stream, wanted, first));
+    if (first > wanted) faults.push(missing(stream, wanted, first));
     if (first < wanted && next > first) {
       faults.push({ type: "fault", kind: "repeated", stream, from: first, to: Math.min(wanted, next) });
     }
-    const miscounted = this.#filtered ? !areWithin(lines, first, next) : next - first !== lines.length;
+    const miscounted = next < first || (this.#filtered ? !areWithin(lines, first, next) : next - first !== lines.length);
     if (miscounted) faults.push({ type: "fault", kind: "miscounted", stream, from: first, to: next, count: lines.length });
     return faults;
   }
@@ -82,7 +106,7 @@ export class Continuity {
   #told(stream: string, from: number, to: number): FaultEvent[] {
     const wanted = this.#next.get(stream) ?? from;
     this.#next.set(stream, Math.max(wanted, to));
-    return !this.#filtered && from > wanted ? [missing(stream, wanted, from)] : [];
+    return from > wanted ? [missing(stream, wanted, from)] : [];
   }
 }
 

@@ -31,6 +31,7 @@ export class Course {
   readonly #options: SubscribeOptions;
   readonly #from: WireFrom;
   readonly #left: () => void;
+  readonly #again: () => void;
   readonly #continuity: Continuity;
   readonly #taken = new Map<string, number>();
   readonly #queue: Queue;
@@ -62,14 +63,18 @@ export class Course {
   #end: { readonly error?: TailcastError } | undefined;
   #state: SubscriptionState = { name: "connecting" };
 
-  /** @param left called once, when nothing more is wanted of the connection. */
-  constructor(targets: readonly string[], options: SubscribeOptions, left: () => void) {
+  /**
+   * @param left called once, when nothing more is wanted of the connection.
+   * @param again called when another connection is wanted, on which all subscriptions go on.
+   */
+  constructor(targets: readonly string[], options: SubscribeOptions, left: () => void, again: () => void) {
     const from = options.from ?? "live";
     const saved = isCursors(from) ? from : undefined;
     this.#targets = [...new Set(targets)];
     this.#options = options;
     this.#from = wireFrom(from);
     this.#left = left;
+    this.#again = again;
     this.#epoch = saved?.epoch;
     this.#begun = saved !== undefined;
     this.#continuity = new Continuity(Boolean(options.filter), saved ? Object.entries(saved.cursors) : []);
@@ -154,11 +159,13 @@ export class Course {
     this.#tell();
   }
 
+  /** It stands, or a pattern met more streams: new ones, such as may be read again, and those that another let go of. */
   subscribed(message: Subscribed): void {
     const request = this.#asked.get(message.id);
     if (request) this.#stands(message.id, request);
     if (this.#leaving.has(message.id)) return;
     for (const [stream, place] of Object.entries(message.streams)) {
+      this.#lost.delete(stream);
       this.#continuity.begin(stream, place.cursor);
       if (!this.#taken.has(stream)) this.#taken.set(stream, place.cursor);
       this.#heads.set(stream, place.next);
@@ -170,6 +177,19 @@ export class Course {
         cursor: this.#continuity.cursors.get(stream) ?? place.cursor,
       });
     }
+    this.#tell();
+  }
+
+  /**
+   * Another subscription of this client has the stream now, which a pattern brought here. Should that let go of it, it begins here
+   * where it stood there.
+   */
+  passOver(stream: string): void {
+    this.#continuity.forget(stream);
+    this.#taken.delete(stream);
+    this.#announced.delete(stream);
+    this.#heads.delete(stream);
+    this.#behind.delete(stream);
     this.#tell();
   }
 
@@ -192,7 +212,7 @@ export class Course {
 
   dropped({ streams, reason }: Pick<Dropped, "streams" | "reason">): void {
     for (const stream of streams) {
-      this.#continuity.forget(stream);
+      this.#continuity.takeAway(stream);
       this.#heads.delete(stream);
       this.#behind.delete(stream);
       this.#announced.delete(stream);
@@ -252,6 +272,7 @@ export class Course {
       targets,
       from: this.#from,
       cursors: this.#continuity.cursors,
+      takenAway: this.#continuity.takenAway,
       epoch: board.epoch,
       begun: this.#begun,
       ...(filter ? { filter } : {}),
@@ -274,8 +295,9 @@ export class Course {
 
   #notStanding(id: string, request: Request, refusal: Refusal): void {
     const { code, message, stream, retry_after_ms: hint } = refusal;
+    const board = this.#board;
     this.#asked.delete(id);
-    this.#board?.forget(id);
+    board?.forget(id);
     if (PASSING.includes(code)) return this.#askAgain(request, hint);
     if (code === "stream_not_found" && stream !== undefined && this.#continuity.cursors.has(stream)) {
       // It could be read before: the others go on.
@@ -286,6 +308,10 @@ export class Course {
         return this.#put({ ...request, streams, from: { cursors, epoch: this.#epoch } });
       }
       if (this.#standing.size + this.#asked.size > 0) return;
+    }
+    // A pattern got it while this one had let go of it: on a new connection who names a stream is the first to ask.
+    if (code === "duplicate_stream" && stream !== undefined && this.#continuity.cursors.has(stream)) {
+      if (board?.isNamed(stream) === false) return this.#again();
     }
     this.#leave();
     this.#finish(new TailcastError(code, message, details(refusal)));
@@ -370,7 +396,7 @@ export class Course {
     for (const fault of faults) this.#push(fault);
     const { stream } = frame;
     const place = { stream, cursor: next };
-    if (lines.length > 0) this.#queue.push({ event: { type: "lines", stream, first, next, lines }, size, place });
+    if (next > first) this.#queue.push({ event: { type: "lines", stream, first, next, lines }, size, place });
     else this.#queue.push({ size: 0, place });
   }
 

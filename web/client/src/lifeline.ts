@@ -101,6 +101,11 @@ export class Lifeline {
     this.#connection?.probe();
   }
 
+  /** Makes another connection, on which everything goes on. */
+  again(): void {
+    if (this.#connection) this.#comeBack("Subscriptions are put in order.");
+  }
+
   end(error?: TailcastError): void {
     if (this.#state.name === "ended") return;
     this.#release();
@@ -180,7 +185,7 @@ export class Lifeline {
       if (error.details.status === 0) {
         // Perhaps it answered, and this page only may not see what.
         if (hasEnded(token, Date.now())) return this.#tokenIsOver("expiring", "token_expired", "The token ended.");
-        if (this.#attempt % ATTEMPTS_PER_TOKEN === ATTEMPTS_PER_TOKEN - 1) this.#parts.tokens.drop(token, "expiring");
+        if (this.#attempt % ATTEMPTS_PER_TOKEN === ATTEMPTS_PER_TOKEN - 1) this.#parts.tokens.doubt(token);
         return this.#comeBack("The server can't be reached.");
       }
     }

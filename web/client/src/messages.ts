@@ -190,6 +190,7 @@ export function readMessage(text: unknown): ServerMessage | undefined {
   for (const [name, check] of Object.entries(SHAPES[type])) {
     if (!check(message[name])) throw bad(`a message of type "${type}" without a good "${name}"`);
   }
+  if (type === "gap" && (message["to"] as number) < (message["from"] as number)) throw bad("a gap that ends before it begins");
   return message as unknown as ServerMessage;
 }
 

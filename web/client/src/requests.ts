@@ -11,6 +11,8 @@ export interface Wanted {
   readonly from: WireFrom;
   /** The next offset wanted, by stream. */
   readonly cursors: ReadonlyMap<string, number>;
+  /** Streams with a cursor that the token does not allow: only a pattern asks for them. */
+  readonly takenAway: ReadonlySet<string>;
   /** The store that the cursors are of. */
   readonly epoch: string;
   /** Whether its patterns were begun: what they meet now is new, and wanted from its first kept line. */
@@ -44,6 +46,7 @@ export function requests(wanted: Wanted, subscriber: string, bytes: number): Req
   const patterns = wanted.targets.filter(isPattern);
   const ours = (name: string) => names.includes(name) || patterns.some((pattern) => covers(pattern, name));
   const known = [...wanted.cursors].filter(([name]) => ours(name));
+  const readable = known.filter(([name]) => !wanted.takenAway.has(name));
   const fresh = names.filter((name) => !wanted.cursors.has(name));
   const room = bytes - ENVELOPE_BYTES - bytesOf(wanted.filter);
 
@@ -67,14 +70,16 @@ export function requests(wanted: Wanted, subscriber: string, bytes: number): Req
     if (cost(patterns) + cost(standing) + cursorCost(known) <= room) {
       if (standing.length + patterns.length > 0) resume(known, standing, true);
     } else {
-      // Known streams by name, in parts. What a pattern meets beyond them is new.
-      for (const part of parts(known, (one) => cost([one[0]]) + cursorCost([one]), room)) {
+      // Known streams by name, in parts. What a pattern meets beyond them is new, or was taken away before: as many cursors
+      // of those as fit.
+      for (const part of parts(readable, (one) => cost([one[0]]) + cursorCost([one]), room)) {
         resume(part, part.map(([name]) => name), false);
       }
-      if (patterns.length > 0) resume([], [], true);
+      const others = known.filter(([name]) => wanted.takenAway.has(name));
+      if (patterns.length > 0) resume(parts(others, (one) => cursorCost([one]), room - cost(patterns))[0] ?? [], [], true);
     }
   } else {
-    for (const part of parts(known, (one) => cost([one[0]]) + cursorCost([one]), room)) {
+    for (const part of parts(readable, (one) => cost([one[0]]) + cursorCost([one]), room)) {
       resume(part, part.map(([name]) => name), false);
     }
   }

@@ -3,6 +3,7 @@
 
 import type { Course } from "./course.js";
 import type { ClientMessage, ServerMessage, Welcome } from "./messages.js";
+import { ME, personal } from "./names.js";
 import type { Request } from "./requests.js";
 
 /** When the server does not say. */
@@ -44,6 +45,24 @@ export class Switchboard {
     return this.#streams.get(stream)?.id;
   }
 
+  /** Whether somebody asked for a stream by its name, and has it. */
+  isNamed(stream: string): boolean {
+    const course = this.#streams.get(stream)?.course;
+    return course !== undefined && this.#names(course, stream);
+  }
+
+  #names({ targets }: Course, stream: string): boolean {
+    return targets.includes(stream) || (targets.includes(ME) && stream === personal(this.subscriber));
+  }
+
+  /** A subscription has a stream now: the patterns of others have passed over it. */
+  #holds(course: Course, id: string, stream: string): void {
+    this.#streams.set(stream, { id, course });
+    for (const other of new Set(this.#courses.values())) {
+      if (other !== course && !this.#names(other, stream)) other.passOver(stream);
+    }
+  }
+
   /** Tells the course that it concerns. Answers whether there is one. */
   deliver(message: ServerMessage, size: number): boolean {
     switch (message.type) {
@@ -57,7 +76,7 @@ export class Switchboard {
       case "subscribed": {
         const course = this.#courses.get(message.id);
         if (!course) return true;
-        for (const stream of Object.keys(message.streams)) this.#streams.set(stream, { id: message.id, course });
+        for (const stream of Object.keys(message.streams)) this.#holds(course, message.id, stream);
         course.subscribed(message);
         return true;
       }

@@ -22,7 +22,8 @@ export class Tokens {
   #current: string | undefined;
   /** Why the next one is wanted, while there is none. */
   #why: TokenReason = "first";
-  #refused: string | undefined;
+  /** It is of no use any more: given again, it means that there is no other. */
+  #useless: string | undefined;
   /** One question at a time. */
   #asking: Promise<string> | undefined;
 
@@ -47,12 +48,19 @@ export class Tokens {
     return this.#ask("expiring");
   }
 
-  /** This one is of no use any more. */
+  /** This one is of no use any more: it ended, or the server refused it. */
   drop(token: string, why: "expiring" | "refused"): void {
     if (!this.#provider || token !== this.#current) return;
     this.#current = undefined;
     this.#why = why;
-    if (why === "refused") this.#refused = token;
+    this.#useless = token;
+  }
+
+  /** This one may be of no use any more. The same one is good enough, should it be given again. */
+  doubt(token: string): void {
+    if (!this.#provider || token !== this.#current) return;
+    this.#current = undefined;
+    this.#why = "expiring";
   }
 
   #ask(why: TokenReason): Promise<string> {
@@ -64,7 +72,7 @@ export class Tokens {
 
   async #asked(why: TokenReason): Promise<string> {
     const token = await inTime(async () => this.#provider?.(why));
-    if (!token || token === this.#refused || (why === "expiring" && token === this.#current)) {
+    if (!token || token === this.#useless || (why === "expiring" && token === this.#current)) {
       throw new TailcastError("no_token", "There is no other token.");
     }
     this.#current = token;

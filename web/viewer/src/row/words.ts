@@ -15,6 +15,7 @@ export function gapWords({ run, reason }: GapEntry): string {
   const range = size === 1 ? figure(run.from) : `${figure(run.from)} to ${figure(run.to - 1)}`;
   if (reason === "retention") return `${what} gone: not kept any more (${range})`;
   if (reason === "skipped") return `${what} not here: skipped to keep up (${range})`;
+  if (reason === "damaged") return `${what} lost: damaged in the store (${range})`;
   return `${what} missing: ${reason} (${range})`;
 }
 
