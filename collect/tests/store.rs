@@ -66,7 +66,9 @@ every_store! {
     races:
         appenders_that_race_leave_no_hole_and_no_overlap
         a_key_that_races_is_stored_once
-        readers_beside_an_appender_see_each_line_once_and_in_order;
+        a_key_that_is_repeated_in_a_crowd_is_stored_once
+        readers_beside_an_appender_see_each_line_once_and_in_order
+        nobody_who_races_waits_for_more_than_a_few_turns_of_the_others;
     retention:
         without_limits_nothing_is_removed
         what_is_too_old_goes_as_whole_batches

@@ -1,7 +1,8 @@
 //! Keeps batches in MongoDB: the store that any number of processes share.
 //!
 //! Nobody is asked for an offset: a collector inserts where it believes the stream to end, and the unique index over
-//! stream and first offset lets one of those who believe so win (invariant 2). The others look again.
+//! stream and first offset lets one of those who believe so win (invariant 2). The others look again, and for as long
+//! as several write to one stream they do so in transactions, see [`contended`].
 //!
 //! Two rules keep that true. Everything is written with `w: majority, j: true` and read with read concern `majority`
 //! from the primary: what one session was shown can then never be rolled back and come back different (invariant 3),
@@ -11,6 +12,7 @@
 
 mod append;
 mod connection;
+mod contended;
 mod documents;
 mod keys;
 mod queries;

@@ -1,12 +1,12 @@
-//! Appending: one round trip when the ends of the streams are known and nobody else writes to them.
+//! Appending: one round trip when the ends of the streams are known and nobody else writes to them. Where somebody
+//! does, see [`super::contended`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind, InsertManyError};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::connection::{DUPLICATE_KEY, Ready, durable_write, store_error};
 use super::documents::{decode_keys, encode, from_date, to_date};
@@ -20,23 +20,35 @@ use crate::{Batch, Offset, StreamName};
 const NO_WRITES_PERFORMED: &str = "NoWritesPerformed";
 /// What surely fits one command of the driver. More is split, and then an error says nothing about the first part.
 const ONE_COMMAND_BYTES: usize = 32 * 1024 * 1024;
-/// The longest pause between attempts.
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 type Outcome = Result<Arc<Batch>, AppendError>;
 
 /// A draft on its way to an outcome.
-struct Pending {
-    draft: Draft,
+pub(super) struct Pending {
+    pub(super) draft: Draft,
     /// Its lines, when they are fewer bytes compressed.
-    compressed: Option<Vec<u8>>,
+    pub(super) compressed: Option<Vec<u8>>,
     outcome: Option<Outcome>,
+    /// How often somebody else was faster.
+    pub(super) defeats: u32,
+    /// Whether it was refused, and perhaps for one of its keys.
+    pub(super) met_key: bool,
 }
 
 impl Pending {
     /// The first outcome stays.
-    fn settle(&mut self, outcome: Outcome) {
+    pub(super) fn settle(&mut self, outcome: Outcome) {
         self.outcome.get_or_insert(outcome);
+    }
+
+    /// The batch that the draft became, as it will be read back.
+    pub(super) fn stored_at(&self, first: Offset) -> Batch {
+        Batch {
+            stream: self.draft.stream.clone(),
+            first,
+            arrived: from_date(to_date(self.draft.arrived)),
+            lines: self.draft.lines.clone(),
+        }
     }
 }
 
@@ -44,18 +56,21 @@ impl MongoStore {
     pub(super) async fn write(&self, drafts: Vec<Draft>) -> Vec<Outcome> {
         let until = Instant::now() + self.options.deadline;
         let mut pending = self.prepare(drafts).await;
-        let mut attempt = 0;
         loop {
-            let mut open: Vec<&mut Pending> = pending.iter_mut().filter(|p| p.outcome.is_none()).collect();
-            if open.is_empty() {
+            let now = std::time::Instant::now();
+            let (contended, mut quiet): (Vec<_>, Vec<_>) = {
+                let tails = self.tails.lock();
+                let open = pending.iter_mut().filter(|p| p.outcome.is_none());
+                open.partition(|p| tails.is_contended(&p.draft.stream, now))
+            };
+            if contended.is_empty() && quiet.is_empty() {
                 break;
             }
-            self.attempt(&mut open, until).await;
-            attempt += 1;
-            // The first times somebody else was faster, and is done. Later there may be a crowd.
-            if attempt > 2 {
-                sleep((Duration::from_millis(2) * attempt).min(LONGEST_PAUSE)).await;
-            }
+            tokio::join!(
+                self.append_contended(contended, until),
+                self.append_quiet(&mut quiet, until)
+            );
+            self.settle_met(&mut pending, until).await;
         }
         pending.into_iter().filter_map(|p| p.outcome).collect()
     }
@@ -78,13 +93,18 @@ impl MongoStore {
                     .err()
                     .map(|too_big| Err(AppendError::NotStored(too_big))),
                 compressed: compressed.next().flatten(),
+                defeats: 0,
+                met_key: false,
                 draft,
             })
             .collect()
     }
 
-    /// Gives every draft an outcome, except those for which somebody else was faster.
-    async fn attempt(&self, open: &mut [&mut Pending], until: Instant) {
+    /// Gives every draft an outcome, except those that met a batch that was there.
+    async fn append_quiet(&self, open: &mut [&mut Pending], until: Instant) {
+        if open.is_empty() {
+            return;
+        }
         let late = || StoreError::Timeout(self.options.deadline);
         let streams: Vec<StreamName> = open.iter().map(|p| p.draft.stream.clone()).collect();
         let prepared = timeout_at(until, async {
@@ -128,7 +148,6 @@ impl MongoStore {
                 settle_all(open, AppendError::Unknown, late());
             }
         }
-        self.answer_used_keys(ready, open, until).await;
     }
 
     /// Where each stream ends, asking for those of which it is not known well enough.
@@ -175,13 +194,7 @@ impl MongoStore {
     ) {
         let mut tails = self.tails.lock();
         for (i, (pending, &first)) in open.iter_mut().zip(ends).enumerate() {
-            let batch = Batch {
-                stream: pending.draft.stream.clone(),
-                first,
-                // As it will be read back.
-                arrived: from_date(to_date(pending.draft.arrived)),
-                lines: pending.draft.lines.clone(),
-            };
+            let batch = pending.stored_at(first);
             match (failure.of.get(&i), &failure.of_majority) {
                 (None, None) => {
                     tails.learn(&batch.stream, batch.next(), begun);
@@ -192,7 +205,10 @@ impl MongoStore {
                     pending.settle(Err(AppendError::Unknown(StoreError::Away(what.clone().into()))));
                 }
                 // The server has answered when the batch in the way was on a majority, so the next look sees it.
-                (Some((DUPLICATE_KEY, _)), _) => tails.forget(&batch.stream),
+                (Some((DUPLICATE_KEY, _)), _) => {
+                    pending.met_key = !pending.draft.keys.is_empty();
+                    tails.forget(&batch.stream);
+                }
                 (Some((_, what)), _) => {
                     pending.settle(Err(AppendError::NotStored(StoreError::Away(what.clone().into()))));
                 }
@@ -200,25 +216,38 @@ impl MongoStore {
         }
     }
 
-    /// Those who are still open met a batch that was there: at their place, or with one of their keys. Nobody needs
-    /// to know which of the two it was.
-    async fn answer_used_keys(&self, ready: &Ready, open: &mut [&mut Pending], until: Instant) {
-        let keyed: Vec<&Draft> = open
-            .iter()
-            .filter(|p| p.outcome.is_none() && !p.draft.keys.is_empty())
-            .map(|p| &p.draft)
-            .collect();
-        if keyed.is_empty() {
-            return;
+    /// Those who are still open met a batch that was there: with one of their keys, and then they are answered, or else
+    /// at their place, and then somebody else writes to their stream.
+    async fn settle_met(&self, pending: &mut [Pending], until: Instant) {
+        let met_key = |p: &mut Pending| p.outcome.is_none() && std::mem::take(&mut p.met_key);
+        let mut keyed: Vec<&mut Pending> = Vec::new();
+        for pending in pending.iter_mut() {
+            if met_key(pending) {
+                keyed.push(pending);
+            }
         }
-        let found = timeout_at(until, used_keys(ready, &keyed))
-            .await
-            .unwrap_or(Err(StoreError::Timeout(self.options.deadline)));
+        if !keyed.is_empty() {
+            self.answer_used_keys(&mut keyed, until).await;
+        }
+        let now = std::time::Instant::now();
+        let mut tails = self.tails.lock();
+        for met in pending.iter().filter(|p| p.outcome.is_none()) {
+            tails.overtaken(&met.draft.stream, now);
+        }
+    }
+
+    async fn answer_used_keys(&self, open: &mut [&mut Pending], until: Instant) {
+        let keyed: Vec<&Draft> = open.iter().map(|p| &p.draft).collect();
+        let found = timeout_at(until, async {
+            used_keys(self.connection.ready().await?, &keyed).await
+        })
+        .await
+        .unwrap_or(Err(StoreError::Timeout(self.options.deadline)));
         let mut found = match found {
             Ok(found) => found,
             Err(error) => return settle_all(open, AppendError::NotStored, error),
         };
-        for pending in open.iter_mut().filter(|p| p.outcome.is_none()) {
+        for pending in open.iter_mut() {
             let prior = found.remove(pending.draft.stream.as_str()).unwrap_or_default();
             let wanted = |prior: &PriorRun| pending.draft.keys.iter().any(|run| run.key == prior.key);
             let used: Vec<PriorRun> = prior.into_iter().filter(wanted).collect();
@@ -276,7 +305,7 @@ fn settle_all(open: &mut [&mut Pending], outcome: fn(StoreError) -> AppendError,
 }
 
 /// Whether nothing can have been written. When in doubt it can.
-fn came_before_writing(error: &Error) -> bool {
+pub(super) fn came_before_writing(error: &Error) -> bool {
     error.contains_label(NO_WRITES_PERFORMED)
         || matches!(
             *error.kind,

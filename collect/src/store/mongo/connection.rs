@@ -229,8 +229,7 @@ impl Ready {
     pub(super) async fn write(&self, mut command: Document) -> Result<Document, StoreError> {
         command.insert("ordered", false);
         command.insert("maxTimeMS", millis(self.deadline));
-        let concern = doc! {"w": "majority", "j": true, "wtimeout": millis(self.deadline)};
-        let answer = self.run(command, Some(concern)).await?;
+        let answer = self.run(command, Some(self.durable())).await?;
         if let Ok(error) = answer.get_document("writeConcernError") {
             return Err(StoreError::Away(error.to_string().into()));
         }
@@ -241,6 +240,23 @@ impl Ready {
             }
         }
         Ok(answer)
+    }
+
+    /// Runs a pipeline that ends in the database, with everything that it reads on a majority.
+    pub(super) async fn put(&self, mut command: Document) -> Result<(), Error> {
+        command.insert("maxTimeMS", millis(self.deadline));
+        command.insert("readConcern", doc! {"level": "majority"});
+        command.insert("writeConcern", self.durable());
+        let answered = self.database.run_command(command).selection_criteria(primary());
+        let answer = answered.await?;
+        match answer.get_document("writeConcernError") {
+            Ok(error) => Err(Error::custom(error.to_string())),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn durable(&self) -> Document {
+        doc! {"w": "majority", "j": true, "wtimeout": millis(self.deadline)}
     }
 
     async fn run(&self, mut command: Document, concern: Option<Document>) -> Result<Document, StoreError> {
@@ -267,7 +283,7 @@ pub(super) fn store_error(error: Error, deadline: Duration) -> StoreError {
     }
 }
 
-fn code(error: &Error) -> Option<i32> {
+pub(super) fn code(error: &Error) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(error) => Some(error.code),
         _ => None,

@@ -1,4 +1,4 @@
-//! Where streams end, as far as this process knows without asking.
+//! Where streams end, as far as this process knows without asking, and which of them others write to as well.
 //!
 //! # Why a known end grows old, and why removed batches stay on the disk for a while
 //!
@@ -23,9 +23,26 @@ use crate::{Offset, StreamName};
 pub(super) struct Tails {
     /// Written by appends and by reading the database, read by appends; bounded by `most`.
     known: HashMap<StreamName, Tail>,
+    /// Streams to which somebody else wrote lately, and until when that counts. Written and read by appends; bounded
+    /// by `most`.
+    contended: HashMap<StreamName, Race>,
     most: usize,
     valid: Duration,
 }
+
+/// A stream to which somebody else wrote lately.
+struct Race {
+    /// When this is forgotten unless it happens again.
+    until: Instant,
+    /// How long an append took that succeeded.
+    turn: Duration,
+}
+
+/// How long a turn is taken to be before there was one.
+const FIRST_TURN: Duration = Duration::from_millis(5);
+
+/// How long a stream counts as contended after somebody else wrote to it.
+const CONTENDED_FOR: Duration = Duration::from_secs(1);
 
 struct Tail {
     next: Offset,
@@ -37,6 +54,7 @@ impl Tails {
     pub(super) fn new(most: usize, valid: Duration) -> Self {
         Self {
             known: HashMap::new(),
+            contended: HashMap::new(),
             most,
             valid,
         }
@@ -66,6 +84,39 @@ impl Tails {
     /// Ask the next time.
     pub(super) fn forget(&mut self, stream: &StreamName) {
         self.known.remove(stream);
+    }
+
+    /// Somebody else wrote where this process believed the stream to end.
+    pub(super) fn overtaken(&mut self, stream: &StreamName, now: Instant) {
+        if self.contended.len() >= self.most {
+            self.contended.retain(|_, race| race.until > now);
+        }
+        let until = now + CONTENDED_FOR;
+        if let Some(race) = self.contended.get_mut(stream) {
+            race.until = until;
+        } else if self.contended.len() < self.most {
+            let turn = FIRST_TURN;
+            self.contended.insert(stream.clone(), Race { until, turn });
+        }
+    }
+
+    /// Whether somebody else wrote to the stream lately.
+    pub(super) fn is_contended(&self, stream: &StreamName, now: Instant) -> bool {
+        self.contended.get(stream).is_some_and(|race| race.until > now)
+    }
+
+    /// How long an append to a contended stream takes.
+    pub(super) fn turn(&self, stream: &StreamName) -> Duration {
+        self.contended
+            .get(stream)
+            .map_or(Duration::ZERO, |race| race.turn)
+    }
+
+    /// An append to a contended stream succeeded after so long.
+    pub(super) fn won(&mut self, stream: &StreamName, turn: Duration) {
+        if let Some(race) = self.contended.get_mut(stream) {
+            race.turn = turn;
+        }
     }
 
     /// Old ends first; when all are young, all of them: asking again costs one round trip for many.
@@ -111,6 +162,24 @@ mod tests {
         assert_eq!(tails.get(&stream("s"), begun + VALID), None);
         tails.forget(&stream("s"));
         assert_eq!(tails.get(&stream("s"), begun), None);
+    }
+
+    #[test]
+    fn a_stream_is_contended_for_a_while_after_somebody_else_wrote_to_it() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(2, VALID);
+        tails.learn(&stream("s"), Offset(5), begun);
+        assert!(!tails.is_contended(&stream("s"), begun));
+        tails.overtaken(&stream("s"), begun);
+        assert!(tails.is_contended(&stream("s"), begun));
+        assert!(!tails.is_contended(&stream("s"), begun + CONTENDED_FOR));
+
+        tails.overtaken(&stream("t"), begun);
+        tails.overtaken(&stream("u"), begun);
+        assert!(!tails.is_contended(&stream("u"), begun), "there is no room");
+        tails.overtaken(&stream("u"), begun + CONTENDED_FOR);
+        assert!(tails.is_contended(&stream("u"), begun + CONTENDED_FOR));
+        assert_eq!(tails.contended.len(), 1, "what is over is forgotten");
     }
 
     #[test]
