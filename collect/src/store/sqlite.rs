@@ -4,7 +4,11 @@
 //! reaches the disk before it is answered (`synchronous=FULL`), and all appends that wait are one commit.
 
 mod keys;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod plans;
 mod queries;
+mod rates;
 mod readers;
 mod schema;
 mod writer;
@@ -16,7 +20,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use self::queries::Plan;
-use self::readers::Readers;
+use self::rates::Rates;
+use self::readers::{Cost, Readers};
 use self::writer::{Encoded, Writer};
 use super::timing::{Operation, answered, count_appends, measured};
 use super::{AppendError, Compression, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
@@ -29,7 +34,8 @@ pub struct SqliteOptions {
     pub compression: Compression,
     /// When every call ends, with or without an answer.
     pub deadline: Duration,
-    /// Connections that read, and so the questions that are answered at once; more of them wait for their turn.
+    /// Connections that read, and so the questions that are answered at once; more of them wait for their turn. At
+    /// least two: one is not for questions that go through much.
     pub readers: usize,
     /// Calls that wait for the writing thread. When it is full, more of them wait until their deadline.
     pub queue: usize,
@@ -103,6 +109,8 @@ pub enum OpenError {
 pub struct SqliteStore {
     epoch: Epoch,
     options: SqliteOptions,
+    /// Told by the writer, asked by listings.
+    rates: Arc<Rates>,
     /// Closed before the writer, so that the last connection is one that can tidy up the journal.
     readers: Readers,
     writer: Writer,
@@ -112,15 +120,23 @@ impl SqliteStore {
     /// Opens the folder's database, and makes both when they are not there. Blocks for a moment.
     pub fn open(folder: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let opened = schema::open(folder)?;
+        let rates = Arc::new(Rates::default());
+        let now = Timestamp::now();
+        let before = Timestamp::from_nanos(now.nanos().saturating_sub(rates::WINDOW_NANOS));
+        let add = |stream: &StreamName, at, lines| rates.add(stream, at, lines);
+        queries::arrivals(&opened.connection, before, now, add).map_err(|source| OpenError::Database {
+            file: opened.file.clone(),
+            source,
+        })?;
+        let writer = Writer::start(opened.connection, opened.lock, Arc::clone(&rates), &options);
         Ok(Self {
             epoch: opened.epoch,
             readers: Readers::new(opened.file, options.readers),
-            writer: Writer::start(opened.connection, opened.lock, &options).map_err(|source| {
-                OpenError::Folder {
-                    folder: folder.to_owned(),
-                    source,
-                }
+            writer: writer.map_err(|source| OpenError::Folder {
+                folder: folder.to_owned(),
+                source,
             })?,
+            rates,
             options,
         })
     }
@@ -147,9 +163,10 @@ impl SqliteStore {
     async fn ask<T: Send + 'static>(
         &self,
         operation: Operation,
+        cost: Cost,
         query: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        answered(operation, self.options.deadline, self.readers.ask(query)).await
+        answered(operation, self.options.deadline, self.readers.ask(cost, query)).await
     }
 
     /// Plans beside the writer and removes through it, in steps between which appends get their turn.
@@ -159,7 +176,9 @@ impl SqliteStore {
         let most = self.options.trim_batches;
         let Plan { mut floors, more } = self
             .readers
-            .ask(move |connection| queries::plan(connection, &retention, now, most))
+            .ask(Cost::Much, move |connection| {
+                queries::plan(connection, &retention, now, most)
+            })
             .await?;
         let mut trimmed = Trimmed {
             more,
@@ -191,7 +210,7 @@ impl LogStore for SqliteStore {
 
     async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
         let keys = keys.to_vec();
-        self.ask(Operation::Keys, move |connection| {
+        self.ask(Operation::Keys, Cost::Rows, move |connection| {
             keys::used(connection, &keys).map_err(away)
         })
         .await
@@ -204,7 +223,7 @@ impl LogStore for SqliteStore {
         max_bytes: usize,
     ) -> Result<Vec<Arc<Batch>>, StoreError> {
         let stream = stream.clone();
-        self.ask(Operation::Read, move |connection| {
+        self.ask(Operation::Read, Cost::Rows, move |connection| {
             queries::read(connection, &stream, from, max_bytes)
         })
         .await
@@ -212,23 +231,23 @@ impl LogStore for SqliteStore {
 
     async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
         let streams = streams.to_vec();
-        self.ask(Operation::Extents, move |connection| {
+        self.ask(Operation::Extents, Cost::Rows, move |connection| {
             queries::extents(connection, &streams)
         })
         .await
     }
 
     async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
-        let now = Timestamp::now();
-        self.ask(Operation::Streams, move |connection| {
-            queries::streams(connection, now)
+        let rates = self.rates.at(Timestamp::now());
+        self.ask(Operation::Streams, Cost::Much, move |connection| {
+            queries::streams(connection, &rates)
         })
         .await
     }
 
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
         let stream = stream.clone();
-        self.ask(Operation::FirstSince, move |connection| {
+        self.ask(Operation::FirstSince, Cost::Much, move |connection| {
             queries::first_since(connection, &stream, since)
         })
         .await
@@ -236,7 +255,7 @@ impl LogStore for SqliteStore {
 
     async fn end_before(&self, stream: &StreamName, until: Timestamp) -> Result<Offset, StoreError> {
         let stream = stream.clone();
-        self.ask(Operation::EndBefore, move |connection| {
+        self.ask(Operation::EndBefore, Cost::Much, move |connection| {
             queries::end_before(connection, &stream, until).map_err(away)
         })
         .await

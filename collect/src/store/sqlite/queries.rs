@@ -106,42 +106,68 @@ pub(super) fn read(
     Ok(batches)
 }
 
-pub(super) fn streams(connection: &Connection, now: Timestamp) -> Result<Vec<StreamInfo>, StoreError> {
-    list(connection, now).map_err(away)
+/// Every stream, by name, with its lines a second as `rates` has them. Looks up the last batch of each, so it costs
+/// what there are of streams, whatever there is of batches.
+pub(super) fn streams(
+    connection: &Connection,
+    rates: &HashMap<StreamName, f64>,
+) -> Result<Vec<StreamInfo>, StoreError> {
+    list(connection, rates).map_err(away)
 }
 
-fn list(connection: &Connection, now: Timestamp) -> Result<Vec<StreamInfo>, rusqlite::Error> {
-    let minute_ago = now.nanos().saturating_sub(60_000_000_000);
-    let recent: HashMap<StreamId, i64> = connection
-        .prepare_cached("SELECT stream, sum(count) FROM batches WHERE arrived >= ?1 GROUP BY stream")?
-        .query_map([minute_ago], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+fn list(
+    connection: &Connection,
+    rates: &HashMap<StreamName, f64>,
+) -> Result<Vec<StreamInfo>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT s.id, s.name, s.floor, b.first + b.count, b.arrived FROM streams s
+        "SELECT s.name, s.floor, b.first + b.count, b.arrived FROM streams s
          LEFT JOIN batches b ON b.id = (SELECT id FROM batches WHERE stream = s.id ORDER BY first DESC LIMIT 1)
          ORDER BY s.name",
     )?;
     let mut rows = statement.query([])?;
     let mut streams = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, name, floor): (StreamId, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let (end, arrived): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
+        let (name, floor): (String, i64) = (row.get(0)?, row.get(1)?);
+        let (end, arrived): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
         let Ok(name) = StreamName::parse(&name) else {
             tracing::warn!(%name, "the store has a stream whose name cannot be one, it is left out");
             continue;
         };
         let floor = from_sql(floor);
         streams.push(StreamInfo {
-            name,
             extent: Extent {
                 first_available: floor,
-                next: end.map_or(floor, from_sql),
+                next: end.map_or(floor, |end| from_sql(end).max(floor)),
             },
             last_arrival: arrived.map(Timestamp::from_nanos),
-            lines_per_second: recent.get(&id).map_or(0.0, |&lines| lines as f64 / 60.0),
+            lines_per_second: rates.get(&name).copied().unwrap_or_default(),
+            name,
         });
     }
     Ok(streams)
+}
+
+/// How many lines of each stream arrived within these times.
+pub(super) fn arrivals(
+    connection: &Connection,
+    from: Timestamp,
+    to: Timestamp,
+    mut each: impl FnMut(&StreamName, Timestamp, u32),
+) -> Result<(), rusqlite::Error> {
+    // The index is named, or the planner goes through the whole table.
+    let mut statement = connection.prepare(
+        "SELECT s.name, b.arrived, b.count FROM batches b INDEXED BY batches_arrived
+         CROSS JOIN streams s ON s.id = b.stream WHERE b.arrived BETWEEN ?1 AND ?2",
+    )?;
+    let mut rows = statement.query((from.nanos(), to.nanos()))?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if let Ok(name) = StreamName::parse(&name) {
+            let count = u32::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
+            each(&name, Timestamp::from_nanos(row.get(1)?), count);
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn first_since(

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::queries::{self, StreamId, to_sql};
+use super::rates::Rates;
 use super::{SqliteOptions, away, keys};
 use crate::store::encoding::{check_size, compress};
 use crate::store::{AppendError, Compression, Draft, PriorRun, StoreError, Trimmed};
@@ -83,6 +84,7 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         lock: File,
+        rates: Arc<Rates>,
         options: &SqliteOptions,
     ) -> Result<Self, std::io::Error> {
         let (commands, inbox) = mpsc::channel(options.queue.max(1));
@@ -90,7 +92,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
-                run(connection, inbox, commit_bytes);
+                run(connection, inbox, &rates, commit_bytes);
                 drop(lock);
             })?;
         Ok(Self {
@@ -164,14 +166,14 @@ fn stopped() -> StoreError {
     StoreError::Away("the thread that writes the store has stopped".into())
 }
 
-fn run(mut connection: Connection, mut inbox: mpsc::Receiver<Command>, commit_bytes: usize) {
+fn run(mut connection: Connection, mut inbox: mpsc::Receiver<Command>, rates: &Rates, commit_bytes: usize) {
     let mut next = inbox.blocking_recv();
     while let Some(command) = next.take() {
         match command {
             Command::Append { drafts, answer } => {
                 let mut group = vec![(drafts, answer)];
                 next = gather(&mut group, &mut inbox, commit_bytes);
-                write(&mut connection, group);
+                write(&mut connection, group, rates);
             }
             // Nobody waiting is no reason not to do it, and no error.
             Command::Remove { floors, answer } => {
@@ -210,7 +212,7 @@ fn gather(group: &mut Group, inbox: &mut mpsc::Receiver<Command>, commit_bytes: 
 }
 
 /// Writes a group in one transaction, and answers when it is on the disk.
-fn write(connection: &mut Connection, mut group: Group) {
+fn write(connection: &mut Connection, mut group: Group, rates: &Rates) {
     // Whoever stopped waiting was told that the outcome is unknown, or told nobody: not writing it is allowed.
     group.retain(|(_, answer)| !answer.is_closed());
     let outcomes = connection
@@ -231,6 +233,7 @@ fn write(connection: &mut Connection, mut group: Group) {
     match outcomes {
         Ok(outcomes) => {
             for ((_, answer), outcomes) in group.into_iter().zip(outcomes) {
+                outcomes.iter().flatten().for_each(|batch| rates.stored(batch));
                 let _ = answer.send(outcomes);
             }
         }
@@ -244,7 +247,10 @@ fn write(connection: &mut Connection, mut group: Group) {
     }
 }
 
-fn insert_all(connection: &Connection, drafts: &[Encoded]) -> Result<Vec<Outcome>, rusqlite::Error> {
+pub(super) fn insert_all(
+    connection: &Connection,
+    drafts: &[Encoded],
+) -> Result<Vec<Outcome>, rusqlite::Error> {
     let mut written = 0;
     let outcomes = drafts
         .iter()
@@ -399,7 +405,7 @@ fn give_back(connection: &Connection, spare_bytes: u64) -> Result<bool, rusqlite
 }
 
 /// Takes the write lock and a page, and lets both go again.
-fn check(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+pub(super) fn check(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     add_bytes(&transaction, 0)?;
     transaction.rollback()
