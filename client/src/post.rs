@@ -1,5 +1,6 @@
 //! One request of lines, repeated unchanged under one key until it is answered.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,9 @@ pub(crate) struct Answer {
     pub(crate) accepted: u64,
     #[serde(default)]
     pub(crate) rejected: Vec<RejectedLine>,
+    /// How many more lines were rejected than `rejected` names, by their code.
+    #[serde(default)]
+    pub(crate) rejected_more: BTreeMap<String, u64>,
 }
 
 /// A line that was rejected, numbered within the request from 1.
@@ -203,12 +207,15 @@ impl Poster {
         if !status.is_client_error() {
             return not_tailcast(format!("HTTP status {status}"));
         }
-        // Nothing in the request was a line, or none was kept: the lines' fault, and others follow.
-        let lines_alone = problem.is("empty")
-            || problem.is("nothing_accepted")
-            || (problem.is("forbidden") && self.kept_lines);
+        // Nothing in the request was a line, or none was kept: the lines' fault, and others follow. Where nothing was
+        // read, it is not the lines that are forbidden but the stream.
+        let lines_alone = |answer: &Answer| {
+            problem.is("empty")
+                || problem.is("nothing_accepted")
+                || (problem.is("forbidden") && self.kept_lines && !answer.rejected.is_empty())
+        };
         match serde_json::from_slice(body) {
-            Ok(answer) if lines_alone => Attempt::Answered(answer),
+            Ok(answer) if lines_alone(&answer) => Attempt::Answered(answer),
             _ if status == StatusCode::CONFLICT => Attempt::Failed(SendError::KeyReused(problem)),
             _ => Attempt::Failed(SendError::Refused(problem)),
         }

@@ -100,6 +100,13 @@ pub struct Rejected {
 pub enum Report {
     /// A line was rejected; the others go on.
     Rejected(Rejected),
+    /// More lines of a request were rejected than the server tells one by one.
+    RejectedMore {
+        /// How many.
+        lines: u64,
+        /// Why: the stable code.
+        code: String,
+    },
     /// A request is repeated after a while.
     Retrying {
         /// How long from now.
@@ -312,6 +319,10 @@ async fn run(queue: Arc<Queue>, mut poster: Poster) -> Result<Summary, SendError
                 line: summary.pushed + reject.line,
                 ..reject
             }));
+        }
+        for (code, lines) in answer.rejected_more {
+            summary.rejected += lines;
+            poster.report(Report::RejectedMore { lines, code });
         }
         summary.pushed += batch.lines;
         summary.accepted += answer.accepted;

@@ -372,6 +372,31 @@ async fn a_line_that_may_not_go_where_it_wants_stops_nothing_once_others_were_ke
 }
 
 #[tokio::test]
+async fn a_stream_that_may_not_be_written_any_more_stops_everything() {
+    let forbidden = json!({"code": "forbidden", "detail": "no", "rejected": []});
+    let fake = Fake::start([Reply::Accept, Reply::Say(403, forbidden, None)]).await;
+    let (mut sender, _) = fake.sender(quick());
+    for number in 1..=2 {
+        sender.push(b"line").await.unwrap();
+        fake.has_seen(number).await;
+    }
+    let error = sender.finish().await.expect_err("a refusal");
+    assert!(format!("{error:?}").starts_with("Refused"), "{error:?}");
+}
+
+#[tokio::test]
+async fn lines_that_are_rejected_without_a_number_are_counted() {
+    let rejected = json!([{"line": 1, "code": "forbidden", "error": "no"}]);
+    let answer =
+        json!({"accepted": 2, "rejected": rejected, "rejected_more": {"forbidden": 5, "bad_stream": 1}});
+    let fake = Fake::start([Reply::Say(200, answer, None)]).await;
+    let (mut sender, _) = fake.sender(quick());
+    sender.push(b"one").await.unwrap();
+    let summary = sender.finish().await.unwrap();
+    assert_eq!((summary.accepted, summary.rejected), (2, 7));
+}
+
+#[tokio::test]
 async fn nothing_but_blank_lines_is_no_failure() {
     let fake = Fake::start([Reply::Say(400, problem("empty", "no lines"), None)]).await;
     let (mut sender, _) = fake.sender(quick());

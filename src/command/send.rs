@@ -126,6 +126,10 @@ fn teller() -> impl Fn(Report) + Send + Sync + 'static {
             REJECTS_TOLD => noise.say("more lines were rejected; they are counted"),
             _ => {}
         },
+        Report::RejectedMore { lines, code } => {
+            rejects.fetch_add(lines, Ordering::Relaxed);
+            noise.say(&format!("{lines} more lines were rejected ({code})"));
+        }
         Report::Retrying { after, why } => noise.trouble(&why, &again_in(after)),
         Report::Recovered => noise.over("sending again"),
     }
