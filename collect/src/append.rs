@@ -6,6 +6,7 @@
 
 mod key;
 mod queue;
+mod streams;
 mod write;
 
 use std::ops::Range;
@@ -23,7 +24,9 @@ use crate::store::{AppendError, Draft, StoreError, StoredKey};
 use crate::{Handoff, Lines, LogStore, Offset, StreamName, Timestamp};
 pub use key::{RequestKey, RunKey};
 use queue::{Queue, Waiting};
-use write::Write;
+use streams::Streams;
+pub use streams::{StreamLimits, TooManyStreams};
+use write::{Settled, Write};
 
 /// How much may wait, and how much goes at once.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,8 @@ pub struct AppendLimits {
     /// A call that took so long and got nothing through says that the store is away: what waits is not tried, one
     /// after the other, as long again. A failure that comes at once costs the next ones nothing, and they are tried.
     pub away_after: Duration,
+    /// How many streams a subscriber may make.
+    pub streams: StreamLimits,
 }
 
 impl Default for AppendLimits {
@@ -54,6 +59,7 @@ impl Default for AppendLimits {
             waiting_bytes: 64 * 1024 * 1024,
             subscriber_bytes: 16 * 1024 * 1024,
             away_after: Duration::from_secs(1),
+            streams: StreamLimits::default(),
         }
     }
 }
@@ -77,6 +83,8 @@ pub struct Run {
     pub parts: Vec<Lines>,
     /// What the parts are found again by.
     pub key: Option<RunKey>,
+    /// Whether the subscriber is charged for a new stream. [`Appender::charge`] sets it.
+    pub charged: bool,
 }
 
 /// Where a run's lines are: one range, or several where other lines came between the parts.
@@ -152,6 +160,7 @@ struct Inner {
     store: Arc<dyn LogStore>,
     handoff: Arc<dyn Handoff>,
     limits: AppendLimits,
+    streams: Streams,
     queue: Mutex<Queue>,
     /// Told when the last call has ended, and when the last request is let in wholly.
     idle: Notify,
@@ -166,6 +175,7 @@ impl Appender {
             store,
             handoff,
             limits,
+            streams: Streams::new(limits.streams),
             queue: Mutex::default(),
             idle: Notify::new(),
             given_up: CancellationToken::new(),
@@ -201,13 +211,30 @@ impl Appender {
         Ok(prior)
     }
 
+    /// Charges a subscriber for the streams that the runs make, or says that there are too many. What turns out to exist,
+    /// or is not made, is given back when the runs are done. Whoever lets subscribers name streams asks this first.
+    pub async fn charge(&self, subscriber: &str, runs: &mut [Run]) -> Result<(), TooManyStreams> {
+        let names: Vec<&StreamName> = runs.iter().map(|run| &run.stream).collect();
+        let (store, streams) = (&*self.0.store, &self.0.streams);
+        let charged = streams.charge(store, &subscriber.into(), &names).await?;
+        for at in charged {
+            runs[at].charged = true;
+        }
+        Ok(())
+    }
+
     /// Lets a request's runs in, all or none. Has to be called on a runtime, where the work is done; with very many
     /// runs, on one of its threads for blocking work.
     pub fn submit(&self, subscriber: &str, runs: Vec<Run>) -> Result<Pending, NotLetIn> {
         let Self(inner) = self;
         let subscriber: Arc<str> = subscriber.into();
         let bytes = runs.iter().flat_map(|run| &run.parts).map(queue::cost).sum();
-        inner.queue.lock().reserve(&subscriber, bytes, &inner.limits)?;
+        let let_in = inner.queue.lock().reserve(&subscriber, bytes, &inner.limits);
+        if let Err(refused) = let_in {
+            let charged = runs.iter().filter(|run| run.charged).count();
+            inner.streams.give_back(&subscriber, charged);
+            return Err(refused);
+        }
         let mut answers = Vec::with_capacity(runs.len());
         let mut runs = runs.into_iter().peekable();
         while runs.peek().is_some() {
@@ -221,6 +248,7 @@ impl Appender {
                     parts: run.parts.into(),
                     number: 0,
                     key: run.key,
+                    charged: run.charged,
                     stored: Stored::new(),
                     answer,
                 };
@@ -249,9 +277,7 @@ impl Appender {
             waiting = waiting.len(),
             "the store did not take everything before the end"
         );
-        for waiting in waiting {
-            waiting.fail(RunError::NotStored);
-        }
+        inner.fail(waiting);
         inner.until_idle().await;
     }
 }
@@ -335,6 +361,7 @@ impl Inner {
                 Some(Err(AppendError::NotStored(_))) => write.failed(RunError::NotStored),
                 Some(Err(AppendError::Unknown(_))) | None => write.failed(RunError::Unknown),
             };
+            self.learn(&stream, &outcome);
             outcome.answer();
             for hint in outcome.hints.drain(..) {
                 self.handoff.hand_off(hint);
@@ -344,10 +371,36 @@ impl Inner {
         self.queue.lock().release(settled);
     }
 
+    /// A stream of which something is stored exists. It was made just now when that begins at its beginning.
+    fn learn(&self, stream: &StreamName, outcome: &Settled) {
+        let begins = |waiting: &Waiting| waiting.stored.first().map(|range| range.start);
+        let all = || {
+            outcome
+                .answers
+                .iter()
+                .map(|(waiting, _)| waiting)
+                .chain(&outcome.unfinished)
+        };
+        if all().any(|waiting| begins(waiting).is_some()) {
+            self.streams.exists(stream);
+        }
+        for (waiting, _) in &outcome.answers {
+            if waiting.charged && begins(waiting) != Some(Offset::ZERO) {
+                self.streams.give_back(&waiting.subscriber, 1);
+            }
+        }
+    }
+
     /// The store is known to be away: what waits would wait in vain, one deadline after the other.
     fn fail_fast(&self) {
         let waiting = self.queue.lock().take_waiting();
+        self.fail(waiting);
+    }
+
+    fn fail(&self, waiting: Vec<Waiting>) {
         for waiting in waiting {
+            self.streams
+                .give_back(&waiting.subscriber, usize::from(waiting.charged));
             waiting.fail(RunError::NotStored);
         }
     }

@@ -20,22 +20,23 @@ mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::Verifier;
+use auth::{Subscriber, Verifier};
 use axum::Router;
 use axum::extract::{Query, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
 use edge::Problem;
 use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use crate::StreamName;
-use crate::append::{Appender, NotLetIn};
+use crate::append::{Appender, NotLetIn, Pending, Run, TooManyStreams};
+use crate::store::StoreError;
 use answer::{Answer, Streams};
 use idempotency::Key;
 use intake::{Intake, Taken};
 use memory::{Held, Memory};
-use refusal::Refusal;
+use refusal::{Refusal, RejectCode};
 
 /// What the edge needs.
 pub struct Parts {
@@ -61,9 +62,14 @@ pub struct Limits {
     /// Bytes that the lines of a body may become. Only a body made to grow gets there, of control characters for
     /// example.
     pub encoded: usize,
-    /// Bytes of memory for all bodies that are being read or parsed; beyond that requests are refused as busy.
+    /// Bytes of memory for all bodies that are being read or parsed, and for all answers until they are sent; beyond
+    /// that requests are refused as busy, and bodies that come slowly go.
     pub memory: usize,
-    /// From one byte of a body to the next.
+    /// The same for the requests of one subscriber, beside the first of them.
+    pub memory_share: usize,
+    /// How fast a body has to come, in bytes a second: in each `silence` as many as that makes.
+    pub rate: usize,
+    /// How long a body may be slower than that.
     pub silence: Duration,
     /// From a body's first byte to its last.
     pub body: Duration,
@@ -80,6 +86,8 @@ impl Default for Limits {
             line: 256 * 1024,
             encoded: 128 * 1024 * 1024,
             memory: 256 * 1024 * 1024,
+            memory_share: 64 * 1024 * 1024,
+            rate: 1024,
             silence: Duration::from_secs(10),
             body: Duration::from_secs(120),
             answer: Duration::from_secs(30),
@@ -92,7 +100,7 @@ const PARSED_IN_PLACE: usize = 64 * 1024;
 
 /// `POST /v1/lines` and `POST /log`. Other methods of `/v1/lines` are left to other roles.
 pub fn router(parts: Parts) -> Router {
-    let memory = Memory::new(parts.limits.memory);
+    let memory = Memory::new(parts.limits.memory, parts.limits.memory_share);
     let edge = Arc::new(Edge { parts, memory });
     Router::new()
         .route("/v1/lines", post(lines))
@@ -122,11 +130,11 @@ enum Encoding {
 }
 
 async fn lines(State(edge): State<Arc<Edge>>, request: Request) -> Response {
-    counted(edge.take(request, Address::Lines).await)
+    edge.answer(request, Address::Lines).await
 }
 
 async fn log(State(edge): State<Arc<Edge>>, request: Request) -> Response {
-    counted(edge.take(request, Address::Log).await)
+    edge.answer(request, Address::Log).await
 }
 
 async fn only_post() -> Problem {
@@ -136,16 +144,6 @@ async fn only_post() -> Problem {
         "lines are sent here with POST",
     )
     .header(ALLOW, HeaderValue::from_static("POST"))
-}
-
-fn counted(outcome: Result<Answer, Problem>) -> Response {
-    let response = match outcome {
-        Ok(answer) => axum::Json(answer).into_response(),
-        Err(problem) => problem.into_response(),
-    };
-    let status = response.status().as_str().to_owned();
-    metrics::counter!("tailcast_ingest_requests_total", "status" => status).increment(1);
-    response
 }
 
 /// Where a request was sent: that decides its stream and its format.
@@ -207,54 +205,110 @@ impl Encoding {
 }
 
 impl Edge {
-    async fn take(&self, request: Request, address: Address) -> Result<Answer, Problem> {
-        let Parts {
-            verifier,
-            appender,
-            limits,
-        } = &self.parts;
-        let (head, body) = request.into_parts();
-        let subscriber = auth::authenticate(verifier, &head.headers, &head.uri)?;
-        let key = Key::of(&head.headers, &subscriber)?;
+    async fn answer(&self, request: Request, address: Address) -> Response {
+        let response = match self.read(request, address).await {
+            Err(problem) => answer::respond(Err(problem), None).await,
+            Ok((taken, mut memory, sender)) => {
+                let outcome = self.store(taken, &sender, &mut memory).await;
+                answer::respond(outcome.map_err(Problem::from), Some(memory)).await
+            }
+        };
+        let status = response.status().as_str().to_owned();
+        metrics::counter!("tailcast_ingest_requests_total", "status" => status).increment(1);
+        response
+    }
+
+    /// Nothing is read of a body that cannot be taken.
+    async fn read(&self, request: Request, address: Address) -> Result<(Taken, Held, Subscriber), Problem> {
+        let limits = &self.parts.limits;
+        let (head, mut body) = request.into_parts();
+        let subscriber = auth::authenticate(&self.parts.verifier, &head.headers, &head.uri)?;
         let stream = address.stream(&head.uri)?;
+        if let Some((RejectCode::Forbidden, detail)) = stream
+            .as_deref()
+            .and_then(|name| intake::writable(name, &subscriber).err())
+        {
+            return Err(Refusal::Forbidden(detail).into());
+        }
+        let key = Key::of(&head.headers, &subscriber)?;
         let format = address.format(&head.headers)?;
         let encoding = Encoding::of(&head.headers)?;
-        let mut memory = self.memory.hold();
-        let body = body::read(body, encoding, format, limits, &mut memory)
+        let mut memory = self.memory.hold(subscriber.sub());
+        let bytes = body::read(&mut body, encoding, format, limits, &mut memory)
             .await
             .map_err(unread)?;
-        let owner = subscriber.sub().to_owned();
-        let intake = Intake::new(subscriber, stream.as_deref(), *limits, memory);
-        let (taken, memory) = parsed(body, format, intake, key).await?;
-        let accepted = taken.accepted;
-        if accepted == 0 {
-            return Err(match taken.rejected.is_empty() {
-                true => Refusal::Empty,
-                false => Refusal::NothingAccepted(taken.rejected),
-            }
-            .into());
+        let intake = Intake::new(subscriber.clone(), stream.as_deref(), *limits, memory);
+        let (taken, memory) = parsed(bytes, format, intake, key).await?;
+        if taken.accepted > 0 {
+            return Ok((taken, memory, subscriber));
         }
-        let names: Vec<StreamName> = taken.runs.iter().map(|run| run.stream.clone()).collect();
-        if taken.can_be_half_stored() {
-            let prior = appender.look_back(&taken.runs).await.map_err(|error| {
-                tracing::warn!(%error, "the keys of a request could not be looked for");
-                Refusal::NotStored(Streams::default())
-            })?;
+        Err(match taken.rejected.is_empty() {
+            true => Refusal::Empty,
+            false => Refusal::NothingAccepted(taken.rejected),
+        }
+        .into())
+    }
+
+    /// What is to be known is asked before anything is stored.
+    async fn store(&self, taken: Taken, sender: &Subscriber, memory: &mut Held) -> Result<Answer, Refusal> {
+        let Parts { appender, limits, .. } = &self.parts;
+        let answer_bytes = taken.answer_bytes();
+        let half = taken.can_be_half_stored();
+        let Taken {
+            mut runs,
+            rejected,
+            accepted,
+        } = taken;
+        let names: Vec<StreamName> = runs.iter().map(|run| run.stream.clone()).collect();
+        if half {
+            let prior = appender.look_back(&runs).await.map_err(not_asked)?;
             answer::refuse_reused(&names, prior)?;
         }
-        let pending = appender
-            .submit(&owner, taken.runs)
+        appender
+            .charge(sender.sub(), &mut runs)
+            .await
             .map_err(|refused| match refused {
-                NotLetIn::Busy => Refusal::Busy,
-                NotLetIn::Closed => Refusal::Closed,
+                TooManyStreams::AtOnce { most } => {
+                    Refusal::TooLarge(format!("the lines make more than {most} new streams"))
+                }
+                TooManyStreams::ForNow { again } => Refusal::TooManyStreams(again),
+                TooManyStreams::Store(error) => not_asked(error),
             })?;
-        drop(memory);
+        let pending = submit(appender, sender, runs).await?;
+        // From here on the appender counts the lines.
+        memory.shrink(answer_bytes);
         Ok(Answer {
             accepted,
-            rejected: taken.rejected,
+            rejected: rejected.told,
+            rejected_more: rejected.more,
             streams: answer::answered(names, pending, limits.answer).await?,
         })
     }
+}
+
+/// Runs of more streams are let in from a thread where that holds up nobody else.
+const LET_IN_IN_PLACE: usize = 1000;
+
+async fn submit(appender: &Appender, sender: &Subscriber, runs: Vec<Run>) -> Result<Pending, Refusal> {
+    let let_in = match runs.len() > LET_IN_IN_PLACE {
+        false => appender.submit(sender.sub(), runs),
+        true => {
+            let (appender, sender) = (appender.clone(), sender.clone());
+            tokio::task::spawn_blocking(move || appender.submit(sender.sub(), runs))
+                .await
+                .map_err(|_| Refusal::Unknown(Streams::default()))?
+        }
+    };
+    let_in.map_err(|refused| match refused {
+        NotLetIn::Busy => Refusal::Busy,
+        NotLetIn::Closed => Refusal::Closed,
+    })
+}
+
+/// The store said nothing before it was given anything.
+fn not_asked(error: StoreError) -> Refusal {
+    tracing::warn!(%error, "a request could not be compared with what is stored");
+    Refusal::NotStored(Streams::default())
 }
 
 /// The rest of the body is not read: the connection is of no use after that.

@@ -25,6 +25,8 @@ pub(super) struct Waiting {
     /// The number of the next part. Parts are numbered as they are stored.
     pub(super) number: u64,
     pub(super) key: Option<RunKey>,
+    /// Whether its subscriber is charged for a new stream.
+    pub(super) charged: bool,
     pub(super) stored: Stored,
     pub(super) answer: oneshot::Sender<Result<Stored, RunFailure>>,
 }

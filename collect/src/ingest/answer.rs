@@ -1,14 +1,20 @@
 //! What a sender is told of lines that were taken: where they are, or why not.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use edge::Problem;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use tokio::time::timeout;
 
 use super::intake::Rejected;
-use super::refusal::Refusal;
+use super::memory::Held;
+use super::refusal::{Refusal, RejectCode};
 use crate::append::{Pending, Prior, RunError, Stored};
 use crate::{Offset, StreamName};
 
@@ -17,7 +23,45 @@ use crate::{Offset, StreamName};
 pub(super) struct Answer {
     pub(super) accepted: u32,
     pub(super) rejected: Vec<Rejected>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) rejected_more: BTreeMap<RejectCode, u32>,
     pub(super) streams: Streams,
+}
+
+/// The answer to a request. What it holds of the requests' memory is given back when its last byte is sent, or its
+/// connection ended.
+pub(super) async fn respond(outcome: Result<Answer, Problem>, held: Option<Held>) -> Response {
+    let many = |answer: &Answer| answer.streams.0.len() > MANY_STREAMS;
+    let write = |outcome: Result<Answer, Problem>| match outcome {
+        Ok(answer) => axum::Json(answer).into_response(),
+        Err(problem) => problem.into_response(),
+    };
+    let response = match outcome.as_ref().is_ok_and(many) {
+        false => write(outcome),
+        true => tokio::task::spawn_blocking(move || write(outcome))
+            .await
+            .unwrap_or_else(|_| Problem::from(Refusal::Unknown(Streams::default())).into_response()),
+    };
+    let Some(held) = held else { return response };
+    let (head, body) = response.into_parts();
+    // It is in memory as a whole.
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    Response::from_parts(head, Body::from(Bytes::from_owner(Sent { bytes, _held: held })))
+}
+
+/// An answer of more streams is written on a thread where it holds up nobody else.
+const MANY_STREAMS: usize = 1000;
+
+/// An answer on its way.
+struct Sent {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Where lines are, per stream, in the order in which the streams appear.

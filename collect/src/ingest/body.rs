@@ -4,11 +4,13 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use axum::body::{Body, HttpBody};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::StreamReader;
@@ -24,9 +26,12 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 /// What a body has to begin with in memory, in bytes.
 const FIRST_CAPACITY: usize = 16 * 1024;
 
+/// What a decoder needs beside its window, in bytes: about.
+const DECODER: usize = 160 * 1024;
+
 /// Reads it whole. An error leaves the rest unread.
 pub(super) async fn read(
-    body: Body,
+    body: &mut Body,
     encoding: Encoding,
     format: Format,
     limits: &Limits,
@@ -43,13 +48,19 @@ pub(super) async fn read(
     );
     let mut inflated = Vec::new();
     let mut lines = Lines::of(format, limits.lines);
+    let mut pace = Pace::new(limits);
+    let go = memory.has_to_go();
     let end = Instant::now() + limits.body;
     loop {
-        make_room(&mut inflated, limits.inflated, memory)?;
+        make_room(&mut inflated, encoding, limits.inflated, memory).await?;
         let begun = inflated.len();
-        let step = end.min(Instant::now() + limits.silence);
-        match timeout_at(step, reader.read_buf(&mut inflated)).await {
-            Err(_) => return Err(Refusal::TooSlow),
+        let read = tokio::select! {
+            read = timeout_at(end.min(pace.until), reader.read_buf(&mut inflated)) => read,
+            () = go.cancelled() => return Err(Refusal::Busy),
+        };
+        let received = seen.bytes.load(Ordering::Relaxed);
+        memory.received(received);
+        match read {
             Ok(Err(error)) => return Err(seen.refusal(&error)),
             Ok(Ok(0)) => break,
             Ok(Ok(_)) if inflated.len() > limits.inflated => {
@@ -57,9 +68,50 @@ pub(super) async fn read(
                 return Err(Refusal::TooLarge(bound));
             }
             Ok(Ok(_)) => lines.count(&inflated[begun..])?,
+            Err(_) => {}
+        }
+        if Instant::now() >= end {
+            return Err(Refusal::TooSlow);
+        }
+        pace.check(received)?;
+    }
+    // Lines take about as much again once they are encoded.
+    memory.reserve(inflated.len()).await?;
+    memory.is_read();
+    Ok(inflated)
+}
+
+/// Whether a body comes fast enough, looked at once each while.
+struct Pace {
+    window: Duration,
+    least: usize,
+    until: Instant,
+    before: usize,
+}
+
+impl Pace {
+    fn new(limits: &Limits) -> Self {
+        let least = limits.rate as f64 * limits.silence.as_secs_f64();
+        Self {
+            window: limits.silence,
+            least: (least as usize).max(1),
+            until: Instant::now() + limits.silence,
+            before: 0,
         }
     }
-    Ok(inflated)
+
+    fn check(&mut self, received: usize) -> Result<(), Refusal> {
+        let now = Instant::now();
+        if now < self.until {
+            return Ok(());
+        }
+        if received.saturating_sub(self.before) < self.least {
+            return Err(Refusal::TooSlow);
+        }
+        self.before = received;
+        self.until = now + self.window;
+        Ok(())
+    }
 }
 
 /// What was seen of the body as it came, for whoever reads behind the decoder.
@@ -80,16 +132,17 @@ impl Seen {
     }
 }
 
-type Reader = Pin<Box<dyn AsyncRead + Send>>;
+type Reader<'a> = Pin<Box<dyn AsyncRead + Send + 'a>>;
 
 /// The body as it comes, until more than `most` bytes have come.
 fn received(
-    body: Body,
+    body: &mut Body,
     most: usize,
     too_large: Refusal,
     seen: Arc<Seen>,
-) -> StreamReader<impl futures_util::Stream<Item = io::Result<bytes::Bytes>> + Send, bytes::Bytes> {
-    StreamReader::new(body.into_data_stream().map(move |chunk| {
+) -> StreamReader<impl Stream<Item = io::Result<bytes::Bytes>> + Send, bytes::Bytes> {
+    let data = stream::poll_fn(move |cx| poll_data(body, cx));
+    StreamReader::new(data.map(move |chunk| {
         let refusal = match chunk {
             Ok(chunk) if seen.bytes.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len() <= most => {
                 return Ok(chunk);
@@ -102,14 +155,29 @@ fn received(
     }))
 }
 
+/// What comes next of a body's bytes; trailers are of no interest.
+pub(super) fn poll_data(
+    body: &mut Body,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<bytes::Bytes, axum::Error>>> {
+    loop {
+        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            None => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Poll::Ready(Some(Ok(data)));
+                }
+            }
+        }
+    }
+}
+
 /// Several members or frames one after the other are one body, as their formats have it.
-fn inflated(
-    received: StreamReader<
-        impl futures_util::Stream<Item = io::Result<bytes::Bytes>> + Send + 'static,
-        bytes::Bytes,
-    >,
+fn inflated<'a>(
+    received: StreamReader<impl Stream<Item = io::Result<bytes::Bytes>> + Send + 'a, bytes::Bytes>,
     encoding: Encoding,
-) -> Reader {
+) -> Reader<'a> {
     match encoding {
         Encoding::None => Box::pin(received),
         Encoding::Gzip => {
@@ -127,16 +195,30 @@ fn inflated(
 }
 
 /// Doubles a full buffer, up to one byte more than is allowed: that byte tells a body that is too large.
-fn make_room(inflated: &mut Vec<u8>, most: usize, memory: &mut Held) -> Result<(), Refusal> {
+async fn make_room(
+    inflated: &mut Vec<u8>,
+    encoding: Encoding,
+    most: usize,
+    memory: &mut Held,
+) -> Result<(), Refusal> {
     if inflated.len() < inflated.capacity() {
         return Ok(());
     }
     let capacity =
         (inflated.capacity() * 2).clamp(FIRST_CAPACITY, most.saturating_add(1).max(FIRST_CAPACITY));
     let more = capacity - inflated.len();
-    memory.grow(more)?;
+    let decoder = decoder_bytes(encoding, capacity) - decoder_bytes(encoding, inflated.capacity());
+    memory.grow_or_wait(more + decoder).await?;
     inflated.reserve_exact(more);
     Ok(())
+}
+
+/// What the decoder of a body holds that has become so many bytes: its window is as large as what came out, at most.
+fn decoder_bytes(encoding: Encoding, inflated: usize) -> usize {
+    match encoding {
+        Encoding::Zstd if inflated > 0 => DECODER + inflated.min(1 << ZSTD_WINDOW_LOG),
+        Encoding::Zstd | Encoding::Gzip | Encoding::None => 0,
+    }
 }
 
 /// Counts lines, in formats that have them, so that a body with too many of them is not read to its end.

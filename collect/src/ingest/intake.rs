@@ -1,6 +1,6 @@
 //! One request's lines, gathered by stream: what every format hands its lines to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use auth::{Action, Subscriber};
 use serde::Serialize;
@@ -17,6 +17,13 @@ use crate::{Lines, StreamName, Timestamp};
 /// What a rejected line costs in memory beside its explanation, in bytes: about.
 const REJECTED_OVERHEAD: usize = 64;
 
+/// What a stream costs in memory beside its lines and its name, in bytes: about.
+const STREAM_OVERHEAD: usize = 512;
+
+/// How many rejected lines are told one by one. The others are counted: an answer that is much longer than the request
+/// is a weapon.
+const REJECTED_TOLD: usize = 100;
+
 /// A line that is not taken, while the others are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Rejected {
@@ -25,6 +32,45 @@ pub(super) struct Rejected {
     pub(super) code: RejectCode,
     /// For people.
     pub(super) error: String,
+}
+
+/// The lines that are not taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Rejects {
+    /// The first of them, in the order of their numbers.
+    pub(super) told: Vec<Rejected>,
+    /// How many more there are, by their code.
+    pub(super) more: BTreeMap<RejectCode, u32>,
+}
+
+impl Rejects {
+    pub(super) fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// Whether every one of them has this code.
+    pub(super) fn are_all(&self, code: RejectCode) -> bool {
+        self.told.iter().all(|line| line.code == code) && self.more.keys().all(|more| *more == code)
+    }
+
+    /// What telling them takes, in bytes: about.
+    fn bytes(&self) -> usize {
+        let told = self.told.iter();
+        told.map(|line| 2 * line.error.len() + REJECTED_OVERHEAD)
+            .sum::<usize>()
+            + REJECTED_OVERHEAD
+    }
+
+    fn count(&self) {
+        let mut counts = self.more.clone();
+        for line in &self.told {
+            *counts.entry(line.code).or_default() += 1;
+        }
+        for (code, lines) in counts {
+            metrics::counter!("tailcast_lines_rejected_total", "code" => code.as_str())
+                .increment(u64::from(lines));
+        }
+    }
 }
 
 /// Why a line has no place.
@@ -42,7 +88,7 @@ pub(super) struct Intake {
     encoded: usize,
     /// The number of the last line.
     number: u32,
-    rejected: Vec<Rejected>,
+    rejected: Rejects,
     /// In the order in which the streams appear.
     gathered: Vec<Gathered>,
     /// Where a stream is in `gathered`.
@@ -58,13 +104,22 @@ pub(super) struct Intake {
 pub(super) struct Taken {
     /// In the order in which the streams appear.
     pub(super) runs: Vec<Run>,
-    /// In the order of their numbers.
-    pub(super) rejected: Vec<Rejected>,
+    pub(super) rejected: Rejects,
     /// How many lines there are in `runs`.
     pub(super) accepted: u32,
 }
 
 impl Taken {
+    /// What telling the sender takes, in bytes: about.
+    pub(super) fn answer_bytes(&self) -> usize {
+        /// A name with what stands around it, and a range.
+        const STREAM: usize = 64;
+        const RANGE: usize = 64;
+        let streams = self.runs.iter();
+        let streams = streams.map(|run| run.stream.as_str().len() + STREAM + run.parts.len() * RANGE);
+        streams.sum::<usize>() + self.rejected.bytes()
+    }
+
     /// Whether a key that was used for something else could be found after a part of the request is stored.
     pub(super) fn can_be_half_stored(&self) -> bool {
         let keyed = self.runs.first().is_some_and(|run| run.key.is_some());
@@ -107,7 +162,7 @@ impl Intake {
             default,
             encoded: 0,
             number: 0,
-            rejected: Vec::new(),
+            rejected: Rejects::default(),
             gathered: Vec::new(),
             places: HashMap::new(),
             named: HashMap::new(),
@@ -136,7 +191,7 @@ impl Intake {
             return self.reject((RejectCode::LineTooLong, error));
         }
         let parsed = parse(self.arrived);
-        match self.place(parsed.stream.as_deref()) {
+        match self.place(parsed.stream.as_deref())? {
             Ok(place) => self.keep(place, &parsed),
             Err(no_place) => self.reject(no_place),
         }
@@ -149,6 +204,7 @@ impl Intake {
 
     /// Everything taken, ready to be stored, and the memory it is in.
     pub(super) fn finish(self, keyed: Option<&KeyedBody>) -> (Taken, Held) {
+        self.rejected.count();
         let mut taken = Taken {
             runs: Vec::with_capacity(self.gathered.len()),
             rejected: self.rejected,
@@ -163,6 +219,7 @@ impl Intake {
                 arrived: self.arrived,
                 parts: lines,
                 key: keyed.map(|keyed| keyed.run(by_default)),
+                charged: false,
             });
         }
         (taken, self.memory)
@@ -179,9 +236,12 @@ impl Intake {
     }
 
     fn reject(&mut self, (code, error): NoPlace) -> Result<(), Refusal> {
-        metrics::counter!("tailcast_lines_rejected_total", "code" => code.as_str()).increment(1);
+        if self.rejected.told.len() >= REJECTED_TOLD {
+            *self.rejected.more.entry(code).or_default() += 1;
+            return Ok(());
+        }
         self.grow(error.len() + REJECTED_OVERHEAD)?;
-        self.rejected.push(Rejected {
+        self.rejected.told.push(Rejected {
             line: self.number,
             code,
             error,
@@ -199,30 +259,39 @@ impl Intake {
     }
 
     /// Where a line belongs: to the stream it names, else to the request's.
-    fn place(&mut self, named: Option<&str>) -> Result<usize, NoPlace> {
+    fn place(&mut self, named: Option<&str>) -> Result<Result<usize, NoPlace>, Refusal> {
         let Some(text) = named else {
-            let stream = self.default.clone()?;
-            return Ok(self.place_of(stream));
+            return match self.default.clone() {
+                Ok(stream) => self.place_of(stream).map(Ok),
+                Err(no_place) => Ok(Err(no_place)),
+            };
         };
         if let Some(&place) = self.named.get(text) {
-            return Ok(place);
+            return Ok(Ok(place));
         }
-        let stream = writable(text, &self.subscriber)?;
-        let place = self.place_of(stream);
+        let stream = match writable(text, &self.subscriber) {
+            Ok(stream) => stream,
+            Err(no_place) => return Ok(Err(no_place)),
+        };
+        let place = self.place_of(stream)?;
         self.named.insert(text.to_owned(), place);
-        Ok(place)
+        Ok(Ok(place))
     }
 
-    fn place_of(&mut self, stream: StreamName) -> usize {
-        *self.places.entry(stream).or_insert_with_key(|stream| {
-            self.gathered.push(Gathered {
-                stream: stream.clone(),
-                full: Vec::new(),
-                current: Gathering::default(),
-                by_default: false,
-            });
-            self.gathered.len() - 1
-        })
+    fn place_of(&mut self, stream: StreamName) -> Result<usize, Refusal> {
+        if let Some(&place) = self.places.get(&stream) {
+            return Ok(place);
+        }
+        self.charge(2 * stream.as_str().len() + STREAM_OVERHEAD)?;
+        let place = self.gathered.len();
+        self.places.insert(stream.clone(), place);
+        self.gathered.push(Gathered {
+            stream,
+            full: Vec::new(),
+            current: Gathering::default(),
+            by_default: false,
+        });
+        Ok(place)
     }
 }
 
@@ -232,7 +301,7 @@ pub(super) fn too_many_lines(most: u32) -> Refusal {
 }
 
 /// The stream of that name, when the subscriber may write it (invariant 9).
-fn writable(name: &str, subscriber: &Subscriber) -> Result<StreamName, NoPlace> {
+pub(super) fn writable(name: &str, subscriber: &Subscriber) -> Result<StreamName, NoPlace> {
     let stream = StreamName::requested(name, subscriber)
         .map_err(|error| (RejectCode::BadStream, error.to_string()))?;
     match auth::may(subscriber, Action::Write, &stream) {

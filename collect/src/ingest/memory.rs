@@ -1,61 +1,362 @@
-//! A bound on the memory of all requests that are being read at once.
+//! A bound on the memory of all requests at once: of their bodies while they are read and parsed, and of their answers
+//! until they are sent. It is shared among subscribers, and when it is short the slowest body has to go.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::refusal::Refusal;
 
 /// Memory is counted in pieces of so many bytes.
 const PIECE: usize = 16 * 1024;
 
+/// A body is not called slow before.
+const YOUNG: Duration = Duration::from_secs(1);
+
+/// How long the memory of a body that has to go is waited for.
+const GOES_WITHIN: Duration = Duration::from_secs(1);
+
 /// What all requests together may hold.
-#[derive(Debug, Clone)]
-pub(super) struct Memory(Arc<Semaphore>);
+#[derive(Clone)]
+pub(super) struct Memory(Arc<Shared>);
+
+struct Shared {
+    /// Of all requests, in bytes.
+    total: usize,
+    /// Of one subscriber's, but for its first one.
+    share: usize,
+    state: Mutex<State>,
+    /// Told when memory was given back.
+    freed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    used: usize,
+    next: u64,
+    subscribers: HashMap<Arc<str>, Account>,
+    /// Bodies that are being read.
+    reading: HashMap<u64, Arc<Reading>>,
+}
+
+/// What one subscriber holds, by request. The first one may hold as much as it needs.
+type Account = BTreeMap<u64, usize>;
+
+/// A body on its way.
+struct Reading {
+    begun: Instant,
+    /// How many bytes of it have come, as they come.
+    received: AtomicUsize,
+    held: AtomicUsize,
+    go: CancellationToken,
+}
 
 /// What one request holds. Given back when it is dropped.
-#[derive(Debug)]
 pub(super) struct Held {
-    memory: Arc<Semaphore>,
-    pieces: Option<OwnedSemaphorePermit>,
+    shared: Arc<Shared>,
+    subscriber: Arc<str>,
+    id: u64,
+    /// Needed.
     bytes: usize,
+    /// Taken: whole pieces.
+    taken: usize,
+    reading: Option<Arc<Reading>>,
+}
+
+/// Why there is no memory.
+#[derive(Debug, PartialEq, Eq)]
+enum Short {
+    /// The subscriber holds its share.
+    Share,
+    /// All of it is held, and nobody is slower.
+    Memory,
+    /// All of it is held, and somebody goes.
+    SomebodyGoes,
 }
 
 impl Memory {
-    /// At most `bytes` at once.
-    pub(super) fn new(bytes: usize) -> Self {
-        let pieces = (bytes / PIECE).clamp(1, Semaphore::MAX_PERMITS);
-        Self(Arc::new(Semaphore::new(pieces)))
+    /// At most `total` bytes at once, and `share` of one subscriber.
+    pub(super) fn new(total: usize, share: usize) -> Self {
+        Self(Arc::new(Shared {
+            total,
+            share,
+            state: Mutex::default(),
+            freed: Notify::new(),
+        }))
     }
 
-    /// Holds nothing yet.
-    pub(super) fn hold(&self) -> Held {
+    /// For one request of a subscriber, whose body is going to be read. Holds nothing yet.
+    pub(super) fn hold(&self, subscriber: &str) -> Held {
+        let subscriber: Arc<str> = subscriber.into();
+        let reading = Arc::new(Reading {
+            begun: Instant::now(),
+            received: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            go: CancellationToken::new(),
+        });
+        let mut state = self.0.state.lock();
+        let id = state.next;
+        state.next += 1;
+        state.reading.insert(id, Arc::clone(&reading));
+        let account = state.subscribers.entry(Arc::clone(&subscriber)).or_default();
+        account.insert(id, 0);
+        drop(state);
         Held {
-            memory: Arc::clone(&self.0),
-            pieces: None,
+            shared: Arc::clone(&self.0),
+            subscriber,
+            id,
             bytes: 0,
+            taken: 0,
+            reading: Some(reading),
         }
     }
 }
 
 impl Held {
-    /// Holds `bytes` more, or says that there is no room. Never waits: requests that wait for each other's memory
-    /// could wait for ever.
+    /// Holds `bytes` more, or says that there is no room. Never waits.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        let held = self.pieces.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = self.bytes.div_ceil(PIECE).saturating_sub(held);
-        if missing == 0 {
-            return Ok(());
+        self.take(bytes).map_err(|_| Refusal::Busy)
+    }
+
+    /// The same, and waits a moment for a slower body to go. Only for a body that is being read, which can be told to go
+    /// itself: so nobody waits for whoever waits.
+    pub(super) async fn grow_or_wait(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let until = Instant::now() + GOES_WITHIN;
+        let shared = Arc::clone(&self.shared);
+        loop {
+            let freed = shared.freed.notified();
+            match self.take(bytes) {
+                Ok(()) => return Ok(()),
+                Err(Short::SomebodyGoes) if timeout_at(until, freed).await.is_ok() => {}
+                Err(_) => return Err(Refusal::Busy),
+            }
         }
-        let missing = u32::try_from(missing).map_err(|_| Refusal::Busy)?;
-        let more = Arc::clone(&self.memory)
-            .try_acquire_many_owned(missing)
-            .map_err(|_| Refusal::Busy)?;
-        match &mut self.pieces {
-            Some(pieces) => pieces.merge(more),
-            None => self.pieces = Some(more),
+    }
+
+    /// The same for what will be needed when the body is parsed, when waiting is no longer possible: it is there then.
+    pub(super) async fn reserve(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.grow_or_wait(bytes).await?;
+        self.bytes -= bytes;
+        Ok(())
+    }
+
+    /// How much of the body has come.
+    pub(super) fn received(&self, bytes: usize) {
+        if let Some(reading) = &self.reading {
+            reading.received.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until others need the memory more. Nothing of this is held while it is waited for.
+    pub(super) fn has_to_go(&self) -> CancellationToken {
+        match &self.reading {
+            Some(reading) => reading.go.clone(),
+            None => CancellationToken::new(),
+        }
+    }
+
+    /// The body is read: from now on it cannot be told to go.
+    pub(super) fn is_read(&mut self) {
+        if self.reading.take().is_some() {
+            self.shared.state.lock().reading.remove(&self.id);
+        }
+    }
+
+    /// Keeps so many bytes, or fewer when it holds fewer.
+    pub(super) fn shrink(&mut self, bytes: usize) {
+        self.bytes = self.bytes.min(bytes);
+        let keeps = self.bytes.div_ceil(PIECE) * PIECE;
+        self.give_back(self.taken.saturating_sub(keeps));
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), Short> {
+        let wanted = self.bytes.saturating_add(bytes);
+        let more = wanted
+            .div_ceil(PIECE)
+            .saturating_mul(PIECE)
+            .saturating_sub(self.taken);
+        if more > 0 {
+            self.shared.take(&self.subscriber, self.id, more)?;
+            self.taken += more;
+            if let Some(reading) = &self.reading {
+                reading.held.store(self.taken, Ordering::Relaxed);
+            }
+        }
+        self.bytes = wanted;
+        Ok(())
+    }
+
+    fn give_back(&mut self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.taken -= bytes;
+        let mut state = self.shared.state.lock();
+        state.used = state.used.saturating_sub(bytes);
+        if let Some(held) = state.held(&self.subscriber, self.id) {
+            *held = held.saturating_sub(bytes);
+        }
+        drop(state);
+        self.shared.freed.notify_waiters();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.is_read();
+        self.give_back(self.taken);
+        let mut state = self.shared.state.lock();
+        if let Some(account) = state.subscribers.get_mut(&self.subscriber) {
+            account.remove(&self.id);
+            if account.is_empty() {
+                state.subscribers.remove(&self.subscriber);
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn take(&self, subscriber: &Arc<str>, id: u64, more: usize) -> Result<(), Short> {
+        let mut state = self.state.lock();
+        if let Some(account) = state.subscribers.get(subscriber) {
+            let is_first = account.keys().next() == Some(&id);
+            let others: usize = account.values().skip(1).sum();
+            if !is_first && others.saturating_add(more) > self.share {
+                return Err(Short::Share);
+            }
+        }
+        if state.used.saturating_add(more) > self.total {
+            return Err(state.make_room(id, more, self.total));
+        }
+        state.used += more;
+        if let Some(held) = state.held(subscriber, id) {
+            *held += more;
         }
         Ok(())
+    }
+}
+
+impl State {
+    fn held(&mut self, subscriber: &Arc<str>, id: u64) -> Option<&mut usize> {
+        self.subscribers.get_mut(subscriber)?.get_mut(&id)
+    }
+
+    /// What bodies hold that were told to go.
+    fn going(&self) -> usize {
+        let going = self.reading.values().filter(|body| body.go.is_cancelled());
+        going.map(|body| body.held.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Tells the slowest bodies to go, when they are slower than the one that needs the memory.
+    fn make_room(&self, id: u64, more: usize, total: usize) -> Short {
+        let now = Instant::now();
+        let own = self.reading.get(&id).map_or(f64::INFINITY, |body| body.pace(now));
+        let mut staying = self.used.saturating_sub(self.going());
+        while staying.saturating_add(more) > total {
+            let bodies = self.reading.iter();
+            let slowest = bodies
+                .filter(|(other, body)| **other != id && !body.go.is_cancelled())
+                .map(|(_, body)| (body.pace(now), body))
+                .filter(|(pace, body)| *pace < own && body.held.load(Ordering::Relaxed) > 0)
+                .min_by(|(one, _), (other, _)| one.total_cmp(other));
+            let Some((_, slowest)) = slowest else {
+                return Short::Memory;
+            };
+            metrics::counter!("tailcast_ingest_bodies_released_total").increment(1);
+            slowest.go.cancel();
+            staying = staying.saturating_sub(slowest.held.load(Ordering::Relaxed));
+        }
+        Short::SomebodyGoes
+    }
+}
+
+impl Reading {
+    /// How much comes a second for each byte that is held: what is slow by this measure holds much for long.
+    fn pace(&self, now: Instant) -> f64 {
+        let age = now.duration_since(self.begun);
+        if age < YOUNG {
+            return f64::INFINITY;
+        }
+        let received = self.received.load(Ordering::Relaxed) as f64;
+        let held = self.held.load(Ordering::Relaxed).max(1) as f64;
+        received / held / age.as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    #[tokio::test]
+    async fn a_subscriber_gets_its_share_and_one_request_always() {
+        let memory = Memory::new(100 * MIB, 25 * MIB);
+        let mut large = memory.hold("alice");
+        large.grow(60 * MIB).unwrap();
+        let mut second = memory.hold("alice");
+        second.grow(20 * MIB).unwrap();
+        let mut third = memory.hold("alice");
+        assert_eq!(third.grow(6 * MIB), Err(Refusal::Busy));
+        memory.hold("bob").grow(20 * MIB).unwrap();
+        drop(large);
+        // The second one is the first one now.
+        third.grow(25 * MIB).unwrap();
+        assert_eq!(third.grow(1), Err(Refusal::Busy));
+        third.shrink(1);
+        third.grow(4 * MIB).unwrap();
+    }
+
+    #[tokio::test]
+    async fn everything_that_was_held_is_given_back() {
+        let memory = Memory::new(MIB, MIB);
+        for bytes in [1, PIECE, PIECE + 1, MIB] {
+            let mut held = memory.hold("alice");
+            held.grow(bytes).unwrap();
+            held.shrink(bytes / 2);
+            held.is_read();
+        }
+        memory.hold("alice").grow(MIB).unwrap();
+        let state = memory.0.state.lock();
+        assert_eq!(state.used, 0);
+        assert!(state.subscribers.is_empty() && state.reading.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_memory_is_short_the_slowest_body_goes_and_nobody_else() {
+        let memory = Memory::new(10 * MIB, 10 * MIB);
+        let mut bodies: Vec<Held> = ["slow", "slowest", "fast"].map(|name| memory.hold(name)).into();
+        for (body, received) in bodies.iter_mut().zip([50_000, 10_000, MIB]) {
+            body.grow(3 * MIB).unwrap();
+            body.received(received);
+        }
+        let gone = |bodies: &[Held]| -> Vec<bool> {
+            bodies
+                .iter()
+                .map(|body| body.has_to_go().is_cancelled())
+                .collect()
+        };
+        // All are young.
+        assert_eq!(memory.hold("new").grow(2 * MIB), Err(Refusal::Busy));
+        assert_eq!(gone(&bodies), [false, false, false]);
+
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let mut new = memory.hold("new");
+        let waits = tokio::spawn(async move { new.grow_or_wait(2 * MIB).await.map(|()| new) });
+        tokio::task::yield_now().await;
+        assert_eq!(gone(&bodies), [false, true, false]);
+        bodies.remove(1);
+        waits.await.unwrap().unwrap();
+        // A body that is read does not go any more, and the slowest one cannot make others go.
+        bodies[1].is_read();
+        assert_eq!(bodies[0].grow(6 * MIB), Err(Refusal::Busy));
+        assert_eq!(gone(&bodies), [false, false]);
     }
 }

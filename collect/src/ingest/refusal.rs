@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::Streams;
-use super::intake::Rejected;
+use super::intake::Rejects;
 
 /// When to come back while there is too much to do.
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -38,12 +38,16 @@ pub(super) enum Refusal {
     BrokenOff,
     /// The body came too slowly.
     TooSlow,
+    /// The stream that the request names may not be written; the body was not read.
+    Forbidden(String),
     /// Every line was rejected.
-    NothingAccepted(Vec<Rejected>),
+    NothingAccepted(Rejects),
     /// The idempotency key came with another body before. What is stored of this one, if anything.
     KeyReused(Streams),
     /// Too much is being read, or waits to be stored.
     Busy,
+    /// The sender made enough new streams; when there may be more.
+    TooManyStreams(Duration),
     /// The collector is shutting down.
     Closed,
     /// Certainly not stored, but for this.
@@ -55,7 +59,7 @@ pub(super) enum Refusal {
 }
 
 /// Why one line is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RejectCode {
     /// Over [`super::Limits::line`].
@@ -126,6 +130,7 @@ impl From<Refusal> for Problem {
                 "too_slow",
                 "the body came too slowly: send it in parts",
             ),
+            Refusal::Forbidden(detail) => forbidden(detail).member("rejected", serde_json::json!([])),
             Refusal::NothingAccepted(rejected) => nothing_accepted(&rejected),
             Refusal::KeyReused(streams) => with_stored(key_reused(&streams), &streams),
             Refusal::Busy => Self::new(
@@ -134,6 +139,12 @@ impl From<Refusal> for Problem {
                 "too much is being taken in at once: repeat the request later",
             )
             .retry_after(BUSY_FOR),
+            Refusal::TooManyStreams(again) => Self::new(
+                S::TOO_MANY_REQUESTS,
+                "too_many_streams",
+                "the lines would make more new streams than one subscriber may for now: repeat the request later",
+            )
+            .retry_after(again),
             Refusal::Closed => Self::new(
                 S::SERVICE_UNAVAILABLE,
                 "draining",
@@ -190,19 +201,26 @@ fn key_reused(streams: &Streams) -> Problem {
     Problem::new(StatusCode::CONFLICT, "key_reused", detail)
 }
 
-fn nothing_accepted(rejected: &[Rejected]) -> Problem {
-    let problem = match rejected.iter().all(|line| line.code == RejectCode::Forbidden) {
-        true => Problem::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "this token may write to none of the streams that the lines go to",
-        ),
+fn nothing_accepted(rejected: &Rejects) -> Problem {
+    let problem = match rejected.are_all(RejectCode::Forbidden) {
+        true => forbidden("this token may write to none of the streams that the lines go to"),
         false => Problem::new(
             StatusCode::BAD_REQUEST,
             "nothing_accepted",
             "none of the lines could be taken: `rejected` says why",
         ),
     };
-    let rejected = serde_json::to_value(rejected).unwrap_or_default();
-    problem.member("rejected", rejected)
+    let told = serde_json::to_value(&rejected.told).unwrap_or_default();
+    let problem = problem.member("rejected", told);
+    match rejected.more.is_empty() {
+        true => problem,
+        false => problem.member(
+            "rejected_more",
+            serde_json::to_value(&rejected.more).unwrap_or_default(),
+        ),
+    }
+}
+
+fn forbidden(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
 }

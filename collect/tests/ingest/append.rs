@@ -68,6 +68,7 @@ fn run(stream: &str, parts: Vec<Part>) -> Run {
             request: RequestKey::new("alice", key),
             digest: Digest([digest; 32]),
         }),
+        charged: false,
     }
 }
 

@@ -7,6 +7,7 @@ use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use auth::{Claims, Key, Minter, Verifier};
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use collect::LogStore;
 use collect::append::{AppendLimits, Appender};
 use collect::ingest::{self, Limits};
@@ -41,6 +42,11 @@ impl Collector {
         Self::over(store.clone(), store, limits, append)
     }
 
+    /// The same store behind another collector, as after a restart.
+    pub(crate) fn again(&self, limits: Limits, append: AppendLimits) -> Self {
+        Self::over(self.store.clone(), self.store.clone(), limits, append)
+    }
+
     /// Over another store than the fake one, which stays empty.
     pub(crate) fn over_real(store: Arc<dyn LogStore>) -> Self {
         let unused = Arc::new(FakeStore::default());
@@ -64,8 +70,7 @@ impl Collector {
     }
 
     pub(crate) async fn send(&self, post: Post) -> Reply {
-        let response = self.router.clone().oneshot(post.request()).await.unwrap();
-        let (head, body) = response.into_parts();
+        let (head, body) = self.answer(post).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Reply {
             status: head.status,
@@ -73,6 +78,11 @@ impl Collector {
             body: serde_json::from_slice(&body).unwrap_or_default(),
             text: String::from_utf8(body.to_vec()).unwrap(),
         }
+    }
+
+    /// The answer, of which nothing is taken yet.
+    pub(crate) async fn answer(&self, post: Post) -> Response {
+        self.router.clone().oneshot(post.request()).await.unwrap()
     }
 
     /// The lines of a stream, with `NOW` for the time of their arrival.
@@ -135,6 +145,11 @@ impl Post {
 
     pub(crate) fn key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
+    }
+
+    /// As somebody else, with a good token.
+    pub(crate) fn by(self, sub: &str) -> Self {
+        self.authorization(Some(&format!("Bearer {}", token(sub))))
     }
 
     /// As somebody else, or as nobody.

@@ -12,4 +12,5 @@ mod forms;
 mod idempotency;
 mod over_http;
 mod refusals;
+mod shares;
 mod sqlite;

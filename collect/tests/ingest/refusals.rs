@@ -155,10 +155,17 @@ async fn when_nothing_is_accepted_the_request_fails_with_the_reasons() {
             vec![(1, "bad_stream")],
         ),
         (
-            Post::to("/v1/lines?stream=b").body("x\n\ny"),
+            Post::to("/v1/lines").body("{\"stream\":\"b\"}\n\n{\"stream\":\"@bob\"}"),
             403,
             "forbidden",
             vec![(1, "forbidden"), (3, "forbidden")],
+        ),
+        // Told before the body is read.
+        (
+            Post::to("/v1/lines?stream=b").body("x\n\ny"),
+            403,
+            "forbidden",
+            vec![],
         ),
         (
             Post::to("/log?service=@x").body("x"),
