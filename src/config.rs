@@ -4,6 +4,7 @@
 //! and [`Config`] is what they mean.
 
 pub mod layers;
+pub mod mask;
 pub mod settings;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,9 @@ use auth::Key;
 use collect::store::{Compression, Retention};
 use dispatch::{Role, Roles};
 
+use ipnet::IpNet;
 use layers::{Found, Layers, Origin};
+use mask::{Address, masked};
 
 /// Why a configuration cannot be used. Each names the culprit and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +81,7 @@ pub enum StoreChoice {
     /// In a SQLite file in the data folder.
     Sqlite,
     /// In MongoDB, at this address.
-    Mongo(String),
+    Mongo(Address),
 }
 
 /// Where routes are kept.
@@ -87,7 +90,7 @@ pub enum RoutesChoice {
     /// In this process.
     Memory,
     /// In Redis, at this address.
-    Redis(String),
+    Redis(Address),
 }
 
 /// How the server's own log is written.
@@ -124,6 +127,12 @@ pub struct Config {
     pub trim_every: Duration,
     /// Over how long the sessions of a cluster's node are told to leave when it stops.
     pub drain: Duration,
+    /// Connections of the public listener at once; when absent, as many as the limit on open files leaves.
+    pub connections: Option<usize>,
+    /// Those of one address; when absent, half of them.
+    pub connections_per_address: Option<usize>,
+    /// Addresses whose connections do not count as one's.
+    pub proxies: Vec<IpNet>,
     /// The key of tokens; when absent, the data folder's is used, and made if need be.
     pub key: Option<Key>,
     /// What links authenticate with; a lone node has none.
@@ -146,10 +155,10 @@ impl Config {
             data: layers.parse("data", |text| Ok(PathBuf::from(text)))?,
             roles: layers.parse("roles", parse_roles)?,
             store: layers
-                .parse_optional("store", parse_store)?
+                .parse_address("store", parse_store)?
                 .unwrap_or(StoreChoice::Sqlite),
             routes: layers
-                .parse_optional("routes", parse_routes)?
+                .parse_address("routes", parse_routes)?
                 .unwrap_or(RoutesChoice::Memory),
             store_compression: layers.parse("store_compression", parse_compression)?,
             retention: Retention {
@@ -158,6 +167,9 @@ impl Config {
             },
             trim_every: layers.parse("trim_every", units::duration)?,
             drain: layers.parse("drain", units::duration)?,
+            connections: layers.parse_optional("connections", units::count)?,
+            connections_per_address: layers.parse_optional("connections_per_address", units::count)?,
+            proxies: layers.parse("proxies", units::networks)?,
             key: read_key(layers)?,
             cluster_secret: layers.secret("cluster_secret", |text| {
                 auth::ClusterSecret::from_text(text)
@@ -184,6 +196,12 @@ impl Config {
 
     fn check_together(&self) -> Result<(), ConfigError> {
         let conflict = |sentence: &str| Err(ConfigError::Conflict(sentence.to_owned()));
+        if units::overlap(self.listen, self.internal) {
+            return Err(ConfigError::Conflict(format!(
+                "both listeners cannot have one port: --listen is {} and --internal is {}; choose another for one of them",
+                self.listen, self.internal
+            )));
+        }
         if self.is_clustered() && self.key.is_none() {
             return conflict(
                 "the nodes of a cluster share one key, and none is set: set TAILCAST_KEY or TAILCAST_KEY_FILE to the \
@@ -267,7 +285,7 @@ fn parse_store(text: &str) -> Result<StoreChoice, String> {
     match text {
         "sqlite" => Ok(StoreChoice::Sqlite),
         text if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") => {
-            Ok(StoreChoice::Mongo(text.to_owned()))
+            Ok(StoreChoice::Mongo(Address::new(text)))
         }
         _ => Err("the store is `sqlite` (in the data folder), or mongodb://HOST/NAME".to_owned()),
     }
@@ -276,7 +294,9 @@ fn parse_store(text: &str) -> Result<StoreChoice, String> {
 fn parse_routes(text: &str) -> Result<RoutesChoice, String> {
     match text {
         "memory" => Ok(RoutesChoice::Memory),
-        text if text.starts_with("redis") && text.contains("://") => Ok(RoutesChoice::Redis(text.to_owned())),
+        text if text.starts_with("redis") && text.contains("://") => {
+            Ok(RoutesChoice::Redis(Address::new(text)))
+        }
         _ => Err("routes are kept in `memory`, or in redis://HOST".to_owned()),
     }
 }
@@ -318,7 +338,7 @@ fn read_file(path: &Path) -> Result<String, ConfigError> {
 pub fn shown(found: Option<&Found>, default: Option<&str>, secret: bool) -> (String, String) {
     match found {
         Some(found) if secret => ("…".to_owned(), found.origin.to_string()),
-        Some(found) => (found.text.clone(), found.origin.to_string()),
+        Some(found) => (masked(&found.text), found.origin.to_string()),
         None => (default.unwrap_or("").to_owned(), "default".to_owned()),
     }
 }

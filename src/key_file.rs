@@ -1,9 +1,9 @@
 //! The key of a lone installation: made at the first start, kept in the data folder, read by the commands that run
 //! on the same machine.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use auth::{Key, KeyError};
@@ -69,7 +69,7 @@ pub fn read_or_make(data: &Path) -> Result<Key, KeyFileError> {
 }
 
 fn make(data: &Path, path: &Path) -> io::Result<()> {
-    fs::create_dir_all(data)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(data)?;
     let draft = data.join(format!("key.{}", std::process::id()));
     let mut file = OpenOptions::new()
         .write(true)
@@ -102,6 +102,7 @@ mod tests {
             fs::metadata(path(&data)).unwrap().permissions().mode() & 0o777,
             0o600
         );
+        assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "no draft is left behind");
         assert!(read_or_make(&data).unwrap() == made && read(&data).unwrap() == made);
     }

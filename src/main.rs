@@ -2,12 +2,14 @@
 
 mod command;
 mod config;
+mod descriptors;
 mod health;
 mod key_file;
 mod log;
 mod measure;
 mod node;
 mod parts;
+mod routes;
 
 use std::process::ExitCode;
 

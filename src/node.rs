@@ -14,7 +14,7 @@ use dispatch::{
     DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, Membership, NodeId, NodeLink, Peers, Role,
     RouteTable, nodes_router,
 };
-use edge::{Problem, ServeLimits};
+use edge::{ConnectionLimits, Problem, ServeLimits};
 use http::{Method, StatusCode, Uri};
 use metrics_exporter_prometheus::PrometheusHandle;
 use push::Push;
@@ -24,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::descriptors::Shares;
 use crate::health::{self, Health};
+use crate::routes::{self, Listener};
 use crate::{measure, parts};
 
 /// What the node proves and checks identities with.
@@ -91,7 +93,12 @@ const WORK_ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 impl Node {
     /// Binds the listeners, makes the parts that the roles need, and serves.
-    pub async fn start(config: &Config, keys: Keys, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+    pub async fn start(
+        config: &Config,
+        keys: Keys,
+        metrics: PrometheusHandle,
+        shares: Shares,
+    ) -> anyhow::Result<Self> {
         let public = bind(config.listen, "--listen").await?;
         let internal = bind(config.internal, "--internal").await?;
         let store = match parts::needs_store(config) {
@@ -130,7 +137,7 @@ impl Node {
         };
         build.rest(membership, metrics);
         tracing::info!(node = %build.id, public = %public.address, internal = %internal.address, "started");
-        Ok(build.serve(public, internal, push, appender))
+        Ok(build.serve(public, internal, push, appender, shares))
     }
 
     /// The address of the public listener.
@@ -365,6 +372,7 @@ impl Build<'_> {
             self.merge(auth::introspect::router(auth::introspect::Parts {
                 verifier: self.keys.verifier.clone(),
                 issuer: self.keys.issuer.clone(),
+                limits: auth::introspect::Limits::default(),
             }));
         }
         if self.config.has(Role::Web) {
@@ -390,17 +398,30 @@ impl Build<'_> {
         internal: Bound,
         push: Option<Arc<Push>>,
         appender: Option<Appender>,
+        shares: Shares,
     ) -> Node {
         let listeners = TaskTracker::new();
         let (public_address, internal_address) = (public.address, internal.address);
-        for (Bound { listener, .. }, router) in [(public, self.public), (internal, self.internal)] {
-            let router = router.fallback(no_such_place);
-            listeners.spawn(edge::serve(
-                listener,
-                router,
-                ServeLimits::default(),
-                self.serving.clone(),
-            ));
+        for (Bound { listener, .. }, router, place, connections) in [
+            (
+                public,
+                self.public,
+                Listener::Public,
+                public_connections(self.config, shares),
+            ),
+            (
+                internal,
+                self.internal,
+                Listener::Internal,
+                internal_connections(shares),
+            ),
+        ] {
+            let router = routes::only_listed(router, place).fallback(no_such_place);
+            let limits = ServeLimits {
+                connections,
+                ..ServeLimits::default()
+            };
+            listeners.spawn(edge::serve(listener, router, limits, self.serving.clone()));
         }
         Node {
             public: public_address,
@@ -421,6 +442,40 @@ impl Build<'_> {
             passers: self.passers,
             workers: self.workers,
         }
+    }
+}
+
+fn public_connections(config: &Config, shares: Shares) -> ConnectionLimits {
+    let wanted = config.connections.unwrap_or(shares.public);
+    if wanted > shares.public {
+        let possible = shares.public;
+        tracing::warn!(
+            wanted,
+            possible,
+            "the limit on open files allows fewer connections: raise it (`ulimit -n`)"
+        );
+    }
+    let total = wanted.min(shares.public);
+    let per_address = config
+        .connections_per_address
+        .unwrap_or(total / 2)
+        .clamp(1, total);
+    tracing::info!(total, per_address, "public connections");
+    ConnectionLimits {
+        listener: "public",
+        total,
+        per_address,
+        exempt: config.proxies.clone().into(),
+    }
+}
+
+/// Nobody but the installation connects there, from however few addresses.
+fn internal_connections(shares: Shares) -> ConnectionLimits {
+    ConnectionLimits {
+        listener: "internal",
+        total: shares.internal,
+        per_address: shares.internal,
+        exempt: Arc::new([]),
     }
 }
 

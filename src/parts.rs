@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use collect::LogStore;
 use collect::store::mongo::{MongoOptions, MongoStore};
 use collect::store::sqlite::{SqliteOptions, SqliteStore};
 use dispatch::{MemoryRoutes, RedisOptions, RedisRoutes, Role, RouteTable};
 
+use crate::config::mask::Address;
 use crate::config::{Config, RoutesChoice, StoreChoice};
 
 /// Whether the node reads or writes lines.
@@ -32,8 +32,10 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
                 compression: config.store_compression,
                 ..MongoOptions::default()
             };
-            let connected = MongoStore::connect(address, options).await;
-            Ok(Arc::new(connected.context("the store's address cannot be used")?))
+            let connected = MongoStore::connect(address.revealed(), options).await;
+            Ok(Arc::new(connected.map_err(|error| {
+                unusable("the store's address", address, &error.into())
+            })?))
         }
     }
 }
@@ -43,10 +45,18 @@ pub async fn open_routes(config: &Config) -> anyhow::Result<Arc<dyn RouteTable>>
     match &config.routes {
         RoutesChoice::Memory => Ok(Arc::new(MemoryRoutes::new())),
         RoutesChoice::Redis(address) => {
-            let connected = RedisRoutes::connect(address, RedisOptions::default()).await;
-            Ok(Arc::new(
-                connected.context("the address of the routes cannot be used")?,
-            ))
+            let connected = RedisRoutes::connect(address.revealed(), RedisOptions::default()).await;
+            Ok(Arc::new(connected.map_err(|error| {
+                unusable("the address of the routes", address, &error.into())
+            })?))
         }
     }
+}
+
+/// A library may repeat the address in its own words.
+fn unusable(what: &str, address: &Address, error: &anyhow::Error) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{what}, {address}, cannot be used: {}",
+        address.hidden_in(&format!("{error:#}"))
+    )
 }

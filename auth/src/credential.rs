@@ -13,25 +13,41 @@ use crate::token::{TokenError, Verifier};
 /// The subprotocol that carries a browser's token begins so: browsers set no headers on WebSockets.
 const BEARER_SUBPROTOCOL: &str = "bearer.";
 
-/// Who makes the request. The refusal is ready to be answered.
+/// Why a request is nobody's, with the refusal, ready to be answered.
+#[derive(Debug)]
+pub enum NoEntry {
+    /// There is no token, or one where none may be.
+    NoToken(Problem),
+    /// There is one, and it is not good.
+    BadToken(Problem),
+}
+
+impl From<NoEntry> for Problem {
+    fn from(entry: NoEntry) -> Self {
+        let (NoEntry::NoToken(refusal) | NoEntry::BadToken(refusal)) = entry;
+        refusal
+    }
+}
+
+/// Who makes the request.
 ///
 /// A token stands in `Authorization` (Bearer, or the password of Basic for shippers that know nothing else), or, where
 /// a WebSocket is asked for, in a subprotocol. In the query it is refused, whatever else there is: queries end up in
 /// the logs of everything in between.
-pub fn authenticate(verifier: &Verifier, headers: &HeaderMap, uri: &Uri) -> Result<Subscriber, Problem> {
-    refuse_token_in_query(uri)?;
+pub fn authenticate(verifier: &Verifier, headers: &HeaderMap, uri: &Uri) -> Result<Subscriber, NoEntry> {
+    refuse_token_in_query(uri).map_err(NoEntry::NoToken)?;
     let token = match headers.get(AUTHORIZATION) {
         Some(value) => token_of_header(value),
         None if asks_for_websocket(headers) => token_of_subprotocols(headers),
         None => None,
     };
     let Some(token) = token else {
-        return Err(unauthorized(
-            "no_token",
-            "send a token: `Authorization: Bearer TOKEN`",
-        ));
+        let how = "send a token: `Authorization: Bearer TOKEN`";
+        return Err(NoEntry::NoToken(unauthorized("no_token", how)));
     };
-    verifier.verify(&token).map_err(|error| refused(&error))
+    verifier
+        .verify(&token)
+        .map_err(|error| NoEntry::BadToken(refused(&error)))
 }
 
 /// The refusal of a token that is not accepted.

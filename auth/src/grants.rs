@@ -22,6 +22,8 @@ pub struct Grants {
     pub write: Vec<Pattern>,
     /// Whether the admin API may be used. Says nothing about lines.
     pub admin: bool,
+    /// Whether it may be asked what the tokens of others allow.
+    pub introspect: bool,
 }
 
 /// The owner of a verified token, with what the token allows. Cheap to clone.

@@ -1,18 +1,25 @@
 //! The `auth` role's service: token introspection (RFC 7662) for services that hold no key.
+//!
+//! Who may ask about every token has the grant `introspect`, or is an admin. Everybody else may ask about tokens of their
+//! own `sub`; of any other they hear what they would hear of nonsense, as RFC 7662 §2.2 has it for those who "are not
+//! allowed to introspect a particular token" (§4: else the service helps whoever scans for tokens).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Form, State};
+use axum::body::Body;
+use axum::extract::{Form, FromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use edge::Problem;
-use http::header::{CACHE_CONTROL, PRAGMA};
-use http::{HeaderMap, StatusCode, Uri};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONNECTION, HeaderValue, PRAGMA};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 
-use crate::credential::authenticate;
 use crate::grants::Subscriber;
+use crate::guard::{Need, guarded};
 use crate::name::Pattern;
 use crate::token::{AUDIENCE, Verifier};
 
@@ -23,14 +30,35 @@ pub struct Parts {
     pub verifier: Arc<Verifier>,
     /// What tokens carry as `iss`.
     pub issuer: Arc<str>,
+    /// What a question may take.
+    pub limits: Limits,
 }
 
-/// `POST /v1/introspect`. The caller shows a token of its own, so that nobody without one can try tokens here
-/// (RFC 7662 §2.1 leaves the way of authorization open).
+/// What a question may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The bytes of its form: 16 KiB.
+    pub form_bytes: usize,
+    /// From its head to the last byte of its form: 5 s.
+    pub form_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            form_bytes: 16 * 1024,
+            form_within: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `POST /v1/introspect`, behind a door for tokens.
 pub fn router(parts: Parts) -> Router {
-    Router::new()
+    let verifier = Arc::clone(&parts.verifier);
+    let routes = Router::new()
         .route("/v1/introspect", post(introspect))
-        .with_state(parts)
+        .with_state(parts);
+    guarded(routes, verifier, Need::Token)
 }
 
 #[derive(Deserialize)]
@@ -57,29 +85,61 @@ struct ActiveClaims<'a> {
     read: Vec<&'a str>,
     write: Vec<&'a str>,
     admin: bool,
+    introspect: bool,
 }
 
 async fn introspect(
     State(parts): State<Parts>,
-    uri: Uri,
-    headers: HeaderMap,
-    question: Result<Form<Question>, axum::extract::rejection::FormRejection>,
+    caller: Subscriber,
+    request: Request,
 ) -> Result<Response, Problem> {
-    authenticate(&parts.verifier, &headers, &uri)?;
-    let Form(Question { token }) = question.map_err(|_| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad_request",
-            "send the token to look at as a form: `token=TOKEN` (application/x-www-form-urlencoded)",
-        )
-    })?;
+    let Question { token } = question(request, parts.limits).await?;
     // Why a token is not active is not said (RFC 7662 §2.2).
     let found = parts.verifier.verify(&token).ok();
+    let found = found.filter(|found| may_know(&caller, found));
     let answer = Answer {
         active: found.is_some(),
         claims: found.as_ref().map(|it| claims(it, &parts.issuer)),
     };
     Ok(([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], Json(answer)).into_response())
+}
+
+fn may_know(caller: &Subscriber, asked: &Subscriber) -> bool {
+    let grants = caller.grants();
+    grants.introspect || grants.admin || caller.sub() == asked.sub()
+}
+
+async fn question(request: Request, limits: Limits) -> Result<Question, Problem> {
+    let (head, body) = request.into_parts();
+    let whole = Limited::new(body, limits.form_bytes).collect();
+    let closing = |status, code, detail| {
+        Problem::new(status, code, detail).header(CONNECTION, HeaderValue::from_static("close"))
+    };
+    let body = match tokio::time::timeout(limits.form_within, whole).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = "the form is longer than any question about a token";
+            return Err(closing(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
+        }
+        Ok(Err(_)) => return Err(bad_request()),
+        Err(_) => {
+            let detail = "the form did not come in time: send it at once";
+            return Err(closing(StatusCode::REQUEST_TIMEOUT, "too_slow", detail));
+        }
+    };
+    let request = Request::from_parts(head, Body::from(body));
+    let form = Form::from_request(request, &())
+        .await
+        .map_err(|_| bad_request())?;
+    Ok(form.0)
+}
+
+fn bad_request() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "bad_request",
+        "send the token to look at as a form: `token=TOKEN` (application/x-www-form-urlencoded)",
+    )
 }
 
 fn claims<'a>(subscriber: &'a Subscriber, issuer: &'a str) -> ActiveClaims<'a> {
@@ -94,5 +154,6 @@ fn claims<'a>(subscriber: &'a Subscriber, issuer: &'a str) -> ActiveClaims<'a> {
         read: grants.read.iter().map(Pattern::as_str).collect(),
         write: grants.write.iter().map(Pattern::as_str).collect(),
         admin: grants.admin,
+        introspect: grants.introspect,
     }
 }

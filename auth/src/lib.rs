@@ -4,6 +4,7 @@
 
 pub mod credential;
 pub mod grants;
+pub mod guard;
 pub mod introspect;
 pub mod key;
 pub mod name;
@@ -11,6 +12,7 @@ pub mod token;
 
 pub use credential::authenticate;
 pub use grants::{Action, Grants, Subscriber, may};
+pub use guard::{Need, guarded};
 pub use key::{Key, KeyError};
 pub use name::{NameError, Pattern, StreamName, Target};
 pub use token::{Claims, ClusterSecret, Minter, TokenError, Verifier};

@@ -1,9 +1,13 @@
 //! Tokens: JSON Web Tokens (RFC 7519) signed with a shared key (HS256), checked and made.
 
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::grants::{Grants, Subscriber};
@@ -25,6 +29,9 @@ pub enum TokenError {
     /// It is no token at all, or a claim in it is of the wrong kind.
     #[error("this is not a JSON Web Token with the claims of Tailcast")]
     Malformed,
+    /// Its header asks for something that is not done here.
+    #[error("the token's header has {0:?}, which no token for Tailcast has")]
+    BadHeader(&'static str),
     /// Signed with another key, or by an algorithm that is not accepted.
     #[error("the token is not signed with this installation's key (HS256)")]
     BadSignature,
@@ -91,6 +98,7 @@ impl Verifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
+        check_header(token)?;
         let read = jsonwebtoken::decode::<ReadClaims>(token, &self.key, &self.validation).map_err(refusal)?;
         let ReadClaims {
             sub,
@@ -99,13 +107,37 @@ impl Verifier {
             read,
             write,
             admin,
+            introspect,
         } = read.claims;
         let grants = Grants {
             read: parse_grants(&read)?,
             write: parse_grants(&write)?,
             admin,
+            introspect,
         };
         Subscriber::new(&sub, grants, exp, jti).map_err(TokenError::BadSubject)
+    }
+}
+
+/// Parameters of a header that change how a token is to be checked, or say where its key is (RFC 7515 §4.1, RFC 7797). The
+/// library passes over them, where the standard has a `crit` that is not understood refused (§4.1.11); and no key is ever
+/// taken from a token.
+const NEVER_IN_A_HEADER: [&str; 6] = ["crit", "b64", "jku", "jwk", "x5u", "x5c"];
+
+/// Refuses what nobody checks, before anything is checked.
+fn check_header(token: &str) -> Result<(), TokenError> {
+    let (header, _) = token.split_once('.').ok_or(TokenError::Malformed)?;
+    let header = URL_SAFE_NO_PAD
+        .decode(header)
+        .map_err(|_| TokenError::Malformed)?;
+    let header: HashMap<String, IgnoredAny> =
+        serde_json::from_slice(&header).map_err(|_| TokenError::Malformed)?;
+    match NEVER_IN_A_HEADER
+        .into_iter()
+        .find(|name| header.contains_key(*name))
+    {
+        Some(name) => Err(TokenError::BadHeader(name)),
+        None => Ok(()),
     }
 }
 
@@ -120,6 +152,8 @@ pub struct Claims {
     pub write: Vec<String>,
     /// Whether the admin API may be used.
     pub admin: bool,
+    /// Whether it may be asked what the tokens of others allow.
+    pub introspect: bool,
     /// When it ends, in Unix seconds.
     pub expires_at: i64,
 }
@@ -132,6 +166,7 @@ impl Claims {
             read: Vec::new(),
             write: Vec::new(),
             admin: false,
+            introspect: false,
             expires_at,
         }
     }
@@ -158,6 +193,7 @@ impl Minter {
             read: parse_grants(&claims.read)?,
             write: parse_grants(&claims.write)?,
             admin: claims.admin,
+            introspect: claims.introspect,
         };
         Subscriber::new(&claims.sub, grants, claims.expires_at, None).map_err(TokenError::BadSubject)?;
         let written = WrittenClaims {
@@ -170,6 +206,7 @@ impl Minter {
             read: &claims.read,
             write: &claims.write,
             admin: claims.admin,
+            introspect: claims.introspect,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &written, &self.key)
             .map_err(|_| TokenError::Unsigned)
@@ -197,6 +234,8 @@ struct ReadClaims {
     write: Vec<String>,
     #[serde(default)]
     admin: bool,
+    #[serde(default)]
+    introspect: bool,
 }
 
 #[derive(Serialize)]
@@ -213,6 +252,8 @@ struct WrittenClaims<'a> {
     write: &'a [String],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     admin: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    introspect: bool,
 }
 
 /// A NumericDate may have a fraction (RFC 7519 §2); it is cut off, so that nothing lives longer than it says.
@@ -284,6 +325,7 @@ impl ClusterSecret {
 
     /// Who shows the pass, when it is good now.
     pub fn verify(&self, pass: &str) -> Result<String, TokenError> {
+        check_header(pass)?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["sub", "aud", "exp"]);
         validation.set_audience(&[LINK_AUDIENCE]);

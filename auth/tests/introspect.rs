@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use auth::introspect::{Parts, router};
+use auth::introspect::{Limits, Parts, router};
 use auth::token::unix_now;
 use auth::{Claims, Key, Minter, Verifier};
 use axum::body::{Body, to_bytes};
@@ -20,19 +20,21 @@ fn token(claims: &Claims) -> String {
 }
 
 async fn ask(caller: Option<&str>, form: String) -> (StatusCode, Value) {
+    ask_with(caller, Body::from(form)).await
+}
+
+async fn ask_with(caller: Option<&str>, form: Body) -> (StatusCode, Value) {
     let parts = Parts {
         verifier: Arc::new(Verifier::hs256(&key(), "tailcast")),
         issuer: "tailcast".into(),
+        limits: Limits::default(),
     };
     let mut request =
         Request::post("/v1/introspect").header("content-type", "application/x-www-form-urlencoded");
     if let Some(caller) = caller {
         request = request.header("authorization", format!("Bearer {caller}"));
     }
-    let response = router(parts)
-        .oneshot(request.body(Body::from(form)).unwrap())
-        .await
-        .unwrap();
+    let response = router(parts).oneshot(request.body(form).unwrap()).await.unwrap();
     let status = response.status();
     (
         status,
@@ -41,9 +43,12 @@ async fn ask(caller: Option<&str>, form: String) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
-async fn an_active_token_is_described_to_whoever_has_one() {
+async fn an_active_token_is_described_to_whoever_may_ask() {
     let end = unix_now() + 60;
-    let caller = token(&Claims::new("service", end));
+    let caller = token(&Claims {
+        introspect: true,
+        ..Claims::new("service", end)
+    });
     let asked = token(&Claims {
         read: vec!["a/**".into()],
         ..Claims::new("alice", end)
@@ -57,8 +62,76 @@ async fn an_active_token_is_described_to_whoever_has_one() {
     let expected = json!({
         "active": true, "token_type": "Bearer", "sub": "alice", "iss": "tailcast", "aud": "tailcast", "exp": end,
         "read": ["a/**"], "write": [], "admin": false,
+        "introspect": false,
     });
     assert_eq!((status, answer), (StatusCode::OK, expected));
+}
+
+/// RFC 7662 §2.2.
+#[tokio::test]
+async fn without_the_grant_one_may_ask_about_oneself_and_others_look_like_nonsense() {
+    let end = unix_now() + 60;
+    let none = Claims::new("bob", end);
+    let alice = token(&Claims::new("alice", end));
+    let other_of_bob = token(&none);
+    let admin = Claims {
+        admin: true,
+        ..none.clone()
+    };
+    let reader = Claims {
+        read: vec!["**".into(), "@*".into()],
+        write: vec!["**".into()],
+        ..none.clone()
+    };
+    for (caller, asked, active) in [
+        (&none, &alice, false),
+        (&reader, &alice, false),
+        (&none, &other_of_bob, true),
+        (&admin, &alice, true),
+    ] {
+        let (status, answer) = ask(Some(&token(caller)), format!("token={asked}")).await;
+        assert_eq!(status, StatusCode::OK);
+        match active {
+            true => assert_eq!(answer["active"], true),
+            false => assert_eq!(answer, json!({"active": false})),
+        }
+    }
+}
+
+/// A body whose every byte would be a mistake to read.
+fn never_read() -> Body {
+    Body::from_stream(futures_util::stream::poll_fn(
+        |_| -> std::task::Poll<Option<Result<Vec<u8>, std::io::Error>>> { panic!("the body was read") },
+    ))
+}
+
+#[tokio::test]
+async fn the_token_is_looked_at_before_the_form_is() {
+    for caller in [None, Some("nonsense")] {
+        let (status, _) = ask_with(caller, never_read()).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_form_has_so_many_bytes() {
+    let caller = token(&Claims::new("service", unix_now() + 60));
+    let (status, answer) = ask(Some(&caller), format!("token={}", "x".repeat(16 * 1024))).await;
+    assert_eq!(
+        (status, &answer["code"]),
+        (StatusCode::PAYLOAD_TOO_LARGE, &json!("too_large"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_has_its_time() {
+    let caller = token(&Claims::new("service", unix_now() + 60));
+    let never_ends = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let (status, answer) = ask_with(Some(&caller), Body::from_stream(never_ends)).await;
+    assert_eq!(
+        (status, &answer["code"]),
+        (StatusCode::REQUEST_TIMEOUT, &json!("too_slow"))
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@
 use auth::token::unix_now;
 use auth::{Action, Claims, ClusterSecret, Key, Minter, StreamName, TokenError, Verifier, authenticate, may};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use edge::Problem;
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode, Uri};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -22,6 +23,15 @@ fn sign(claims: &Value) -> String {
 
 fn sign_with(header: &Header, claims: &Value, key: &str) -> String {
     jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
+}
+
+/// With a header that the library would not write.
+fn sign_with_header(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(header), part(claims));
+    let key = EncodingKey::from_secret(KEY.as_bytes());
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    format!("{message}.{signature}")
 }
 
 fn good() -> Value {
@@ -167,6 +177,21 @@ fn headers(pairs: &[(http::HeaderName, String)]) -> HeaderMap {
         .collect()
 }
 
+/// RFC 7515 §4.1.11, and what others fell for: none of these is looked at, so none may be there.
+#[test]
+fn a_header_that_wants_to_be_checked_otherwise_is_refused_though_the_signature_is_good() {
+    let verifier = verifier();
+    for name in ["crit", "b64", "jku", "jwk", "x5u", "x5c"] {
+        let header = json!({"alg": "HS256", "typ": "JWT", name: ["exp"]});
+        let token = sign_with_header(&header, &good());
+        assert_eq!(verifier.verify(&token).unwrap_err(), TokenError::BadHeader(name));
+        let pass = ClusterSecret::from_text(KEY).unwrap().verify(&token);
+        assert_eq!(pass.unwrap_err(), TokenError::BadHeader(name));
+    }
+    let plain = json!({"alg": "HS256", "typ": "JWT", "kid": "1"});
+    assert!(verifier.verify(&sign_with_header(&plain, &good())).is_ok());
+}
+
 #[test]
 fn a_token_is_found_where_senders_and_browsers_put_it() {
     let token = sign(&good());
@@ -205,7 +230,7 @@ fn without_a_good_token_the_answer_is_401_with_a_challenge() {
         ),
     ];
     for (headers, code) in cases {
-        let problem = authenticate(&verifier(), &headers, &uri).unwrap_err();
+        let problem = Problem::from(authenticate(&verifier(), &headers, &uri).unwrap_err());
         assert_eq!(
             (problem.status(), problem.code()),
             (StatusCode::UNAUTHORIZED, code)
@@ -232,7 +257,7 @@ fn a_token_in_the_query_is_refused_even_beside_a_good_one() {
     ] {
         let uri: Uri = format!("/v1/lines?{query}").parse().unwrap();
         for headers in [&good, &HeaderMap::new()] {
-            let problem = authenticate(&verifier(), headers, &uri).unwrap_err();
+            let problem = Problem::from(authenticate(&verifier(), headers, &uri).unwrap_err());
             assert_eq!(
                 (problem.status(), problem.code()),
                 (StatusCode::BAD_REQUEST, "token_in_query"),

@@ -20,7 +20,7 @@ mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Subscriber, Verifier};
+use auth::{Need, Subscriber, Verifier};
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
@@ -102,10 +102,11 @@ const PARSED_IN_PLACE: usize = 64 * 1024;
 pub fn router(parts: Parts) -> Router {
     let memory = Memory::new(parts.limits.memory, parts.limits.memory_share);
     let edge = Arc::new(Edge { parts, memory });
-    Router::new()
+    let routes = Router::new()
         .route("/v1/lines", post(lines))
         .route("/log", post(log).fallback(only_post))
-        .with_state(edge)
+        .with_state(Arc::clone(&edge));
+    auth::guarded(routes, Arc::clone(&edge.parts.verifier), Need::Write)
 }
 
 struct Edge {
@@ -129,12 +130,12 @@ enum Encoding {
     Zstd,
 }
 
-async fn lines(State(edge): State<Arc<Edge>>, request: Request) -> Response {
-    edge.answer(request, Address::Lines).await
+async fn lines(State(edge): State<Arc<Edge>>, subscriber: Subscriber, request: Request) -> Response {
+    edge.answer(request, subscriber, Address::Lines).await
 }
 
-async fn log(State(edge): State<Arc<Edge>>, request: Request) -> Response {
-    edge.answer(request, Address::Log).await
+async fn log(State(edge): State<Arc<Edge>>, subscriber: Subscriber, request: Request) -> Response {
+    edge.answer(request, subscriber, Address::Log).await
 }
 
 async fn only_post() -> Problem {
@@ -205,8 +206,8 @@ impl Encoding {
 }
 
 impl Edge {
-    async fn answer(&self, request: Request, address: Address) -> Response {
-        let response = match self.read(request, address).await {
+    async fn answer(&self, request: Request, subscriber: Subscriber, address: Address) -> Response {
+        let response = match self.read(request, subscriber, address).await {
             Err(problem) => answer::respond(Err(problem), None).await,
             Ok((taken, mut memory, sender)) => {
                 let outcome = self.store(taken, &sender, &mut memory).await;
@@ -219,10 +220,14 @@ impl Edge {
     }
 
     /// Nothing is read of a body that cannot be taken.
-    async fn read(&self, request: Request, address: Address) -> Result<(Taken, Held, Subscriber), Problem> {
+    async fn read(
+        &self,
+        request: Request,
+        subscriber: Subscriber,
+        address: Address,
+    ) -> Result<(Taken, Held, Subscriber), Problem> {
         let limits = &self.parts.limits;
         let (head, mut body) = request.into_parts();
-        let subscriber = auth::authenticate(&self.parts.verifier, &head.headers, &head.uri)?;
         let stream = address.stream(&head.uri)?;
         if let Some((RejectCode::Forbidden, detail)) = stream
             .as_deref()

@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use auth::Verifier;
+use auth::{Need, Verifier};
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use edge::Problem;
-use http::header::{CONTENT_TYPE, HeaderMap};
-use http::{StatusCode, Uri};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
 use crate::{Lease, Membership};
 
 /// For the internal listener.
 pub fn nodes_router(verifier: Arc<Verifier>, membership: Membership) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/v1/nodes", axum::routing::get(list))
-        .with_state((verifier, membership))
+        .with_state(membership);
+    auth::guarded(routes, verifier, Need::Admin)
 }
 
 #[derive(Serialize)]
@@ -48,19 +49,7 @@ impl<'a> From<&'a Lease> for Node<'a> {
     }
 }
 
-async fn list(
-    State((verifier, membership)): State<(Arc<Verifier>, Membership)>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Problem> {
-    let subscriber = auth::authenticate(&verifier, &headers, &uri)?;
-    if !subscriber.grants().admin {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "the list of nodes needs a token with `admin`: `tailcast token --admin` makes one",
-        ));
-    }
+async fn list(State(membership): State<Membership>) -> Result<Response, Problem> {
     let leases = membership.nodes();
     let listing = Listing {
         nodes: leases.iter().map(Node::from).collect(),

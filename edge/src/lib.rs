@@ -1,9 +1,21 @@
-//! What every HTTP edge of Tailcast does in the same way: accepting, stopping, and saying no.
+//! What every HTTP edge of Tailcast does in the same way: accepting, admitting, stopping, and saying no.
+//!
+//! The order of admission: connections by address ([`connections`]), the bounds of a request's head ([`serve`]), and then,
+//! in `auth`, the token and its grant. Only behind these is a body read or a store asked.
 //!
 //! Knows nothing of lines, tokens, stores or routes.
 
+pub mod attempts;
+pub mod connections;
+mod head;
+mod patience;
 pub mod problem;
+mod seldom;
 pub mod serve;
+pub mod visitor;
 
+pub use attempts::AttemptLimits;
+pub use connections::{ConnectionLimits, Connections};
 pub use problem::Problem;
 pub use serve::{ServeLimits, serve};
+pub use visitor::Visitor;

@@ -1,31 +1,54 @@
 //! Serves one router on one listener until told to stop.
 
-use std::io;
+use std::convert::Infallible;
+use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::Request;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// What a connection may take its time for.
-#[derive(Debug, Clone, Copy)]
+use crate::attempts::AttemptLimits;
+use crate::connections::{ConnectionLimits, Full, Place};
+use crate::head;
+use crate::patience::{Answer, Patience, Patient, Turn};
+use crate::seldom::Seldom;
+use crate::visitor::{Listening, Visitor};
+
+/// What a listener and its connections may take. Each field says its default.
+#[derive(Debug, Clone)]
 pub struct ServeLimits {
-    /// From the connection to the first byte of its first request.
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
+    /// How many bad credentials an address may bring.
+    pub attempts: AttemptLimits,
+    /// From the connection to the first byte of its first request: 5 s.
     pub first_byte: Duration,
-    /// For the head of each request, and between requests.
+    /// From the first byte of a request's head to its last: 5 s.
     pub request_head: Duration,
-    /// What the system keeps of a connection beyond what the network takes, in bytes. Without this bound it is megabytes
-    /// for a client that was fast once and stopped reading, and a slow one shows no progress for minutes. Linux only.
+    /// From an answer to the first byte of the next request: 75 s.
+    pub idle: Duration,
+    /// How long a client may take nothing of an answer: 30 s.
+    pub stall: Duration,
+    /// The bytes of a request's head: 16 KiB. A longer one is answered 431.
+    pub head_bytes: usize,
+    /// The fields of a request's head: 64. More are answered 431.
+    pub head_fields: usize,
+    /// What the system keeps of a connection beyond what the network takes, in bytes: 32 KiB. Without this bound it is
+    /// megabytes for a client that was fast once and stopped reading, and a slow one shows no progress for minutes. Linux
+    /// only.
     pub unsent: u32,
-    /// For the requests under way when the shutdown begins. Upgraded connections are not waited for here: who
+    /// For the requests under way when the shutdown begins: 10 s. Upgraded connections are not waited for here: who
     /// upgrades them holds a tracker token.
     pub shutdown: Duration,
 }
@@ -33,50 +56,60 @@ pub struct ServeLimits {
 impl Default for ServeLimits {
     fn default() -> Self {
         Self {
+            connections: ConnectionLimits::default(),
+            attempts: AttemptLimits::default(),
             first_byte: Duration::from_secs(5),
-            request_head: Duration::from_secs(75),
+            request_head: Duration::from_secs(5),
+            idle: Duration::from_secs(75),
+            stall: Duration::from_secs(30),
+            head_bytes: 16 * 1024,
+            head_fields: 64,
             unsent: 32 * 1024,
             shutdown: Duration::from_secs(10),
         }
     }
 }
 
-/// Serves until `shutdown`, then lets the requests under way end. The router finds the peer's address in
-/// `ConnectInfo<SocketAddr>`.
+/// Between two attempts to accept, when the process has run out of something.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown`, then lets the requests under way end. The router finds in the extensions of each request the
+/// [`Visitor`], and the peer's address in `ConnectInfo<SocketAddr>`.
 pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, shutdown: CancellationToken) {
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.request_head);
+    let doorkeeper = Doorkeeper::new(&limits);
     let graceful = GracefulShutdown::new();
+    let http = http(&limits);
     loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    wait_out(&error).await;
-                    continue;
-                }
-            },
+        let entered = tokio::select! {
+            entered = doorkeeper.next(&listener) => entered,
             () = shutdown.cancelled() => break,
         };
-        let watcher = graceful.watcher();
-        let builder = builder.clone();
-        let router = router.clone();
-        let stop = shutdown.clone();
+        let Some((stream, peer, place)) = entered else {
+            continue;
+        };
+        let connection = Connection {
+            visitor: Visitor::new(Arc::clone(&doorkeeper.listening), place.id(), peer),
+            place,
+            router: router.clone(),
+            http: http.clone(),
+            patience: Patience {
+                head: limits.request_head,
+                idle: limits.idle,
+                stall: limits.stall,
+            },
+        };
+        let (unsent, first_byte) = (limits.unsent, limits.first_byte);
+        let (watcher, stop) = (graceful.watcher(), shutdown.clone());
         tokio::spawn(async move {
-            prepare(&stream, limits.unsent);
-            if !first_byte_arrives(&stream, limits.first_byte, &stop).await {
-                return;
-            }
-            let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
-                router.clone().oneshot(request)
-            });
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
-                tracing::debug!(%peer, %error, "connection ended early");
+            prepare(&stream, unsent);
+            let go = connection.place.go();
+            tokio::select! {
+                () = async {
+                    if first_byte_arrives(&stream, first_byte, &stop).await {
+                        connection.serve(stream, watcher).await;
+                    }
+                } => {}
+                () = go.cancelled() => {}
             }
         });
     }
@@ -90,6 +123,145 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
             "requests were still under way at the end of the shutdown"
         );
     }
+}
+
+fn http(limits: &ServeLimits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // Looked at more closely by `Patient`; having one makes the library listen between two requests.
+        .header_read_timeout(limits.idle + limits.request_head)
+        .max_buf_size(limits.head_bytes)
+        .max_headers(limits.head_fields);
+    builder
+}
+
+/// Accepts, and lets in.
+struct Doorkeeper {
+    listening: Arc<Listening>,
+    name: &'static str,
+    refused: Seldom,
+    failed: Seldom,
+}
+
+impl Doorkeeper {
+    fn new(limits: &ServeLimits) -> Self {
+        Self {
+            name: limits.connections.listener,
+            listening: Listening::new(limits.connections.clone(), limits.attempts),
+            refused: Seldom::default(),
+            failed: Seldom::default(),
+        }
+    }
+
+    /// The next connection that gets in; `None` when the next did not.
+    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, Place)> {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                self.wait_out(&error).await;
+                return None;
+            }
+        };
+        match self.listening.connections.enter(peer.ip()).await {
+            Ok(place) => Some((stream, peer, place)),
+            Err(full) => {
+                self.refuse(stream, peer, full);
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, stream: TcpStream, peer: SocketAddr, full: Full) {
+        let (listener, why) = (self.name, full.as_str());
+        metrics::counter!("tailcast_connections_refused_total", "listener" => listener, "full" => why)
+            .increment(1);
+        if let Some(times) = self.refused.happened() {
+            let address = peer.ip();
+            match full {
+                Full::Address => tracing::warn!(
+                    listener, %address, times,
+                    "an address has as many connections as one may have; if it is a proxy, name it in `proxies`"
+                ),
+                Full::Listener => {
+                    tracing::warn!(listener, times, "there are as many connections as there may be")
+                }
+            }
+        }
+        // It may not arrive: there is no time to read what the client sends, and none to wait for it.
+        if let Ok(mut stream) = stream.into_std() {
+            let _ = stream.write(NO_PLACE);
+        }
+    }
+
+    /// An error of `accept` either belongs to the one connection, or says that a resource ran out: then accepting at once
+    /// again would spin.
+    async fn wait_out(&self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        if matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionRefused | ConnectionReset
+        ) {
+            return;
+        }
+        if let Some(times) = self.failed.happened() {
+            tracing::error!(listener = self.name, %error, times, "no connection can be accepted, trying again");
+        }
+        self.listening.connections.push_out_one();
+        tokio::time::sleep(ACCEPT_AGAIN).await;
+    }
+}
+
+/// To a connection that does not get in, before it has said anything.
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+    content-type: application/problem+json\r\ncontent-length: 105\r\n\r\n\
+    {\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"busy\",\"detail\":\"there are too many connections here\"}";
+
+/// One that was let in.
+struct Connection {
+    visitor: Visitor,
+    place: Place,
+    router: Router,
+    http: Builder<TokioExecutor>,
+    patience: Patience,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, watcher: Watcher) {
+        let peer = self.visitor.address();
+        let turn = Arc::<Turn>::default();
+        let io = Patient::new(stream, self.patience, Arc::clone(&turn), self.place);
+        let (router, visitor) = (self.router, self.visitor);
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            turn.ours();
+            let extensions = request.extensions_mut();
+            extensions.insert(visitor.clone());
+            extensions.insert(ConnectInfo::<SocketAddr>(peer));
+            answer(router.clone(), request, Arc::clone(&turn))
+        });
+        let connection = self
+            .http
+            .serve_connection_with_upgrades(TokioIo::new(io), service);
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            tracing::debug!(%peer, %error, "connection ended early");
+        }
+    }
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    turn: Arc<Turn>,
+) -> Result<Response<Answer<Body>>, Infallible> {
+    let response = match head::check(request.headers()) {
+        Ok(()) => head::completed(router.oneshot(request).await),
+        Err(problem) => head::completed(problem),
+    };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        turn.nobodys();
+    }
+    Ok(response.map(|body| Answer::new(body, turn)))
 }
 
 /// A connection that takes none of it works as well.
@@ -109,18 +281,4 @@ async fn first_byte_arrives(stream: &TcpStream, within: Duration, stop: &Cancell
         peeked = tokio::time::timeout(within, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(n)) if n > 0),
         () = stop.cancelled() => false,
     }
-}
-
-/// An error of `accept` either belongs to the one connection, or says that a resource ran out: then accepting at once
-/// again would spin.
-async fn wait_out(error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    ) {
-        return;
-    }
-    tracing::error!(%error, "no connection can be accepted, trying again in a second");
-    tokio::time::sleep(Duration::from_secs(1)).await;
 }

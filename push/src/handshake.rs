@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::{Need, Subscriber};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -24,13 +25,18 @@ use crate::sessions::NoPlace;
 
 /// The WebSocket's route.
 pub fn router(push: Arc<Push>) -> Router {
-    Router::new().route("/v1/ws", get(open)).with_state(push)
+    let verifier = Arc::clone(&push.verifier);
+    let routes = Router::new().route("/v1/ws", get(open)).with_state(push);
+    auth::guarded(routes, verifier, Need::Token)
 }
 
-async fn open(State(push): State<Arc<Push>>, request: Request) -> Result<Response, Problem> {
+async fn open(
+    State(push): State<Arc<Push>>,
+    subscriber: Subscriber,
+    request: Request,
+) -> Result<Response, Problem> {
     let accept = accept_key(&request)?;
     let subprotocol = subprotocol(request.headers())?;
-    let subscriber = auth::authenticate(&push.verifier, request.headers(), request.uri())?;
     // The place is taken before the upgrade: whoever waits for sessions to end must not miss one that begins.
     let place = push.sessions.enter(subscriber.sub()).map_err(no_place)?;
     let epoch = push.truth.epoch().await.map_err(|away| {

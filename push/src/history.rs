@@ -34,7 +34,7 @@ mod wanted;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Action, Subscriber, Verifier, may};
+use auth::{Action, Need, Subscriber, Verifier, may};
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -123,11 +123,13 @@ pub fn router(parts: Parts) -> Router {
         turns: Arc::new(Semaphore::new(parts.limits.answers)),
         parts: parts.clone(),
     });
-    Router::new()
+    let verifier = Arc::clone(&parts.verifier);
+    let routes = Router::new()
         .route("/v1/lines", get(lines))
         .route("/v1/counts", get(counts))
         .with_state(history)
-        .merge(listing::router(parts))
+        .merge(listing::router(parts));
+    auth::guarded(routes, verifier, Need::Token)
 }
 
 /// What all requests share.
@@ -136,12 +138,17 @@ struct History {
     turns: Arc<Semaphore>,
 }
 
-async fn lines(State(history): State<Arc<History>>, headers: HeaderMap, uri: Uri) -> Response {
-    counted("lines", history.lines(&headers, &uri).await)
+async fn lines(
+    State(history): State<Arc<History>>,
+    subscriber: Subscriber,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    counted("lines", history.lines(subscriber, &headers, &uri).await)
 }
 
-async fn counts(State(history): State<Arc<History>>, headers: HeaderMap, uri: Uri) -> Response {
-    counted("counts", history.counts(&headers, &uri).await)
+async fn counts(State(history): State<Arc<History>>, subscriber: Subscriber, uri: Uri) -> Response {
+    counted("counts", history.counts(subscriber, &uri).await)
 }
 
 /// A response, counted by its status.
@@ -153,9 +160,13 @@ pub(crate) fn counted(path: &'static str, answer: Result<Response, Problem>) -> 
 }
 
 impl History {
-    async fn lines(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response, Problem> {
+    async fn lines(
+        &self,
+        subscriber: Subscriber,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Result<Response, Problem> {
         let limits = &self.parts.limits;
-        let subscriber = auth::authenticate(&self.parts.verifier, headers, uri)?;
         let (query, portion) = Query::of_lines(uri, &subscriber, limits)?;
         let turn = self.turn().await?;
         let (scan, extent) = self.plan(&subscriber, &query, portion).await?;
@@ -176,9 +187,8 @@ impl History {
         Ok(answer.send(head, format, limits.stall, turn))
     }
 
-    async fn counts(&self, headers: &HeaderMap, uri: &Uri) -> Result<Response, Problem> {
+    async fn counts(&self, subscriber: Subscriber, uri: &Uri) -> Result<Response, Problem> {
         let limits = &self.parts.limits;
-        let subscriber = auth::authenticate(&self.parts.verifier, headers, uri)?;
         let (query, width) = Query::of_counts(uri, &subscriber, limits)?;
         let turn = self.turn().await?;
         let (scan, extent) = self.plan(&subscriber, &query, Portion::ALL).await?;

@@ -16,12 +16,13 @@ use axum::{Json, Router};
 use collect::StreamInfo;
 use collect::store::StoreError;
 use edge::Problem;
-use http::{HeaderMap, Uri};
+use http::Uri;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::history::{Parameters, Parts, bad_parameter, counted, in_time, unavailable};
 
+/// Has no door: it is a part of what history answers.
 pub(crate) fn router(parts: Parts) -> Router {
     let listing = Arc::new(Listing {
         parts,
@@ -52,15 +53,14 @@ struct Listed {
     lines_per_second: f64,
 }
 
-async fn streams(State(listing): State<Arc<Listing>>, headers: HeaderMap, uri: Uri) -> Response {
-    let answer = listing.answer(&headers, &uri).await;
+async fn streams(State(listing): State<Arc<Listing>>, subscriber: Subscriber, uri: Uri) -> Response {
+    let answer = listing.answer(&subscriber, &uri).await;
     counted("streams", answer.map(|answer| Json(answer).into_response()))
 }
 
 impl Listing {
-    async fn answer(&self, headers: &HeaderMap, uri: &Uri) -> Result<Answer, Problem> {
-        let subscriber = auth::authenticate(&self.parts.verifier, headers, uri)?;
-        let wanted = wanted(uri, &subscriber)?;
+    async fn answer(&self, subscriber: &Subscriber, uri: &Uri) -> Result<Answer, Problem> {
+        let wanted = wanted(uri, subscriber)?;
         let deadline = self.parts.limits.store_deadline;
         let all = in_time(deadline, self.latest()).await.map_err(|error| {
             tracing::warn!(%error, "streams could not be listed");
@@ -68,7 +68,7 @@ impl Listing {
         })?;
         let readable = all.iter().filter(|info| {
             wanted.as_ref().is_none_or(|pattern| pattern.matches(&info.name))
-                && may(&subscriber, Action::Read, &info.name)
+                && may(subscriber, Action::Read, &info.name)
         });
         Ok(Answer {
             streams: readable.map(Listed::from).collect(),

@@ -1,5 +1,8 @@
 //! `tailcast serve`: runs a node until it is told to stop.
 
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
 use anyhow::Context;
 use auth::token::unix_now;
 use auth::{Claims, Minter};
@@ -10,14 +13,15 @@ use super::Failure;
 use super::flags::SettingFlags;
 use crate::config::Config;
 use crate::node::{Keys, Node};
-use crate::{key_file, log, measure};
+use crate::{descriptors, key_file, log, measure};
 
 /// The settings.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Every flag is a variable (TAILCAST_LISTEN, …) and a key of the configuration file, too; flags go before variables, and
 variables before the file. Keys and secrets are variables or files only: TAILCAST_KEY or TAILCAST_KEY_FILE,
-TAILCAST_CLUSTER_SECRET or TAILCAST_CLUSTER_SECRET_FILE. docs/configuration.md has all of it.
+TAILCAST_CLUSTER_SECRET or TAILCAST_CLUSTER_SECRET_FILE. An address with a password in it can stand in a file, too:
+--store-file, --routes-file. docs/configuration.md has all of it.
 
 Examples:
   tailcast serve
@@ -28,8 +32,8 @@ pub struct Args {
     settings: SettingFlags,
 }
 
-/// How long the token in the printed address lasts, in seconds: a week.
-const VIEWER_TOKEN_SECONDS: i64 = 7 * 86_400;
+/// How long the token in the printed address lasts, in seconds: a working day, however long that is.
+const VIEWER_TOKEN_SECONDS: i64 = 12 * 3_600;
 
 /// Runs until SIGTERM or SIGINT, then leaves in order. A second signal ends it at once.
 pub async fn run(args: Args) -> Result<(), Failure> {
@@ -48,15 +52,13 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         ),
     };
     let keys = Keys::new(&key, &config)?;
-    let node = Node::start(&config, keys, metrics).await?;
+    let files = descriptors::Limit::raise();
+    let node = Node::start(&config, keys, metrics, files.shares()).await?;
+    files.tell();
     println!("public    http://{}", node.public());
     println!("internal  http://{}", node.internal());
     if own_key {
-        println!(
-            "viewer    http://{}/#token={}",
-            node.public(),
-            viewer_token(&key, &config)?
-        );
+        println!("viewer    {}", viewer(node.public(), &key, &config)?);
     }
     let stopping = CancellationToken::new();
     tokio::spawn(stop_on_signals(stopping.clone()));
@@ -65,13 +67,23 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// For the person who started the server and may do everything with it.
+/// How to look at it. The address carries a token only where a person sees it: what goes anywhere else ends up in a log.
+fn viewer(public: SocketAddr, key: &auth::Key, config: &Config) -> anyhow::Result<String> {
+    if std::io::stdout().is_terminal() {
+        return Ok(format!("http://{public}/#token={}", viewer_token(key, config)?));
+    }
+    let data = config.data.display();
+    Ok(format!(
+        "http://{public}/ (a token for it: tailcast token --sub me --read '**' --write '**' --data {data})"
+    ))
+}
+
+/// For the person who started the server, to read and write everything.
 fn viewer_token(key: &auth::Key, config: &Config) -> anyhow::Result<String> {
     let everything = || vec!["**".to_owned(), "@*".to_owned()];
     let claims = Claims {
         read: everything(),
         write: everything(),
-        admin: true,
         ..Claims::new("owner", unix_now() + VIEWER_TOKEN_SECONDS)
     };
     Ok(Minter::hs256(key, &config.issuer).mint(&claims)?)

@@ -31,6 +31,9 @@ pub struct Args {
     /// Allow the admin API
     #[arg(long)]
     admin: bool,
+    /// Allow to ask what the tokens of others allow, at /v1/introspect
+    #[arg(long)]
+    introspect: bool,
     /// How long it lasts: 30s, 10m, 1h30m, 30d
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = units::duration)]
     ttl: std::time::Duration,
@@ -54,6 +57,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         read: args.read.clone(),
         write: args.write.clone(),
         admin: args.admin,
+        introspect: args.introspect,
         expires_at: unix_now().saturating_add(lifetime),
     };
     let token = Minter::hs256(&key, &source.issuer)

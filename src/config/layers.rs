@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::mask::masked;
 use super::settings::{self, SETTINGS};
 use super::{ConfigError, read_file};
 
@@ -131,6 +132,18 @@ impl Layers {
         self.found.get(key).map(|found| parsed(found, &parse)).transpose()
     }
 
+    /// An address, set itself or in the file that `{key}_file` names. Who is named in it is never repeated.
+    pub fn parse_address<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        match self.found.get(format!("{key}_file").as_str()) {
+            Some(_) => self.secret(key, parse),
+            None => self.parse_optional(key, parse),
+        }
+    }
+
     /// A secret, set itself or in the file that `{key}_file` names. Its text is never repeated.
     pub fn secret<T>(
         &self,
@@ -209,7 +222,7 @@ fn file_text(value: &toml::Value, origin: &Origin) -> Result<String, ConfigError
 fn parsed<T>(found: &Found, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
     parse(&found.text).map_err(|problem| ConfigError::BadValue {
         origin: found.origin.clone(),
-        value: found.text.clone(),
+        value: masked(&found.text),
         problem,
     })
 }

@@ -105,10 +105,22 @@ pub const SETTINGS: &[Setting] = &[
         "Where lines are kept: mongodb://HOST/NAME, or sqlite in the data folder [default: sqlite]",
     ),
     setting(
+        "store_file",
+        "FILE",
+        None,
+        "A file that holds the store's address, when there is a password in it",
+    ),
+    setting(
         "routes",
         "ADDRESS",
         None,
         "Where routes are kept: redis://HOST, or memory for a lone node [default: memory]",
+    ),
+    setting(
+        "routes_file",
+        "FILE",
+        None,
+        "A file that holds the address of the routes, when there is a password in it",
     ),
     setting(
         "store_compression",
@@ -139,6 +151,24 @@ pub const SETTINGS: &[Setting] = &[
         "DURATION",
         Some("25s"),
         "Over how long a cluster's node moves its sessions on when it is told to stop",
+    ),
+    setting(
+        "connections",
+        "COUNT",
+        None,
+        "Connections of the public listener at once [default: what the limit on open files leaves]",
+    ),
+    setting(
+        "connections_per_address",
+        "COUNT",
+        None,
+        "Those of one address, or of one IPv6 /64 [default: half of all]",
+    ),
+    setting(
+        "proxies",
+        "NETWORKS",
+        Some(""),
+        "Addresses and networks behind which others stand, separated by commas: they are not counted as one",
     ),
     setting("issuer", "NAME", Some("tailcast"), "What tokens carry as `iss`"),
     setting(

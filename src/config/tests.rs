@@ -185,6 +185,58 @@ fn a_secret_is_never_repeated() {
 }
 
 #[test]
+fn an_address_with_a_password_is_shown_without_it_and_may_stand_in_a_file() {
+    for (key, value) in [
+        ("store", "postgres://root:hunter2@db/x"),
+        ("routes", "http://:hunter2@cache"),
+    ] {
+        let error = refusal(&[(key, value)], &[]);
+        assert!(error.contains("://…@") && !error.contains("hunter2"), "{error}");
+    }
+    let set = layers(&[("store", "mongodb://root:hunter2@db/x")], &[], None).unwrap();
+    let (text, _) = shown(set.found("store"), None, false);
+    assert_eq!(text, "mongodb://…@db/x");
+
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let (store, routes) = (
+        write("store", "mongodb://root:hunter2@db/x\n"),
+        write("routes", "redis://:hunter2@cache\n"),
+    );
+    let shared = [("TAILCAST_KEY", LONG), ("TAILCAST_CLUSTER_SECRET", LONG)];
+    let variables = [shared[0], shared[1], ("TAILCAST_ROUTES_FILE", &routes)];
+    let config = read(&[("store_file", &store)], &variables).unwrap();
+    assert_eq!(
+        (config.store.clone(), config.routes.clone()),
+        (
+            StoreChoice::Mongo(Address::new("mongodb://root:hunter2@db/x")),
+            RoutesChoice::Redis(Address::new("redis://:hunter2@cache"))
+        )
+    );
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let both = refusal(&[("store", "sqlite"), ("store_file", &store)], &[]);
+    assert!(both.contains("are both set: keep one"), "{both}");
+    let bad = refusal(&[("store_file", &write("bad", "hunter2"))], &[]);
+    assert!(
+        bad.contains("the store is `sqlite`") && !bad.contains("hunter2"),
+        "{bad}"
+    );
+}
+
+#[test]
+fn two_listeners_do_not_share_a_port() {
+    let error = refusal(
+        &[("listen", "127.0.0.1:7440"), ("internal", "127.0.0.1:7440")],
+        &[],
+    );
+    assert!(error.contains("both listeners cannot have one port"), "{error}");
+}
+
+#[test]
 fn a_secret_may_stand_in_a_file_that_ends_with_a_line_feed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");

@@ -1,7 +1,9 @@
 //! Texts that settings are made of: addresses, durations, sizes. Each says what it wants when it gets something else.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 /// An address to listen on; a name is looked up.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
@@ -75,6 +77,33 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     size.filter(|size| *size > 0).ok_or_else(wanted)
 }
 
+/// How many; at least one.
+pub fn count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "a whole number from 1 on is wanted here".to_owned())
+}
+
+/// Addresses and networks, separated by commas; none in an empty text.
+pub fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let all = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    all.map(|part| {
+        let address = part.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| part.parse()).map_err(|_| {
+            format!("{part:?} is no address and no network, like 192.0.2.7, 10.0.0.0/8 or fd00::/8")
+        })
+    })
+    .collect()
+}
+
+/// Whether only one of two listeners could have its address.
+pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    // An unspecified IPv6 address stands for all of IPv4, too.
+    let covers = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
+    let (a, b) = (one.ip(), other.ip());
+    // Port 0 is another one each time.
+    one.port() == other.port() && one.port() != 0 && (a == b || covers(a, b) || covers(b, a))
+}
+
 /// The same, or `none` for no limit.
 pub fn or_none<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
     move |text| match text {
@@ -132,6 +161,44 @@ mod tests {
         }
         for bad in ["", "GB", "0", "-1", "1.5GB", "10XB", "99999999999999TiB"] {
             assert!(bytes(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn networks_are_addresses_or_ranges() {
+        let shown = |text| networks(text).map(|all| all.iter().map(IpNet::to_string).collect::<Vec<_>>());
+        assert_eq!(shown(""), Ok(vec![]));
+        assert_eq!(
+            shown("192.0.2.7, 10.0.0.0/8,::1,fd00::/8"),
+            Ok(vec![
+                "192.0.2.7/32".into(),
+                "10.0.0.0/8".into(),
+                "::1/128".into(),
+                "fd00::/8".into()
+            ])
+        );
+        for bad in ["proxy.internal", "10.0.0.0/33", "10.0.0.0/8 fd00::/8"] {
+            assert!(networks(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn two_listeners_have_two_addresses() {
+        for (one, other, same) in [
+            ("127.0.0.1:7440", "127.0.0.1:7440", true),
+            ("0.0.0.0:7440", "127.0.0.1:7440", true),
+            ("[::]:7440", "127.0.0.1:7440", true),
+            ("[::1]:7440", "[::]:7440", true),
+            ("0.0.0.0:7440", "[::1]:7440", false),
+            ("127.0.0.1:7440", "127.0.0.1:7441", false),
+            ("127.0.0.1:7440", "127.0.0.2:7440", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+        ] {
+            assert_eq!(
+                overlap(one.parse().unwrap(), other.parse().unwrap()),
+                same,
+                "{one} {other}"
+            );
         }
     }
 

@@ -13,7 +13,7 @@ const { TAILCAST_TEST_BIN: BIN, TAILCAST_TEST_URL: URL_GIVEN, TAILCAST_TEST_TOKE
 /** From its start to the address that it prints. */
 const START_MS = 60_000;
 const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TAILCAST_")));
-const NAMED = /(https?:\/\/[^\s#]+)#token=([A-Za-z0-9._-]+)/;
+const NAMED = /^public\s+(https?:\/\/\S+)/;
 
 /** A server to tell stories on: its `url` (ending in a slash) and a `token` that may read and write. */
 export async function anyServer() {
@@ -88,10 +88,11 @@ class OwnServer extends Server {
     const deadline = new AbortController();
     const late = setTimeout(() => deadline.abort(), START_MS);
     try {
-      // A later start has a key already, and need not print an address.
+      // A later start has the same address.
       if (this.url === undefined) await Promise.race([this.#named(child, deadline.signal), ended]);
       else child.stdout.resume();
       await Promise.race([this.#ready(deadline.signal), ended]);
+      this.token ??= await this.#ownerToken();
     } finally {
       clearTimeout(late);
     }
@@ -102,11 +103,11 @@ class OwnServer extends Server {
       this.#output += `${line}\n`;
       const named = NAMED.exec(line);
       if (!named) continue;
-      [, this.url, this.token] = named;
+      this.url = `${named[1].replace(/\/*$/, "")}/`;
       child.stdout.resume();
       return;
     }
-    throw new Error(`the server printed no address with a token: ${this.#output}`);
+    throw new Error(`the server printed no address: ${this.#output}`);
   }
 
   async #ready(signal) {
@@ -116,6 +117,14 @@ class OwnServer extends Server {
       if (signal.aborted) throw new Error(`the server was not ready in time: ${this.#output}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** A token of who may read and write everything: one is printed to a terminal only. */
+  async #ownerToken() {
+    const everything = ["--read", "**", "--read", "@*", "--write", "**", "--write", "@*"];
+    const asked = ["token", "--sub", "owner", ...everything, "--ttl", "12h", "--data", this.#data];
+    const { stdout } = await promisify(execFile)(BIN, asked, { env: ENVIRONMENT });
+    return stdout.trim();
   }
 
   /** A token of somebody who may read only this, for so long. */

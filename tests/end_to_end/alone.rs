@@ -1,43 +1,60 @@
 //! Everything in one process: what a stranger meets first.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::fixture::{Alone, Door, Flow, Token, lines, until};
+use crate::fixture::{Alone, Door, Flow, Process, Token, lines, until};
 
 #[tokio::test]
-async fn the_first_start_makes_a_key_and_prints_an_address_that_lets_one_in() {
-    let alone = Alone::for_the_first_time().await;
-    let log = alone.log();
-    let address = log.split_whitespace().find(|word| word.contains("/#")).unwrap();
-    let (page, fragment) = address.split_once('#').unwrap();
-    assert_eq!(page.trim_end_matches('/'), alone.url());
-    let token = fragment.rsplit('=').next().unwrap();
-
-    let viewer = reqwest::get(page).await.unwrap();
-    assert_eq!(viewer.status(), StatusCode::OK);
-    assert!(
-        viewer.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .starts_with("text/html")
+async fn the_first_start_makes_a_key_and_prints_an_address_that_lets_one_in_to_a_terminal() {
+    let dir = TempDir::new().unwrap();
+    // Gives its command a terminal.
+    let mut terminal = Process::new("terminal", Path::new("/usr/bin/script"), dir.path());
+    let serve = format!(
+        "{} serve --listen 127.0.0.1:0 --internal 127.0.0.1:0 --data {}",
+        env!("CARGO_BIN_EXE_tailcast"),
+        dir.path().join("data").display()
     );
-    let owner = alone.with(token);
+    terminal.set_arguments(["-qefc", &serve, "/dev/null"]);
+    terminal.start();
+    let address = |word: &'static str| move |line: &str| Some(line.strip_prefix(word)?.trim().to_owned());
+    let internal = terminal.says("its internal address", address("internal  ")).await;
+    let viewer = terminal.says("the viewer's address", address("viewer    ")).await;
+    let (page, token) = viewer.split_once("#token=").unwrap();
+
+    let seen = reqwest::get(page).await.unwrap();
+    assert_eq!(seen.status(), StatusCode::OK);
+    let kind = seen.headers()["content-type"].to_str().unwrap();
+    assert!(kind.starts_with("text/html"), "{kind}");
+    let owner = Door::new(page.trim_end_matches('/').to_owned()).with(token);
     let mut session = owner.subscribe("my/app").await;
     let sent = owner.send("my/app", lines(3)).await;
     assert_eq!(session.take(3).await, sent);
+    let nodes = owner.by(&internal).get("/v1/nodes").send().await.unwrap();
+    assert_eq!(nodes.status(), StatusCode::FORBIDDEN, "it is no admin's");
+}
 
-    let files: Vec<_> = std::fs::read_dir(alone.data())
-        .unwrap()
-        .map(|file| file.unwrap())
-        .collect();
-    let key = files
-        .iter()
-        .find(|file| file.file_name().to_string_lossy().contains("key"))
-        .unwrap();
-    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+/// What a service manager or a container keeps as a log.
+#[tokio::test]
+async fn without_a_terminal_no_token_is_printed_and_nobody_else_can_look_into_the_data_folder() {
+    let alone = Alone::for_the_first_time().await;
+    let log = alone.log();
+    assert!(!log.contains("#token=") && !log.contains("eyJ"), "{log}");
+    assert!(log.contains("tailcast token --sub me"), "{log}");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let data = alone.data();
+    assert_eq!(mode(data.as_ref()), 0o700);
+    for file in std::fs::read_dir(&data).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name == "key" || name.contains("sqlite") {
+            assert_eq!(mode(&path), 0o600, "{name}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod keys;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod plans;
+mod private;
 mod queries;
 mod rates;
 mod readers;

@@ -7,10 +7,10 @@ use auth::ClusterSecret;
 use axum::Router;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::response::{IntoResponse, Response};
 use collect::{Handoff, Hint};
-use edge::Problem;
+use edge::{Problem, Visitor};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde::Deserialize;
@@ -79,9 +79,13 @@ async fn accept(
     State(shared): State<Arc<Shared>>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
+    visitor: Option<Extension<Visitor>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let from = shared.verify(&headers)?;
+    if let Some(Extension(visitor)) = visitor {
+        visitor.showed_a_good_token()?;
+    }
     let (to, sink) = shared.sink(&asked.to)?;
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::OpenError;
+use super::{OpenError, private};
 use crate::Epoch;
 
 /// The database's name in the data folder.
@@ -67,7 +67,7 @@ pub(super) struct Opened {
 
 /// Opens the folder, with its database in the current format.
 pub(super) fn open(folder: &Path) -> Result<Opened, OpenError> {
-    std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
+    private::make_folder(folder).map_err(|source| OpenError::Folder {
         folder: folder.to_owned(),
         source,
     })?;
@@ -80,6 +80,10 @@ pub(super) fn open(folder: &Path) -> Result<Opened, OpenError> {
             source: error,
         },
     };
+    private::make_file(&file).map_err(|source| OpenError::Folder {
+        folder: folder.to_owned(),
+        source,
+    })?;
     let connection = connect(&file).map_err(refused)?;
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let tables: i64 = connection

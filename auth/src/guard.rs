@@ -1,0 +1,105 @@
+//! The door of a route: first the token, then whether it may do such a thing at all. Only who passes has a body read or
+//! a store asked. What exactly may be read and written is for [`crate::may`], stream by stream.
+//!
+//! The last steps of the order of admission; the first ones are the listener's (`edge`).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use edge::{Problem, Visitor};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::credential::{NoEntry, authenticate};
+use crate::grants::Subscriber;
+use crate::token::Verifier;
+
+/// What a token has to allow before a request is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: everybody can read their personal stream.
+    Token,
+    /// To write some stream, whichever.
+    Write,
+    /// The admin API.
+    Admin,
+}
+
+impl Need {
+    fn check(self, subscriber: &Subscriber) -> Result<(), Problem> {
+        let grants = subscriber.grants();
+        let (granted, detail) = match self {
+            Self::Token => return Ok(()),
+            Self::Write => (
+                !grants.write.is_empty(),
+                "this token may not write any stream: get one with a `write` grant",
+            ),
+            Self::Admin => (
+                grants.admin,
+                "this needs a token with `admin`: `tailcast token --admin` makes one",
+            ),
+        };
+        match granted {
+            true => Ok(()),
+            false => Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)),
+        }
+    }
+}
+
+/// Puts a door before every route of `routes`, for every method. Behind it, a handler takes the [`Subscriber`] as an
+/// argument.
+pub fn guarded(routes: Router, verifier: Arc<Verifier>, need: Need) -> Router {
+    routes.route_layer(from_fn_with_state(Door { verifier, need }, pass))
+}
+
+#[derive(Clone)]
+struct Door {
+    verifier: Arc<Verifier>,
+    need: Need,
+}
+
+async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    match door.admit(&request) {
+        Ok(subscriber) => {
+            request.extensions_mut().insert(subscriber);
+            next.run(request).await
+        }
+        Err(refusal) => {
+            metrics::counter!("tailcast_requests_not_admitted_total", "code" => refusal.code()).increment(1);
+            refusal.into_response()
+        }
+    }
+}
+
+impl Door {
+    fn admit(&self, request: &Request) -> Result<Subscriber, Problem> {
+        let visitor = request.extensions().get::<Visitor>();
+        let subscriber = match authenticate(&self.verifier, request.headers(), request.uri()) {
+            Ok(subscriber) => subscriber,
+            Err(NoEntry::NoToken(refusal)) => return Err(refusal),
+            Err(NoEntry::BadToken(refusal)) => {
+                visitor.map_or(Ok(()), Visitor::showed_a_bad_token)?;
+                return Err(refusal);
+            }
+        };
+        visitor.map_or(Ok(()), Visitor::showed_a_good_token)?;
+        self.need.check(&subscriber)?;
+        Ok(subscriber)
+    }
+}
+
+/// Who passed the door. A route that has none is closed.
+impl<S: Sync> FromRequestParts<S> for Subscriber {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            tracing::error!(path = parts.uri.path(), "a route has no door, and is closed");
+            let detail = "this address cannot be used: the server made a mistake";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        })
+    }
+}

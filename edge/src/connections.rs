@@ -1,0 +1,338 @@
+//! Who is connected to one listener, how many may be, and who has to go when all places are taken.
+//!
+//! Everybody is a stranger until a request of the connection has shown a good token. Strangers can always get in: those
+//! who are known leave some places to them, and when all of these are taken, the oldest stranger of the address that has
+//! the most of them has to go for the next one. So a flood of connections pushes out itself.
+//!
+//! Knows nothing of requests and tokens.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use metrics::{Counter, Gauge};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How long the one who has to go may take for it. A task that is told ends when it is next looked at.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// How many connections a listener has at once.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// What the listener is called in metrics and in the log: `public`, `internal`.
+    pub listener: &'static str,
+    /// In all: 16,384.
+    pub total: usize,
+    /// Of one address, by which all of an IPv6 /64 is meant: 8,192.
+    pub per_address: usize,
+    /// Addresses that do not count as one: proxies, behind which others stand. None.
+    pub exempt: Arc<[IpNet]>,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            listener: "public",
+            total: 16_384,
+            per_address: 8_192,
+            exempt: Arc::new([]),
+        }
+    }
+}
+
+impl ConnectionLimits {
+    /// Places that those who are known leave to strangers: an eighth, at most 256.
+    fn for_strangers(&self) -> usize {
+        (self.total / 8).clamp(1, 256)
+    }
+
+    /// Who an address counts as; `None` where it does not count.
+    pub(crate) fn counted_as(&self, address: IpAddr) -> Option<Source> {
+        let address = address.to_canonical();
+        match self.exempt.iter().any(|network| network.contains(&address)) {
+            true => None,
+            false => Some(Source::of(address)),
+        }
+    }
+}
+
+/// An IPv4 address, or the /64 of an IPv6 address: what one subscriber of a provider has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Source(IpAddr);
+
+impl Source {
+    fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
+            }
+        }
+    }
+}
+
+/// Why a connection does not get in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// Its address has as many as one may have, and all of them are known.
+    Address,
+    /// The listener has as many as it may have, and too many of them are known.
+    Listener,
+}
+
+impl Full {
+    /// As metrics call it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Listener => "listener",
+        }
+    }
+}
+
+/// The connections of one listener.
+#[derive(Debug)]
+pub struct Connections {
+    limits: ConnectionLimits,
+    table: Mutex<Table>,
+    /// Somebody left.
+    left: Notify,
+    open: Gauge,
+    pushed_out: Counter,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// The id of the next connection: a higher one came later.
+    next: u64,
+    open: HashMap<u64, Connection>,
+    /// How many connections each address has.
+    of: HashMap<Source, usize>,
+    strangers: Strangers,
+    known: usize,
+}
+
+#[derive(Debug)]
+struct Connection {
+    source: Option<Source>,
+    standing: Standing,
+    go: CancellationToken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Stranger,
+    Known,
+    /// It was told to go and has not gone yet.
+    Leaving,
+}
+
+/// Connections that have shown no token, by who they come from. Exempt addresses are one.
+#[derive(Debug, Default)]
+struct Strangers {
+    of: HashMap<Option<Source>, BTreeSet<u64>>,
+    by_number: BTreeSet<(usize, Option<Source>)>,
+}
+
+impl Strangers {
+    fn change(&mut self, source: Option<Source>, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        let ids = self.of.entry(source).or_default();
+        self.by_number.remove(&(ids.len(), source));
+        change(ids);
+        match ids.len() {
+            0 => drop(self.of.remove(&source)),
+            number => drop(self.by_number.insert((number, source))),
+        }
+    }
+
+    fn oldest_of(&self, source: Option<Source>) -> Option<u64> {
+        self.of.get(&source)?.first().copied()
+    }
+
+    fn oldest_of_the_many(&self) -> Option<u64> {
+        let (_, source) = self.by_number.last()?;
+        self.oldest_of(*source)
+    }
+}
+
+/// A place among the connections; it is free again when this is dropped, with the socket.
+#[derive(Debug)]
+pub struct Place {
+    connections: Arc<Connections>,
+    id: u64,
+    go: CancellationToken,
+}
+
+impl Connections {
+    /// Nobody yet.
+    pub fn new(limits: ConnectionLimits) -> Arc<Self> {
+        let listener = limits.listener;
+        Arc::new(Self {
+            limits,
+            table: Mutex::default(),
+            left: Notify::new(),
+            open: metrics::gauge!("tailcast_connections", "listener" => listener),
+            pushed_out: metrics::counter!("tailcast_connections_pushed_out_total", "listener" => listener),
+        })
+    }
+
+    /// A place for a connection from `address`. Where all are taken, a stranger is told to go, and waited for: so nobody
+    /// is let in faster than others leave.
+    pub async fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
+        let source = self.limits.counted_as(address);
+        let deadline = Instant::now() + LEAVING;
+        let mut told = None;
+        loop {
+            let left = self.left.notified();
+            let full = match self.try_enter(source) {
+                Ok((id, go)) => {
+                    let connections = Arc::clone(self);
+                    return Ok(Place { connections, id, go });
+                }
+                Err(full) => full,
+            };
+            if told != Some(full) && !self.make_room(full, source) {
+                return Err(full);
+            }
+            told = Some(full);
+            if tokio::time::timeout_at(deadline, left).await.is_err() {
+                return Err(full);
+            }
+        }
+    }
+
+    fn try_enter(&self, source: Option<Source>) -> Result<(u64, CancellationToken), Full> {
+        let mut table = self.table.lock();
+        let of_address = source.map_or(0, |source| table.of.get(&source).copied().unwrap_or(0));
+        if of_address >= self.limits.per_address {
+            return Err(Full::Address);
+        }
+        if table.open.len() >= self.limits.total {
+            return Err(Full::Listener);
+        }
+        let entered = table.insert(source);
+        self.open.set(table.open.len() as f64);
+        Ok(entered)
+    }
+
+    /// Tells a stranger to go; `false` when there is none.
+    fn make_room(&self, full: Full, source: Option<Source>) -> bool {
+        let mut table = self.table.lock();
+        let oldest = match full {
+            Full::Address => table.strangers.oldest_of(source),
+            Full::Listener => table.strangers.oldest_of_the_many(),
+        };
+        match oldest {
+            Some(id) => self.push_out(&mut table, id),
+            None => return false,
+        }
+        true
+    }
+
+    /// Who an address counts as; `None` where it does not count.
+    pub(crate) fn counted_as(&self, address: IpAddr) -> Option<Source> {
+        self.limits.counted_as(address)
+    }
+
+    /// Tells a stranger to go, when the process runs out of something that connections take.
+    pub(crate) fn push_out_one(&self) {
+        self.make_room(Full::Listener, None);
+    }
+
+    fn push_out(&self, table: &mut Table, id: u64) {
+        let Some(connection) = table.open.get_mut(&id) else {
+            return;
+        };
+        connection.standing = Standing::Leaving;
+        connection.go.cancel();
+        let source = connection.source;
+        table.strangers.change(source, |ids| ids.remove(&id));
+        self.pushed_out.increment(1);
+    }
+
+    /// The connection has shown a good token, and keeps its place. An error says that too many have: it has to go when
+    /// the request is answered.
+    pub(crate) fn is_known(&self, id: u64) -> Result<(), Full> {
+        let mut table = self.table.lock();
+        let room = table.known < self.limits.total.saturating_sub(self.limits.for_strangers());
+        let Some(connection) = table.open.get_mut(&id) else {
+            return Ok(());
+        };
+        match connection.standing {
+            Standing::Known | Standing::Leaving => return Ok(()),
+            Standing::Stranger if !room => return Err(Full::Listener),
+            Standing::Stranger => connection.standing = Standing::Known,
+        }
+        let source = connection.source;
+        table.strangers.change(source, |ids| ids.remove(&id));
+        table.known += 1;
+        Ok(())
+    }
+
+    fn leave(&self, id: u64) {
+        let mut table = self.table.lock();
+        let Some(connection) = table.open.remove(&id) else {
+            return;
+        };
+        match connection.standing {
+            Standing::Known => table.known -= 1,
+            Standing::Leaving => {}
+            Standing::Stranger => {
+                let source = connection.source;
+                table.strangers.change(source, |ids| ids.remove(&id));
+            }
+        }
+        if let Some(source) = connection.source
+            && let Some(number) = table.of.get_mut(&source)
+        {
+            *number -= 1;
+            if *number == 0 {
+                table.of.remove(&source);
+            }
+        }
+        self.open.set(table.open.len() as f64);
+        drop(table);
+        self.left.notify_waiters();
+    }
+}
+
+impl Table {
+    fn insert(&mut self, source: Option<Source>) -> (u64, CancellationToken) {
+        let (id, go) = (self.next, CancellationToken::new());
+        self.next += 1;
+        let connection = Connection {
+            source,
+            standing: Standing::Stranger,
+            go: go.clone(),
+        };
+        self.open.insert(id, connection);
+        if let Some(source) = source {
+            *self.of.entry(source).or_default() += 1;
+        }
+        self.strangers.change(source, |ids| ids.insert(id));
+        (id, go)
+    }
+}
+
+impl Place {
+    /// Cancelled when the connection has to go.
+    pub(crate) fn go(&self) -> CancellationToken {
+        self.go.clone()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.leave(self.id);
+    }
+}

@@ -1,0 +1,79 @@
+//! What every request's head has to be, and what every answer's head says.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, StatusCode};
+
+use crate::Problem;
+
+/// Refuses what two programs in a row may read differently, and closes the connection: nobody knows where the next request
+/// begins (RFC 9112 §6.1).
+pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|coding| !coding.is_empty());
+    let (first, second) = (codings.next(), codings.next());
+    let is_good = match (first, second) {
+        (None, None) => !headers.contains_key(TRANSFER_ENCODING),
+        (Some(coding), None) => coding.eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    match is_good {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_transfer_encoding",
+            "`Transfer-Encoding` is `chunked`, once, or absent",
+        )
+        .header(CONNECTION, HeaderValue::from_static("close"))),
+    }
+}
+
+/// What an answer that says nothing else tells browsers and caches: it is what it says it is, and nobody keeps it.
+const UNLESS_SAID: [(HeaderName, HeaderValue); 2] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// Completes the head of an answer.
+pub(crate) fn completed(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
+    for (name, value) in UNLESS_SAID {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_chunked_once_or_not_at_all() {
+        let cases: [(&[&str], bool); 8] = [
+            (&[], true),
+            (&["chunked"], true),
+            (&[" Chunked "], true),
+            (&["chunked", "chunked"], false),
+            (&["chunked, chunked"], false),
+            (&["gzip, chunked"], false),
+            (&["identity"], false),
+            (&[""], false),
+        ];
+        for (values, good) in cases {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(TRANSFER_ENCODING, HeaderValue::from_str(value).unwrap());
+            }
+            assert_eq!(check(&headers).is_ok(), good, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The bytes of one connection, and how long its peer may take: for the head of a request, between requests, and to take
+//! an answer. What belongs to a body is the business of who reads it, and an upgraded connection is nobody's here.
+//!
+//! The HTTP library has one time for a head and for the wait before it. They are two: a browser keeps a connection for a
+//! minute, and nobody needs a minute for a head.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How long a peer may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// From the first byte of a head to its last.
+    pub(crate) head: Duration,
+    /// From an answer to the first byte of the next head.
+    pub(crate) idle: Duration,
+    /// Without taking a byte of what waits to be sent.
+    pub(crate) stall: Duration,
+}
+
+/// Whose turn it is, told by those who answer.
+#[derive(Debug, Default)]
+pub(crate) struct Turn(AtomicU32);
+
+/// The peer's turn is an even number, another one each time.
+const OURS: u32 = 1;
+
+/// Nobody's turn any more.
+const UPGRADED: u32 = u32::MAX;
+
+impl Turn {
+    /// A head is there.
+    pub(crate) fn ours(&self) {
+        self.change(|turn| turn | OURS);
+    }
+
+    /// The answer is given.
+    fn theirs(&self) {
+        self.change(|turn| match turn & OURS {
+            0 => turn,
+            _ => turn.wrapping_add(1) % (UPGRADED - 1),
+        });
+    }
+
+    /// The connection is something else from now on.
+    pub(crate) fn nobodys(&self) {
+        self.0.store(UPGRADED, Ordering::Release);
+    }
+
+    fn change(&self, change: impl Fn(u32) -> u32) {
+        // Fails for an upgraded connection alone, which stays one.
+        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |turn| {
+            (turn != UPGRADED).then(|| change(turn))
+        });
+    }
+
+    fn now(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// An answer's body. When it is sent, or given up, it is the peer's turn.
+pub(crate) struct Answer<B> {
+    body: B,
+    turn: Arc<Turn>,
+}
+
+impl<B> Answer<B> {
+    pub(crate) fn new(body: B, turn: Arc<Turn>) -> Self {
+        Self { body, turn }
+    }
+}
+
+impl<B> Drop for Answer<B> {
+    fn drop(&mut self) {
+        self.turn.theirs();
+    }
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A connection whose peer may not take for ever.
+pub(crate) struct Patient<S, G> {
+    io: S,
+    patience: Patience,
+    turn: Arc<Turn>,
+    /// The turn of the peer that is waited for.
+    waited_for: Option<u32>,
+    /// When it ends.
+    until: Instant,
+    /// Whether a byte of the head is there.
+    in_head: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Since when the peer takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Kept as long as the connection.
+    _guard: G,
+}
+
+impl<S, G> Patient<S, G> {
+    pub(crate) fn new(io: S, patience: Patience, turn: Arc<Turn>, guard: G) -> Self {
+        Self {
+            io,
+            patience,
+            turn,
+            waited_for: None,
+            until: Instant::now(),
+            in_head: false,
+            timer: None,
+            stalled: None,
+            _guard: guard,
+        }
+    }
+
+    /// Something came, or nothing did. Ready with an error when the peer has taken too long.
+    fn wait(&mut self, cx: &mut Context<'_>, came: bool) -> Poll<io::Error> {
+        let turn = self.turn.now();
+        if turn & OURS == OURS {
+            self.waited_for = None;
+            return Poll::Pending;
+        }
+        if self.waited_for != Some(turn) {
+            self.waited_for = Some(turn);
+            self.in_head = false;
+            self.until = Instant::now() + self.patience.idle;
+            self.timer = None;
+        }
+        if came && !self.in_head {
+            self.in_head = true;
+            self.until = Instant::now() + self.patience.head;
+            self.timer = None;
+        }
+        // What is there is read, and the timer is not needed: until it is too late.
+        if came {
+            return match Instant::now() >= self.until {
+                true => Poll::Ready(io::ErrorKind::TimedOut.into()),
+                false => Poll::Pending,
+            };
+        }
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(self.until)));
+        timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
+    }
+
+    /// The outcome of a write, unless none was possible for too long.
+    fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if outcome.is_ready() || self.turn.now() == UPGRADED {
+            self.stalled = None;
+            return outcome;
+        }
+        let stall = self.patience.stall;
+        let timer = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + stall)));
+        timer
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for Patient<S, G> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+        let came = match &read {
+            Poll::Pending => false,
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => true,
+            Poll::Ready(_) => return read,
+        };
+        match self.wait(cx, came) {
+            Poll::Ready(too_late) => Poll::Ready(Err(too_late)),
+            Poll::Pending => read,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for Patient<S, G> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.written(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.written(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,85 @@
+//! How many files the process may open, and what they are for. A connection is one; without a share for each purpose the
+//! one that is attacked takes those of all.
+
+/// The most that is asked for: no node has more connections.
+const ENOUGH: u64 = 1 << 20;
+
+/// Where the system does not say.
+const USUAL: u64 = 1_024;
+
+/// The limit on open files.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    before: u64,
+    now: u64,
+}
+
+impl Limit {
+    /// Raises the soft limit to the hard one, as any process may. Where that fails it stays as it was.
+    pub fn raise() -> Self {
+        let before = rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(USUAL, |(soft, _)| soft);
+        let now = rlimit::increase_nofile_limit(ENOUGH.max(before)).unwrap_or(before);
+        Self { before, now }
+    }
+
+    /// Says what it is.
+    pub fn tell(self) {
+        tracing::info!(limit = self.now, before = self.before, "open files");
+    }
+
+    /// What they are for.
+    pub fn shares(self) -> Shares {
+        Shares::of(self.now)
+    }
+}
+
+/// What open files are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Connections of the public listener.
+    pub public: usize,
+    /// Connections of the internal listener: links, metrics, health. Nobody else takes them.
+    pub internal: usize,
+    /// The store, the routes, links to other nodes, and whatever the system needs.
+    pub own: usize,
+}
+
+impl Shares {
+    /// Of so many files in all.
+    pub fn of(files: u64) -> Self {
+        let files = usize::try_from(files.min(ENOUGH)).unwrap_or(usize::MAX);
+        let internal = (files / 16).clamp(8, 1_024);
+        let own = (files / 8).clamp(64, 1_024);
+        Self {
+            public: files.saturating_sub(internal + own).max(8),
+            internal,
+            own,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_to_the_rest() {
+        for (files, public, internal, own) in [
+            (256, 176, 16, 64),
+            (1_024, 832, 64, 128),
+            (20_000, 17_952, 1_024, 1_024),
+            (u64::MAX, (1 << 20) - 2_048, 1_024, 1_024),
+            (32, 8, 8, 64),
+        ] {
+            assert_eq!(
+                Shares::of(files),
+                Shares {
+                    public,
+                    internal,
+                    own
+                },
+                "{files}"
+            );
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Every address of a node, and what opens it. An address that is not in this table does not answer, whoever serves it:
+//! so nothing is ever open because somebody forgot its door.
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use edge::Problem;
+use http::header::{ALLOW, HeaderValue};
+use http::{Method, StatusCode};
+
+/// Where an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    /// For everybody.
+    Public,
+    /// For the installation.
+    Internal,
+}
+
+/// What opens an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Nothing: it tells no secret, and costs little.
+    Open,
+    /// A good token.
+    Token,
+    /// One that may write something.
+    Write,
+    /// One that may use the admin API.
+    Admin,
+    /// The pass of a node of this cluster.
+    Pass,
+}
+
+/// One address.
+#[derive(Debug)]
+pub struct Route {
+    /// Where it is.
+    pub listener: Listener,
+    /// With which method. GET is HEAD, too.
+    pub method: Method,
+    /// As the router has it.
+    pub path: &'static str,
+    /// What opens it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the test that walks the table heeds it")
+    )]
+    pub door: Door,
+}
+
+const fn route(listener: Listener, method: Method, path: &'static str, door: Door) -> Route {
+    Route {
+        listener,
+        method,
+        path,
+        door,
+    }
+}
+
+/// All of them.
+pub const ROUTES: &[Route] = &[
+    route(Listener::Public, Method::POST, "/v1/lines", Door::Write),
+    route(Listener::Public, Method::POST, "/log", Door::Write),
+    route(Listener::Public, Method::GET, "/v1/lines", Door::Token),
+    route(Listener::Public, Method::GET, "/v1/counts", Door::Token),
+    route(Listener::Public, Method::GET, "/v1/streams", Door::Token),
+    route(Listener::Public, Method::GET, "/v1/ws", Door::Token),
+    route(Listener::Public, Method::POST, "/v1/introspect", Door::Token),
+    route(Listener::Public, Method::GET, "/", Door::Open),
+    route(Listener::Public, Method::GET, "/assets/{name}", Door::Open),
+    route(Listener::Public, Method::GET, "/client/v1/{*path}", Door::Open),
+    route(Listener::Public, Method::GET, "/healthz", Door::Open),
+    route(Listener::Public, Method::GET, "/readyz", Door::Open),
+    route(Listener::Internal, Method::GET, "/internal/v1/link", Door::Pass),
+    route(Listener::Internal, Method::GET, "/v1/nodes", Door::Admin),
+    route(Listener::Internal, Method::GET, "/metrics", Door::Open),
+    route(Listener::Internal, Method::GET, "/healthz", Door::Open),
+    route(Listener::Internal, Method::GET, "/readyz", Door::Open),
+];
+
+/// Closes what is not in the table, and answers 405 for methods that are not.
+pub fn only_listed(router: Router, listener: Listener) -> Router {
+    router.route_layer(from_fn_with_state(listener, pass))
+}
+
+async fn pass(State(listener): State<Listener>, request: Request, next: Next) -> Response {
+    match listed(&request, listener) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn listed(request: &Request, listener: Listener) -> Result<(), Problem> {
+    let path = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
+    let here = || {
+        ROUTES
+            .iter()
+            .filter(|route| route.listener == listener && route.path == path)
+    };
+    let method = match *request.method() {
+        Method::HEAD => &Method::GET,
+        ref method => method,
+    };
+    if here().any(|route| route.method == *method) {
+        return Ok(());
+    }
+    let allowed: Vec<&str> = here().map(|route| route.method.as_str()).collect();
+    if allowed.is_empty() {
+        tracing::error!(
+            path,
+            "an address is served that is not in the table of routes, and is closed"
+        );
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "there is no such address here",
+        ));
+    }
+    let allowed = allowed.join(", ");
+    let detail = format!("this address takes {allowed}");
+    let refusal = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    Err(match HeaderValue::try_from(allowed) {
+        Ok(allowed) => refusal.header(ALLOW, allowed),
+        Err(_) => refusal,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use auth::token::unix_now;
+    use auth::{Claims, Key, Minter};
+    use axum::routing::{delete, get};
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::config::layers::Layers;
+    use crate::descriptors::Shares;
+    use crate::node::{Keys, Node};
+
+    const SECRET: &str = "a key and a secret of at least 32 bytes";
+
+    /// A node with all roles, and with links.
+    async fn node(folder: &tempfile::TempDir) -> Node {
+        let data = folder.path().join("data").display().to_string();
+        let flags = [
+            ("listen", "127.0.0.1:0"),
+            ("internal", "127.0.0.1:0"),
+            ("data", &data),
+        ];
+        let flags: BTreeMap<_, _> = flags.map(|(key, text)| (key, text.to_owned())).into();
+        let secret = ("TAILCAST_CLUSTER_SECRET".to_owned(), SECRET.to_owned());
+        let config = Config::read(&Layers::gather(&flags, [secret], None).unwrap()).unwrap();
+        let keys = Keys::new(&Key::from_text(SECRET).unwrap(), &config).unwrap();
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        Node::start(&config, keys, metrics, Shares::of(1_024))
+            .await
+            .unwrap()
+    }
+
+    /// The status of an answer to a head that promises a body, of which not a byte comes.
+    async fn status(node: &Node, route: &Route, authorization: &str) -> u16 {
+        let address = match route.listener {
+            Listener::Public => node.public(),
+            Listener::Internal => node.internal(),
+        };
+        let path = route.path.replace("{name}", "x").replace("{*path}", "x");
+        let head = format!(
+            "{} {path} HTTP/1.1\r\nhost: {address}\r\n{authorization}content-length: 1000\r\n\r\n",
+            route.method
+        );
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let read = tokio::time::timeout(Duration::from_secs(20), connection.read_exact(&mut answer)).await;
+        read.unwrap_or_else(|_| panic!("{route:?} waits for the body"))
+            .unwrap();
+        std::str::from_utf8(&answer[9..]).unwrap().parse().unwrap()
+    }
+
+    fn bearer(token: &str) -> String {
+        format!("authorization: Bearer {token}\r\n")
+    }
+
+    #[tokio::test]
+    async fn every_address_refuses_a_stranger_before_it_reads_a_body() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = node(&folder).await;
+        let minter = Minter::hs256(&Key::from_text(SECRET).unwrap(), "tailcast");
+        let may_nothing = minter.mint(&Claims::new("nobody", unix_now() + 60)).unwrap();
+        let another = Minter::hs256(
+            &Key::from_text("another key of at least 32 bytes").unwrap(),
+            "tailcast",
+        );
+        let forged = another.mint(&Claims::new("nobody", unix_now() + 60)).unwrap();
+        for route in ROUTES {
+            let without = status(&node, route, "").await;
+            let bad = status(&node, route, &bearer(&forged)).await;
+            match route.door {
+                Door::Open => assert!(without != 401 && bad != 401, "{route:?}: {without} {bad}"),
+                Door::Token | Door::Write | Door::Admin | Door::Pass => {
+                    assert_eq!((without, bad), (401, 401), "{route:?}");
+                }
+            }
+            let poor = match (route.door, route.path) {
+                // Behind the door the form is read, and is to be had.
+                (_, "/v1/introspect") | (Door::Open, _) => continue,
+                _ => status(&node, route, &bearer(&may_nothing)).await,
+            };
+            match route.door {
+                Door::Write | Door::Admin => assert_eq!(poor, 403, "{route:?}"),
+                Door::Pass => assert_eq!(poor, 401, "{route:?}"),
+                Door::Open | Door::Token => assert!(poor != 401 && poor != 403, "{route:?}: {poor}"),
+            }
+        }
+        node.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_not_in_the_table_is_closed() {
+        let router = Router::new().route("/v1/forgotten", get(async || "open")).route(
+            "/v1/streams",
+            get(async || "listed").merge(delete(async || "open")),
+        );
+        let router = only_listed(router, Listener::Public);
+        let ask = async |method: Method, path: &str| {
+            let request = Request::builder().method(method).uri(path);
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap().status()
+        };
+        assert_eq!(ask(Method::GET, "/v1/forgotten").await, StatusCode::NOT_FOUND);
+        assert_eq!(
+            ask(Method::DELETE, "/v1/streams").await,
+            StatusCode::METHOD_NOT_ALLOWED
+        );
+        assert_eq!(ask(Method::GET, "/v1/streams").await, StatusCode::OK);
+        assert_eq!(ask(Method::HEAD, "/v1/streams").await, StatusCode::OK);
+    }
+}
