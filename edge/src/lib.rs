@@ -8,6 +8,7 @@
 pub mod attempts;
 pub mod connections;
 mod head;
+pub mod linger;
 mod patience;
 pub mod problem;
 mod seldom;
@@ -16,6 +17,7 @@ pub mod visitor;
 
 pub use attempts::AttemptLimits;
 pub use connections::{ConnectionLimits, Connections};
+pub use linger::LingerLimits;
 pub use problem::Problem;
 pub use serve::{ServeLimits, serve};
 pub use visitor::Visitor;

@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use crate::attempts::AttemptLimits;
 use crate::connections::{ConnectionLimits, Full, Place};
 use crate::head;
+use crate::linger::{LingerLimits, Lingering};
 use crate::patience::{Answer, Patience, Patient, Turn};
 use crate::seldom::Seldom;
 use crate::visitor::{Listening, Visitor};
@@ -48,6 +49,8 @@ pub struct ServeLimits {
     /// megabytes for a client that was fast once and stopped reading, and a slow one shows no progress for minutes. Linux
     /// only.
     pub unsent: u32,
+    /// For the rest of a body that nobody reads.
+    pub linger: LingerLimits,
     /// For the requests under way when the shutdown begins: 10 s. Upgraded connections are not waited for here: who
     /// upgrades them holds a tracker token.
     pub shutdown: Duration,
@@ -65,6 +68,7 @@ impl Default for ServeLimits {
             head_bytes: 16 * 1024,
             head_fields: 64,
             unsent: 32 * 1024,
+            linger: LingerLimits::default(),
             shutdown: Duration::from_secs(10),
         }
     }
@@ -92,6 +96,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
             place,
             router: router.clone(),
             http: http.clone(),
+            linger: limits.linger,
             patience: Patience {
                 head: limits.request_head,
                 idle: limits.idle,
@@ -224,6 +229,7 @@ struct Connection {
     place: Place,
     router: Router,
     http: Builder<TokioExecutor>,
+    linger: LingerLimits,
     patience: Patience,
 }
 
@@ -238,6 +244,7 @@ impl Connection {
             let extensions = request.extensions_mut();
             extensions.insert(visitor.clone());
             extensions.insert(ConnectInfo::<SocketAddr>(peer));
+            let request = Lingering::of(request, self.linger);
             answer(router.clone(), request, Arc::clone(&turn))
         });
         let connection = self
@@ -251,7 +258,7 @@ impl Connection {
 
 async fn answer(
     router: Router,
-    request: Request<Incoming>,
+    request: Request<Lingering<Incoming>>,
     turn: Arc<Turn>,
 ) -> Result<Response<Answer<Body>>, Infallible> {
     let response = match head::check(request.headers()) {

@@ -89,3 +89,55 @@ async fn a_sender_hears_at_once_that_its_body_is_too_big() {
     );
     assert!(collector.store.calls().is_empty());
 }
+
+/// A connection that is closed with bytes that nobody read is reset, and the sender never sees why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_that_writes_all_before_it_reads_sees_why_it_was_refused() {
+    let (collector, address) = listening(Limits::default()).await;
+    let body = vec![b'x'; 11 * 1024 * 1024];
+    let table = [
+        (
+            format!(
+                "/v1/lines?stream=a/b HTTP/1.1\r\nauthorization: Bearer {}",
+                token("alice")
+            ),
+            "413",
+        ),
+        (
+            format!(
+                "/v1/lines?stream=b HTTP/1.1\r\nauthorization: Bearer {}",
+                token("alice")
+            ),
+            "403",
+        ),
+        ("/v1/lines?stream=a/b HTTP/1.1".to_owned(), "401"),
+        ("/nowhere HTTP/1.1".to_owned(), "404"),
+    ];
+    for _ in 0..5 {
+        for (head, status) in &table {
+            let head = format!("POST {head}\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+            let mut connection = TcpStream::connect(&address).await.unwrap();
+            connection.write_all(head.as_bytes()).await.unwrap();
+            connection.write_all(&body).await.unwrap();
+            let mut answer = [0; 12];
+            connection.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer, format!("HTTP/1.1 {status}").as_bytes());
+        }
+    }
+    assert!(collector.store.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_sender_that_asks_first_is_not_told_to_send_what_is_not_wanted() {
+    let (_collector, address) = listening(Limits::default()).await;
+    let mut connection = TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /v1/lines?stream=b HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nexpect: 100-continue\r\n\
+         content-length: 1000\r\n\r\n",
+        token("alice")
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    connection.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 403");
+}
