@@ -127,6 +127,10 @@ pub struct Config {
     pub trim_every: Duration,
     /// Over how long the sessions of a cluster's node are told to leave when it stops.
     pub drain: Duration,
+    /// Streams that one subscriber may make at once.
+    pub new_streams: usize,
+    /// How many more each minute.
+    pub new_streams_per_minute: usize,
     /// Connections of the public listener at once; when absent, as many as the limit on open files leaves.
     pub connections: Option<usize>,
     /// Those of one address; when absent, half of them.
@@ -167,6 +171,8 @@ impl Config {
             },
             trim_every: layers.parse("trim_every", units::duration)?,
             drain: layers.parse("drain", units::duration)?,
+            new_streams: layers.parse("new_streams", units::count)?,
+            new_streams_per_minute: layers.parse("new_streams_per_minute", units::count)?,
             connections: layers.parse_optional("connections", units::count)?,
             connections_per_address: layers.parse_optional("connections_per_address", units::count)?,
             proxies: layers.parse("proxies", units::networks)?,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use auth::{ClusterSecret, Key, Verifier};
 use axum::Router;
-use collect::append::{AppendLimits, Appender};
+use collect::append::{AppendLimits, Appender, StreamLimits};
 use collect::{Handoff, LogStore, ingest};
 use dispatch::link::{self, Inbound, LinkLimits, Links, RemoteHandoff, To};
 use dispatch::{
@@ -350,7 +350,18 @@ impl Build<'_> {
                 remote
             }
         };
-        let appender = Appender::new(store.clone(), handoff, AppendLimits::default());
+        let appender = Appender::new(
+            store.clone(),
+            handoff,
+            AppendLimits {
+                streams: StreamLimits {
+                    burst: self.config.new_streams,
+                    per_minute: self.config.new_streams_per_minute,
+                    ..StreamLimits::default()
+                },
+                ..AppendLimits::default()
+            },
+        );
         self.merge(ingest::router(ingest::Parts {
             verifier: self.keys.verifier.clone(),
             appender: appender.clone(),

@@ -153,6 +153,18 @@ pub const SETTINGS: &[Setting] = &[
         "Over how long a cluster's node moves its sessions on when it is told to stop",
     ),
     setting(
+        "new_streams",
+        "COUNT",
+        Some("5000"),
+        "Streams that one subscriber may make at once, at each collector",
+    ),
+    setting(
+        "new_streams_per_minute",
+        "COUNT",
+        Some("1000"),
+        "How many more each minute",
+    ),
+    setting(
         "connections",
         "COUNT",
         None,

@@ -19,9 +19,9 @@ use crate::{LogStore, StreamName};
 #[derive(Debug, Clone, Copy)]
 pub struct StreamLimits {
     /// At once, after a while of making none: 5,000.
-    pub burst: u32,
+    pub burst: usize,
     /// How many more each minute: 1,000.
-    pub per_minute: u32,
+    pub per_minute: usize,
     /// Of how many streams it is known that they exist: 1,000,000, in up to 20 MiB.
     pub known: usize,
 }
@@ -43,7 +43,7 @@ pub enum TooManyStreams {
     #[error("one request may make {most} streams")]
     AtOnce {
         /// The bound.
-        most: u32,
+        most: usize,
     },
     /// Too many for now.
     #[error("enough streams were made for now")]
@@ -116,14 +116,14 @@ impl Streams {
     /// Gives back what was charged for streams that are not new, or were not made.
     pub(super) fn give_back(&self, subscriber: &Arc<str>, streams: usize) {
         if let Some(purse) = self.purses.lock().get_mut(subscriber) {
-            purse.left = (purse.left + streams as f64).min(f64::from(self.limits.burst));
+            purse.left = (purse.left + streams as f64).min(self.limits.burst as f64);
         }
     }
 
     fn take(&self, subscriber: &Arc<str>, streams: usize) -> Result<(), TooManyStreams> {
         let mut purses = self.purses.lock();
         if purses.len() >= SUBSCRIBERS {
-            purses.retain(|_, purse| purse.fill(&self.limits) < f64::from(self.limits.burst));
+            purses.retain(|_, purse| purse.fill(&self.limits) < self.limits.burst as f64);
         }
         let purse = purses
             .entry(Arc::clone(subscriber))
@@ -150,7 +150,7 @@ struct Purse {
 impl Purse {
     fn full(limits: &StreamLimits) -> Self {
         Self {
-            left: f64::from(limits.burst),
+            left: limits.burst as f64,
             filled: Instant::now(),
         }
     }
@@ -159,19 +159,19 @@ impl Purse {
         let now = Instant::now();
         let minutes = now.duration_since(self.filled).as_secs_f64() / 60.0;
         self.filled = now;
-        self.left = (self.left + minutes * f64::from(limits.per_minute)).min(f64::from(limits.burst));
+        self.left = (self.left + minutes * limits.per_minute as f64).min(limits.burst as f64);
         self.left
     }
 
     fn afford(&mut self, streams: usize, limits: &StreamLimits) -> Result<(), TooManyStreams> {
-        if streams > limits.burst as usize {
+        if streams > limits.burst {
             return Err(TooManyStreams::AtOnce { most: limits.burst });
         }
         let missing = streams as f64 - self.fill(limits);
         if missing <= 0.0 {
             return Ok(());
         }
-        let seconds = missing * 60.0 / f64::from(limits.per_minute.max(1));
+        let seconds = missing * 60.0 / limits.per_minute.max(1) as f64;
         Err(TooManyStreams::ForNow {
             again: Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
         })
