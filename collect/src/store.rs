@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of HTTP, routes or sessions.
 
+mod damage;
 mod encoding;
 pub mod mongo;
 mod oldest;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use damage::Damage;
 
 use crate::{Batch, Epoch, Extent, Lines, Offset, StreamInfo, StreamName, Timestamp};
 
@@ -38,6 +41,9 @@ pub trait LogStore: Send + Sync {
     /// perhaps beginning before `from`. About `max_bytes` of NDJSON, at least one batch when there is any.
     /// Nothing below the stream's floor is returned: a first batch that begins after `from` means that retention
     /// took what lay between.
+    ///
+    /// Damage is never passed over: batches end before it, and where it lies at `from` the answer is
+    /// [`StoreError::Damaged`], with both ends. Whoever reads goes on at its end.
     async fn read(
         &self,
         stream: &StreamName,
@@ -51,7 +57,8 @@ pub trait LogStore: Send + Sync {
     /// Every stream that ever had a line, by name.
     async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError>;
 
-    /// The offset of the first kept line whose `ts` is `since` or later; the head when there is none.
+    /// The offset of the first kept line whose `ts` is `since` or later; the head when there is none. A batch that is
+    /// damaged and says that it has such a line counts from its first line on.
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError>;
 
     /// An offset from which on no line has a `ts` before `until`; the smaller, the less is read in vain. The head is
@@ -156,6 +163,12 @@ pub enum StoreError {
     /// It said nothing in time.
     #[error("the store did not answer within {0:?}")]
     Timeout(Duration),
+    /// These lines cannot be served, now or later. Others of the stream can.
+    #[error("{0}")]
+    Damaged(Damage),
+    /// The database itself is damaged: what is asked for cannot be found in it, and perhaps nothing can.
+    #[error("the database is damaged: {0}")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// What it holds breaks a rule: somebody else wrote to it, or its medium is damaged.
     #[error("the store holds something of {stream} that cannot be right: {what}")]
     Corrupt {

@@ -3,6 +3,8 @@
 
 #[path = "store/behaviour.rs"]
 mod behaviour;
+#[path = "store/damage.rs"]
+mod damage;
 #[path = "store/faults.rs"]
 mod faults;
 #[path = "store/mongo.rs"]
@@ -63,6 +65,11 @@ every_store! {
         the_epoch_stays_the_same_when_the_store_is_opened_again
         everything_is_there_when_the_store_is_opened_again
         a_store_that_works_says_so;
+    damage:
+        what_is_sound_is_read_before_damage_and_after_it
+        a_stream_goes_on_behind_a_damaged_end
+        an_end_that_does_not_say_how_long_it_is_gives_no_offset_twice
+        a_time_in_a_damaged_batch_begins_with_the_batch;
     races:
         appenders_that_race_leave_no_hole_and_no_overlap
         a_key_that_races_is_stored_once

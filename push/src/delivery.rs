@@ -70,8 +70,6 @@ pub(crate) struct Delivery {
     lagging: Slots,
     /// Whose turn it is: streams take turns, frame by frame.
     turn: u32,
-    /// Failed or fruitless reads in a row.
-    attempts: u32,
     /// When the client is owed a word on what it does not get.
     word_at: Option<Instant>,
 }
@@ -103,6 +101,10 @@ struct Slot {
     live_from: Option<Offset>,
     /// What the last `behind` said.
     behind: u64,
+    /// Failed or fruitless reads in a row. Each stream has its own: what one waits for holds up no other.
+    attempts: u32,
+    /// After such a read, when the store is asked again.
+    rests_until: Option<Instant>,
 }
 
 impl Delivery {
@@ -117,7 +119,6 @@ impl Delivery {
             behind: Slots::default(),
             lagging: Slots::default(),
             turn: 0,
-            attempts: 0,
             word_at: None,
         }
     }
@@ -237,6 +238,8 @@ impl Delivery {
                 told: cursor,
                 live_from: (cursor < head).then_some(head),
                 behind: 0,
+                attempts: 0,
+                rests_until: None,
             });
         }
     }
@@ -318,7 +321,9 @@ impl Delivery {
             };
             let Some(frame) = frame else {
                 self.ready.remove(number);
-                self.behind.insert(number);
+                if !slot.rests() {
+                    self.behind.insert(number);
+                }
                 continue;
             };
             if frame.lines > 0 {
@@ -345,11 +350,7 @@ impl Delivery {
         self.behind.remove(number);
         let slot = self.slots.get(number as usize).and_then(Option::as_ref)?;
         let (push, stream, cursor) = (Arc::clone(&self.push), slot.member.stream().clone(), slot.cursor);
-        let pause = self.attempts.checked_sub(1).map(pause_before);
         Some(Box::pin(async move {
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-            }
             let found = push.replay.find(&stream, cursor).await;
             Fetched {
                 slot: number,
@@ -362,20 +363,29 @@ impl Delivery {
 
     /// Takes what a read brought. What it was for may be gone.
     pub(crate) fn fetched(&mut self, fetched: Fetched, out: &mut Vec<Outgoing>) {
-        self.ready.insert(fetched.slot);
-        let place = self.slots.get_mut(fetched.slot as usize);
+        let number = fetched.slot;
+        self.ready.insert(number);
+        let place = self.slots.get_mut(number as usize);
         let same =
             |slot: &&mut Slot| slot.cursor == fetched.cursor && *slot.member.stream() == fetched.stream;
         let Some(slot) = place.and_then(Option::as_mut).filter(same) else {
             return;
         };
         match fetched.found {
-            Ok(Found::Lines) => self.attempts = 0,
-            Ok(Found::Gone(to)) => {
-                self.attempts = 0;
-                slot.jump(to, Missing::Retention, out);
+            Ok(Found::Lines) => slot.attempts = 0,
+            Ok(Found::Gone(to)) => slot.jump(to, Missing::Retention, out),
+            Ok(Found::Damaged(to)) => slot.jump(to, Missing::Damaged, out),
+            Ok(Found::Nothing) | Err(StoreAway) => {
+                let until = Instant::now() + pause_before(slot.attempts);
+                slot.attempts += 1;
+                slot.rests_until = Some(until);
+                self.ready.remove(number);
+                let signal = Arc::clone(&self.signal);
+                tokio::spawn(async move {
+                    tokio::time::sleep_until(until).await;
+                    signal.mark(number);
+                });
             }
-            Ok(Found::Nothing) | Err(StoreAway) => self.attempts += 1,
         }
     }
 }
@@ -384,6 +394,13 @@ impl Slot {
     fn go_to(&mut self, cursor: Offset) {
         self.cursor = cursor;
         self.told = cursor;
+        self.attempts = 0;
+        self.rests_until = None;
+    }
+
+    /// Whether it waits after a read that brought nothing. Its signal is marked when that is over.
+    fn rests(&self) -> bool {
+        self.rests_until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Says how far a filter has looked and left nothing, where the client does not know that yet. So whatever is said

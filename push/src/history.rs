@@ -17,6 +17,11 @@
 //! `from`, in the answer, is where it begins: one goes back with `to=FROM&last=N`. It is after the `from` of the
 //! request where retention removed lines, and with `last` where enough lines were found or looking ended early.
 //!
+//! # What cannot be had
+//!
+//! Lines that are damaged in the store are left out and named, in `damaged` or where they would stand; all others are
+//! answered and counted as ever, and `next` lies behind them.
+//!
 //! # What is counted
 //!
 //! The same lines, all of them, over time and by level: how many of them have their `ts` in each stretch of `width`
@@ -27,6 +32,7 @@
 
 mod answer;
 mod counts;
+mod holes;
 mod query;
 mod scan;
 mod wanted;
@@ -52,7 +58,7 @@ use answer::{Answer, Head};
 use counts::Counts;
 pub(crate) use query::{Parameters, bad_parameter};
 use query::{Portion, Query};
-use scan::Scan;
+use scan::{Found, Scan};
 
 /// What history is served from.
 #[derive(Clone)]
@@ -194,7 +200,10 @@ impl History {
         let (scan, extent) = self.plan(&subscriber, &query, Portion::ALL).await?;
         let mut counts = Counts::new(width, limits.buckets);
         let next = scan
-            .walk(|offset, line| counts.add(offset, line))
+            .walk(|found| match found {
+                Found::Line(offset, line) => counts.add(offset, line),
+                Found::Damaged(hole) => counts.miss(hole),
+            })
             .await
             .map_err(|error| refuse(&query.stream, &error))?;
         let head = Head {
@@ -278,7 +287,7 @@ pub(crate) fn unavailable(error: &StoreError) -> Problem {
             "the store does not answer: repeat the request later",
         )
         .retry_after(Duration::from_secs(2)),
-        StoreError::Corrupt { .. } => Problem::new(
+        StoreError::Damaged(_) | StoreError::Broken(_) | StoreError::Corrupt { .. } => Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "store_damaged",
             "the store holds something that cannot be right: the log of this node says what",

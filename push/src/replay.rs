@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use collect::store::Damage;
 use collect::{Offset, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
@@ -32,6 +33,8 @@ struct State {
 #[derive(Default)]
 struct Pages {
     kept: Vec<Page>,
+    /// What cannot be read, for all who come there: from and to, and when that was found.
+    damaged: Vec<(Offset, Offset, Instant)>,
     /// Where reads that are under way begin, and how to hear of their end.
     reading: Vec<(Offset, watch::Receiver<()>)>,
 }
@@ -50,6 +53,8 @@ pub(crate) enum Found {
     Lines,
     /// Nothing before this offset: retention took what was there.
     Gone(Offset),
+    /// Lines up to this offset that are damaged.
+    Damaged(Offset),
     /// Nothing at all, now.
     Nothing,
 }
@@ -97,6 +102,9 @@ impl Replay {
                 if pages.is_some_and(|pages| pages.kept.iter().any(|page| page.holds(cursor))) {
                     return Ok(Found::Lines);
                 }
+                if let Some(end) = pages.and_then(|pages| pages.damage_at(cursor)) {
+                    return Ok(Found::Damaged(end));
+                }
                 pages.and_then(|pages| pages.reading_towards(cursor))
             };
             match under_way {
@@ -113,7 +121,10 @@ impl Replay {
         };
         metrics::counter!("tailcast_replay_reads_total").increment(1);
         let read = self.truth.read(stream, cursor, self.limits.replay_bytes);
-        let batches = read.await?;
+        let batches = match read.await? {
+            Ok(batches) => batches,
+            Err(damage) => return Ok(self.damaged(&damage, cursor)),
+        };
         let Some(first) = batches.first() else {
             return self.nothing_at(stream, cursor).await;
         };
@@ -124,6 +135,17 @@ impl Replay {
         match begins > cursor {
             true => Ok(Found::Gone(begins)),
             false => Ok(Found::Lines),
+        }
+    }
+
+    /// Remembers damage. What lies before it and is not there went with retention.
+    fn damaged(&self, damage: &Damage, cursor: Offset) -> Found {
+        let mut state = self.state.lock();
+        let pages = state.by_stream.entry(damage.stream.clone()).or_default();
+        pages.damaged.push((damage.from, damage.to, Instant::now()));
+        match damage.from > cursor {
+            true => Found::Gone(damage.from),
+            false => Found::Damaged(damage.to.max(cursor.plus(1))),
         }
     }
 
@@ -175,6 +197,9 @@ impl Replay {
         let Some(since) = Instant::now().checked_sub(self.limits.replay_kept) else {
             return;
         };
+        for pages in state.by_stream.values_mut() {
+            pages.damaged.retain(|(.., found)| *found > since);
+        }
         state.retain(|page| page.used > since);
     }
 }
@@ -186,6 +211,17 @@ impl Page {
 }
 
 impl Pages {
+    /// Where the damage at `cursor` ends, if there is some.
+    fn damage_at(&self, cursor: Offset) -> Option<Offset> {
+        let mut damaged = self.damaged.iter();
+        let (_, end, _) = damaged.find(|(from, to, _)| *from <= cursor && cursor < *to)?;
+        Some(*end)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.reading.is_empty() && self.damaged.is_empty()
+    }
+
     /// A read from a little before `cursor` is likely to bring it.
     fn reading_towards(&self, cursor: Offset) -> Option<watch::Receiver<()>> {
         const LITTLE: u64 = 1_000;
@@ -205,7 +241,7 @@ impl State {
         self.by_stream.retain(|_, pages| {
             pages.kept.retain(&keep);
             bytes += pages.kept.iter().map(|page| page.strip.bytes()).sum::<usize>();
-            !pages.kept.is_empty() || !pages.reading.is_empty()
+            !pages.is_empty()
         });
         self.bytes = bytes;
     }
@@ -235,7 +271,7 @@ impl Drop for Turn<'_> {
         let mut state = self.replay.state.lock();
         if let Some(pages) = state.by_stream.get_mut(self.stream) {
             pages.reading.retain(|(from, _)| *from != self.from);
-            if pages.reading.is_empty() && pages.kept.is_empty() {
+            if pages.is_empty() {
                 state.by_stream.remove(self.stream);
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use collect::store::StoreError;
+use collect::store::{Damage, StoreError};
 use collect::stream::StreamInfo;
 use collect::{Batch, Epoch, Extent, LogStore, Offset, StreamName, Timestamp};
 use tokio::sync::OnceCell;
@@ -85,14 +85,20 @@ impl Truth {
         self.listings.ask(()).await.unwrap_or(Err(StoreAway))
     }
 
-    /// A page of a stream; see [`LogStore::read`].
+    /// A page of a stream, or the damage that lies where it should begin; see [`LogStore::read`]. Damage is an answer: the
+    /// store is there, and asking again changes nothing.
     pub(crate) async fn read(
         &self,
         stream: &StreamName,
         from: Offset,
         max_bytes: usize,
-    ) -> Answer<Vec<Arc<Batch>>> {
-        let read = self.store.read(stream, from, max_bytes);
+    ) -> Answer<Result<Vec<Arc<Batch>>, Damage>> {
+        let read = async {
+            match self.store.read(stream, from, max_bytes).await {
+                Err(StoreError::Damaged(damage)) => Ok(Err(damage)),
+                other => other.map(Ok),
+            }
+        };
         self.questions.ask("read", read).await
     }
 

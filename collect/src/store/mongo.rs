@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 
 use self::connection::Connection;
 use self::tails::Tails;
+use super::damage::Damages;
 use super::timing::{Operation, answered, count_appends, measured};
 use super::{AppendError, Compression, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
 use crate::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
@@ -75,6 +76,7 @@ pub struct MongoStore {
     connection: Connection,
     options: MongoOptions,
     tails: Mutex<Tails>,
+    damages: Damages,
 }
 
 impl MongoStore {
@@ -84,6 +86,7 @@ impl MongoStore {
         Ok(Self {
             connection: Connection::new(address, &options).await.map_err(AddressError)?,
             tails: Mutex::new(Tails::new(options.tails, options.tail_valid)),
+            damages: Damages::default(),
             options,
         })
     }
@@ -120,8 +123,8 @@ impl LogStore for MongoStore {
         from: Offset,
         max_bytes: usize,
     ) -> Result<Vec<Arc<Batch>>, StoreError> {
-        self.ask(Operation::Read, self.read_page(stream, from, max_bytes))
-            .await
+        let read = self.read_page(stream, from, max_bytes);
+        self.damages.told(self.ask(Operation::Read, read).await)
     }
 
     async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {

@@ -23,6 +23,8 @@ impl Shared {
                 stream: stream.clone(),
                 what: what.clone(),
             },
+            StoreError::Damaged(damage) => StoreError::Damaged(damage.clone()),
+            StoreError::Broken(_) => StoreError::Broken(Box::new(self.clone())),
             StoreError::Away(_) => StoreError::Away(Box::new(self.clone())),
         }
     }
@@ -31,7 +33,7 @@ impl Shared {
 impl fmt::Display for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            StoreError::Away(why) => why.fmt(f),
+            StoreError::Away(why) | StoreError::Broken(why) => why.fmt(f),
             other => other.fmt(f),
         }
     }
@@ -40,7 +42,7 @@ impl fmt::Display for Shared {
 impl Error for Shared {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &*self.0 {
-            StoreError::Away(why) => why.source(),
+            StoreError::Away(why) | StoreError::Broken(why) => why.source(),
             other => other.source(),
         }
     }

@@ -19,11 +19,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rusqlite::ErrorCode;
 
 use self::queries::Plan;
 use self::rates::Rates;
 use self::readers::{Cost, Readers};
 use self::writer::{Encoded, Writer};
+use super::damage::Damages;
 use super::timing::{Operation, answered, count_appends, measured};
 use super::{AppendError, Compression, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
 use crate::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
@@ -112,6 +114,7 @@ pub struct SqliteStore {
     options: SqliteOptions,
     /// Told by the writer, asked by listings.
     rates: Arc<Rates>,
+    damages: Arc<Damages>,
     /// Closed before the writer, so that the last connection is one that can tidy up the journal.
     readers: Readers,
     writer: Writer,
@@ -138,6 +141,7 @@ impl SqliteStore {
                 source,
             })?,
             rates,
+            damages: Arc::default(),
             options,
         })
     }
@@ -224,10 +228,12 @@ impl LogStore for SqliteStore {
         max_bytes: usize,
     ) -> Result<Vec<Arc<Batch>>, StoreError> {
         let stream = stream.clone();
-        self.ask(Operation::Read, Cost::Rows, move |connection| {
-            queries::read(connection, &stream, from, max_bytes)
-        })
-        .await
+        let read = self
+            .ask(Operation::Read, Cost::Rows, move |connection| {
+                queries::read(connection, &stream, from, max_bytes)
+            })
+            .await;
+        self.damages.told(read)
     }
 
     async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
@@ -248,8 +254,9 @@ impl LogStore for SqliteStore {
 
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
         let stream = stream.clone();
+        let damages = Arc::clone(&self.damages);
         self.ask(Operation::FirstSince, Cost::Much, move |connection| {
-            queries::first_since(connection, &stream, since)
+            queries::first_since(connection, &stream, since, &damages)
         })
         .await
     }
@@ -278,5 +285,8 @@ impl LogStore for SqliteStore {
 
 /// SQLite's word for it, as the seam's.
 fn away(error: rusqlite::Error) -> StoreError {
-    StoreError::Away(Box::new(error))
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Broken(Box::new(error)),
+        _ => StoreError::Away(Box::new(error)),
+    }
 }

@@ -234,13 +234,16 @@ async fn damaged(place: &Place) {
         .unwrap();
     assert_eq!(
         read().await,
-        "the store holds something of s that cannot be right: the batch at 0: it claims 1 lines and holds 2"
+        "lines 0 up to 2 of s are damaged: it claims 1 lines and holds 2"
     );
-    let one_line = doc! {"$set": {"lines": "{}\n"}};
+    let one_line = doc! {"$set": {"lines": "{\"a\":1}\n"}};
     batches.update_one(first, one_line).await.unwrap();
+    let sound = store.read(&stream("s"), Offset(0), usize::MAX).await.unwrap();
+    assert_eq!(sound.len(), 1);
+    let missing = store.read(&stream("s"), Offset(1), usize::MAX).await;
     assert_eq!(
-        read().await,
-        "the store holds something of s that cannot be right: lines 1 to 2 are missing"
+        missing.unwrap_err().to_string(),
+        "lines 1 up to 2 of s are damaged: no batch holds them"
     );
 }
 

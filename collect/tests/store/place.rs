@@ -28,6 +28,18 @@ pub(crate) enum Place {
     },
 }
 
+/// What becomes of a stored batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Spoil {
+    /// Its lines are other bytes.
+    Lines,
+    NotUtf8,
+    NoObjects,
+    /// It claims to have a number of lines that none can have.
+    Count,
+    Gone,
+}
+
 /// The replica set that tests use.
 pub(crate) fn mongodb() -> String {
     std::env::var("TAILCAST_TEST_MONGODB")
@@ -116,6 +128,56 @@ impl Place {
         self.remove().await;
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);
+        }
+    }
+
+    /// Spoils a batch, past the store.
+    pub(crate) async fn spoil(&self, name: &str, first: u64, spoil: Spoil) {
+        let lines: &[u8] = match spoil {
+            Spoil::Lines => b"no lines at all",
+            Spoil::NotUtf8 => b"{\"a\":\"\xff\"}\n{\"a\":1}\n{\"a\":1}\n",
+            Spoil::NoObjects => b"{\"a\":1}\n{\"a\":\"b\"c\"}\n{\"a\":1}\n",
+            Spoil::Count | Spoil::Gone => b"",
+        };
+        match self {
+            Self::Sqlite { folder, .. } => {
+                let database = rusqlite::Connection::open(folder.path().join("lines.sqlite3")).unwrap();
+                let change = match spoil {
+                    Spoil::Count => "UPDATE batches SET count = -3",
+                    Spoil::Gone => "DELETE FROM batches",
+                    _ => "UPDATE batches SET compressed = 0, lines = ?3",
+                };
+                let sql = format!(
+                    "{change} WHERE first = ?2 AND stream = (SELECT id FROM streams WHERE name = ?1)"
+                );
+                let mut statement = database.prepare(&sql).unwrap();
+                let changed = match statement.parameter_count() {
+                    2 => statement.execute((name, first as i64)),
+                    _ => statement.execute((name, first as i64, lines)),
+                };
+                assert_eq!(changed.unwrap(), 1);
+            }
+            Self::Mongo { .. } => {
+                use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
+                let batches = self.database().await.collection::<Document>("batches");
+                let which = doc! {"s": name, "o": first as i64};
+                let binary = Binary {
+                    subtype: BinarySubtype::Generic,
+                    bytes: lines.to_vec(),
+                };
+                let changed = match spoil {
+                    Spoil::Gone => batches.delete_one(which).await.unwrap().deleted_count,
+                    Spoil::Count => {
+                        let set = doc! {"$set": {"n": "three"}};
+                        batches.update_one(which, set).await.unwrap().modified_count
+                    }
+                    _ => {
+                        let set = doc! {"$set": {"lines": binary}, "$unset": {"z": 1}};
+                        batches.update_one(which, set).await.unwrap().modified_count
+                    }
+                };
+                assert_eq!(changed, 1);
+            }
         }
     }
 

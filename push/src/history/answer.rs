@@ -1,6 +1,7 @@
 //! Lines on their way to a reader: spliced into the form that was asked for, sent in pieces.
 
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,6 +13,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::holes::Holes;
 use super::scan::Scan;
 
 /// Where to go on.
@@ -52,7 +54,7 @@ enum Source {
     /// A range, read while it is sent.
     Pages(Box<Scan>, Format),
     /// What a search found.
-    Collected(Bytes),
+    Collected(Bytes, Holes),
 }
 
 impl Format {
@@ -102,6 +104,17 @@ impl Format {
     }
 }
 
+impl Format {
+    /// Appends what stands where lines cannot be had. In JSON they are told at the end.
+    pub(super) fn splice_hole(self, hole: &Range<Offset>, out: &mut Vec<u8>) {
+        if self == Self::Ndjson {
+            let (from, to) = (hole.start, hole.end);
+            let object = format!("{{\"offset\":{from},\"gap\":\"damaged\",\"next\":{to}}}\n");
+            out.extend_from_slice(object.as_bytes());
+        }
+    }
+}
+
 impl Answer {
     /// Everything of the scan's range.
     pub(super) fn pages(scan: Scan, format: Format) -> Self {
@@ -113,11 +126,11 @@ impl Answer {
     }
 
     /// Lines that are spliced already.
-    pub(super) fn collected(body: Vec<u8>, from: Offset, next: Offset) -> Self {
+    pub(super) fn collected(body: Vec<u8>, holes: Holes, from: Offset, next: Offset) -> Self {
         Self {
             from,
             next,
-            lines: Source::Collected(body.into()),
+            lines: Source::Collected(body.into(), holes),
         }
     }
 
@@ -158,11 +171,12 @@ impl Answer {
     }
 
     async fn pour(self, outlet: &mut Outlet, format: Format) -> Result<(), CutOff> {
-        match self.lines {
-            Source::Collected(lines) => {
+        let holes = match self.lines {
+            Source::Collected(lines, holes) => {
                 for piece in pieces(lines) {
                     outlet.lines(piece).await?;
                 }
+                holes
             }
             Source::Pages(mut scan, format) => {
                 while scan.start() < scan.end() {
@@ -174,9 +188,10 @@ impl Answer {
                         }
                     }
                 }
+                scan.holes()
             }
-        }
-        outlet.close(format).await
+        };
+        outlet.close(format, &holes).await
     }
 }
 
@@ -265,12 +280,19 @@ impl Outlet {
         }
     }
 
-    async fn close(&mut self, format: Format) -> Result<(), CutOff> {
+    async fn close(&mut self, format: Format, holes: &Holes) -> Result<(), CutOff> {
         if let Some(opening) = self.opening.take() {
             self.put(Piece::Bytes(opening.into())).await?;
         }
         if format == Format::Json {
-            self.put(Piece::Bytes(Bytes::from_static(b"]}\n"))).await?;
+            let mut closing = "]".to_owned();
+            if !holes.is_empty() {
+                // Numbers only: there is nothing that could not be written.
+                let damaged = serde_json::to_string(holes).unwrap_or_default();
+                closing.push_str(&format!(",\"damaged\":{damaged}"));
+            }
+            closing.push_str("}\n");
+            self.put(Piece::Bytes(closing.into())).await?;
         }
         self.put(Piece::End).await
     }

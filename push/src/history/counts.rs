@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use collect::{Level, LineHead, Offset, Second, Timestamp};
 use serde::{Serialize, Serializer};
 
 use super::answer::Head;
+use super::holes::Holes;
 
 /// How much of `2026-11-21T14:03:00.000000000Z` says which second it is.
 const SECOND: usize = "2026-11-21T14:03:00".len();
@@ -25,6 +26,8 @@ pub(super) struct Counts {
     /// The second of the line before, as lines write it, and the bucket that it is in. Lines of one second mostly stand
     /// together, and then no time is read twice.
     latest: Option<([u8; SECOND], Second)>,
+    /// Lines that could not be counted.
+    holes: Holes,
 }
 
 /// The lines of a stretch of time.
@@ -60,6 +63,7 @@ impl Counts {
             buckets: BTreeMap::new(),
             most,
             latest: None,
+            holes: Holes::default(),
         }
     }
 
@@ -81,6 +85,12 @@ impl Counts {
         if let Some(level) = head.level {
             bucket.levels[level as usize] += 1;
         }
+        ControlFlow::Continue(())
+    }
+
+    /// Lines cannot be had: the buckets are without them.
+    pub(super) fn miss(&mut self, hole: Range<Offset>) -> ControlFlow<Offset> {
+        self.holes.push(hole);
         ControlFlow::Continue(())
     }
 
@@ -107,6 +117,7 @@ impl Counts {
             first_available: head.first_available.0,
             width: self.width.0.get(),
             buckets: self,
+            damaged: &self.holes,
         };
         let mut out = Vec::new();
         // Writing numbers and names into memory cannot fail: there is nothing to report.
@@ -124,6 +135,8 @@ struct Object<'a> {
     first_available: u64,
     width: u32,
     buckets: &'a Counts,
+    #[serde(skip_serializing_if = "Holes::is_empty")]
+    damaged: &'a Holes,
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! From a question to the lines that answer it.
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use collect::store::StoreError;
 use collect::{Batch, Extent, LogStore, Offset, StreamName};
 
 use super::answer::{Answer, Format};
+use super::holes::Holes;
 use super::query::{Portion, Query};
 use super::wanted::{Wanted, numbered};
 use super::{Limits, Parts, in_time};
@@ -33,6 +34,24 @@ pub(super) struct Scan {
     asked: Offset,
     wanted: Wanted,
     portion: Portion,
+    /// What of a plain range could not be had so far.
+    holes: Holes,
+}
+
+/// What a look through the range comes to.
+pub(super) enum Found<'a> {
+    /// A line that is wanted.
+    Line(Offset, &'a [u8]),
+    /// Lines that cannot be had, whether they are wanted or not.
+    Damaged(Range<Offset>),
+}
+
+/// What lies at an offset.
+enum Read {
+    /// Batches; none at the range's end.
+    Batches(Vec<Arc<Batch>>),
+    /// Lines that cannot be had.
+    Damaged(Range<Offset>),
 }
 
 /// What was found on the way back.
@@ -41,6 +60,7 @@ struct Window {
     start: Offset,
     /// With their offsets, spliced.
     lines: VecDeque<(Offset, Vec<u8>)>,
+    holes: Holes,
 }
 
 /// What a search may still read.
@@ -84,6 +104,7 @@ impl Scan {
                 until: query.until,
             },
             portion,
+            holes: Holes::default(),
         };
         if scan.wanted.is_everything() {
             if let Some(last) = portion.last {
@@ -109,7 +130,16 @@ impl Scan {
 
     /// The next page of a plain range, spliced. Empty at the range's end.
     pub(super) async fn page(&mut self, format: Format) -> Result<Vec<u8>, StoreError> {
-        let batches = self.read(self.start, self.end).await?;
+        let batches = match self.read(self.start, self.end).await? {
+            Read::Batches(batches) => batches,
+            Read::Damaged(hole) => {
+                let mut out = Vec::new();
+                format.splice_hole(&hole, &mut out);
+                self.start = hole.end;
+                self.holes.push(hole);
+                return Ok(out);
+            }
+        };
         let bytes: usize = batches.iter().map(|batch| batch.lines.ndjson.len()).sum();
         let mut out = Vec::with_capacity(bytes + bytes / 8);
         for batch in batches {
@@ -126,48 +156,75 @@ impl Scan {
         Ok(out)
     }
 
+    /// What of a plain range could not be had.
+    pub(super) fn holes(self) -> Holes {
+        self.holes
+    }
+
     /// Looks at lines one by one, and collects those that are wanted.
     pub(super) async fn search(self, format: Format) -> Result<Answer, StoreError> {
         match self.portion.last {
-            _ if self.portion.limit == 0 => Ok(Answer::collected(Vec::new(), self.start, self.start)),
+            _ if self.portion.limit == 0 => {
+                let none = Holes::default();
+                Ok(Answer::collected(Vec::new(), none, self.start, self.start))
+            }
             Some(last) => self.search_backwards(last, format).await,
             None => self.search_forwards(format).await,
         }
     }
 
     async fn search_forwards(self, format: Format) -> Result<Answer, StoreError> {
-        let mut body = Vec::new();
-        let mut found = 0;
-        let next = self.walk(|offset, line| {
-            format.splice(offset, line, &mut body);
-            found += 1;
-            match found >= self.portion.limit || body.len() >= self.limits.answer_bytes {
-                true => ControlFlow::Break(offset.plus(1)),
-                false => ControlFlow::Continue(()),
+        let (mut body, mut holes) = (Vec::new(), Holes::default());
+        let mut count = 0;
+        let next = self.walk(|found| match found {
+            Found::Line(offset, line) => {
+                format.splice(offset, line, &mut body);
+                count += 1;
+                match count >= self.portion.limit || body.len() >= self.limits.answer_bytes {
+                    true => ControlFlow::Break(offset.plus(1)),
+                    false => ControlFlow::Continue(()),
+                }
+            }
+            Found::Damaged(hole) => {
+                format.splice_hole(&hole, &mut body);
+                holes.push(hole);
+                ControlFlow::Continue(())
             }
         });
         let next = next.await?;
-        Ok(Answer::collected(body, self.start, next))
+        Ok(Answer::collected(body, holes, self.start, next))
     }
 
-    /// Hands every line that is wanted to `take`, in order, until that says at which offset to stop, all is looked
+    /// Hands every line that is wanted, and what cannot be had, to `take`, in order, until that says at which offset to stop, all is looked
     /// through, or as much is read as one answer may. Says up to where it came: at least a page further, unless `take`
     /// stopped it.
     pub(super) async fn walk(
         &self,
-        mut take: impl FnMut(Offset, &[u8]) -> ControlFlow<Offset>,
+        mut take: impl FnMut(Found<'_>) -> ControlFlow<Offset>,
     ) -> Result<Offset, StoreError> {
         let mut budget = self.budget();
         let mut next = self.start;
         while next < self.end {
-            let batches = self.read(next, self.end).await?;
+            let batches = match self.read(next, self.end).await? {
+                Read::Batches(batches) => batches,
+                Read::Damaged(hole) => {
+                    next = hole.end;
+                    if let ControlFlow::Break(stop) = take(Found::Damaged(hole)) {
+                        return Ok(stop);
+                    }
+                    if budget.is_spent() {
+                        break;
+                    }
+                    continue;
+                }
+            };
             if batches.is_empty() {
                 next = self.end;
             }
             for batch in batches {
                 budget.spend(&batch);
                 for (offset, line) in self.wanted.of(&batch, next, self.end) {
-                    if let ControlFlow::Break(stop) = take(offset, line) {
+                    if let ControlFlow::Break(stop) = take(Found::Line(offset, line)) {
                         return Ok(stop);
                     }
                 }
@@ -185,6 +242,7 @@ impl Scan {
     async fn search_backwards(self, last: u64, format: Format) -> Result<Answer, StoreError> {
         let mut budget = self.budget();
         let mut found: VecDeque<(Offset, Vec<u8>)> = VecDeque::new();
+        let mut holes = Holes::default();
         let mut bytes = 0;
         let mut from = self.end;
         let mut width = FIRST_WINDOW;
@@ -196,6 +254,8 @@ impl Scan {
                 break;
             };
             from = newer.start;
+            let later = std::mem::replace(&mut holes, newer.holes);
+            holes.extend(later);
             for (offset, line) in newer.lines.into_iter().rev() {
                 if bytes >= self.limits.answer_bytes {
                     break;
@@ -219,10 +279,16 @@ impl Scan {
             None => self.asked,
         };
         let mut body = Vec::with_capacity(bytes);
-        for (_, line) in found.iter().take_while(|(offset, _)| *offset < next) {
+        let holes = holes.within(from, next);
+        let mut untold = holes.iter().peekable();
+        for (offset, line) in found.iter().take_while(|(offset, _)| *offset < next) {
+            while let Some(hole) = untold.next_if(|hole| hole.start < *offset) {
+                format.splice_hole(hole, &mut body);
+            }
             body.extend_from_slice(line);
         }
-        Ok(Answer::collected(body, from, next))
+        untold.for_each(|hole| format.splice_hole(hole, &mut body));
+        Ok(Answer::collected(body, holes, from, next))
     }
 
     /// The last `count` lines that are wanted of a window; nothing when time runs out within it. The window reaches
@@ -237,13 +303,21 @@ impl Scan {
     ) -> Result<Option<Window>, StoreError> {
         let mut start = start;
         let mut found: VecDeque<(Offset, Vec<u8>)> = VecDeque::new();
+        let mut holes = Holes::default();
         let mut bytes = 0;
         let mut next = start;
         while next < end {
             if budget.is_late() {
                 return Ok(None);
             }
-            let batches = self.read(next, end).await?;
+            let batches = match self.read(next, end).await? {
+                Read::Batches(batches) => batches,
+                Read::Damaged(hole) => {
+                    next = hole.end;
+                    holes.push(hole);
+                    continue;
+                }
+            };
             if batches.is_empty() {
                 break;
             }
@@ -269,7 +343,11 @@ impl Scan {
                 next = batch.next().max(next);
             }
         }
-        Ok(Some(Window { start, lines: found }))
+        Ok(Some(Window {
+            start,
+            lines: found,
+            holes,
+        }))
     }
 
     fn budget(&self) -> Budget {
@@ -280,16 +358,25 @@ impl Scan {
     }
 
     /// One page of the store, from `from`; nothing at or after `end`.
-    async fn read(&self, from: Offset, end: Offset) -> Result<Vec<Arc<Batch>>, StoreError> {
+    async fn read(&self, from: Offset, end: Offset) -> Result<Read, StoreError> {
         if from >= end {
-            return Ok(Vec::new());
+            return Ok(Read::Batches(Vec::new()));
         }
         let guess = usize::try_from(end.since(from).saturating_mul(USUAL_LINE)).unwrap_or(usize::MAX);
         let bytes = guess.max(LEAST_READ).min(self.limits.page_bytes);
         let page = self.store.read(&self.stream, from, bytes);
-        let mut batches = in_time(self.limits.store_deadline, page).await?;
-        batches.retain(|batch| batch.first < end && batch.next() > from);
-        Ok(batches)
+        match in_time(self.limits.store_deadline, page).await {
+            Ok(mut batches) => {
+                batches.retain(|batch| batch.first < end && batch.next() > from);
+                Ok(Read::Batches(batches))
+            }
+            Err(StoreError::Damaged(damage)) if damage.from >= end => Ok(Read::Batches(Vec::new())),
+            Err(StoreError::Damaged(damage)) => {
+                let to = damage.to.max(from.plus(1)).min(end);
+                Ok(Read::Damaged(damage.from.max(from)..to))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -92,6 +92,8 @@ pub enum Missing {
     Retention,
     /// The client wanted to stay near the head.
     Skipped,
+    /// The store has them, and they are damaged.
+    Damaged,
 }
 
 /// The members of `welcome`.

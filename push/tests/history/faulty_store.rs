@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use collect::store::{AppendError, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
+use collect::store::{
+    AppendError, Damage, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed,
+};
 use collect::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
+use parking_lot::Mutex;
 
 use crate::memory_store::MemoryStore;
 
@@ -18,6 +21,10 @@ pub(crate) struct FaultyStore {
     pub(crate) silent: AtomicBool,
     /// Reads from this offset on fail, when it is not 0.
     pub(crate) broken_from: AtomicUsize,
+    /// Lines of streams that are damaged: from and to.
+    pub(crate) damaged: Mutex<Vec<(String, u64, u64)>>,
+    /// A stream whose reads fail.
+    pub(crate) unreadable: Mutex<Option<String>>,
     /// How often all streams were listed.
     pub(crate) listings: AtomicUsize,
     /// How much was read.
@@ -62,7 +69,25 @@ impl LogStore for FaultyStore {
         if broken > 0 && from.0 >= broken {
             return Err(StoreError::Away("unplugged".into()));
         }
-        self.inner.read(stream, from, max_bytes).await
+        if self.unreadable.lock().as_deref() == Some(stream.as_str()) {
+            return Err(StoreError::Away("unplugged".into()));
+        }
+        let mut batches = self.inner.read(stream, from, max_bytes).await?;
+        let damaged = self.damaged.lock();
+        let of_stream = damaged.iter().filter(|(name, ..)| name == stream.as_str());
+        for &(_, first, next) in of_stream {
+            let (first, next) = (Offset(first), Offset(next));
+            if first <= from && from < next {
+                return Err(StoreError::Damaged(Damage {
+                    stream: stream.clone(),
+                    from: first,
+                    to: next,
+                    what: "spoilt".to_owned(),
+                }));
+            }
+            batches.retain(|batch| from >= next || batch.next() <= first);
+        }
+        Ok(batches)
     }
 
     async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {

@@ -6,6 +6,7 @@ mod fixture;
 mod memory_store;
 
 mod counts;
+mod damage;
 mod faults;
 mod lines;
 mod streams;

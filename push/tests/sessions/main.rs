@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod continuity;
+mod damage;
 mod ends;
 mod faults;
 mod filters;

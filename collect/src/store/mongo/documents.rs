@@ -6,7 +6,8 @@ use mongodb::bson::raw::{RawBsonRef, cstr};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, DateTime, RawArrayBuf, RawDocument, RawDocumentBuf};
 
-use crate::store::encoding::{checked_lines, decompress};
+use crate::store::damage::Row;
+use crate::store::encoding::{Read, checked_lines, decompress, end_of};
 use crate::store::{Digest, Draft, PriorRun, StoreError, StoredKey};
 use crate::{Batch, Offset, StreamName, Timestamp};
 
@@ -65,35 +66,33 @@ fn binary(bytes: &[u8]) -> Binary {
     }
 }
 
-/// The batch of a document, checked: nobody later looks again.
-pub(super) fn decode(stream: &StreamName, document: &RawDocument) -> Result<Batch, StoreError> {
-    let first = from_bson(number(document, "o").unwrap_or_default());
-    let corrupt = |what: String| corrupt(stream, format!("the batch at {first}: {what}"));
-    let number = |name| number(document, name).ok_or_else(|| corrupt(format!("it has no {name}")));
+/// The batch of a document with the place that it claims, checked: nobody later looks again. `None` when it does not say
+/// where it begins: then it is nowhere.
+pub(super) fn row(stream: &StreamName, document: &RawDocument) -> Option<Row> {
+    let first = from_bson(number(document, "o")?);
+    Some(Row {
+        first,
+        next: end_of(first, number(document, "n")),
+        batch: decode(stream, first, document),
+    })
+}
+
+fn decode(stream: &StreamName, first: Offset, document: &RawDocument) -> Result<Batch, String> {
+    let number = |name| number(document, name).ok_or_else(|| format!("it has no {name}"));
     let (oldest, newest) = (number("t0")?, number("t1")?);
-    let arrived = document.get_datetime("at").map_err(|e| corrupt(e.to_string()))?;
-    number("o")?;
-    let ndjson = match (document.get("lines"), document.get("z")) {
-        (Ok(Some(RawBsonRef::String(text))), _) => Ok(text.to_owned().into()),
-        (Ok(Some(RawBsonRef::Binary(bytes))), _) => Ok(bytes.bytes.to_vec().into()),
-        (_, Ok(Some(RawBsonRef::Binary(bytes)))) => decompress(bytes.bytes),
-        _ => Err("it has no lines".to_owned()),
+    let arrived = document.get_datetime("at").map_err(|error| error.to_string())?;
+    let read = match (document.get("lines"), document.get("z")) {
+        (Ok(Some(RawBsonRef::String(text))), _) => Read::plain(text.to_owned().into()),
+        (Ok(Some(RawBsonRef::Binary(bytes))), _) => Read::plain(bytes.bytes.to_vec().into()),
+        (_, Ok(Some(RawBsonRef::Binary(bytes)))) => decompress(bytes.bytes)?,
+        _ => return Err("it has no lines".to_owned()),
     };
-    let lines = ndjson
-        .and_then(|ndjson| {
-            checked_lines(
-                ndjson,
-                number("n").unwrap_or_default(),
-                Timestamp::from_nanos(oldest),
-                Timestamp::from_nanos(newest),
-            )
-        })
-        .map_err(corrupt)?;
+    let (oldest, newest) = (Timestamp::from_nanos(oldest), Timestamp::from_nanos(newest));
     Ok(Batch {
         stream: stream.clone(),
         first,
         arrived: from_date(arrived),
-        lines,
+        lines: checked_lines(read, number("n")?, oldest, newest)?,
     })
 }
 
@@ -176,7 +175,9 @@ mod tests {
                 arrived: Timestamp::from_nanos(-2_000_000),
                 lines: draft.lines.clone(),
             };
-            assert_eq!(decode(&draft.stream, &document).unwrap(), expected);
+            let row = row(&draft.stream, &document).unwrap();
+            assert_eq!((row.first, row.next), (Offset(40), expected.next()));
+            assert_eq!(row.batch.unwrap(), expected);
             let prior = PriorRun {
                 key: draft.keys[0].key.clone(),
                 digest: draft.keys[0].digest,
@@ -190,19 +191,30 @@ mod tests {
     #[test]
     fn a_damaged_document_is_named_and_not_guessed_at() {
         let at = DateTime::from_millis(0);
-        let decode = |document: RawDocumentBuf| decode(&draft().stream, &document).unwrap_err().to_string();
+        let found = |document: RawDocumentBuf| {
+            let row = row(&draft().stream, &document)?;
+            Some((row.first.0, row.next.0, row.batch.unwrap_err()))
+        };
+        let damage = |first, next, what: &str| Some((first, next, what.to_owned()));
         assert_eq!(
-            decode(rawdoc! {"o": 3i64, "n": 2, "t0": 0, "t1": 0, "at": at, "lines": "{}\n"}),
-            "the store holds something of a/b that cannot be right: \
-             the batch at 3: it claims 2 lines and holds 1"
+            found(rawdoc! {"o": 3i64, "n": 2, "t0": 0, "t1": 0, "at": at, "lines": "{}\n"}),
+            damage(3, 5, "it claims 2 lines and holds 1")
         );
         assert_eq!(
-            decode(rawdoc! {"o": 3i64, "n": 1, "t0": 0, "t1": 0, "at": at}),
-            "the store holds something of a/b that cannot be right: the batch at 3: it has no lines"
+            found(rawdoc! {"o": 3i64, "n": 1, "t0": 0, "t1": 0, "at": at}),
+            damage(3, 4, "it has no lines")
         );
         assert_eq!(
-            decode(rawdoc! {"n": 1, "t0": 0, "t1": 0, "at": at, "lines": "{}\n"}),
-            "the store holds something of a/b that cannot be right: the batch at 0: it has no o"
+            found(rawdoc! {"o": 3i64, "n": 1, "t0": 0, "t1": 0, "at": at, "lines": "words\n"}),
+            damage(3, 4, "line 0 of it is no object")
+        );
+        assert_eq!(
+            found(rawdoc! {"o": 3i64, "n": "1", "t0": 0, "t1": 0, "at": at, "lines": "{\"a\":1}\n"}),
+            damage(3, end_of(Offset(3), None).0, "it has no n")
+        );
+        assert_eq!(
+            found(rawdoc! {"n": 1, "t0": 0, "t1": 0, "at": at, "lines": "{\"a\":1}\n"}),
+            None
         );
     }
 }

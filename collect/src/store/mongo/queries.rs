@@ -12,9 +12,10 @@ use mongodb::bson::{Bson, Document, RawDocument, doc};
 
 use super::MongoStore;
 use super::connection::Ready;
-use super::documents::{corrupt, decode, from_bson, from_date, number, to_bson, to_date};
+use super::documents::{corrupt, from_bson, from_date, number, row, to_bson, to_date};
 use crate::store::StoreError;
-use crate::store::encoding::first_line_since;
+use crate::store::damage::{Damage, Page, Row};
+use crate::store::encoding::{end_of, first_line_since};
 use crate::{Batch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 
 /// Streams of one question. More are asked for in several, so that no command grows beyond what MongoDB takes.
@@ -26,11 +27,15 @@ const SMALL_BATCH: usize = 512;
 /// Documents that come at once, of answers with a small document per stream.
 const SMALL_DOCUMENTS: u32 = 10_000;
 
+/// So often a stream is looked at for one page: in between somebody stored the batch that was missing, or retention took
+/// it.
+const MOST_LOOKS: u32 = 3;
+
 /// What one look at a stream found.
-struct Page {
+struct Look {
     /// `None` when the stream does not exist.
     floor: Option<Offset>,
-    batches: Vec<Arc<Batch>>,
+    page: Page,
 }
 
 impl MongoStore {
@@ -42,23 +47,20 @@ impl MongoStore {
     ) -> Result<Vec<Arc<Batch>>, StoreError> {
         let ready = self.connection.ready().await?;
         let mut from = from;
-        let mut looked_again = false;
+        let mut looks = 0;
         loop {
-            let page = page(ready, stream, from, max_bytes).await?;
-            let Some(floor) = page.floor else {
+            let Look { floor, page } = look(ready, stream, from, max_bytes).await?;
+            let Some(floor) = floor else {
                 return Ok(Vec::new());
             };
+            looks += 1;
             if from < floor {
                 from = floor;
-                continue;
+            } else if !page.misses_its_beginning() || looks >= MOST_LOOKS {
+                // The batch that holds `from` and those after it are looked for one after the other: when it was stored
+                // in between, only those after it are seen.
+                return page.done();
             }
-            // The batch that holds `from` and those after it are looked for one after the other: when it was stored in
-            // between, only those after it are seen.
-            let begins_late = page.batches.first().is_some_and(|batch| batch.first > from);
-            if !begins_late || looked_again {
-                return Ok(page.batches);
-            }
-            looked_again = true;
         }
     }
 
@@ -124,22 +126,33 @@ impl MongoStore {
         let mut at_least = Offset::ZERO;
         loop {
             let (extent, found) = first_batch_since(ready, stream, since, at_least).await?;
-            let Some(batch) = found else {
+            let Some(row) = found else {
                 return Ok(extent.next);
             };
-            if batch.first < extent.first_available {
+            if row.first < extent.first_available {
                 at_least = extent.first_available;
                 continue;
             }
-            return match first_line_since(&batch.lines, since) {
-                Ok(Some(i)) => Ok(batch.first.plus(i)),
-                Ok(None) => Err(corrupt(
-                    stream,
-                    format!("the batch at {} is older than it claims", batch.first),
-                )),
-                Err(what) => Err(corrupt(stream, format!("the batch at {}: {what}", batch.first))),
-            };
+            return Ok(self.begin_in(stream, since, row));
         }
+    }
+
+    /// Where the lines since some time begin in a batch that claims to have any. In a damaged one it is its beginning:
+    /// the reader is told when it gets there.
+    fn begin_in(&self, stream: &StreamName, since: Timestamp, row: Row) -> Offset {
+        let found = row.batch.and_then(|batch| first_line_since(&batch.lines, since));
+        let what = match found {
+            Ok(Some(i)) => return row.first.plus(i),
+            Ok(None) => "it is older than it claims".to_owned(),
+            Err(what) => what,
+        };
+        self.damages.note(&Damage {
+            stream: stream.clone(),
+            from: row.first,
+            to: row.next,
+            what,
+        });
+        row.first
     }
 }
 
@@ -205,12 +218,12 @@ pub(super) async fn ends(
 }
 
 /// Reads from `from` on. Ends early, with the floor alone, when `from` is below it.
-async fn page(
+async fn look(
     ready: &Ready,
     stream: &StreamName,
     from: Offset,
     max_bytes: usize,
-) -> Result<Page, StoreError> {
+) -> Result<Look, StoreError> {
     let name = stream.as_str();
     let at = to_bson(from);
     let pipeline = vec![
@@ -231,19 +244,14 @@ async fn page(
         .unwrap_or(u32::MAX)
         .clamp(8, 256);
     let mut cursor = ready.aggregate(&ready.streams, pipeline, guess).await?;
-    let mut page = Page {
-        floor: None,
-        batches: Vec::new(),
-    };
-    let mut bytes = 0;
-    while (bytes < max_bytes || page.batches.is_empty())
-        && cursor.advance().await.map_err(|e| ready.error(e))?
-    {
+    let mut floor = None;
+    let mut page = Page::new(stream, from, max_bytes);
+    while cursor.advance().await.map_err(|e| ready.error(e))? {
         let document = cursor.current();
-        match (page.floor, number(document, "floor")) {
-            (_, Some(floor)) => {
-                page.floor = Some(from_bson(floor));
-                if from < from_bson(floor) {
+        match (floor, number(document, "floor")) {
+            (_, Some(found)) => {
+                floor = Some(from_bson(found));
+                if from < from_bson(found) {
                     break;
                 }
                 continue;
@@ -256,22 +264,13 @@ async fn page(
             }
             (Some(_), None) => {}
         }
-        let batch = decode(stream, document)?;
-        if batch.next() <= from {
-            continue;
-        }
-        if let Some(last) = page.batches.last()
-            && last.next() != batch.first
+        if let Some(row) = row(stream, document)
+            && page.offer(row).is_break()
         {
-            return Err(corrupt(
-                stream,
-                format!("lines {} to {} are missing", last.next(), batch.first),
-            ));
+            break;
         }
-        bytes += batch.lines.ndjson.len();
-        page.batches.push(Arc::new(batch));
     }
-    Ok(page)
+    Ok(Look { floor, page })
 }
 
 /// The first kept batch with a line that is not older, and what is kept of the stream.
@@ -280,7 +279,7 @@ async fn first_batch_since(
     stream: &StreamName,
     since: Timestamp,
     at_least: Offset,
-) -> Result<(Extent, Option<Batch>), StoreError> {
+) -> Result<(Extent, Option<Row>), StoreError> {
     let name = stream.as_str();
     let pipeline = vec![
         doc! {"$match": {"_id": name}},
@@ -302,7 +301,7 @@ async fn first_batch_since(
         }
         extent.next = extent.next.max(extent.first_available).max(end(document));
         if document.get_str("s").is_ok() {
-            found = Some(decode(stream, document)?);
+            found = row(stream, document);
         }
     }
     Ok((extent, found))
@@ -325,10 +324,9 @@ fn last_batches(of: Document) -> Vec<Document> {
 
 /// Where the batch of a document ends; zero when it is no batch.
 fn end(document: &RawDocument) -> Offset {
-    match (number(document, "o"), number(document, "n")) {
-        (Some(first), Some(count)) => from_bson(first.saturating_add(count)),
-        _ => Offset::ZERO,
-    }
+    number(document, "o").map_or(Offset::ZERO, |first| {
+        end_of(from_bson(first), number(document, "n"))
+    })
 }
 
 /// A stream's last batch, or how many lines of it arrived in the last minute.

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
 use super::{keys, queries, schema, writer};
+use crate::store::damage::Damages;
 use crate::store::{Compression, Digest, Draft, KeyedRun, StoredKey};
 use crate::{Line, Lines, Offset, StreamName, Timestamp};
 
@@ -68,7 +69,7 @@ fn statements_of_requests(connection: &mut Connection) -> BTreeSet<String> {
     queries::streams(connection, &Default::default()).unwrap();
     let since = Timestamp::from_nanos(1);
     assert_eq!(
-        queries::first_since(connection, &stream(), since).unwrap(),
+        queries::first_since(connection, &stream(), since, &Damages::default()).unwrap(),
         Offset(0)
     );
     queries::end_before(connection, &stream(), Timestamp::from_nanos(9)).unwrap();

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::away;
-use crate::store::encoding::{checked_lines, decompress, first_line_since};
+use crate::store::damage::{Damage, Damages, Page, Row};
+use crate::store::encoding::{Read, checked_lines, decompress, end_of, first_line_since};
 use crate::store::oldest::{Kept, Oldest};
 use crate::store::{Retention, StoreError};
 use crate::{Batch, Extent, Offset, StreamInfo, StreamName, Timestamp};
@@ -46,11 +47,11 @@ pub(super) fn find(
 
 /// The next offset of a stream: where its last batch ends, or its floor when it keeps none (invariant 10).
 pub(super) fn head(connection: &Connection, id: StreamId, floor: Offset) -> Result<Offset, rusqlite::Error> {
-    let end: Option<i64> = connection
-        .prepare_cached("SELECT first + count FROM batches WHERE stream = ?1 ORDER BY first DESC LIMIT 1")?
-        .query_row([id], |row| row.get(0))
+    let end = connection
+        .prepare_cached("SELECT first, count FROM batches WHERE stream = ?1 ORDER BY first DESC LIMIT 1")?
+        .query_row([id], |row| Ok(end_of(from_sql(row.get(0)?), row.get(1)?)))
         .optional()?;
-    Ok(end.map_or(floor, |end| from_sql(end).max(floor)))
+    Ok(end.map_or(floor, |end| end.max(floor)))
 }
 
 pub(super) fn extents(connection: &Connection, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
@@ -73,37 +74,51 @@ pub(super) fn read(
     from: Offset,
     max_bytes: usize,
 ) -> Result<Vec<Arc<Batch>>, StoreError> {
-    let Some((id, _)) = find(connection, stream).map_err(away)? else {
+    let Some((id, floor)) = find(connection, stream).map_err(away)? else {
         return Ok(Vec::new());
     };
+    let from = from.max(floor);
     let mut statement = connection
         .prepare_cached(
             "SELECT first, count, oldest, newest, arrived, compressed, lines FROM batches
-             WHERE stream = ?1 AND first + count > ?2 AND first >= coalesce(
+             WHERE stream = ?1 AND first >= coalesce(
                  (SELECT first FROM batches WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
              ORDER BY first",
         )
         .map_err(away)?;
     let mut rows = statement.query((id, to_sql(from))).map_err(away)?;
-    let mut batches: Vec<Arc<Batch>> = Vec::new();
-    let mut bytes = 0;
-    while bytes < max_bytes || batches.is_empty() {
-        let Some(row) = rows.next().map_err(away)? else {
-            break;
+    let mut page = Page::new(stream, from, max_bytes);
+    loop {
+        let offered = match rows.next() {
+            Ok(Some(row)) => page.offer(self::row(stream, row)?),
+            Ok(None) => break,
+            Err(_) if page.has_begun() => break,
+            Err(error) => {
+                let error = away(error);
+                if !matches!(error, StoreError::Broken(_)) {
+                    return Err(error);
+                }
+                let next = place_after(connection, id, page.next()).map_err(away)?;
+                page.unreadable(next.ok_or(error)?);
+                break;
+            }
         };
-        let batch = batch(stream, row)?;
-        if let Some(last) = batches.last()
-            && last.next() != batch.first
-        {
-            return Err(corrupt(
-                stream,
-                format!("lines {} to {} are missing", last.next(), batch.first),
-            ));
+        if offered.is_break() {
+            break;
         }
-        bytes += batch.lines.ndjson.len();
-        batches.push(Arc::new(batch));
     }
-    Ok(batches)
+    page.done()
+}
+
+/// Where the next batch begins, as the index alone has it.
+fn place_after(connection: &Connection, id: StreamId, at: Offset) -> Result<Option<Offset>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT first FROM batches INDEXED BY batches_place
+             WHERE stream = ?1 AND first > ?2 ORDER BY first LIMIT 1",
+        )?
+        .query_row((id, to_sql(at)), |row| Ok(from_sql(row.get(0)?)))
+        .optional()
 }
 
 /// Every stream, by name, with its lines a second as `rates` has them. Looks up the last batch of each, so it costs
@@ -120,7 +135,7 @@ fn list(
     rates: &HashMap<StreamName, f64>,
 ) -> Result<Vec<StreamInfo>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT s.name, s.floor, b.first + b.count, b.arrived FROM streams s
+        "SELECT s.name, s.floor, b.first, b.count, b.arrived FROM streams s
          LEFT JOIN batches b ON b.id = (SELECT id FROM batches WHERE stream = s.id ORDER BY first DESC LIMIT 1)
          ORDER BY s.name",
     )?;
@@ -128,7 +143,8 @@ fn list(
     let mut streams = Vec::new();
     while let Some(row) = rows.next()? {
         let (name, floor): (String, i64) = (row.get(0)?, row.get(1)?);
-        let (end, arrived): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+        let (last, count): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+        let arrived: Option<i64> = row.get(4)?;
         let Ok(name) = StreamName::parse(&name) else {
             tracing::warn!(%name, "the store has a stream whose name cannot be one, it is left out");
             continue;
@@ -137,7 +153,7 @@ fn list(
         streams.push(StreamInfo {
             extent: Extent {
                 first_available: floor,
-                next: end.map_or(floor, |end| from_sql(end).max(floor)),
+                next: last.map_or(floor, |first| end_of(from_sql(first), count).max(floor)),
             },
             last_arrival: arrived.map(Timestamp::from_nanos),
             lines_per_second: rates.get(&name).copied().unwrap_or_default(),
@@ -174,6 +190,7 @@ pub(super) fn first_since(
     connection: &Connection,
     stream: &StreamName,
     since: Timestamp,
+    damages: &Damages,
 ) -> Result<Offset, StoreError> {
     let Some((id, floor)) = find(connection, stream).map_err(away)? else {
         return Ok(Offset::ZERO);
@@ -186,18 +203,31 @@ pub(super) fn first_since(
     let Some(first) = first else {
         return head(connection, id, floor).map_err(away);
     };
-    let found = read(connection, stream, from_sql(first), 0)?;
-    let Some(batch) = found.first() else {
-        return Err(corrupt(stream, format!("the batch at {first} is gone")));
-    };
-    match first_line_since(&batch.lines, since) {
-        Ok(Some(i)) => Ok(batch.first.plus(i)),
-        Ok(None) => Err(corrupt(
-            stream,
-            format!("the batch at {first} is older than it claims"),
-        )),
-        Err(what) => Err(corrupt(stream, format!("the batch at {first}: {what}"))),
+    let first = from_sql(first);
+    match read(connection, stream, first, 0) {
+        Ok(found) => Ok(found
+            .first()
+            .map_or(first, |batch| begin_in(batch, since, damages))),
+        // The reader is told when it gets there.
+        Err(StoreError::Damaged(_)) => Ok(first),
+        Err(error) => Err(error),
     }
+}
+
+/// Where the lines since some time begin in a batch that claims to have any.
+fn begin_in(batch: &Batch, since: Timestamp, damages: &Damages) -> Offset {
+    let what = match first_line_since(&batch.lines, since) {
+        Ok(Some(i)) => return batch.first.plus(i),
+        Ok(None) => "it is older than it claims".to_owned(),
+        Err(what) => what,
+    };
+    damages.note(&Damage {
+        stream: batch.stream.clone(),
+        from: batch.first,
+        to: batch.next(),
+        what,
+    });
+    batch.first
 }
 
 /// Where the last batch with a line before `until` ends. Goes back from the head, so it costs what came since.
@@ -209,13 +239,15 @@ pub(super) fn end_before(
     let Some((id, floor)) = find(connection, stream)? else {
         return Ok(Offset::ZERO);
     };
-    let end: Option<i64> = connection
+    let end = connection
         .prepare_cached(
-            "SELECT first + count FROM batches WHERE stream = ?1 AND oldest < ?2 ORDER BY first DESC LIMIT 1",
+            "SELECT first, count FROM batches WHERE stream = ?1 AND oldest < ?2 ORDER BY first DESC LIMIT 1",
         )?
-        .query_row((id, until.nanos()), |row| row.get(0))
+        .query_row((id, until.nanos()), |row| {
+            Ok(end_of(from_sql(row.get(0)?), row.get(1)?))
+        })
         .optional()?;
-    Ok(end.map_or(floor, from_sql))
+    Ok(end.unwrap_or(floor))
 }
 
 /// Chooses what a trim removes: at most `most` batches.
@@ -266,37 +298,29 @@ pub(super) fn plan(
 }
 
 /// A row of `first, count, oldest, newest, arrived, compressed, lines`.
-fn batch(stream: &StreamName, row: &Row<'_>) -> Result<Batch, StoreError> {
-    let number = |column| row.get::<_, i64>(column).map_err(away);
-    let first = from_sql(number(0)?);
-    let bytes = row
-        .get_ref(6)
-        .map_err(away)?
-        .as_blob()
-        .map_err(|error| corrupt(stream, format!("the batch at {first}: {error}")))?;
-    let ndjson = match number(5)? {
-        0 => Ok(bytes.to_vec().into()),
-        _ => decompress(bytes),
+fn row(stream: &StreamName, row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {
+    let first = from_sql(row.get(0).map_err(away)?);
+    Ok(Row {
+        first,
+        next: end_of(first, row.get(1).ok()),
+        batch: batch(stream, first, row),
+    })
+}
+
+fn batch(stream: &StreamName, first: Offset, row: &rusqlite::Row<'_>) -> Result<Batch, String> {
+    let number = |column| row.get::<_, i64>(column).map_err(|error| error.to_string());
+    let bytes = row.get_ref(6).map_err(|error| error.to_string())?;
+    let bytes = bytes.as_blob().map_err(|error| error.to_string())?;
+    let read = match number(5)? {
+        0 => Read::plain(bytes.to_vec().into()),
+        _ => decompress(bytes)?,
     };
-    let (oldest, newest) = (
-        Timestamp::from_nanos(number(2)?),
-        Timestamp::from_nanos(number(3)?),
-    );
-    let count = number(1)?;
-    let lines = ndjson
-        .and_then(|ndjson| checked_lines(ndjson, count, oldest, newest))
-        .map_err(|what| corrupt(stream, format!("the batch at {first}: {what}")))?;
+    let (oldest, newest) = (number(2)?, number(3)?);
+    let (oldest, newest) = (Timestamp::from_nanos(oldest), Timestamp::from_nanos(newest));
     Ok(Batch {
         stream: stream.clone(),
         first,
         arrived: Timestamp::from_nanos(number(4)?),
-        lines,
+        lines: checked_lines(read, number(1)?, oldest, newest)?,
     })
-}
-
-fn corrupt(stream: &StreamName, what: String) -> StoreError {
-    StoreError::Corrupt {
-        stream: stream.clone(),
-        what,
-    }
 }
