@@ -39,15 +39,10 @@ pub struct Keys {
 impl Keys {
     /// From the key of tokens and the settings.
     pub fn new(key: &Key, config: &Config) -> anyhow::Result<Self> {
-        let cluster = config
-            .cluster_secret
-            .as_deref()
-            .map(ClusterSecret::from_text)
-            .transpose()?;
         Ok(Self {
             verifier: Arc::new(Verifier::hs256(key, &config.issuer)),
             issuer: config.issuer.as_str().into(),
-            cluster: cluster.map(Arc::new),
+            cluster: parts::cluster_secret(config)?,
         })
     }
 }
@@ -324,6 +319,7 @@ impl Build<'_> {
             return;
         };
         let inbound = link::router(Inbound {
+            me: self.id.clone(),
             secret,
             dispatch: dispatcher.map(|it| it as Arc<dyn Handoff>),
             push,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
+use auth::ClusterSecret;
 use collect::LogStore;
 use collect::store::mongo::{MongoOptions, MongoStore};
 use collect::store::sqlite::{SqliteOptions, SqliteStore};
@@ -13,6 +15,12 @@ use crate::config::{Config, RoutesChoice, StoreChoice};
 /// Whether the node reads or writes lines.
 pub fn needs_store(config: &Config) -> bool {
     config.has(Role::Collect) || config.has(Role::Push)
+}
+
+/// What the node proves itself to the others with; none on a node that is no part of a cluster.
+pub fn cluster_secret(config: &Config) -> anyhow::Result<Option<Arc<ClusterSecret>>> {
+    let text = config.cluster_secret.as_deref();
+    Ok(text.map(ClusterSecret::from_text).transpose()?.map(Arc::new))
 }
 
 /// The store of the configuration. MongoDB need not be there yet.
@@ -45,7 +53,8 @@ pub async fn open_routes(config: &Config) -> anyhow::Result<Arc<dyn RouteTable>>
     match &config.routes {
         RoutesChoice::Memory => Ok(Arc::new(MemoryRoutes::new())),
         RoutesChoice::Redis(address) => {
-            let connected = RedisRoutes::connect(address.revealed(), RedisOptions::default()).await;
+            let secret = cluster_secret(config)?.context("routes on Redis need a cluster secret")?;
+            let connected = RedisRoutes::connect(address.revealed(), secret, RedisOptions::default()).await;
             Ok(Arc::new(connected.map_err(|error| {
                 unusable("the address of the routes", address, &error.into())
             })?))

@@ -2,6 +2,7 @@
 //!
 //! `auth` has never heard of lines, stores, routes or sessions. It is the one home of `jsonwebtoken`.
 
+pub mod cluster;
 pub mod credential;
 pub mod grants;
 pub mod guard;
@@ -10,9 +11,10 @@ pub mod key;
 pub mod name;
 pub mod token;
 
+pub use cluster::{ClusterSecret, Gate, PassError, Sealed};
 pub use credential::authenticate;
 pub use grants::{Action, Grants, Subscriber, may};
 pub use guard::{Need, guarded};
 pub use key::{Key, KeyError};
 pub use name::{NameError, Pattern, StreamName, Target};
-pub use token::{Claims, ClusterSecret, Minter, TokenError, Verifier};
+pub use token::{Claims, Minter, TokenError, Verifier};

@@ -125,7 +125,7 @@ impl Verifier {
 const NEVER_IN_A_HEADER: [&str; 6] = ["crit", "b64", "jku", "jwk", "x5u", "x5c"];
 
 /// Refuses what nobody checks, before anything is checked.
-fn check_header(token: &str) -> Result<(), TokenError> {
+pub(crate) fn check_header(token: &str) -> Result<(), TokenError> {
     let (header, _) = token.split_once('.').ok_or(TokenError::Malformed)?;
     let header = URL_SAFE_NO_PAD
         .decode(header)
@@ -288,57 +288,4 @@ fn refusal(error: jsonwebtoken::errors::Error) -> TokenError {
         }
         _ => TokenError::Malformed,
     }
-}
-
-/// Proves to the other nodes of a cluster that one belongs to it, without sending the secret itself.
-pub struct ClusterSecret {
-    sign: EncodingKey,
-    check: DecodingKey,
-}
-
-/// Pass and proof are for links alone: a subscriber's token opens none, not even one signed with the same key.
-const LINK_AUDIENCE: &str = "tailcast-link";
-
-/// How long a pass can be shown after it was made, in seconds: it is made for each connection anew.
-const PASS_SECONDS: i64 = 60;
-
-impl ClusterSecret {
-    /// Reads the secret as settings carry it: at least 32 bytes, like a key.
-    pub fn from_text(text: &str) -> Result<Self, crate::KeyError> {
-        let key = Key::from_text(text)?;
-        Ok(Self {
-            sign: EncodingKey::from_secret(key.bytes()),
-            check: DecodingKey::from_secret(key.bytes()),
-        })
-    }
-
-    /// A pass for the next minute, in the name of node `from`.
-    pub fn issue(&self, from: &str) -> Result<String, TokenError> {
-        let pass = Pass {
-            sub: from.to_owned(),
-            aud: LINK_AUDIENCE.to_owned(),
-            exp: unix_now() + PASS_SECONDS,
-        };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &pass, &self.sign)
-            .map_err(|_| TokenError::Unsigned)
-    }
-
-    /// Who shows the pass, when it is good now.
-    pub fn verify(&self, pass: &str) -> Result<String, TokenError> {
-        check_header(pass)?;
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_required_spec_claims(&["sub", "aud", "exp"]);
-        validation.set_audience(&[LINK_AUDIENCE]);
-        // The clocks of a cluster's machines may differ by more than a person's login can wait for.
-        validation.leeway = 60;
-        let read = jsonwebtoken::decode::<Pass>(pass, &self.check, &validation).map_err(refusal)?;
-        Ok(read.claims.sub)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Pass {
-    sub: String,
-    aud: String,
-    exp: i64,
 }

@@ -1,7 +1,7 @@
 //! Batches between processes: `GET /internal/v1/link?to=dispatch|push` on the internal listener, a WebSocket with a
 //! hint in every binary message, from the one who connects to the one who listens.
 //!
-//! Whoever connects shows a pass made with the cluster's secret. What a link loses it says: after every connection it
+//! Whoever connects shows a pass that the cluster's secret made for the one who listens, and seals what it says. What a link loses it says: after every connection it
 //! tells first that anything may be lost.
 //!
 //! Knows nothing of routes: [`crate::Dispatcher`] decides who gets what.

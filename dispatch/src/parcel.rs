@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
+use auth::ClusterSecret;
 use bytes::Bytes;
 use collect::Hint;
 
 use crate::link::codec;
 
-/// A hint that is encoded when the first link needs it, and once for all links.
+/// A hint that is encoded and sealed when the first link needs it, and once for all links.
 #[derive(Debug)]
 pub(crate) struct Parcel {
     pub(crate) hint: Hint,
@@ -24,8 +25,10 @@ impl Parcel {
         })
     }
 
-    pub(crate) fn frame(&self) -> Option<Bytes> {
-        self.frame.get_or_init(|| codec::encode(&self.hint)).clone()
+    /// All links of a process have the same secret.
+    pub(crate) fn frame(&self, secret: &ClusterSecret) -> Option<Bytes> {
+        let frame = self.frame.get_or_init(|| codec::encode(&self.hint, secret));
+        frame.clone()
     }
 
     /// What it weighs in a queue, in bytes.

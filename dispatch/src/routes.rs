@@ -61,9 +61,16 @@ impl NodeId {
         Self(uuid::Uuid::now_v7().simple().to_string().into())
     }
 
-    /// An id that another node is known by.
+    /// An id that is known to be one.
     pub fn from_text(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// An id that another node is known by; `None` for what no node is called.
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_id = (1..=64).contains(&text.len()) && text.bytes().all(known);
+        is_id.then(|| Self(text.into()))
     }
 
     /// As it is written.
@@ -156,6 +163,9 @@ pub enum RouteError {
     /// It cannot be reached, or refused to work.
     #[error("the route table is away: {0}")]
     Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A key of it holds what it cannot hold: of another type, or too much.
+    #[error("the route table's {0} is no such thing, or too large")]
+    Damaged(String),
     /// It said nothing in time.
     #[error("the route table did not answer within {0:?}")]
     Timeout(std::time::Duration),

@@ -7,12 +7,16 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dispatch::link::{LinkLimits, PATH, RemoteNode, To};
+use dispatch::link::{LinkLimits, PATH, RemoteNode, To, codec};
 use dispatch::{NodeId, NodeLink, QueueLimits, Role};
+use futures_util::{SinkExt, StreamExt};
 use support::eventually;
 use support::hints::{Recorder, batch};
 use support::node::{Node, lease, secret, secret_of};
 use tokio::net::TcpListener;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_util::sync::CancellationToken;
 
 /// A way to a node, and what arrives there.
@@ -184,7 +188,8 @@ async fn a_node_that_does_not_read_makes_nobody_wait_and_hears_what_it_lost() {
         write: Duration::from_millis(300),
         ..LinkLimits::default()
     };
-    let lease = lease(&NodeId::random(), &address, &[Role::Push]);
+    let id = NodeId::random();
+    let lease = lease(&id, &address, &[Role::Push]);
     let link = run(RemoteNode::new(
         &lease,
         To::Push,
@@ -212,7 +217,7 @@ async fn a_node_that_does_not_read_makes_nobody_wait_and_hears_what_it_lost() {
     drop(stuck);
 
     let arrived = Recorder::new();
-    let _node = Node::on(NodeId::random(), listener, None, Some(arrived.clone()));
+    let _node = Node::on(id, listener, None, Some(arrived.clone()));
     arrived.has("any lost").await;
     link.deliver(batch("s", 7));
     arrived.has("s 7").await;
@@ -257,27 +262,73 @@ async fn a_wrong_secret_delivers_nothing() {
 #[tokio::test]
 async fn a_link_needs_a_pass_and_a_role_that_is_there() {
     let node = Node::listen(0, None, Some(Recorder::new())).await;
-    let pass = secret().issue("a-node").unwrap();
-    let bearer = format!("Bearer {pass}");
+    let bearer = || format!("Bearer {}", secret().issue("a-node", node.id.as_str()).unwrap());
     for (to, authorization, status, code) in [
-        ("push", "", 401, "bad_link"),
-        ("push", "Bearer nonsense", 401, "bad_link"),
-        ("dispatch", bearer.as_str(), 404, "no_such_role"),
-        ("sideways", bearer.as_str(), 400, "bad_parameter"),
+        ("push", String::new(), 401, "bad_link"),
+        ("push", "Bearer nonsense".to_owned(), 401, "bad_link"),
+        ("dispatch", bearer(), 404, "no_such_role"),
+        ("sideways", bearer(), 400, "bad_parameter"),
     ] {
-        let answer = get(&node.address, &format!("{PATH}?to={to}"), authorization).await;
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{to} {authorization}: {answer}"
-        );
-        assert!(
-            answer.contains(&format!("\"code\":\"{code}\"")),
-            "{to} {authorization}: {answer}"
-        );
+        let answer = get(&node.address, &format!("{PATH}?to={to}"), &authorization).await;
+        assert_refused(&answer, status, code);
     }
 }
 
-/// One request for a WebSocket, and all of its answer.
+#[tokio::test]
+async fn a_pass_that_somebody_saw_opens_nothing_more() {
+    let node = Node::listen(0, None, Some(Recorder::new())).await;
+    let other = Node::listen(0, None, Some(Recorder::new())).await;
+    let path = format!("{PATH}?to=push");
+    let bearer = format!("Bearer {}", secret().issue("a-node", node.id.as_str()).unwrap());
+    assert_refused(&get(&other.address, &path, &bearer).await, 401, "bad_link");
+    let answer = get(&node.address, &path, &bearer).await;
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    assert_refused(&get(&node.address, &path, &bearer).await, 401, "bad_link");
+}
+
+/// Whoever got hold of a pass in time can open a link, but say nothing over it.
+#[tokio::test]
+async fn lines_that_no_node_sealed_reach_nobody() {
+    let arrived = Recorder::new();
+    let node = Node::listen(0, None, Some(arrived.clone())).await;
+    let stranger = secret_of("a secret that this cluster does not have");
+    let forged = codec::encode(&batch("s", 7), &stranger).unwrap();
+    let mut changed = codec::encode(&batch("s", 8), &secret()).unwrap().to_vec();
+    let place = changed.len() - 40;
+    changed[place] ^= 1;
+    for frame in [forged, changed.into()] {
+        let mut socket = with_a_stolen_pass(&node).await;
+        socket.send(Message::Binary(frame)).await.unwrap();
+        let ended = async { while let Some(Ok(_)) = socket.next().await {} };
+        tokio::time::timeout(Duration::from_secs(20), ended)
+            .await
+            .expect("the link is closed for it");
+    }
+    let friend = connect(&node, LinkLimits::default());
+    eventually("the friend's link is up", || async { friend.is_up() }).await;
+    friend.deliver(batch("s", 9));
+    arrived.has("s 9").await;
+    assert_eq!(arrived.lines(), ["s 9"]);
+}
+
+async fn with_a_stolen_pass(node: &Node) -> WebSocketStream<tokio::net::TcpStream> {
+    let mut request = format!("ws://{}{PATH}?to=push", node.address)
+        .into_client_request()
+        .unwrap();
+    let pass = secret().issue("a-node", node.id.as_str()).unwrap();
+    let bearer = format!("Bearer {pass}").parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    let stream = tokio::net::TcpStream::connect(&node.address).await.unwrap();
+    let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    socket
+}
+
+fn assert_refused(answer: &str, status: u16, code: &str) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
+}
+
+/// One request for a WebSocket, and its answer.
 async fn get(address: &str, path: &str, authorization: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -289,7 +340,7 @@ async fn get(address: &str, path: &str, authorization: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let mut bytes = [0; 4096];
-    while !answer.contains("\"code\"") {
+    while !answer.contains("\"code\"") && !answer.starts_with("HTTP/1.1 101") {
         let read = stream.read(&mut bytes).await.unwrap();
         assert!(read > 0, "the answer broke off: {answer}");
         answer.push_str(std::str::from_utf8(&bytes[..read]).unwrap());

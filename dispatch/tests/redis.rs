@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use dispatch::{NodeId, RedisOptions, RedisRoutes, Renewal, Role, RouteTable};
-use support::node::lease;
+use support::node::{lease, secret};
 use support::{RedisServer, eventually, stream, targets};
 
 async fn table_at(address: &str) -> RedisRoutes {
-    RedisRoutes::connect(address, RedisOptions::default())
+    RedisRoutes::connect(address, secret(), RedisOptions::default())
         .await
         .unwrap()
 }
@@ -61,7 +61,10 @@ async fn redis_has_what_the_contract_says() {
 
     let id = node.as_str();
     let members = async |key: &str| -> BTreeSet<String> { server.command(&["SMEMBERS", key]).await };
-    let lease: HashMap<String, String> = server.command(&["HGETALL", &format!("tc:node:{id}")]).await;
+    let mut lease: HashMap<String, String> = server.command(&["HGETALL", &format!("tc:node:{id}")]).await;
+    let renewed: u64 = lease.remove("renewed").unwrap().parse().unwrap();
+    assert!(renewed > 1_700_000_000_000, "{renewed}");
+    assert_eq!(lease.remove("signature").unwrap().len(), 64);
     let expected = [
         ("roles", "dispatch,push"),
         ("address", "10.0.0.1:7441"),
@@ -236,8 +239,12 @@ async fn what_a_dead_node_announced_is_swept_and_a_living_ones_is_not() {
         targets_per_call: 10,
         ..RedisOptions::default()
     };
-    let dead = RedisRoutes::connect(&server.address(), options).await.unwrap();
-    let sweeper = RedisRoutes::connect(&server.address(), options).await.unwrap();
+    let dead = RedisRoutes::connect(&server.address(), secret(), options)
+        .await
+        .unwrap();
+    let sweeper = RedisRoutes::connect(&server.address(), secret(), options)
+        .await
+        .unwrap();
     let (node, other) = (living(&dead).await, living(&sweeper).await);
     let names: Vec<String> = (0..95).map(|i| format!("s/{i}")).collect();
     let mut held: Vec<&str> = names.iter().map(String::as_str).collect();

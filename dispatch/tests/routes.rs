@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatch::{Lease, MemoryRoutes, NodeId, RedisOptions, RedisRoutes, Renewal, Role, RouteTable};
+use support::node::secret;
 use support::{RedisServer, eventually, stream, targets};
 
 /// Two nodes and the tables they use: the same one in memory, one each on Redis.
@@ -31,8 +32,16 @@ impl Cluster {
         let server = RedisServer::start().await;
         let options = RedisOptions::default();
         Self {
-            a: Arc::new(RedisRoutes::connect(&server.address(), options).await.unwrap()),
-            b: Arc::new(RedisRoutes::connect(&server.address(), options).await.unwrap()),
+            a: Arc::new(
+                RedisRoutes::connect(&server.address(), secret(), options)
+                    .await
+                    .unwrap(),
+            ),
+            b: Arc::new(
+                RedisRoutes::connect(&server.address(), secret(), options)
+                    .await
+                    .unwrap(),
+            ),
             server: Some(server),
         }
     }

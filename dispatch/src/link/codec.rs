@@ -1,22 +1,28 @@
-//! Hints as the binary messages of links. Version 1, integers little-endian:
+//! Hints as the binary messages of links. Version 2, integers little-endian:
 //!
 //! | bytes | |
 //! |---|---|
-//! | 1 | version: 1 |
+//! | 1 | version: 2 |
 //! | 1 | kind: 1 lines, 2 lines compressed with zstd, 3 lost, 4 any lost |
 //! | 1, n | length of the stream's name, and the name (not for 4) |
 //! | 8, 8, 8, 8 | first offset; arrival, oldest and newest `ts` in Unix ns (lines only) |
 //! | 4, 4 | count of lines; length of their NDJSON (lines only) |
 //! | … | the NDJSON, or what zstd made of it (lines only) |
+//! | 32 | seal: HMAC-SHA-256 of all before it, by the cluster's secret |
+//!
+//! A node seals only what the store has confirmed, or what came to it sealed. So who opens a link without knowing the
+//! secret, or gets between two nodes, can repeat what was said, which harms nobody (invariant 3), and say nothing new.
 //!
 //! Reading trusts nothing: it ends with a hint or an error, and holds at most [`MAX_LINES_BYTES`] more than it was given.
 
 use std::sync::Arc;
 
+use auth::cluster::SEAL_BYTES;
+use auth::{ClusterSecret, Sealed};
 use bytes::{BufMut, Bytes, BytesMut};
 use collect::{Batch, Hint, Lines, Offset, StreamName, Timestamp};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const LINES: u8 = 1;
 const LINES_ZSTD: u8 = 2;
 const LOST: u8 = 3;
@@ -41,25 +47,31 @@ pub enum CodecError {
     /// It ends early, goes on too long, or says something impossible.
     #[error("the frame is damaged: {0}")]
     Damaged(&'static str),
+    /// No node of this cluster wrote it.
+    #[error("the frame does not have this cluster's seal")]
+    Forged,
 }
 
 use CodecError::Damaged;
 
 /// Writes a hint. `None` when a batch is larger than [`MAX_LINES_BYTES`].
-pub fn encode(hint: &Hint) -> Option<Bytes> {
-    match hint {
-        Hint::Batch(batch) => encode_batch(batch),
+pub fn encode(hint: &Hint, secret: &ClusterSecret) -> Option<Bytes> {
+    let mut frame = match hint {
+        Hint::Batch(batch) => encode_batch(batch)?,
         Hint::Lost(stream) => {
-            let mut frame = BytesMut::with_capacity(3 + stream.as_str().len());
+            let mut frame = BytesMut::with_capacity(3 + stream.as_str().len() + SEAL_BYTES);
             frame.put_slice(&[VERSION, LOST]);
             put_name(&mut frame, stream);
-            Some(frame.freeze())
+            frame
         }
-        Hint::AnyLost => Some(Bytes::from_static(&[VERSION, ANY_LOST])),
-    }
+        Hint::AnyLost => BytesMut::from(&[VERSION, ANY_LOST][..]),
+    };
+    let seal = secret.seal(Sealed::Frame, &frame);
+    frame.put_slice(&seal);
+    Some(frame.freeze())
 }
 
-fn encode_batch(batch: &Batch) -> Option<Bytes> {
+fn encode_batch(batch: &Batch) -> Option<BytesMut> {
     let plain = &batch.lines.ndjson;
     if plain.len() > MAX_LINES_BYTES {
         return None;
@@ -74,7 +86,7 @@ fn encode_batch(batch: &Batch) -> Option<Bytes> {
         Some(squeezed) => (LINES_ZSTD, &squeezed[..]),
         None => (LINES, &plain[..]),
     };
-    let mut frame = BytesMut::with_capacity(64 + batch.stream.as_str().len() + payload.len());
+    let mut frame = BytesMut::with_capacity(64 + batch.stream.as_str().len() + payload.len() + SEAL_BYTES);
     frame.put_slice(&[VERSION, kind]);
     put_name(&mut frame, &batch.stream);
     frame.put_u64_le(batch.first.0);
@@ -84,7 +96,7 @@ fn encode_batch(batch: &Batch) -> Option<Bytes> {
     frame.put_u32_le(batch.lines.count);
     frame.put_u32_le(length);
     frame.put_slice(payload);
-    Some(frame.freeze())
+    Some(frame)
 }
 
 /// Names have at most 200 bytes.
@@ -95,12 +107,25 @@ fn put_name(frame: &mut BytesMut, stream: &StreamName) {
 }
 
 /// Reads a hint. Lines that are not compressed share the frame's memory.
-pub fn decode(frame: &Bytes) -> Result<Hint, CodecError> {
-    let mut rest = Reader { frame, at: 0 };
-    let version = rest.byte()?;
+pub fn decode(frame: &Bytes, secret: &ClusterSecret) -> Result<Hint, CodecError> {
+    let version = *frame.first().ok_or(Damaged("it ends early"))?;
     if version != VERSION {
         return Err(CodecError::Version(version));
     }
+    let end = frame
+        .len()
+        .checked_sub(SEAL_BYTES)
+        .ok_or(Damaged("it ends early"))?;
+    let (content, seal) = frame.split_at(end);
+    if !secret.is_sealed(Sealed::Frame, content, seal) {
+        return Err(CodecError::Forged);
+    }
+    read(&frame.slice(..end))
+}
+
+/// Reads what was sealed.
+fn read(frame: &Bytes) -> Result<Hint, CodecError> {
+    let mut rest = Reader { frame, at: 1 };
     let hint = match rest.byte()? {
         kind @ (LINES | LINES_ZSTD) => return read_batch(rest, kind),
         LOST => Hint::Lost(rest.name()?),
@@ -196,6 +221,24 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn secret() -> ClusterSecret {
+        ClusterSecret::from_text(&"s".repeat(32)).unwrap()
+    }
+
+    /// As a node of the cluster would say it.
+    fn sealed(mut content: Vec<u8>) -> Bytes {
+        let seal = secret().seal(Sealed::Frame, &content);
+        content.extend_from_slice(&seal);
+        content.into()
+    }
+
+    /// A frame without its seal.
+    fn content(hint: &Hint) -> Vec<u8> {
+        let mut frame = encode(hint, &secret()).unwrap().to_vec();
+        frame.truncate(frame.len() - SEAL_BYTES);
+        frame
+    }
+
     fn hints() -> impl Strategy<Value = Hint> {
         let name = "[a-z0-9._-]{1,20}".prop_filter_map("a name", |text| StreamName::parse(&text).ok());
         let lines = prop::collection::vec("[ -~é]{0,300}", 1..40);
@@ -222,32 +265,48 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_written_is_read(hint in hints()) {
-            let read = decode(&encode(&hint).unwrap()).unwrap();
+            let read = decode(&encode(&hint, &secret()).unwrap(), &secret()).unwrap();
             prop_assert_eq!(format!("{read:?}"), format!("{hint:?}"));
         }
 
         #[test]
-        fn damaged_bytes_are_an_error_or_another_hint_and_never_a_panic(
+        fn whoever_changes_a_bit_or_a_length_has_written_nothing(
             hint in hints(),
             at in any::<prop::sample::Index>(),
             flip in 1_u8..,
             cut in any::<prop::sample::Index>(),
         ) {
-            let mut bytes = encode(&hint).unwrap().to_vec();
+            let mut bytes = encode(&hint, &secret()).unwrap().to_vec();
             let at = at.index(bytes.len());
             bytes[at] ^= flip;
-            let _ = decode(&bytes.clone().into());
+            prop_assert!(decode(&bytes.clone().into(), &secret()).is_err());
             bytes[at] ^= flip;
             bytes.truncate(cut.index(bytes.len()));
-            prop_assert!(decode(&bytes.into()).is_err(), "a part of a frame is no frame");
+            prop_assert!(decode(&bytes.into(), &secret()).is_err(), "a part of a frame is no frame");
+        }
+
+        #[test]
+        fn sealed_nonsense_is_an_error_or_another_hint_and_never_a_panic(
+            hint in hints(),
+            at in any::<prop::sample::Index>(),
+            flip in 1_u8..,
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = content(&hint);
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            let _ = decode(&sealed(bytes.clone()), &secret());
+            bytes[at] ^= flip;
+            bytes.truncate(cut.index(bytes.len()));
+            prop_assert!(decode(&sealed(bytes), &secret()).is_err(), "a part of a frame is no frame");
         }
 
         #[test]
         fn any_bytes_are_read_without_a_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..6) {
-            let _ = decode(&bytes.clone().into());
+            let _ = decode(&bytes.clone().into(), &secret());
             if bytes.len() > 2 {
                 bytes[..2].copy_from_slice(&[VERSION, kind]);
-                let _ = decode(&bytes.into());
+                let _ = decode(&sealed(bytes), &secret());
             }
         }
     }
@@ -270,34 +329,43 @@ mod tests {
     #[test]
     fn lines_that_repeat_themselves_travel_small() {
         let hint = batch(b"{\"message\":\"the same again\"}\n".repeat(1000), 1000);
-        assert!(encode(&hint).unwrap().len() < 1000);
+        assert!(encode(&hint, &secret()).unwrap().len() < 1000);
     }
 
     #[test]
     fn a_small_frame_that_would_grow_beyond_the_bound_is_refused() {
         let bomb = zstd::bulk::compress(&vec![b'\n'; 8 * 1024 * 1024], 1).unwrap();
-        let mut frame = encode(&batch(vec![b'\n'; 1000], 1000)).unwrap().to_vec();
+        let mut frame = content(&batch(vec![b'\n'; 1000], 1000));
         assert_eq!(frame[1], LINES_ZSTD);
         let lines_at = 2 + 2 + 4 * 8 + 2 * 4;
         frame.truncate(lines_at);
         frame.extend_from_slice(&bomb);
         assert_eq!(
-            decode(&frame.clone().into()).unwrap_err(),
+            decode(&sealed(frame.clone()), &secret()).unwrap_err(),
             Damaged("its lines cannot be decompressed")
         );
         frame[lines_at - 4..lines_at].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(
-            decode(&frame.into()).unwrap_err(),
+            decode(&sealed(frame), &secret()).unwrap_err(),
             Damaged("its lines are too long")
         );
-        assert!(encode(&batch(vec![b'\n'; MAX_LINES_BYTES + 1], 1)).is_none());
+        assert!(encode(&batch(vec![b'\n'; MAX_LINES_BYTES + 1], 1), &secret()).is_none());
     }
 
     #[test]
     fn a_frame_of_another_version_is_named_so() {
         assert_eq!(
-            decode(&Bytes::from_static(&[9, 1])).unwrap_err(),
+            decode(&Bytes::from_static(&[9, 1]), &secret()).unwrap_err(),
             CodecError::Version(9)
         );
+    }
+
+    #[test]
+    fn a_frame_of_another_cluster_is_forged() {
+        let other = ClusterSecret::from_text(&"o".repeat(32)).unwrap();
+        for hint in [batch(vec![b'\n'], 1), Hint::AnyLost] {
+            let frame = encode(&hint, &other).unwrap();
+            assert_eq!(decode(&frame, &secret()).unwrap_err(), CodecError::Forged);
+        }
     }
 }

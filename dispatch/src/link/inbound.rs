@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use auth::ClusterSecret;
+use auth::{ClusterSecret, Gate, PassError};
 use axum::Router;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -19,10 +19,12 @@ use tokio_util::task::TaskTracker;
 
 use super::codec::{self, MAX_MESSAGE_BYTES};
 use super::{LinkLimits, PATH, READ_BUFFER_BYTES, To};
-use crate::NodeLink;
+use crate::{NodeId, NodeLink};
 
 /// What the listening end needs.
 pub struct Inbound {
+    /// This node: passes are made for one.
+    pub me: NodeId,
     /// The cluster's: who does not know it gets 401.
     pub secret: Arc<ClusterSecret>,
     /// This node's dispatcher, for the hints of collectors.
@@ -40,6 +42,7 @@ pub struct Inbound {
 /// The route of the internal listener at which links arrive.
 pub fn router(inbound: Inbound) -> Router {
     let shared = Arc::new(Shared {
+        gate: Gate::new(inbound.secret.clone(), inbound.me.as_str()),
         inbound,
         refused: AtomicBool::new(false),
     });
@@ -50,6 +53,7 @@ pub fn router(inbound: Inbound) -> Router {
 
 struct Shared {
     inbound: Inbound,
+    gate: Gate,
     /// Whether a refusal was logged: whoever has a wrong secret tries for ever.
     refused: AtomicBool,
 }
@@ -114,16 +118,18 @@ impl Shared {
     fn verify(&self, headers: &HeaderMap) -> Result<String, Problem> {
         let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let pass = bearer.and_then(|value| value.strip_prefix("Bearer "));
-        let checked = pass.ok_or(auth::TokenError::Malformed);
-        checked.and_then(|pass| self.inbound.secret.verify(pass)).map_err(|error| {
+        let admitted = pass
+            .ok_or(PassError::Foreign)
+            .and_then(|pass| self.gate.admit(pass));
+        admitted.map_err(|error| {
             metrics::counter!("tailcast_links_refused_total").increment(1);
             if !self.refused.swap(true, Ordering::Relaxed) {
-                tracing::warn!(%error, "a link was refused: does every node have the same cluster secret?");
+                tracing::warn!(%error, "a link was refused for its pass: does every node have the same cluster secret and version?");
             }
             Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "bad_link",
-                "links need a pass made with this cluster's secret",
+                "links need a new pass for this node, made with this cluster's secret",
             )
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
         })
@@ -165,9 +171,10 @@ async fn receive(mut socket: WebSocket, sink: &Sink, inbound: &Inbound) -> &'sta
             }
         };
         match message {
-            Ok(Some(Ok(Message::Binary(frame)))) => match codec::decode(&frame) {
+            Ok(Some(Ok(Message::Binary(frame)))) => match codec::decode(&frame, &inbound.secret) {
                 Ok(hint) => sink.take(hint),
                 Err(error) => {
+                    metrics::counter!("tailcast_links_broken_off_total").increment(1);
                     tracing::warn!(%error, "a link is closed for what came over it");
                     return "it could not be understood";
                 }

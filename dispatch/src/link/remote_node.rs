@@ -54,8 +54,11 @@ enum LinkError {
     Silent(std::time::Duration),
     #[error("the other node closed it")]
     Closed,
-    #[error("the other node does not know this node's cluster secret: all nodes need the same")]
-    WrongSecret,
+    #[error(
+        "the other node refused this node's pass: it has another cluster secret, version or time of day, or is \
+         another node by now"
+    )]
+    PassRefused,
     #[error("the other node refused it with status {0}")]
     Refused(http::StatusCode),
     #[error("no pass could be made: {0}")]
@@ -70,7 +73,7 @@ impl From<tungstenite::Error> for LinkError {
     fn from(error: tungstenite::Error) -> Self {
         match error {
             tungstenite::Error::Http(response) => match response.status() {
-                http::StatusCode::UNAUTHORIZED => Self::WrongSecret,
+                http::StatusCode::UNAUTHORIZED => Self::PassRefused,
                 status => Self::Refused(status),
             },
             other => Self::WebSocket(Box::new(other)),
@@ -184,7 +187,8 @@ impl RemoteNode {
     async fn connect_now(&self) -> Result<WebSocketStream<TcpStream>, LinkError> {
         let url = format!("ws://{}{PATH}?to={}", self.address, self.to.as_str());
         let mut request = url.into_client_request()?;
-        let pass = self.secret.issue(self.me.as_str()).map_err(LinkError::Pass)?;
+        let pass = self.secret.issue(self.me.as_str(), self.node.as_str());
+        let pass = pass.map_err(LinkError::Pass)?;
         let bearer = HeaderValue::from_str(&format!("Bearer {pass}"));
         let bearer = bearer.map_err(|_| LinkError::Pass(auth::TokenError::Malformed))?;
         request.headers_mut().insert(AUTHORIZATION, bearer);
@@ -270,10 +274,10 @@ impl RemoteNode {
         let written = self.within(async {
             // The word that something is lost may come at any time after the loss; early is best.
             for hint in lost {
-                feed(socket, &Parcel::new(hint)).await?;
+                feed(socket, &Parcel::new(hint), &self.secret).await?;
             }
             for parcel in &parcels {
-                feed(socket, parcel).await?;
+                feed(socket, parcel, &self.secret).await?;
             }
             Ok(socket.flush().await?)
         });
@@ -292,12 +296,16 @@ impl RemoteNode {
 }
 
 /// A batch too large for links becomes the word that it is lost.
-async fn feed(socket: &mut WebSocketStream<TcpStream>, parcel: &Parcel) -> Result<(), LinkError> {
-    let frame = match (parcel.frame(), &parcel.hint) {
+async fn feed(
+    socket: &mut WebSocketStream<TcpStream>,
+    parcel: &Parcel,
+    secret: &ClusterSecret,
+) -> Result<(), LinkError> {
+    let frame = match (parcel.frame(secret), &parcel.hint) {
         (Some(frame), _) => Some(frame),
         (None, Hint::Batch(batch)) => {
             dropped::count(Place::TooLarge, 1);
-            super::codec::encode(&Hint::Lost(batch.stream.clone()))
+            super::codec::encode(&Hint::Lost(batch.stream.clone()), secret)
         }
         (None, _) => None,
     };

@@ -2,7 +2,7 @@
 //!
 //! | key | type | meaning |
 //! |---|---|---|
-//! | `tc:node:{id}` | hash that expires | a node's lease |
+//! | `tc:node:{id}` | hash that expires | a node's lease, signed: see [`signed`] |
 //! | `tc:nodes` | sorted set | who to look at, by the last renewal in Unix ms |
 //! | `tc:route:{target}` | set | the nodes that want a stream or pattern |
 //! | `tc:patterns` | set | patterns that some node holds |
@@ -10,11 +10,16 @@
 //!
 //! No command and no script touches two keys, so keys may lie on different servers. Order keeps them useful together:
 //! what a node holds is written before the route and removed after it, so that a dead node's routes can always be found.
+//!
+//! What lies in Redis is a hint. Who can write to it can delay lines, until the heads are read; he can send no node to
+//! a stranger, and make none hold more than [`RedisOptions`] says.
 
 mod address;
 mod announced;
 mod cache;
 mod connection;
+mod scripts;
+mod signed;
 mod sweep;
 mod tell;
 
@@ -23,9 +28,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use auth::ClusterSecret;
 use collect::stream::{Pattern, StreamName, Target};
 use parking_lot::Mutex;
-use redis::Cmd;
 use tokio::time::Instant;
 
 use self::address::Address;
@@ -33,6 +38,7 @@ pub use self::address::AddressError;
 use self::announced::{Announced, Upkeep};
 use self::cache::{Cache, Fact};
 use self::connection::Connection;
+use self::signed::Refusals;
 use super::{Lease, NodeId, Renewal, Role, RouteError, RouteTable};
 use crate::backoff::BackoffLimits;
 
@@ -57,6 +63,10 @@ pub struct RedisOptions {
     pub withdrawals: usize,
     /// The most keys that are cached.
     pub cached_keys: usize,
+    /// The most nodes there are, and that one route has. Of more, only the last that renewed their leases are seen.
+    pub nodes: usize,
+    /// The most patterns that all nodes hold together. With more, nobody is found, and everybody reads the store.
+    pub patterns: usize,
     /// The longest that a key is cached, should the word to forget it be lost.
     pub cached_for: Duration,
 }
@@ -76,6 +86,8 @@ impl Default for RedisOptions {
             sweeps_per_renewal: 20,
             withdrawals: 100_000,
             cached_keys: 100_000,
+            nodes: 1_000,
+            patterns: 50_000,
             cached_for: Duration::from_secs(60),
         }
     }
@@ -84,20 +96,14 @@ impl Default for RedisOptions {
 /// Routes on Redis, cached as long as Redis does not say otherwise.
 pub struct RedisRoutes {
     options: RedisOptions,
+    secret: Arc<ClusterSecret>,
+    refusals: Refusals,
     cache: Arc<Cache>,
     connection: Connection,
     announced: Mutex<HashMap<NodeId, Arc<Announced>>>,
-    /// Nodes whose lease was found gone, and when that was. Emptied by sweeping.
+    /// Nodes whose lease was found gone, and when that was. Emptied by sweeping, bounded by [`RedisOptions::nodes`].
     dead: Mutex<HashMap<NodeId, Instant>>,
 }
-
-/// Takes the lease out or renews it, and tells how many of its fields are new: all of them when it was gone. A script,
-/// so that no lease is ever left without an end.
-const RENEW: &str = "local new = redis.call('HSET', KEYS[1], unpack(ARGV, 2)) \
-                     redis.call('PEXPIRE', KEYS[1], ARGV[1]) return new";
-
-/// Fields of a lease.
-const LEASE_FIELDS: usize = 5;
 
 const NODES: &str = "tc:nodes";
 const PATTERNS: &str = "tc:patterns";
@@ -128,11 +134,19 @@ impl RedisRoutes {
     ///
     /// Only an unreadable address is an error: when Redis is away the table says so call by call, and works once it
     /// is there.
-    pub async fn connect(address: &str, options: RedisOptions) -> Result<Self, AddressError> {
+    ///
+    /// Leases are signed with `secret`, and only such are followed.
+    pub async fn connect(
+        address: &str,
+        secret: Arc<ClusterSecret>,
+        options: RedisOptions,
+    ) -> Result<Self, AddressError> {
         let address = Address::parse(address)?;
         let cache = Arc::new(Cache::new(options.cached_keys, options.cached_for));
         Ok(Self {
             options,
+            secret,
+            refusals: Refusals::default(),
             cache: cache.clone(),
             connection: Connection::open(address, options, cache).await,
             announced: Mutex::default(),
@@ -156,14 +170,15 @@ impl RedisRoutes {
         {
             questions.push((place, *ask, self.cache.ask(key)));
             commands.push(match ask {
-                Ask::Nodes | Ask::Patterns => redis::cmd("SMEMBERS").arg(key).take(),
+                Ask::Nodes => scripts::members(key, self.options.nodes),
+                Ask::Patterns => scripts::members(key, self.options.patterns),
                 Ask::Alive => redis::cmd("PTTL").arg(key).take(),
             });
         }
         if !commands.is_empty() {
             let mut answers = self.connection.run(vec![commands]).await?;
             for (place, ask, question) in questions {
-                let (fact, lasts) = read_fact(ask, &mut answers)?;
+                let (fact, lasts) = read_fact(ask, question.key(), &mut answers)?;
                 question.answered(answers.connection, fact.clone(), lasts);
                 facts[place] = Some(fact);
             }
@@ -195,7 +210,10 @@ impl RedisRoutes {
     }
 
     fn found_dead(&self, node: &NodeId) {
-        self.dead.lock().entry(node.clone()).or_insert_with(Instant::now);
+        let mut dead = self.dead.lock();
+        if dead.len() < self.options.nodes || dead.contains_key(node) {
+            dead.entry(node.clone()).or_insert_with(Instant::now);
+        }
     }
 
     /// Writes the lease. Tells whether everything has to be announced again.
@@ -209,18 +227,19 @@ impl RedisRoutes {
         let breaks = self.connection.breaks();
         // Before the first lease nothing counts.
         let late = announced.take_late() || (!upkeep.leased && before.targets > 0);
-        let listed = redis::cmd("ZADD")
-            .arg(NODES)
-            .arg(unix_ms())
-            .arg(lease.node.as_str())
-            .take();
-        let held = redis::cmd("SCARD").arg(holds_key(&lease.node)).take();
-        let commands = vec![renewal(lease, self.options.lease), listed, held];
+        let now = unix_ms();
+        let values = signed::write(lease, now, &self.secret);
+        let fields = signed::FIELDS.into_iter().zip(values.iter().map(String::as_str));
+        let commands = vec![
+            scripts::renew(&lease_key(&lease.node), self.options.lease, fields),
+            scripts::list(NODES, now, lease.node.as_str()),
+            scripts::count(&holds_key(&lease.node)),
+        ];
         let mut answers = self.connection.run(vec![commands]).await?;
         let new_fields: usize = answers.take()?;
         let newly_listed: u64 = answers.take()?;
         let held: usize = answers.take()?;
-        let lost = upkeep.leased && new_fields >= LEASE_FIELDS;
+        let lost = upkeep.leased && new_fields >= signed::FIELDS.len();
         // Somebody who took us for dead began to sweep, or a server lost what it had been told.
         let swept = upkeep.leased && newly_listed > 0;
         let fewer = before.untold == 0 && announced.snapshot() == before && held < before.targets;
@@ -316,19 +335,24 @@ impl RouteTable for RedisRoutes {
     }
 
     async fn nodes(&self) -> Result<Vec<Lease>, RouteError> {
-        let all = redis::cmd("ZRANGE").arg(NODES).arg(0).arg(-1).take();
+        let all = scripts::newest(NODES, self.options.nodes);
         let ids: Vec<String> = self.connection.run(vec![vec![all]]).await?.take()?;
-        let nodes: Vec<NodeId> = ids.iter().map(|id| NodeId::from_text(id)).collect();
+        let nodes: Vec<NodeId> = ids.iter().filter_map(|id| NodeId::parse(id)).collect();
         let reads = nodes
             .iter()
-            .map(|node| redis::cmd("HGETALL").arg(lease_key(node)).take());
+            .map(|node| scripts::lease(&lease_key(node), &signed::FIELDS));
         let mut answers = self.connection.run(vec![reads.collect()]).await?;
+        let now = unix_ms();
         let mut alive = Vec::with_capacity(nodes.len());
         for node in nodes {
-            let fields: HashMap<String, String> = answers.take()?;
-            match fields.is_empty() {
-                true => self.found_dead(&node),
-                false => alive.push(read_lease(node, fields)),
+            let values: Vec<Option<String>> = answers.take()?;
+            if values.is_empty() {
+                self.found_dead(&node);
+                continue;
+            }
+            match signed::read(node.clone(), values, now, &self.secret) {
+                Ok(lease) => alive.push(lease),
+                Err(refused) => self.refusals.tell(&node, refused),
             }
         }
         let mut dead = self.dead.lock();
@@ -337,17 +361,22 @@ impl RouteTable for RedisRoutes {
     }
 }
 
-fn read_fact(ask: Ask, answers: &mut connection::Answers) -> Result<(Fact, Option<Duration>), RouteError> {
+fn read_fact(
+    ask: Ask,
+    key: &str,
+    answers: &mut connection::Answers,
+) -> Result<(Fact, Option<Duration>), RouteError> {
+    let mut members = || {
+        let found: Option<Vec<String>> = answers.take()?;
+        found.ok_or_else(|| RouteError::Damaged(key.to_owned()))
+    };
     Ok(match ask {
         Ask::Nodes => {
-            let ids: Vec<String> = answers.take()?;
-            (
-                Fact::Nodes(ids.iter().map(|id| NodeId::from_text(id)).collect()),
-                None,
-            )
+            let nodes = members()?.iter().filter_map(|id| NodeId::parse(id)).collect();
+            (Fact::Nodes(nodes), None)
         }
         Ask::Patterns => {
-            let texts: Vec<String> = answers.take()?;
+            let texts = members()?;
             let patterns = texts.iter().filter_map(|text| Pattern::parse(text).ok());
             (Fact::Patterns(patterns.collect()), None)
         }
@@ -360,31 +389,6 @@ fn read_fact(ask: Ask, answers: &mut connection::Answers) -> Result<(Fact, Optio
             ),
         },
     })
-}
-
-fn renewal(lease: &Lease, lasts: Duration) -> Cmd {
-    let roles: Vec<&str> = lease.roles.iter().map(|role| role.as_str()).collect();
-    let mut command = redis::cmd("EVAL");
-    command.arg(RENEW).arg(1).arg(lease_key(&lease.node));
-    command.arg(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
-    command.arg("roles").arg(roles.join(","));
-    command.arg("address").arg(&lease.address);
-    command.arg("sessions").arg(lease.sessions);
-    command.arg("started").arg(&lease.started);
-    command.arg("version").arg(&lease.version);
-    command
-}
-
-fn read_lease(node: NodeId, mut fields: HashMap<String, String>) -> Lease {
-    let mut field = |name: &str| fields.remove(name).unwrap_or_default();
-    Lease {
-        node,
-        roles: field("roles").split(',').filter_map(Role::parse).collect(),
-        address: field("address"),
-        sessions: field("sessions").parse().unwrap_or(0),
-        started: field("started"),
-        version: field("version"),
-    }
 }
 
 fn unix_ms() -> u64 {

@@ -56,6 +56,7 @@ impl Node {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let inbound = Inbound {
+            me: id.clone(),
             secret: secret(),
             dispatch,
             push,

@@ -25,8 +25,21 @@ pub(super) enum Fact {
     Alive(bool),
 }
 
-/// Bounded: two generations of entries. When the young one is full the old one is forgotten and the young one becomes
-/// old; what is used moves back to the young one.
+impl Fact {
+    fn members(&self) -> usize {
+        match self {
+            Self::Nodes(nodes) => nodes.len(),
+            Self::Patterns(patterns) => patterns.len(),
+            Self::Alive(_) => 0,
+        }
+    }
+}
+
+/// Members of sets that are remembered for each key that may be, on average.
+const MEMBERS_PER_KEY: usize = 8;
+
+/// Bounded: two generations of entries. When the young one is full, by its keys or by what they say, the old one is
+/// forgotten and the young one becomes old; what is used moves back to the young one.
 pub(super) struct Cache {
     state: Mutex<State>,
     half: usize,
@@ -38,6 +51,8 @@ struct State {
     /// The connection whose tracking keeps the entries true. Answers of an older one are not remembered.
     connection: u64,
     young: HashMap<Arc<str>, Entry>,
+    /// Members of sets that were put into the young one.
+    young_members: usize,
     old: HashMap<Arc<str>, Entry>,
     asked: HashMap<Arc<str>, Asked>,
 }
@@ -113,9 +128,12 @@ impl Cache {
     }
 
     fn insert(&self, state: &mut State, key: Arc<str>, entry: Entry) {
-        if state.young.len() >= self.half && !state.young.contains_key(&key) {
+        let full = state.young.len() >= self.half || state.young_members >= self.half * MEMBERS_PER_KEY;
+        if full && !state.young.contains_key(&key) {
             state.old = std::mem::take(&mut state.young);
+            state.young_members = 0;
         }
+        state.young_members += entry.fact.members();
         state.young.insert(key, entry);
     }
 }
@@ -123,6 +141,7 @@ impl Cache {
 impl State {
     fn forget_all(&mut self) {
         self.young.clear();
+        self.young_members = 0;
         self.old.clear();
         for asked in self.asked.values_mut() {
             asked.changed = true;
@@ -137,6 +156,11 @@ pub(super) struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// What is read.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Remembers what `connection` answered, for at most `lasts`, unless the key changed since the question.
     pub(super) fn answered(self, connection: u64, fact: Fact, lasts: Option<Duration>) {
         let mut state = self.cache.state.lock();
@@ -219,6 +243,16 @@ mod tests {
         let state = cache.state.lock();
         assert!(state.young.len() + state.old.len() <= 4);
         assert!(state.asked.is_empty());
+    }
+
+    #[test]
+    fn large_answers_make_room_as_small_ones_do() {
+        let cache = cache(4);
+        let large = Fact::Nodes(vec![NodeId::random(); 2 * MEMBERS_PER_KEY].into());
+        for key in ["a", "b", "c"] {
+            cache.ask(key).answered(1, large.clone(), None);
+        }
+        assert_eq!((cache.get("a"), cache.get("c")), (None, Some(large)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,8 +2,8 @@
 
 use collect::stream::Target;
 
-use super::tell::{member, patterns_of};
-use super::{NODES, NodeId, RedisRoutes, RouteError, holds_key, lease_key};
+use super::tell::patterns_of;
+use super::{NODES, NodeId, RedisRoutes, RouteError, holds_key, lease_key, route_key, scripts};
 
 /// How far a sweep came.
 enum Swept {
@@ -49,10 +49,7 @@ impl RedisRoutes {
 
     async fn sweep_some(&self, node: &NodeId) -> Result<Swept, RouteError> {
         let alive = redis::cmd("EXISTS").arg(lease_key(node)).take();
-        let some = redis::cmd("SRANDMEMBER")
-            .arg(holds_key(node))
-            .arg(self.options.targets_per_call)
-            .take();
+        let some = scripts::some(&holds_key(node), self.options.targets_per_call);
         let mut answers = self.connection.run(vec![vec![alive], vec![some]]).await?;
         if answers.take::<bool>()? {
             return Ok(Swept::Done);
@@ -68,9 +65,9 @@ impl RedisRoutes {
         let targets: Vec<Target> = texts.iter().filter_map(|text| Target::parse(text).ok()).collect();
         let routes = targets
             .iter()
-            .map(|target| member("SREM", target, node))
+            .map(|target| scripts::remove(&route_key(target.as_str()), node.as_str()))
             .collect();
-        let release = redis::cmd("SREM").arg(holds_key(node)).arg(&texts).take();
+        let release = scripts::remove(&holds_key(node), &texts);
         self.connection.run(vec![routes, vec![release]]).await?;
         self.forget_patterns(&patterns_of(&targets)).await?;
         Ok(Swept::Some)

@@ -1,10 +1,9 @@
 //! Telling Redis what a node announced and withdrew: those who wait for their turn are told together.
 
 use collect::stream::Target;
-use redis::Cmd;
 
 use super::announced::{Announced, Untold, Upkeep};
-use super::{NodeId, PATTERNS, RedisRoutes, RouteError, holds_key, route_key};
+use super::{NodeId, PATTERNS, RedisRoutes, RouteError, holds_key, route_key, scripts};
 
 /// Whether there was something left to tell Redis.
 #[derive(PartialEq, Eq)]
@@ -64,27 +63,25 @@ impl RedisRoutes {
         let holds = holds_key(node);
         let mut stages = vec![Vec::new(), Vec::new(), Vec::new()];
         if !changes.present.is_empty() {
-            let mut hold = redis::cmd("SADD");
-            hold.arg(&holds);
-            for target in &changes.present {
-                hold.arg(target.as_str());
-                stages[1].push(member("SADD", target, node));
-            }
-            stages[0].push(hold);
+            let texts: Vec<&str> = changes.present.iter().map(Target::as_str).collect();
+            stages[0].push(scripts::add(&holds, &texts));
+            let routes = texts
+                .iter()
+                .map(|text| scripts::add(&route_key(text), node.as_str()));
+            stages[1].extend(routes);
         }
         let patterns = patterns_of(&changes.present);
         if !patterns.is_empty() {
             // After the routes: see `forget_patterns`.
-            stages[2].push(redis::cmd("SADD").arg(PATTERNS).arg(patterns).take());
+            stages[2].push(scripts::add(PATTERNS, patterns));
         }
         if !changes.absent.is_empty() {
-            let mut release = redis::cmd("SREM");
-            release.arg(&holds);
-            for target in &changes.absent {
-                release.arg(target.as_str());
-                stages[1].push(member("SREM", target, node));
-            }
-            stages[2].push(release);
+            let texts: Vec<&str> = changes.absent.iter().map(Target::as_str).collect();
+            let routes = texts
+                .iter()
+                .map(|text| scripts::remove(&route_key(text), node.as_str()));
+            stages[1].extend(routes);
+            stages[2].push(scripts::remove(&holds, &texts));
         }
         self.connection.run(stages).await?;
         self.forget_patterns(&patterns_of(&changes.absent)).await
@@ -98,7 +95,7 @@ impl RedisRoutes {
         if empty.is_empty() {
             return Ok(());
         }
-        let off = redis::cmd("SREM").arg(PATTERNS).arg(&empty).take();
+        let off = scripts::remove(PATTERNS, &empty);
         self.connection.run(vec![vec![off]]).await?;
         let still = self.without_nodes(&empty).await?;
         let back: Vec<&str> = empty
@@ -106,7 +103,7 @@ impl RedisRoutes {
             .filter(|pattern| !still.contains(pattern))
             .collect();
         if !back.is_empty() {
-            let on = redis::cmd("SADD").arg(PATTERNS).arg(back).take();
+            let on = scripts::add(PATTERNS, back);
             self.connection.run(vec![vec![on]]).await?;
         }
         Ok(())
@@ -116,7 +113,7 @@ impl RedisRoutes {
         if patterns.is_empty() {
             return Ok(Vec::new());
         }
-        let count = |pattern: &&str| redis::cmd("SCARD").arg(route_key(pattern)).take();
+        let count = |pattern: &&str| scripts::count(&route_key(pattern));
         let mut answers = self
             .connection
             .run(vec![patterns.iter().map(count).collect()])
@@ -129,13 +126,6 @@ impl RedisRoutes {
         }
         Ok(empty)
     }
-}
-
-pub(super) fn member(command: &str, target: &Target, node: &NodeId) -> Cmd {
-    redis::cmd(command)
-        .arg(route_key(target.as_str()))
-        .arg(node.as_str())
-        .take()
 }
 
 pub(super) fn patterns_of(targets: &[Target]) -> Vec<&str> {
