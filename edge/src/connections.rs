@@ -46,9 +46,10 @@ impl Default for ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Places that those who are known leave to strangers: an eighth, at most 256.
-    fn for_strangers(&self) -> usize {
-        (self.total / 8).clamp(1, 256)
+    /// How many of so many places those who are known may have: they leave an eighth to strangers, at most 256. A proxy
+    /// whose clients are all known looks after the node's health from the same address.
+    fn for_known(places: usize) -> usize {
+        places.saturating_sub((places / 8).clamp(1, 256)).max(1)
     }
 
     /// Who an address counts as; `None` where it does not count.
@@ -80,9 +81,9 @@ impl Source {
 /// Why a connection does not get in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// Its address has as many as one may have, and all of them are known.
+    /// Its address has as many as one may have.
     Address,
-    /// The listener has as many as it may have, and too many of them are known.
+    /// The listener has as many as it may have.
     Listener,
 }
 
@@ -113,8 +114,14 @@ struct Table {
     next: u64,
     open: HashMap<u64, Connection>,
     /// How many connections each address has.
-    of: HashMap<Source, usize>,
+    of: HashMap<Source, Number>,
     strangers: Strangers,
+    known: usize,
+}
+
+#[derive(Debug, Default)]
+struct Number {
+    open: usize,
     known: usize,
 }
 
@@ -209,8 +216,8 @@ impl Connections {
 
     fn try_enter(&self, source: Option<Source>) -> Result<(u64, CancellationToken), Full> {
         let mut table = self.table.lock();
-        let of_address = source.map_or(0, |source| table.of.get(&source).copied().unwrap_or(0));
-        if of_address >= self.limits.per_address {
+        let of_address = source.and_then(|source| table.of.get(&source));
+        if of_address.is_some_and(|number| number.open >= self.limits.per_address) {
             return Err(Full::Address);
         }
         if table.open.len() >= self.limits.total {
@@ -260,18 +267,25 @@ impl Connections {
     /// the request is answered.
     pub(crate) fn is_known(&self, id: u64) -> Result<(), Full> {
         let mut table = self.table.lock();
-        let room = table.known < self.limits.total.saturating_sub(self.limits.for_strangers());
+        let table = &mut *table;
         let Some(connection) = table.open.get_mut(&id) else {
             return Ok(());
         };
-        match connection.standing {
-            Standing::Known | Standing::Leaving => return Ok(()),
-            Standing::Stranger if !room => return Err(Full::Listener),
-            Standing::Stranger => connection.standing = Standing::Known,
+        if connection.standing != Standing::Stranger {
+            return Ok(());
         }
-        let source = connection.source;
-        table.strangers.change(source, |ids| ids.remove(&id));
+        if table.known >= ConnectionLimits::for_known(self.limits.total) {
+            return Err(Full::Listener);
+        }
+        if let Some(number) = connection.source.and_then(|source| table.of.get_mut(&source)) {
+            if number.known >= ConnectionLimits::for_known(self.limits.per_address) {
+                return Err(Full::Address);
+            }
+            number.known += 1;
+        }
+        connection.standing = Standing::Known;
         table.known += 1;
+        table.strangers.change(connection.source, |ids| ids.remove(&id));
         Ok(())
     }
 
@@ -291,8 +305,9 @@ impl Connections {
         if let Some(source) = connection.source
             && let Some(number) = table.of.get_mut(&source)
         {
-            *number -= 1;
-            if *number == 0 {
+            number.open -= 1;
+            number.known -= usize::from(connection.standing == Standing::Known);
+            if number.open == 0 {
                 table.of.remove(&source);
             }
         }
@@ -313,7 +328,7 @@ impl Table {
         };
         self.open.insert(id, connection);
         if let Some(source) = source {
-            *self.of.entry(source).or_default() += 1;
+            self.of.entry(source).or_default().open += 1;
         }
         self.strangers.change(source, |ids| ids.insert(id));
         (id, go)

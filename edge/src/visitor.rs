@@ -9,7 +9,7 @@ use http::header::{CONNECTION, HeaderValue};
 
 use crate::Problem;
 use crate::attempts::{AttemptLimits, Attempts};
-use crate::connections::{ConnectionLimits, Connections, Source};
+use crate::connections::{ConnectionLimits, Connections, Full, Source};
 use crate::seldom::Seldom;
 
 /// What the connections of a listener share.
@@ -62,9 +62,11 @@ impl Visitor {
     /// A good token was shown: from now on the connection keeps its place. The refusal says that too many have one.
     pub fn showed_a_good_token(&self) -> Result<(), Problem> {
         let known = self.0.listening.connections.is_known(self.0.connection);
-        known.map_err(|_| {
-            let detail =
-                "this node has as many connections as it can have: come back in a while, or go to another";
+        known.map_err(|full| {
+            let detail = match full {
+                Full::Listener => "this node has as many connections as it can have: come back in a while",
+                Full::Address => "there are too many connections from your address: close some",
+            };
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
                 .retry_after(Duration::from_secs(1))
                 .header(CONNECTION, HeaderValue::from_static("close"))

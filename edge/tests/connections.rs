@@ -225,24 +225,37 @@ async fn those_who_are_known_leave_places_to_strangers() {
 
 #[tokio::test]
 async fn an_address_has_so_many_connections_unless_it_is_a_proxy() {
-    let mut keep = Vec::new();
     for (proxies, gets_in) in [(Vec::new(), false), (vec!["127.0.0.0/8".parse().unwrap()], true)] {
         let server = Server::with(|limits| {
             limits.connections.per_address = 3;
             limits.connections.exempt = Arc::from(proxies);
         })
         .await;
-        for _ in 0..3 {
+        let mut known = Vec::new();
+        for _ in 0..2 {
             let mut one = server.client().await;
             one.send("GET /known HTTP/1.1\r\nhost: x\r\n\r\n").await;
             one.until("known").await;
-            keep.push(one);
+            known.push(one);
         }
         let mut one_more = server.client().await;
         one_more
-            .send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .send("GET /known HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             .await;
-        assert_eq!(one_more.end().await.ends_with("hello"), gets_in);
+        assert_eq!(one_more.end().await.ends_with("known"), gets_in);
+        let mut strangers = Vec::new();
+        for _ in 0..3 {
+            let mut one = server.client().await;
+            one.send("G").await;
+            strangers.push(one);
+        }
+        assert!(
+            server.says_hello().await,
+            "who looks after it comes from there, too"
+        );
+        if !gets_in {
+            assert_eq!(strangers[0].end().await, "");
+        }
     }
 }
 

@@ -86,10 +86,15 @@ async fn accept(
     visitor: Option<Extension<Visitor>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    let from = shared.verify(&headers)?;
-    if let Some(Extension(visitor)) = visitor {
-        visitor.showed_a_good_token()?;
-    }
+    let visitor = visitor.map(|Extension(visitor)| visitor);
+    let from = match shared.verify(&headers) {
+        Ok(from) => from,
+        Err(refusal) => {
+            visitor.map_or(Ok(()), |visitor| visitor.showed_a_bad_token())?;
+            return Err(refusal);
+        }
+    };
+    visitor.map_or(Ok(()), |visitor| visitor.showed_a_good_token())?;
     let (to, sink) = shared.sink(&asked.to)?;
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
