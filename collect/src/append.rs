@@ -20,7 +20,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{AppendError, Draft, StoreError, StoredKey};
+use crate::store::{AppendError, Draft, StoreError};
 use crate::{Handoff, Lines, LogStore, Offset, StreamName, Timestamp};
 pub use key::{RequestKey, RunKey};
 use queue::{Queue, Waiting};
@@ -187,22 +187,27 @@ impl Appender {
     /// still be found later: the store's unique index decides then (invariant 4).
     pub async fn look_back(&self, runs: &[Run]) -> Result<Vec<Prior>, StoreError> {
         let mut prior = vec![Prior::Stored(Stored::new()); runs.len()];
-        let mut wanted: Vec<(usize, (StreamName, StoredKey))> = Vec::new();
+        let mut parts: Vec<(usize, u64)> = Vec::new();
         for (at, run) in runs.iter().enumerate() {
-            let Some(key) = &run.key else { continue };
-            let parts = 0..run.parts.len() as u64;
-            wanted.extend(parts.map(|number| (at, (run.stream.clone(), key.request.part(number)))));
+            parts.extend((0..run.parts.len() as u64).map(|number| (at, number)));
         }
-        for wanted in wanted.chunks(KEYS_ASKED) {
-            let keys: Vec<_> = wanted.iter().map(|(_, key)| key.clone()).collect();
-            let found = self.0.store.used_keys(&keys).await?;
-            for ((at, _), found) in wanted.iter().zip(found) {
+        for parts in parts.chunks(KEYS_ASKED) {
+            let mut asked = Vec::with_capacity(parts.len());
+            let mut places = Vec::with_capacity(parts.len());
+            for &(at, number) in parts {
+                if let Some(key) = &runs[at].key {
+                    asked.push((runs[at].stream.clone(), key.request.part(number)));
+                    places.push(at);
+                }
+            }
+            let found = self.0.store.used_keys(&asked).await?;
+            for (at, found) in places.into_iter().zip(found) {
                 let Some(found) = found else { continue };
-                let same = runs[*at]
+                let same = runs[at]
                     .key
                     .as_ref()
                     .is_some_and(|key| key.digest == found.digest);
-                match &mut prior[*at] {
+                match &mut prior[at] {
                     Prior::Stored(stored) if same => write::extend(stored, found.first..found.next),
                     other => *other = Prior::KeyReused,
                 }

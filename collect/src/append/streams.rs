@@ -56,6 +56,9 @@ pub enum TooManyStreams {
     Store(#[from] StoreError),
 }
 
+/// How many names are looked at before others get their turn.
+const SLICE: usize = 512;
+
 /// How many streams are asked of the store at once.
 const ASKED: usize = 256;
 
@@ -84,10 +87,7 @@ impl Streams {
         subscriber: &Arc<str>,
         names: &[&StreamName],
     ) -> Result<Vec<usize>, TooManyStreams> {
-        let unknown: Vec<usize> = {
-            let mut known = self.known.lock();
-            (0..names.len()).filter(|&at| !known.has(names[at])).collect()
-        };
+        let unknown = self.unknown(names).await;
         if unknown.is_empty() || self.take(subscriber, unknown.len()).is_ok() {
             return Ok(unknown);
         }
@@ -106,6 +106,20 @@ impl Streams {
         }
         self.take(subscriber, new.len())?;
         Ok(new)
+    }
+
+    /// Those of which it is not known that they exist, by their place.
+    async fn unknown(&self, names: &[&StreamName]) -> Vec<usize> {
+        let mut unknown = Vec::new();
+        for (at, slice) in names.chunks(SLICE).enumerate() {
+            if at > 0 {
+                tokio::task::yield_now().await;
+            }
+            let mut known = self.known.lock();
+            let slice = slice.iter().enumerate().filter(|(_, name)| !known.has(name));
+            unknown.extend(slice.map(|(place, _)| at * SLICE + place));
+        }
+        unknown
     }
 
     /// Remembers that a stream exists.
