@@ -1,18 +1,20 @@
 //! A session's streams and cursors, and the frames that its cursors are owed. Holds places, never lines (invariant 7).
 
+mod left;
+mod meet;
 mod steer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Subscriber;
 use bytes::Bytes;
-use collect::stream::Pattern;
 use collect::{Offset, StreamName};
 use tokio::time::Instant;
 
+use self::left::Left;
 use crate::Push;
 use crate::feed::Pull;
 use crate::feeds::Member;
@@ -21,7 +23,7 @@ use crate::patterns::Hold;
 use crate::protocol::{Begins, Message, Missing, Mode, Refusal};
 use crate::replay::{Found, pause_before};
 use crate::signal::{Signal, Slots};
-use crate::subscribe::{Beginning, Started};
+use crate::subscribe::{Beginning, Place, Started};
 use crate::truth::StoreAway;
 
 /// What goes to the client, in its order.
@@ -54,12 +56,24 @@ pub(crate) struct Fetched {
     found: Result<Found, StoreAway>,
 }
 
+/// What the end of a subscription leaves to others of the session.
+pub(crate) struct Freed {
+    /// Streams that patterns of others cover.
+    pub(crate) handed: Vec<StreamName>,
+    /// Whether streams were left out for want of room.
+    pub(crate) left_out: bool,
+}
+
 /// All subscriptions of one session.
 pub(crate) struct Delivery {
     push: Arc<Push>,
     signal: Arc<Signal>,
     /// In the order in which they came; a stream that meets patterns of two belongs to the first.
     subscriptions: Vec<Subscription>,
+    /// How many there ever were.
+    numbered: u64,
+    /// Where the session stood in streams that it lost.
+    left: Left,
     slots: Vec<Option<Slot>>,
     by_stream: HashMap<StreamName, u32>,
     /// Slots that may have something to send.
@@ -76,7 +90,13 @@ pub(crate) struct Delivery {
 
 struct Subscription {
     terms: Arc<Terms>,
+    /// How many there were before it.
+    number: u64,
     holds: Vec<Hold>,
+    /// Where streams begin that were there before it, and not readable.
+    from: Arc<Place>,
+    /// For whom the store was listed when it was last listed for this subscription.
+    listed_by: Subscriber,
     paused: bool,
     /// Whether the client was told that streams are left out.
     told_limit: bool,
@@ -110,9 +130,11 @@ struct Slot {
 impl Delivery {
     pub(crate) fn new(push: Arc<Push>, signal: Arc<Signal>) -> Self {
         Self {
+            left: Left::new(push.limits.streams),
             push,
             signal,
             subscriptions: Vec::new(),
+            numbered: 0,
             slots: Vec::new(),
             by_stream: HashMap::new(),
             ready: Slots::default(),
@@ -140,68 +162,19 @@ impl Delivery {
         self.by_stream.keys()
     }
 
-    /// All patterns that are held.
-    pub(crate) fn patterns(&self) -> Vec<Pattern> {
-        let holds = self
-            .subscriptions
-            .iter()
-            .flat_map(|subscription| &subscription.holds);
-        holds.map(|hold| hold.pattern().clone()).collect()
-    }
-
     /// Adds a subscription; what the client is told of it goes to `out`.
     pub(crate) fn add(&mut self, started: Started, epoch: &str, out: &mut Vec<Outgoing>) {
         self.subscriptions.push(Subscription {
             terms: Arc::new(started.terms),
+            number: self.numbered,
             holds: started.holds,
+            from: Arc::new(started.from),
+            listed_by: started.listed_by,
             paused: false,
             told_limit: false,
         });
+        self.numbered += 1;
         self.begin(self.subscriptions.len() - 1, started.streams, epoch, out);
-    }
-
-    /// Adds streams that patterns have met, each to the first subscription with a pattern for it. Those beyond the
-    /// session's limit are left out, which the client is told once.
-    pub(crate) fn add_met(
-        &mut self,
-        met: Vec<Beginning>,
-        subscriber: &Subscriber,
-        epoch: &str,
-        out: &mut Vec<Outgoing>,
-    ) {
-        let mut room = self.push.limits.streams.saturating_sub(self.by_stream.len());
-        let mut by_subscription: BTreeMap<usize, Vec<Beginning>> = BTreeMap::new();
-        for beginning in met {
-            let stream = beginning.member.stream();
-            let readable = auth::may(subscriber, auth::Action::Read, stream);
-            let holder = self.subscriptions.iter().position(|subscription| {
-                subscription
-                    .holds
-                    .iter()
-                    .any(|hold| hold.pattern().matches(stream))
-            });
-            let Some(at) = holder.filter(|_| readable && !self.by_stream.contains_key(stream)) else {
-                continue;
-            };
-            if room == 0 {
-                self.tell_limit(at, out);
-                continue;
-            }
-            room -= 1;
-            by_subscription.entry(at).or_default().push(beginning);
-        }
-        for (at, streams) in by_subscription {
-            self.begin(at, streams, epoch, out);
-        }
-    }
-
-    fn tell_limit(&mut self, at: usize, out: &mut Vec<Outgoing>) {
-        let subscription = &mut self.subscriptions[at];
-        if !std::mem::replace(&mut subscription.told_limit, true) {
-            let refusal =
-                crate::subscribe::too_many_streams(self.push.limits.streams).to(&subscription.terms.id);
-            out.push(Outgoing::Own(Message::Error(refusal).frame()));
-        }
     }
 
     fn begin(&mut self, at: usize, streams: Vec<Beginning>, epoch: &str, out: &mut Vec<Outgoing>) {
@@ -252,30 +225,49 @@ impl Delivery {
         });
         let number = at as u32;
         slot.member.watch(Arc::clone(&self.signal), number);
+        self.left.forget(slot.member.stream());
         self.by_stream.insert(slot.member.stream().clone(), number);
         self.ready.insert(number);
         self.slots[at] = Some(slot);
     }
 
-    /// Ends a subscription. Whether there was one.
-    pub(crate) fn remove(&mut self, id: &str) -> bool {
-        let before = self.subscriptions.len();
-        self.subscriptions
-            .retain(|subscription| subscription.terms.id != id);
-        self.remove_slots(|slot| slot.terms.id == id);
-        before > self.subscriptions.len()
+    /// Ends a subscription, and answers what patterns of others have to meet for it; `None` when there is none.
+    pub(crate) fn remove(&mut self, id: &str, out: &mut Vec<Outgoing>) -> Option<Freed> {
+        let at = self.subscriptions.iter().position(|of| of.terms.id == id)?;
+        self.subscriptions.remove(at);
+        let removed = self.remove_slots(|slot| slot.terms.id == id, out);
+        // What was left out for want of room may have some now.
+        let mut left_out = false;
+        for subscription in self.subscriptions.iter_mut().filter(|_| !removed.is_empty()) {
+            left_out |= std::mem::take(&mut subscription.told_limit);
+        }
+        let handed = removed.into_iter().map(|(_, stream)| stream);
+        let handed = handed.filter(|stream| self.subscriptions.iter().any(|of| of.covers(stream)));
+        Some(Freed {
+            handed: handed.collect(),
+            left_out,
+        })
     }
 
-    /// Removes streams, and answers their names.
-    fn remove_slots(&mut self, gone: impl Fn(&Slot) -> bool) -> Vec<(Arc<Terms>, StreamName)> {
+    /// Removes streams, and answers their names. A pattern that gets one of them goes on where it stood.
+    fn remove_slots(
+        &mut self,
+        gone: impl Fn(&Slot) -> bool,
+        out: &mut Vec<Outgoing>,
+    ) -> Vec<(Arc<Terms>, StreamName)> {
         let mut removed = Vec::new();
         for (number, place) in (0..).zip(&mut self.slots) {
-            if let Some(slot) = place.take_if(|slot| gone(slot)) {
-                self.by_stream.remove(slot.member.stream());
+            if let Some(mut slot) = place.take_if(|slot| gone(slot)) {
+                let stream = slot.member.stream().clone();
+                self.by_stream.remove(&stream);
                 for slots in [&mut self.ready, &mut self.behind, &mut self.lagging] {
                     slots.remove(number);
                 }
-                removed.push((Arc::clone(&slot.terms), slot.member.stream().clone()));
+                slot.tell(out);
+                if self.subscriptions.iter().any(|of| of.covers(&stream)) {
+                    self.left.put(stream.clone(), slot.cursor, self.numbered);
+                }
+                removed.push((slot.terms, stream));
             }
         }
         // The places at the end are given back, so that a session that had many streams is small again.
@@ -387,6 +379,13 @@ impl Delivery {
                 });
             }
         }
+    }
+}
+
+impl Subscription {
+    /// Whether a pattern of it matches.
+    fn covers(&self, stream: &StreamName) -> bool {
+        self.holds.iter().any(|hold| hold.pattern().matches(stream))
     }
 }
 

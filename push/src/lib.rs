@@ -27,6 +27,7 @@ mod heads;
 mod lane;
 mod listing;
 mod load;
+mod meeting;
 mod pace;
 mod patterns;
 mod push;

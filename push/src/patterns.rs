@@ -2,6 +2,8 @@
 //!
 //! A stream is offered once to the sessions that held a matching pattern then. One that comes later lists the store
 //! after it holds its pattern, so it needs no second offer: whatever was offered before it came is stored and listed.
+//! And one that could not take what it was offered, or had it and lost it, knows that itself: so what was offered to
+//! others never decides what a session gets.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -22,13 +22,13 @@ use crate::clock::{Alarm, Clock};
 use crate::close::{self, Again, Close};
 use crate::delivery::{Delivery, Fetch, Fetched, Outgoing, Step};
 use crate::frame;
+use crate::meeting::{Meeting, Met, Unmet};
 use crate::pace::Pace;
 use crate::protocol::{Message, Refusal, Welcome, WelcomeLimits};
 use crate::session::requests::Answer;
 use crate::signal::Signal;
 use crate::socket::{Event, Listen, Socket};
-use crate::subscribe::{self, Asker, Beginning};
-use crate::truth::StoreAway;
+use crate::subscribe::Asker;
 use crate::{Push, replay};
 
 /// Clients that come back at once after a close are spread over this time.
@@ -48,7 +48,7 @@ pub(crate) struct Session<S> {
     /// The request under way.
     request: Option<InHand>,
     /// The streams that are being met. Goes on between requests, so that neither overtakes the other.
-    meeting: Option<Meeting>,
+    meeting: Option<UnderWay>,
     /// The read of the store under way.
     fetch: Option<Fetch>,
     /// Streams that patterns met, and that are not joined yet.
@@ -65,20 +65,14 @@ pub(crate) struct Session<S> {
 
 type InHand = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-type Meeting = Pin<Box<dyn Future<Output = Result<Vec<Beginning>, Unmet>> + Send>>;
-
-/// Streams that could not be joined; to be tried again.
-struct Unmet {
-    streams: Vec<StreamName>,
-    list: bool,
-}
+type UnderWay = Pin<Box<dyn Future<Output = Result<Met, Unmet>> + Send>>;
 
 /// All that can happen to a session.
 enum Happened {
     Socket(Event),
     News,
     Answered(Answer),
-    Met(Result<Vec<Beginning>, Unmet>),
+    Met(Result<Met, Unmet>),
     Fetched(Fetched),
     Alarm,
     /// Others had their turn.
@@ -193,34 +187,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.fetch.is_none() {
             self.fetch = self.delivery.fetch();
         }
-        if self.meeting.is_none() && (self.list || !self.met.is_empty()) {
+        // A `subscribe` under way may bring the pattern that a stream was offered for.
+        if self.meeting.is_none() && self.request.is_none() && (self.list || !self.met.is_empty()) {
             self.meet();
         }
     }
 
     fn meet(&mut self) {
-        let patterns = self.delivery.patterns();
-        let mut streams: Vec<_> = self.met.drain().collect();
+        let covers = self.delivery.covers();
+        let streams = self.met.drain().collect();
         let list = std::mem::take(&mut self.list);
-        if patterns.is_empty() {
+        if covers.is_empty() {
             return;
         }
-        let (push, asker) = (Arc::clone(&self.push), self.asker());
-        let pause = self.attempts.checked_sub(1).map(replay::pause_before);
-        self.meeting = Some(Box::pin(async move {
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-            }
-            let unmet = |streams| Unmet { streams, list };
-            if list {
-                match subscribe::listed(&push, &asker, &patterns).await {
-                    Ok(listed) => streams.extend(listed),
-                    Err(StoreAway) => return Err(unmet(streams)),
-                }
-            }
-            let met = subscribe::meet(push, streams.clone()).await;
-            met.map_err(|StoreAway| unmet(streams))
-        }));
+        let meeting = Meeting {
+            push: Arc::clone(&self.push),
+            asker: self.asker(),
+            covers,
+            streams,
+            list,
+            pause: self.attempts.checked_sub(1).map(replay::pause_before),
+        };
+        self.meeting = Some(Box::pin(meeting.run()));
     }
 
     fn asker(&self) -> Asker {
@@ -318,14 +306,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(())
     }
 
-    fn have_met(&mut self, met: Result<Vec<Beginning>, Unmet>) {
+    fn have_met(&mut self, met: Result<Met, Unmet>) {
         self.meeting = None;
         let mut out = Vec::new();
         match met {
             Ok(met) => {
                 self.attempts = 0;
-                self.delivery
+                let again = self
+                    .delivery
                     .add_met(met, &self.subscriber, &self.epoch, &mut out);
+                self.met.extend(again);
             }
             Err(unmet) => {
                 self.attempts += 1;

@@ -20,7 +20,7 @@ use crate::signal::Signal;
 use crate::truth::StoreAway;
 
 /// Questions for the first line since some time that one `subscribe` asks at once.
-const SINCE_AT_ONCE: usize = 16;
+pub(crate) const SINCE_AT_ONCE: usize = 16;
 
 /// Who subscribes, and what its session has already.
 pub(crate) struct Asker {
@@ -34,6 +34,10 @@ pub(crate) struct Asker {
 pub(crate) struct Started {
     pub(crate) terms: Terms,
     pub(crate) holds: Vec<Hold>,
+    /// Where streams begin that were there, but not readable yet.
+    pub(crate) from: Place,
+    /// For whom the store was listed.
+    pub(crate) listed_by: Subscriber,
     pub(crate) streams: Vec<Beginning>,
 }
 
@@ -56,7 +60,7 @@ struct Targets {
 }
 
 /// Where to begin, with names that were understood.
-enum Place {
+pub(crate) enum Place {
     Live,
     Last(u64),
     Since(Timestamp),
@@ -86,7 +90,8 @@ async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<St
     let holds = join_all(targets.patterns.iter().map(hold)).await;
     let mut names = targets.names;
     if !targets.patterns.is_empty() {
-        names.extend(listed(push, asker, &targets.patterns).await.map_err(away)?);
+        let patterns: Vec<_> = targets.patterns.iter().collect();
+        names.extend(listed(push, asker, &patterns).await.map_err(away)?);
         names.sort_unstable();
         names.dedup();
     }
@@ -102,6 +107,8 @@ async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<St
             mode: request.mode,
         },
         holds,
+        from: place,
+        listed_by: asker.subscriber.clone(),
         streams,
     })
 }
@@ -116,25 +123,11 @@ pub(crate) async fn extent(push: Arc<Push>, id: String, stream: StreamName) -> R
     }
 }
 
-/// Joins streams that a pattern of the session met; each begins at its first kept line. One without lines is left
-/// out: it does not exist.
-pub(crate) async fn meet(push: Arc<Push>, streams: Vec<StreamName>) -> Result<Vec<Beginning>, StoreAway> {
-    let joined = join(&push, streams).await?;
-    let existing = joined.into_iter().filter(|(_, extent)| extent.exists());
-    let begin = |(member, extent): (Member, Extent)| Beginning {
-        cursor: extent.first_available,
-        member,
-        extent,
-        wanted: None,
-    };
-    Ok(existing.map(begin).collect())
-}
-
 /// Every readable stream that a pattern matches and the session has not.
 pub(crate) async fn listed(
     push: &Push,
     asker: &Asker,
-    patterns: &[Pattern],
+    patterns: &[&Pattern],
 ) -> Result<Vec<StreamName>, StoreAway> {
     let listing = push.truth.listing().await?;
     let names = listing.iter().map(|info| &info.name);
@@ -147,7 +140,10 @@ pub(crate) async fn listed(
 }
 
 /// Joins the feeds, then reads what the store has: the order is invariant 5.
-async fn join(push: &Arc<Push>, streams: Vec<StreamName>) -> Result<Vec<(Member, Extent)>, StoreAway> {
+pub(crate) async fn join(
+    push: &Arc<Push>,
+    streams: Vec<StreamName>,
+) -> Result<Vec<(Member, Extent)>, StoreAway> {
     let members = push.feeds.join(&streams).await;
     let extents = push.truth.extents(streams).await?;
     let opened = members.into_iter().zip(extents).map(|(member, extent)| {
@@ -234,20 +230,10 @@ async fn placed(
     place: &Place,
 ) -> Result<Vec<Beginning>, Refusal> {
     let place_one = |(member, extent): (Member, Extent)| async move {
-        let (cursor, wanted) = match place {
-            Place::Live => (extent.next, None),
-            Place::Last(count) => (Offset(extent.next.0.saturating_sub(*count)), None),
-            Place::Since(since) => {
-                let first = push.truth.first_since(member.stream(), *since).await;
-                (first.map_err(away)?.min(extent.next), None)
-            }
-            Place::Cursors(cursors) => match cursors.get(member.stream()) {
-                Some(&cursor) if cursor > extent.next => return Err(ahead(&member, extent.next)),
-                Some(&cursor) if cursor < extent.first_available => (cursor, Some(cursor)),
-                Some(&cursor) => (cursor, None),
-                None => (extent.first_available, None),
-            },
-        };
+        let (cursor, wanted) = place.of(push, member.stream(), extent).await.map_err(away)?;
+        if cursor > extent.next {
+            return Err(ahead(&member, extent.next));
+        }
         Ok(Beginning {
             cursor: cursor.max(extent.first_available),
             member,
@@ -259,6 +245,28 @@ async fn placed(
         .buffered(SINCE_AT_ONCE)
         .try_collect()
         .await
+}
+
+impl Place {
+    /// Where a stream begins, if retention allows it; and the line that was asked for by its offset, where retention
+    /// does not. Only a cursor may lie beyond the head.
+    pub(crate) async fn of(
+        &self,
+        push: &Push,
+        stream: &StreamName,
+        extent: Extent,
+    ) -> Result<(Offset, Option<Offset>), StoreAway> {
+        let cursor = match self {
+            Self::Live => extent.next,
+            Self::Last(count) => Offset(extent.next.0.saturating_sub(*count)),
+            Self::Since(since) => push.truth.first_since(stream, *since).await?.min(extent.next),
+            Self::Cursors(cursors) => match cursors.get(stream) {
+                Some(&cursor) => return Ok((cursor, (cursor < extent.first_available).then_some(cursor))),
+                None => extent.first_available,
+            },
+        };
+        Ok((cursor, None))
+    }
 }
 
 fn ahead(member: &Member, next: Offset) -> Refusal {

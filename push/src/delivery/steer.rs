@@ -136,7 +136,7 @@ impl Delivery {
         {
             hold.regrant(subscriber);
         }
-        let removed = self.remove_slots(|slot| !may(subscriber, Action::Read, slot.member.stream()));
+        let removed = self.remove_slots(|slot| !may(subscriber, Action::Read, slot.member.stream()), out);
         let mut by_subscription: BTreeMap<String, Vec<StreamName>> = BTreeMap::new();
         for (terms, stream) in removed {
             by_subscription.entry(terms.id.clone()).or_default().push(stream);

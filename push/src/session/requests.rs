@@ -51,8 +51,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Request::Subscribe(request) => self.subscribe(request),
             Request::Seek(seek) => self.seek(seek),
             Request::Unsubscribe { id } => {
-                let removed = self.delivery.remove(&id);
-                self.done(&id, "unsubscribe", removed)
+                let mut out = Vec::new();
+                let freed = self.delivery.remove(&id, &mut out);
+                self.send(&mut out);
+                let done = self.done(&id, "unsubscribe", freed.is_some());
+                if let Some(freed) = freed {
+                    self.met.extend(freed.handed);
+                    self.list |= freed.left_out;
+                }
+                done
             }
             Request::Pause { id } => {
                 let paused = self.delivery.pause(&id, true);

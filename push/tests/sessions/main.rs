@@ -8,6 +8,7 @@ mod faults;
 mod filters;
 mod fixture;
 mod handshake;
+mod overlap;
 mod patterns;
 mod steer;
 mod streams;

@@ -1,8 +1,10 @@
 //! A client that believes nothing: it knows what is stored, and checks with every message that nothing is missing,
 //! nothing comes twice, and nothing is said of a stream that it does not have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use collect::StreamName;
+use collect::stream::Pattern;
 use serde_json::{Value, json};
 
 use crate::fixture::{Client, Node};
@@ -11,12 +13,22 @@ use crate::fixture::{Client, Node};
 pub(crate) struct Witness {
     client: Client,
     subscriptions: BTreeMap<String, Subscription>,
+    /// How many subscriptions there were.
+    numbered: usize,
     places: BTreeMap<String, Place>,
+    /// Where it stood in streams that it lost, and how many subscriptions there had been then.
+    lost: BTreeMap<String, (Next, usize)>,
     /// Gaps so far, by their reason.
     pub(crate) gaps: BTreeMap<String, u32>,
 }
 
 struct Subscription {
+    number: usize,
+    patterns: Vec<Pattern>,
+    /// Where its patterns may begin at the least, in streams that were there before it.
+    floors: BTreeMap<String, u64>,
+    /// Streams that did not exist when it began and that it could read all the time since.
+    fresh: BTreeSet<String>,
     /// Only lines whose offset ends in this digit.
     digit: Option<u64>,
     paused: bool,
@@ -43,7 +55,9 @@ impl Witness {
         Self {
             client,
             subscriptions: BTreeMap::new(),
+            numbered: 0,
             places: BTreeMap::new(),
+            lost: BTreeMap::new(),
             gaps: BTreeMap::new(),
         }
     }
@@ -78,7 +92,14 @@ impl Witness {
         }
         self.client.send(request).await;
         // `subscribed` is the answer, and the subscription must be known when it comes.
+        self.numbered += 1;
+        let patterns = streams.iter().filter(|text| text.contains('*'));
+        let patterns = patterns.map(|text| Pattern::parse(text).unwrap());
         let subscription = Subscription {
+            number: self.numbered,
+            patterns: patterns.collect(),
+            floors: BTreeMap::new(),
+            fresh: BTreeSet::new(),
             digit,
             paused: false,
             recent,
@@ -113,7 +134,14 @@ impl Witness {
             "pause" | "resume" => self.subscriptions.get_mut(&id).unwrap().paused = kind == "pause",
             "unsubscribe" => {
                 self.subscriptions.remove(&id);
-                self.places.retain(|_, place| place.subscription != id);
+                let (gone, kept) = std::mem::take(&mut self.places)
+                    .into_iter()
+                    .partition(|(_, place)| place.subscription == id);
+                let gone: BTreeMap<String, Place> = gone;
+                self.places = kept;
+                let gone = gone.into_iter();
+                self.lost
+                    .extend(gone.map(|(stream, place)| (stream, (place.next, self.numbered))));
             }
             "seek" => {
                 let place = self.places.get_mut(request["stream"].as_str().unwrap()).unwrap();
@@ -122,6 +150,53 @@ impl Witness {
             _ => {}
         }
         answer
+    }
+
+    /// A stream gets its first line, and the session may read it or not.
+    pub(crate) fn is_new(&mut self, stream: &str, readable: bool) {
+        for subscription in self.subscriptions.values_mut().filter(|_| readable) {
+            subscription.fresh.insert(stream.to_owned());
+        }
+    }
+
+    /// A token took this stream away.
+    pub(crate) fn cannot_read(&mut self, stream: &str) {
+        for subscription in self.subscriptions.values_mut() {
+            subscription.fresh.remove(stream);
+        }
+    }
+
+    /// The streams begin at these offsets at the least, for a subscription that just began.
+    pub(crate) fn begins_above(&mut self, id: &str, floors: BTreeMap<String, u64>) {
+        if let Some(subscription) = self.subscriptions.get_mut(id) {
+            subscription.floors = floors;
+        }
+    }
+
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.subscriptions.contains_key(id)
+    }
+
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.subscriptions.values().any(|of| !of.patterns.is_empty())
+    }
+
+    /// Takes what comes until the session has every stream of these that one of its patterns matches.
+    pub(crate) async fn meet_all(&mut self, streams: &[StreamName]) {
+        while let Some(missing) = self.unmet(streams) {
+            let message = self.client.message().await;
+            self.check(&message, &format!("waiting for {missing}"));
+        }
+    }
+
+    fn unmet(&self, streams: &[StreamName]) -> Option<String> {
+        let patterns = self.subscriptions.values().flat_map(|of| &of.patterns);
+        let covered = |stream: &&StreamName| patterns.clone().any(|pattern| pattern.matches(stream));
+        let missing = streams
+            .iter()
+            .filter(|stream| !self.places.contains_key(stream.as_str()))
+            .find(|stream| covered(stream));
+        missing.map(|stream| stream.to_string())
     }
 
     /// Takes what has come, up to the answer to a `ping`.
@@ -172,8 +247,10 @@ impl Witness {
             }
             "dropped" => {
                 for stream in message["streams"].as_array().unwrap() {
-                    let place = self.places.remove(stream.as_str().unwrap());
-                    assert_eq!(place.unwrap().subscription, message["id"], "{message}");
+                    let stream = stream.as_str().unwrap();
+                    let place = self.places.remove(stream).unwrap();
+                    assert_eq!(place.subscription, message["id"], "{message}");
+                    self.lost.insert(stream.to_owned(), (place.next, self.numbered));
                 }
                 None
             }
@@ -189,13 +266,28 @@ impl Witness {
 
     fn subscribed(&mut self, message: &Value) -> Option<String> {
         let id = message["id"].as_str().unwrap();
+        let of = &self.subscriptions[id];
         for (stream, begins) in message["streams"].as_object().unwrap() {
+            let cursor = begins["cursor"].as_u64().unwrap();
+            let lost = self
+                .lost
+                .remove(stream)
+                .filter(|(_, before)| of.number <= *before);
+            let right = match lost {
+                Some((Next::At(next) | Next::Began(next), _)) => cursor == next,
+                Some((Next::Live, _)) => true,
+                None if of.fresh.contains(stream) => cursor == 0,
+                None => of.floors.get(stream).is_none_or(|floor| cursor >= *floor),
+            };
             let place = Place {
                 subscription: id.to_owned(),
-                next: Next::Began(begins["cursor"].as_u64().unwrap()),
+                next: Next::Began(cursor),
             };
             if let Some(had) = self.places.insert(stream.clone(), place) {
                 return Some(format!("{stream} is of {} already", had.subscription));
+            }
+            if !right {
+                return Some(format!("{stream} begins there, and was left at {lost:?}"));
             }
         }
         None

@@ -1,0 +1,82 @@
+//! Patterns of a session: what they are, and what they have met.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use auth::{Action, Subscriber, may};
+use collect::StreamName;
+
+use super::{Delivery, Outgoing, Subscription};
+use crate::meeting::{Cover, Met, MetStream};
+use crate::protocol::Message;
+use crate::subscribe::{self, Beginning};
+
+impl Delivery {
+    /// All patterns that are held, with where what they meet begins.
+    pub(crate) fn covers(&self) -> Vec<Cover> {
+        let with_patterns = self.subscriptions.iter().filter(|of| !of.holds.is_empty());
+        let cover = |of: &Subscription| Cover {
+            terms: Arc::clone(&of.terms),
+            patterns: of.holds.iter().map(|hold| hold.pattern().clone()).collect(),
+            from: Arc::clone(&of.from),
+            listed_by: of.listed_by.clone(),
+            left: self.left.all(of.number),
+        };
+        with_patterns.map(cover).collect()
+    }
+
+    /// Adds streams that patterns have met, each to the first subscription with a pattern for it. Those beyond the
+    /// session's limit are left out, which the client is told once. Answers those that have to be met again, because
+    /// what they were met with has changed meanwhile.
+    pub(crate) fn add_met(
+        &mut self,
+        met: Met,
+        subscriber: &Subscriber,
+        epoch: &str,
+        out: &mut Vec<Outgoing>,
+    ) -> Vec<StreamName> {
+        let mut room = self.push.limits.streams.saturating_sub(self.by_stream.len());
+        let mut by_subscription: BTreeMap<usize, Vec<Beginning>> = BTreeMap::new();
+        let mut again = Vec::new();
+        for MetStream { of, left, beginning } in met.streams {
+            let stream = beginning.member.stream();
+            if self.by_stream.contains_key(stream) || !may(subscriber, Action::Read, stream) {
+                continue;
+            }
+            let Some(at) = self.subscriptions.iter().position(|of| of.covers(stream)) else {
+                continue;
+            };
+            let subscription = &self.subscriptions[at];
+            let same = Arc::ptr_eq(&subscription.terms, &of);
+            if !same || self.left.get(stream, subscription.number) != left {
+                again.push(stream.clone());
+                continue;
+            }
+            if room == 0 {
+                self.left.put(stream.clone(), beginning.cursor, self.numbered);
+                self.tell_limit(at, out);
+                continue;
+            }
+            room -= 1;
+            by_subscription.entry(at).or_default().push(beginning);
+        }
+        for (at, streams) in by_subscription {
+            self.begin(at, streams, epoch, out);
+        }
+        if let Some((terms, by)) = met.listed {
+            let listed = |of: &&mut Subscription| terms.iter().any(|listed| Arc::ptr_eq(listed, &of.terms));
+            for subscription in self.subscriptions.iter_mut().filter(listed) {
+                subscription.listed_by = by.clone();
+            }
+        }
+        again
+    }
+
+    fn tell_limit(&mut self, at: usize, out: &mut Vec<Outgoing>) {
+        let subscription = &mut self.subscriptions[at];
+        if !std::mem::replace(&mut subscription.told_limit, true) {
+            let refusal = subscribe::too_many_streams(self.push.limits.streams).to(&subscription.terms.id);
+            out.push(Outgoing::Own(Message::Error(refusal).frame()));
+        }
+    }
+}
