@@ -407,3 +407,47 @@ async fn after_a_failover_a_node_is_found_at_the_new_master() {
     let at_replica: Vec<String> = replica.command(&["SMEMBERS", "tc:route:s"]).await;
     assert_eq!(at_replica, [node.as_str()]);
 }
+
+/// The users that docker-compose.yml gives to Redis.
+#[tokio::test]
+async fn the_user_of_the_example_may_do_what_a_node_does_and_nobody_else_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = folder.path().join("secrets");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/make-secrets");
+    let made = std::process::Command::new(script).arg(&secrets).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let users = secrets.join("redis-users");
+    let server = RedisServer::start_with(&["--aclfile", users.to_str().unwrap()]).await;
+    let address = std::fs::read_to_string(secrets.join("routes")).unwrap();
+    let address = address
+        .trim()
+        .replace("redis:6379", &format!("127.0.0.1:{}", server.port()));
+
+    let table = table_at(&address).await;
+    let node = living(&table).await;
+    table.announce(&node, &targets(&["s", "t/*"])).await.unwrap();
+    becomes(&table, "t/x", &[&node]).await;
+    assert_eq!(table.nodes().await.unwrap(), [push_lease(&node)]);
+    // Tracking works for it, too.
+    table.withdraw(&node, &targets(&["t/*"])).await.unwrap();
+    becomes(&table, "t/x", &[]).await;
+    table.leave(&node).await.unwrap();
+
+    for (who, command) in [
+        (&*server.address(), vec!["GET", "tc:anything"]),
+        (&address, vec!["GET", "another:key"]),
+        (&address, vec!["FLUSHALL"]),
+        (&address, vec!["CONFIG", "GET", "*"]),
+    ] {
+        let client = redis::Client::open(who).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut asked = redis::cmd(command[0]);
+        asked.arg(&command[1..]);
+        let refused = asked
+            .query_async::<redis::Value>(&mut connection)
+            .await
+            .unwrap_err();
+        let code = refused.code().unwrap_or_default().to_owned();
+        assert!(["NOAUTH", "NOPERM"].contains(&&*code), "{command:?}: {refused}");
+    }
+}
