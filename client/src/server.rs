@@ -55,6 +55,21 @@ impl Tokens for FixedToken {
     }
 }
 
+/// An address as it can be shown: without user and password, and without what may carry a token.
+fn without_secrets(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(begin);
+    let (user, place) = match rest.rsplit_once('@') {
+        Some((_, place)) => ("…@", place),
+        None => ("", rest),
+    };
+    let (place, more) = match place.find(['?', '#']) {
+        Some(at) => (&place[..at], "…"),
+        None => (place, ""),
+    };
+    format!("{scheme}{user}{place}{more}")
+}
+
 /// An installation and the right to talk to it. Cheap to clone.
 #[derive(Clone)]
 pub struct Server {
@@ -66,7 +81,7 @@ pub struct Server {
 impl Server {
     /// `url` is `http://host:port` or `https://host`, with a path where a proxy serves Tailcast under one.
     pub fn new(url: &str, tokens: Arc<dyn Tokens>) -> Result<Self, AddressError> {
-        let bad = || AddressError::BadUrl(url.to_owned());
+        let bad = || AddressError::BadUrl(without_secrets(url));
         let mut base = Url::parse(url).map_err(|_| bad())?;
         let plain = base.username().is_empty() && base.password().is_none();
         let bare = base.query().is_none() && base.fragment().is_none();
@@ -200,6 +215,23 @@ mod tests {
         match Server::new(url, tokens) {
             Ok(server) => Ok(server.at("v1/lines").to_string()),
             Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_used_is_named_without_what_is_secret_in_it() {
+        for (url, shown) in [
+            ("http://me:hunter2@logs:7440/", "http://…@logs:7440/"),
+            ("http://logs:7440/#token=hunter2", "http://logs:7440/…"),
+            ("http://logs:7440/?token=hunter2", "http://logs:7440/…"),
+            ("http://me:hun#ter2@logs", "http://…@logs"),
+            ("ftp://logs", "ftp://logs"),
+        ] {
+            let refused = at(url).unwrap_err();
+            assert!(
+                refused.starts_with(&format!("{shown:?} is no address")),
+                "{refused}"
+            );
         }
     }
 
