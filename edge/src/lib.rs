@@ -1,6 +1,6 @@
 //! What every HTTP edge of Tailcast does in the same way: accepting, admitting, stopping, and saying no.
 //!
-//! The order of admission: connections by address ([`connections`]), the bounds of a request's head ([`serve`]), and then,
+//! The order of admission: connections by address ([`connections`]), the bounds of a request's head ([`mod@serve`]), and then,
 //! in `auth`, the token and its grant. Only behind these is a body read or a store asked.
 //!
 //! Knows nothing of lines, tokens, stores or routes.

@@ -195,12 +195,24 @@ async fn a_collector_whose_store_is_away_answers_everybody_and_ends_when_it_is_t
         (bytes > 10e6).then_some(())
     })
     .await;
+    assert_eq!(leases(&mut cluster).await, 2);
     assert!(cluster.collect(0).stop_with("TERM").await.success());
+    assert_eq!(leases(&mut cluster).await, 1, "it ended its own");
     for answer in waiting {
         let answer = answer.await.unwrap().unwrap();
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers().contains_key("retry-after"));
     }
+}
+
+/// How many nodes Redis knows to live.
+async fn leases(cluster: &mut Cluster) -> usize {
+    let client = redis::Client::open(cluster.redis().address()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut keys = redis::cmd("KEYS");
+    keys.arg("tc:node:*");
+    let keys: Vec<String> = keys.query_async(&mut connection).await.unwrap();
+    keys.len()
 }
 
 async fn refuses_for_now(cluster: &mut Cluster) {
