@@ -16,7 +16,7 @@ mod tail;
 
 pub use list::{AskError, Node, StreamInfo};
 pub use problem::Problem;
-pub use send::{Rejected, Report, SendError, SendLimits, Sender, Stopped, Summary};
+pub use send::{Haste, Rejected, Report, SendError, SendLimits, Sender, Stopped, Summary, Unfinished};
 pub use server::{AddressError, FixedToken, Server, TokenError, Tokens};
 pub use tail::{
     Event, Fault, Follow, From, GapReason, Line, Lines, Record, Start, State, Tail, TailError, TailLimits,

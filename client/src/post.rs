@@ -1,6 +1,7 @@
 //! One request of lines, repeated unchanged under one key until it is answered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,12 +9,13 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use reqwest::Url;
 use serde::Deserialize;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::problem::Problem;
-use crate::send::{Report, SendError, SendLimits};
+use crate::send::{Report, SendError, SendLimits, Tally};
 use crate::server::{Server, Token, TokenError, read_body, sentence};
 
 /// Fast but not strong: the network is rarely the narrow place, and the CPU is the sender's own program's.
@@ -45,12 +47,17 @@ pub(crate) struct Poster {
     server: Server,
     url: Url,
     limits: SendLimits,
+    tally: Arc<Tally>,
+    /// When everything has to be over, once somebody wants that.
+    hurried: watch::Receiver<Option<Instant>>,
     report: Box<dyn Fn(Report) + Send + Sync>,
     /// The one that was good last; asked for again when the server refuses it.
     token: Option<Token>,
     /// Whether the server has ever kept a line: then the stream may be written, and a line that is forbidden alone
     /// names another one.
     kept_lines: bool,
+    /// Whether a token was ever good: only then it is worth waiting for another one.
+    was_let_in: bool,
 }
 
 /// How an attempt ended.
@@ -60,9 +67,21 @@ enum Attempt {
     Again {
         why: String,
         hint: Option<Duration>,
+        outcome: Outcome,
     },
     Unauthorized(Problem),
     Failed(SendError),
+}
+
+/// What an attempt that has to be repeated did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing: there is no server, or no token for it.
+    Away,
+    /// Nothing: the server is too busy.
+    Refused,
+    /// Perhaps everything.
+    Unknown,
 }
 
 impl Poster {
@@ -70,6 +89,8 @@ impl Poster {
         server: Server,
         stream: &str,
         limits: SendLimits,
+        tally: Arc<Tally>,
+        hurried: watch::Receiver<Option<Instant>>,
         report: Box<dyn Fn(Report) + Send + Sync>,
     ) -> Self {
         let mut url = server.at("v1/lines");
@@ -78,9 +99,12 @@ impl Poster {
             server,
             url,
             limits,
+            tally,
+            hurried,
             report,
             token: None,
             kept_lines: false,
+            was_let_in: false,
         }
     }
 
@@ -93,42 +117,88 @@ impl Poster {
         let request = Request::new(lines, &self.limits);
         let mut backoff = Backoff::new(self.limits.first_wait, self.limits.longest_wait);
         let began = Instant::now();
-        let mut repeated = false;
+        let mut repeated_why: Option<String> = None;
         let mut refused: Option<Token> = None;
         loop {
-            let (why, hint) = match self.attempt(&request).await {
+            let attempt = match in_time(self.hurried.clone(), self.attempt(&request)).await {
+                Some(attempt) => attempt,
+                // It may have been on its way.
+                None => {
+                    self.tally.perhaps_stored(true);
+                    return Err(gave_up(began, repeated_why.unwrap_or_else(no_answer)));
+                }
+            };
+            let (why, hint, outcome) = match attempt {
                 Attempt::Answered(answer) => {
-                    if repeated {
+                    if repeated_why.is_some() {
                         self.report(Report::Recovered);
                     }
                     self.kept_lines |= answer.accepted > 0;
+                    self.was_let_in = true;
                     return Ok(answer);
                 }
-                Attempt::Failed(error) => return Err(error),
-                Attempt::Again { why, hint } => (why, hint),
+                Attempt::Failed(error) => {
+                    if matches!(error, SendError::KeyReused(_)) {
+                        self.tally.perhaps_stored(true);
+                    }
+                    return Err(error);
+                }
+                Attempt::Again { why, hint, outcome } => (why, hint, outcome),
                 Attempt::Unauthorized(problem) => {
                     // Once a request: a source that makes a new token each time would never end.
                     let old = self.token.take();
-                    if refused.is_some() || !self.new_token(old.as_ref()).await? {
+                    if refused.is_none() && self.new_token(old.as_ref()).await? {
+                        refused = old;
+                        continue;
+                    }
+                    if !(self.was_let_in && self.server.tokens_may_change()) {
                         return Err(SendError::Refused(problem));
                     }
-                    refused = old;
-                    continue;
+                    self.token = None;
+                    let why = format!("{problem}; waiting for another token");
+                    (why, None, Outcome::Away)
                 }
             };
+            if outcome == Outcome::Unknown {
+                self.tally.perhaps_stored(true);
+            }
             let after = backoff.after_failure(hint);
             if let Some(limit) = self.limits.give_up
                 && began.elapsed() + after > limit
             {
-                return Err(SendError::GaveUp {
-                    after: began.elapsed(),
-                    why,
-                });
+                return Err(gave_up(began, why));
             }
-            repeated = true;
-            self.report(Report::Retrying { after, why });
-            tokio::time::sleep(after).await;
+            if !self.waits(after, outcome) {
+                return Err(gave_up(began, why));
+            }
+            self.report(Report::Retrying {
+                after,
+                why: why.clone(),
+            });
+            let mut hurried = self.hurried.clone();
+            let hurry = async { hurried.wait_for(Option::is_some).await.is_ok() };
+            tokio::select! {
+                () = tokio::time::sleep(after) => {}
+                true = hurry, if !self.is_hurried() => {
+                    if !self.waits(after, outcome) {
+                        return Err(gave_up(began, why));
+                    }
+                    tokio::time::sleep(after).await;
+                }
+            }
+            repeated_why = Some(why);
         }
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.hurried.borrow().is_some()
+    }
+
+    /// Whether there is time to try again after a while.
+    fn waits(&self, after: Duration, outcome: Outcome) -> bool {
+        self.hurried
+            .borrow()
+            .is_none_or(|end| outcome != Outcome::Away && Instant::now() + after < end)
     }
 
     /// Whether another token than `old` could be had.
@@ -153,27 +223,33 @@ impl Poster {
                     return Attempt::Again {
                         why: error.to_string(),
                         hint: None,
+                        outcome: Outcome::Away,
                     };
                 }
                 Err(error) => return Attempt::Failed(error.into()),
             },
         };
-        let again = |why| Attempt::Again { why, hint: None };
+        let again = |why, outcome| Attempt::Again {
+            why,
+            hint: None,
+            outcome,
+        };
         let sent = request.send(&self.server, &self.url, &token, self.limits.answer);
         let response = match sent.await {
             Ok(response) => response,
             Err(error) => {
-                return again(format!(
-                    "{} cannot be reached: {}",
-                    self.server.url(),
-                    sentence(&error.without_url())
-                ));
+                let outcome = match error.is_connect() {
+                    true => Outcome::Away,
+                    false => Outcome::Unknown,
+                };
+                let why = sentence(&error.without_url());
+                return again(format!("{} cannot be reached: {why}", self.server.url()), outcome);
             }
         };
         let (status, headers) = (response.status(), response.headers().clone());
         match read_body(response).await {
             Ok(body) => self.judge(status, &headers, &body),
-            Err(why) => again(format!("the answer broke off: {why}")),
+            Err(why) => again(format!("the answer broke off: {why}"), Outcome::Unknown),
         }
     }
 
@@ -199,6 +275,10 @@ impl Poster {
             return Attempt::Again {
                 why: problem.to_string(),
                 hint: problem.retry_after,
+                outcome: match status.is_server_error() {
+                    true => Outcome::Unknown,
+                    false => Outcome::Refused,
+                },
             };
         }
         if status == StatusCode::UNAUTHORIZED {
@@ -219,6 +299,39 @@ impl Poster {
             _ if status == StatusCode::CONFLICT => Attempt::Failed(SendError::KeyReused(problem)),
             _ => Attempt::Failed(SendError::Refused(problem)),
         }
+    }
+}
+
+fn gave_up(began: Instant, why: String) -> SendError {
+    SendError::GaveUp {
+        after: began.elapsed(),
+        why,
+    }
+}
+
+fn no_answer() -> String {
+    "no answer came".to_owned()
+}
+
+/// What comes of `work`, unless everything has to be over before.
+async fn in_time<T>(
+    mut hurried: watch::Receiver<Option<Instant>>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let over = async {
+        let end = match hurried.wait_for(Option::is_some).await {
+            Ok(end) => *end,
+            Err(_) => None,
+        };
+        match end {
+            Some(end) => tokio::time::sleep_until(end).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = over => None,
     }
 }
 

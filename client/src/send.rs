@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::post::{Answer, Poster};
 use crate::problem::Problem;
@@ -118,15 +119,29 @@ pub enum Report {
     Recovered,
 }
 
-/// What became of everything that was pushed.
+/// What became of everything that was pushed, blank lines too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Lines pushed, blank ones too.
+    /// Lines pushed.
     pub pushed: u64,
-    /// Lines stored.
+    /// Lines stored, as the server says.
     pub accepted: u64,
-    /// Lines rejected. The rest was blank.
+    /// Lines rejected.
     pub rejected: u64,
+    /// Lines of a request that was sent and not answered: they may be stored.
+    pub unknown: u64,
+    /// Lines that are certainly not stored, for they never reached a server that could do it.
+    pub unsent: u64,
+}
+
+/// Sending ended before everything was acknowledged.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unfinished {
+    /// Why.
+    pub error: SendError,
+    /// How far it came.
+    pub summary: Summary,
 }
 
 /// Nothing more is taken; [`Sender::finish`] says why.
@@ -137,9 +152,79 @@ pub struct Stopped;
 /// Appends lines to one stream. Dropped before [`Sender::finish`] is through, it forgets what is not acknowledged.
 pub struct Sender {
     queue: Arc<Queue>,
+    tally: Arc<Tally>,
+    haste: watch::Sender<Option<Instant>>,
     /// Closed when the task has ended.
     running: watch::Receiver<()>,
-    task: Option<JoinHandle<Result<Summary, SendError>>>,
+    task: Option<JoinHandle<Result<(), SendError>>>,
+}
+
+/// Makes a [`Sender`] come to its end, from wherever. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Haste(watch::Sender<Option<Instant>>);
+
+impl Haste {
+    /// What was pushed is still sent, but not for longer than that; and from now on a server that cannot be reached is
+    /// not waited for.
+    pub fn within(&self, time: Duration) {
+        self.0.send_replace(Some(Instant::now() + time));
+    }
+}
+
+/// How much became of everything that was pushed, so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Mutex<Counts>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    /// Lines of all requests that were answered.
+    answered: u64,
+    accepted: u64,
+    rejected: u64,
+    /// Lines of the request that is under way.
+    under_way: u64,
+    /// Whether that request reached a server.
+    perhaps_stored: bool,
+}
+
+impl Tally {
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, lines: u64) {
+        let mut counts = self.lock();
+        counts.under_way = lines;
+        counts.perhaps_stored = false;
+    }
+
+    /// Whether the request that is under way may be stored.
+    pub(crate) fn perhaps_stored(&self, perhaps: bool) {
+        self.lock().perhaps_stored = perhaps;
+    }
+
+    fn end(&self, accepted: u64, rejected: u64) {
+        let mut counts = self.lock();
+        counts.answered += counts.under_way;
+        counts.accepted += accepted;
+        counts.rejected += rejected;
+        counts.under_way = 0;
+    }
+
+    fn summary(&self, waiting: u64) -> Summary {
+        let counts = *self.lock();
+        let (unknown, unsent) = match counts.perhaps_stored {
+            true => (counts.under_way, 0),
+            false => (0, counts.under_way),
+        };
+        Summary {
+            pushed: counts.answered + counts.under_way + waiting,
+            accepted: counts.accepted,
+            rejected: counts.rejected,
+            unknown,
+            unsent: unsent + waiting,
+        }
+    }
 }
 
 impl Sender {
@@ -156,18 +241,41 @@ impl Sender {
             filled: Notify::new(),
             drained: Notify::new(),
         });
-        let poster = Poster::new(server, stream, limits, Box::new(report));
+        let tally = Arc::<Tally>::default();
+        let (haste, hurried) = watch::channel(None);
+        let poster = Poster::new(
+            server,
+            stream,
+            limits,
+            Arc::clone(&tally),
+            hurried,
+            Box::new(report),
+        );
         let (alive, running) = watch::channel(());
-        let work = run(Arc::clone(&queue), poster);
+        let work = run(Arc::clone(&queue), Arc::clone(&tally), poster);
         let task = tokio::spawn(async move {
             let _alive = alive;
             work.await
         });
         Self {
             queue,
+            tally,
+            haste,
             running,
             task: Some(task),
         }
+    }
+
+    /// What makes it come to its end.
+    pub fn haste(&self) -> Haste {
+        Haste(self.haste.clone())
+    }
+
+    /// What became of everything so far.
+    pub fn summary(&self) -> Summary {
+        // In this order: what is taken from the queue meanwhile is not counted twice.
+        let waiting = self.queue.lock();
+        self.tally.summary(waiting.lines)
     }
 
     /// Takes one line, of any bytes, without its line feed; a text of several lines is several. Waits while as much as
@@ -185,18 +293,23 @@ impl Sender {
         while running.changed().await.is_ok() {}
     }
 
-    /// Waits until everything is acknowledged.
-    pub async fn finish(mut self) -> Result<Summary, SendError> {
+    /// Waits until everything is acknowledged. Cancelled, it can be asked again.
+    pub async fn finish(&mut self) -> Result<Summary, Unfinished> {
         self.queue.lock().ended = true;
         self.queue.filled.notify_one();
-        let Some(task) = self.task.as_mut() else {
-            return Err(SendError::Cancelled);
+        let ended = match self.task.as_mut() {
+            Some(task) => task.await,
+            None => Ok(Err(SendError::Cancelled)),
         };
-        match task.await {
-            Ok(result) => result,
+        self.task = None;
+        let error = match ended {
+            Ok(Ok(())) => return Ok(self.summary()),
+            Ok(Err(error)) => error,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(SendError::Cancelled),
-        }
+            Err(_) => SendError::Cancelled,
+        };
+        let summary = self.summary();
+        Err(Unfinished { error, summary })
     }
 }
 
@@ -273,7 +386,7 @@ impl Queue {
     }
 
     /// Everything that waits, as soon as something does; nothing when the end is reached.
-    async fn take(&self) -> Option<Batch> {
+    async fn take(&self, tally: &Tally) -> Option<Batch> {
         loop {
             {
                 let mut waiting = self.lock();
@@ -283,6 +396,8 @@ impl Queue {
                         ..Batch::default()
                     };
                     let batch = std::mem::replace(&mut *waiting, next);
+                    // While nobody can ask how much waits.
+                    tally.begin(batch.lines);
                     drop(waiting);
                     self.drained.notify_one();
                     return Some(batch);
@@ -306,28 +421,28 @@ impl Drop for StopWhenDropped {
     }
 }
 
-async fn run(queue: Arc<Queue>, mut poster: Poster) -> Result<Summary, SendError> {
+async fn run(queue: Arc<Queue>, tally: Arc<Tally>, mut poster: Poster) -> Result<(), SendError> {
     let stop = StopWhenDropped(queue);
-    let mut summary = Summary::default();
-    while let Some(batch) = stop.0.take().await {
+    let mut before = 0;
+    while let Some(batch) = stop.0.take(&tally).await {
         let answer = poster.post(Bytes::from(batch.body)).await?;
-        let rejected =
-            own_rejects(&batch.too_long, stop.0.limits.request_bytes).chain(answer_rejects(&answer));
-        for reject in rejected {
-            summary.rejected += 1;
+        let mut rejected = 0;
+        let told = own_rejects(&batch.too_long, stop.0.limits.request_bytes).chain(answer_rejects(&answer));
+        for reject in told {
+            rejected += 1;
             poster.report(Report::Rejected(Rejected {
-                line: summary.pushed + reject.line,
+                line: before + reject.line,
                 ..reject
             }));
         }
         for (code, lines) in answer.rejected_more {
-            summary.rejected += lines;
+            rejected += lines;
             poster.report(Report::RejectedMore { lines, code });
         }
-        summary.pushed += batch.lines;
-        summary.accepted += answer.accepted;
+        before += batch.lines;
+        tally.end(answer.accepted, rejected);
     }
-    Ok(summary)
+    Ok(())
 }
 
 fn own_rejects(too_long: &[u64], most: usize) -> impl Iterator<Item = Rejected> {

@@ -12,7 +12,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use client::{
-    FixedToken, Rejected, Report, SendError, SendLimits, Sender, Server, Stopped, Summary, TokenError, Tokens,
+    FixedToken, Rejected, Report, SendError, SendLimits, Sender, Server, Stopped, Summary, TokenError,
+    Tokens, Unfinished,
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -155,6 +156,7 @@ fn summary(pushed: u64, accepted: u64, rejected: u64) -> Summary {
         pushed,
         accepted,
         rejected,
+        ..Summary::default()
     }
 }
 
@@ -240,7 +242,15 @@ async fn it_is_given_up_in_time_when_a_limit_is_set() {
     let (mut sender, _) = fake.sender(limits);
     sender.push(b"one").await.unwrap();
     match sender.finish().await {
-        Err(SendError::GaveUp { why, .. }) => assert_eq!(why, "too busy (busy)"),
+        Err(Unfinished {
+            error: SendError::GaveUp { why, .. },
+            summary,
+        }) => {
+            assert_eq!(
+                (why.as_str(), summary.unsent, summary.unknown),
+                ("too busy (busy)", 1, 0)
+            );
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -353,7 +363,7 @@ async fn a_refusal_stops_everything_with_its_sentence() {
         sender.push(b"one").await.unwrap();
         sender.stopped().await;
         assert_eq!(sender.push(b"more").await, Err(Stopped));
-        let error = sender.finish().await.expect_err("a refusal");
+        let error = sender.finish().await.expect_err("a refusal").error;
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         assert_eq!(fake.seen().len(), 1, "{code}");
     }
@@ -380,8 +390,46 @@ async fn a_stream_that_may_not_be_written_any_more_stops_everything() {
         sender.push(b"line").await.unwrap();
         fake.has_seen(number).await;
     }
-    let error = sender.finish().await.expect_err("a refusal");
+    let Unfinished { error, summary } = sender.finish().await.expect_err("a refusal");
     assert!(format!("{error:?}").starts_with("Refused"), "{error:?}");
+    assert_eq!((summary.pushed, summary.accepted, summary.unsent), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn whoever_is_in_haste_does_not_wait_for_a_server_that_is_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let server = Server::new(&url, Arc::new(FixedToken("token".into()))).unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let limits = SendLimits {
+        first_wait: Duration::from_secs(3600),
+        longest_wait: Duration::from_secs(3600),
+        ..SendLimits::default()
+    };
+    let mut sender = Sender::start(server, "my/app", limits, move |report| {
+        let _ = tell.send(report);
+    });
+    sender.push(b"one\ntwo").await.unwrap();
+    told.recv().await.unwrap();
+    sender.haste().within(Duration::from_secs(3600));
+    let Unfinished { error, summary } = sender.finish().await.expect_err("there is no server");
+    assert!(matches!(error, SendError::GaveUp { .. }), "{error:?}");
+    assert_eq!((summary.pushed, summary.unsent, summary.unknown), (2, 2, 0));
+}
+
+#[tokio::test]
+async fn what_was_sent_and_not_answered_in_time_is_of_unknown_outcome() {
+    let fake = Fake::start([]).await;
+    fake.hold();
+    let (mut sender, _) = fake.sender(quick());
+    sender.push(b"one").await.unwrap();
+    fake.has_seen(1).await;
+    sender.push(b"two").await.unwrap();
+    sender.haste().within(Duration::from_millis(10));
+    let Unfinished { error, summary } = sender.finish().await.expect_err("no answer came");
+    assert!(error.to_string().ends_with("no answer came"), "{error}");
+    assert_eq!((summary.pushed, summary.unknown, summary.unsent), (2, 1, 1));
 }
 
 #[tokio::test]
@@ -403,7 +451,7 @@ async fn nothing_but_blank_lines_is_no_failure() {
     sender.push(b"").await.unwrap();
     assert_eq!(sender.finish().await.unwrap(), summary(1, 0, 0));
 
-    let (sender, _) = fake.sender(quick());
+    let (mut sender, _) = fake.sender(quick());
     assert_eq!(sender.finish().await.unwrap(), summary(0, 0, 0));
     assert_eq!(fake.seen().len(), 1);
 }
@@ -448,7 +496,13 @@ async fn a_token_that_has_ended_is_replaced_once_a_request() {
     let fake = Fake::start([ended()]).await;
     let (mut sender, _) = fake.sender(quick());
     sender.push(b"one").await.unwrap();
-    assert!(matches!(sender.finish().await, Err(SendError::Refused(_))));
+    assert!(matches!(
+        sender.finish().await,
+        Err(Unfinished {
+            error: SendError::Refused(_),
+            ..
+        })
+    ));
     assert_eq!(
         fake.seen().len(),
         1,

@@ -1,6 +1,7 @@
 //! Where the client commands find an installation and a token for it.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -15,6 +16,9 @@ use crate::key_file;
 
 /// How long a token lasts that is made from the data folder's key, in seconds. Another one is made in time.
 const MINTED_SECONDS: i64 = 600;
+
+const TOKEN: &str = "TAILCAST_TOKEN";
+const TOKEN_FILE: &str = "TAILCAST_TOKEN_FILE";
 
 /// Who those are that use the data folder's key.
 const LOCAL_SUBSCRIBER: &str = "local";
@@ -37,9 +41,14 @@ pub(crate) struct Connection {
 /// What the token is from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Credentials {
-    /// The token; without one, one is made with the key in the data folder of a server on this machine
-    #[arg(long, env = "TAILCAST_TOKEN", hide_env_values = true)]
+    /// The token. Everybody on this machine can read it in the list of processes: prefer --token-file, or the variable
+    /// [variable: TAILCAST_TOKEN]
+    #[arg(long, conflicts_with = "token_file")]
     token: Option<String>,
+    /// A file with the token, read anew whenever one is needed. Without any token, one is made with the key in the data
+    /// folder of a server on this machine [variable: TAILCAST_TOKEN_FILE]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// The server's data folder [default: ./tailcast-data] [variable: TAILCAST_DATA]
     #[arg(long, value_name = "FOLDER")]
     data: Option<String>,
@@ -66,9 +75,10 @@ impl Connection {
 impl Credentials {
     /// The installation at `url`, asked with a token that allows what is needed.
     pub(crate) fn server(&self, url: &str, need: Need) -> Result<Server, Failure> {
-        let tokens: Arc<dyn Tokens> = match self.token.as_deref().filter(|token| !token.is_empty()) {
-            Some(token) => Arc::new(FixedToken(token.to_owned())),
-            None => Arc::new(LocalKey {
+        let tokens: Arc<dyn Tokens> = match self.given()? {
+            Given::Token(token) => Arc::new(FixedToken(token)),
+            Given::File(path) => Arc::new(TokenFile::open(path)?),
+            Given::Nothing => Arc::new(LocalKey {
                 minter: self.minter()?,
                 need,
             }),
@@ -79,14 +89,34 @@ impl Credentials {
     /// Tokens that last for `seconds`, each for a subscriber of its own when a key can make them, which may read and
     /// write what `pattern` covers.
     pub(crate) fn tickets(&self, seconds: u64, pattern: &str) -> Result<Tickets, Failure> {
-        Ok(match self.token.as_deref().filter(|token| !token.is_empty()) {
-            Some(token) => Tickets::One(token.to_owned()),
-            None => Tickets::Each {
+        Ok(match self.given()? {
+            Given::Token(token) => Tickets::One(token),
+            Given::File(path) => Tickets::One(TokenFile::open(path)?.read().map_err(unusable)?),
+            Given::Nothing => Tickets::Each {
                 minter: self.minter()?,
                 expires_at: unix_now().saturating_add_unsigned(seconds),
                 pattern: pattern.to_owned(),
             },
         })
+    }
+
+    /// The flags go before the variables, of which only one may be set.
+    fn given(&self) -> Result<Given, Failure> {
+        if let Some(token) = self.token.clone().filter(|token| !token.is_empty()) {
+            return Ok(Given::Token(token));
+        }
+        if let Some(path) = self.token_file.clone() {
+            return Ok(Given::File(path));
+        }
+        let variable = |name| std::env::var_os(name).filter(|text| !text.is_empty());
+        match (variable(TOKEN), variable(TOKEN_FILE)) {
+            (Some(_), Some(_)) => Err(Failure::Misused(anyhow::anyhow!(
+                "{TOKEN} and {TOKEN_FILE} are both set: set one of them"
+            ))),
+            (Some(token), None) => Ok(Given::Token(token.to_string_lossy().into_owned())),
+            (None, Some(path)) => Ok(Given::File(path.into())),
+            (None, None) => Ok(Given::Nothing),
+        }
     }
 
     fn minter(&self) -> Result<Minter, Failure> {
@@ -137,9 +167,58 @@ impl Tickets {
     }
 }
 
+/// What was given to be the token.
+enum Given {
+    Token(String),
+    File(PathBuf),
+    Nothing,
+}
+
+/// A token in a file that somebody may renew.
+struct TokenFile {
+    path: PathBuf,
+}
+
+impl TokenFile {
+    /// Fails where there is none to begin with.
+    fn open(path: PathBuf) -> Result<Self, Failure> {
+        let file = Self { path };
+        file.read().map_err(unusable)?;
+        Ok(file)
+    }
+
+    fn read(&self) -> Result<String, TokenError> {
+        let path = self.path.display();
+        match std::fs::read_to_string(&self.path) {
+            Ok(text) if text.trim().is_empty() => {
+                Err(TokenError::Unavailable(format!("the token file {path} is empty")))
+            }
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(error) => Err(TokenError::Unavailable(format!(
+                "the token file {path} cannot be read: {error}"
+            ))),
+        }
+    }
+}
+
+impl Tokens for TokenFile {
+    fn token(&self) -> Pin<Box<dyn Future<Output = Result<String, TokenError>> + Send + '_>> {
+        Box::pin(async { self.read() })
+    }
+
+    fn may_change(&self) -> bool {
+        true
+    }
+}
+
+fn unusable(error: TokenError) -> Failure {
+    let (TokenError::Unavailable(why) | TokenError::Refused(why)) = error;
+    Failure::Misused(anyhow::anyhow!("{why}"))
+}
+
 fn no_token(error: &key_file::KeyFileError) -> Failure {
     Failure::Misused(anyhow::anyhow!(
-        "there is no token: set TAILCAST_TOKEN (or --token), or, on the server's own machine, name its data folder \
+        "there is no token: set TAILCAST_TOKEN or TAILCAST_TOKEN_FILE (or --token-file), or, on the server's own machine, name its data folder \
          with --data ({error})"
     ))
 }

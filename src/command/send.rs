@@ -1,13 +1,14 @@
 //! `tailcast send`: lines from standard input to a stream.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use auth::StreamName;
-use client::{Report, SendLimits, Sender, Summary};
+use client::{Haste, Report, SendLimits, Sender, Summary};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,6 +21,9 @@ use crate::config::units;
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
+/// So long may it take to send what was read, once somebody asked to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
 /// So many rejected lines are told one by one; a wrong stream's million is not.
 const REJECTS_TOLD: u64 = 20;
 
@@ -28,7 +32,8 @@ const REJECTS_TOLD: u64 = 20;
 #[command(after_help = "\
 A line leaves at once; lines that come faster than the server answers leave in batches. Each is stored once: what is not \
 acknowledged is sent again, under the same key. It ends with exit code 0 when everything is acknowledged, and with 1 when \
-lines were rejected or it had to give up. Ctrl-C stops reading and finishes what was read; twice, it ends at once.
+lines were rejected or it had to give up; then it says how many lines are stored and how many are not. Ctrl-C and SIGTERM \
+stop reading: whole lines that were read are still sent, within 10 s, unless the server is away; twice, it ends at once.
 
 A line that is a JSON object is understood (ts, level, message, fields; the usual other spellings, too); its `stream` \
 goes before STREAM. Every other line is kept as the message, as it is.
@@ -58,38 +63,115 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         ..SendLimits::default()
     };
     let longest = limits.request_bytes;
-    let mut stops = stops()?;
-    let mut sender = Sender::start(server, &args.stream, limits, teller());
+    let stops = stops()?;
+    let rejects = Arc::new(Rejects::default());
+    let mut sender = Sender::start(server, &args.stream, limits, teller(Arc::clone(&rejects)));
+    hurry_when_stopped(sender.haste(), stops.clone());
 
     let mut asked_twice = stops.clone();
+    let mut read = Read::default();
     let all = async {
-        read_lines(&mut tokio::io::stdin(), &mut sender, longest, &mut stops).await?;
+        let input = &mut tokio::io::stdin();
+        read_lines(input, &mut sender, longest, stops, &mut read).await?;
         sender.finish().await.map_err(anyhow::Error::from)
     };
-    let summary = tokio::select! {
-        ended = all => ended?,
+    let ended = tokio::select! {
+        ended = all => ended,
         _ = asked_twice.wait_for(|asked| *asked > 1) => {
-            return Err(Failure::Failed(anyhow!("stopped before everything was acknowledged")));
+            Err(anyhow!("stopped before everything was acknowledged"))
         }
     };
-    conclude(&args.stream, summary)
+    if let Some(bytes) = read.half {
+        let bytes = count(bytes as u64, "byte");
+        Noise::default().say(&format!(
+            "stopped in the middle of a line: its first {bytes} are not stored"
+        ));
+    }
+    match ended {
+        Ok(summary) => conclude(&args.stream, summary, &rejects),
+        Err(error) => {
+            let mut summary = sender.summary();
+            summary.pushed += read.left;
+            summary.unsent += read.left;
+            let outcome = outcome(&summary, &rejects);
+            Err(Failure::Failed(anyhow!("{error:#}; {outcome}")))
+        }
+    }
 }
 
-fn conclude(stream: &str, summary: Summary) -> Result<(), Failure> {
+fn conclude(stream: &str, summary: Summary, rejects: &Rejects) -> Result<(), Failure> {
+    if summary.rejected > 0 {
+        return Err(Failure::Failed(anyhow!("{}", outcome(&summary, rejects))));
+    }
+    if std::io::stderr().is_terminal() {
+        eprintln!("tailcast: {} stored in {stream}", count(summary.accepted, "line"));
+    }
+    Ok(())
+}
+
+/// What became of everything, from the answers: `of 5 lines, 2 are stored, 1 was rejected (1 forbidden), 2 are not stored`.
+fn outcome(summary: &Summary, rejects: &Rejects) -> String {
+    let are = |count: u64| if count == 1 { "is" } else { "are" };
+    let were = |count: u64| if count == 1 { "was" } else { "were" };
     let Summary {
         pushed,
         accepted,
         rejected,
-    } = summary;
+        unknown,
+        unsent,
+    } = *summary;
+    let mut parts = vec![format!("{accepted} {} stored", are(accepted))];
     if rejected > 0 {
-        return Err(Failure::Failed(anyhow!(
-            "{rejected} of {pushed} lines were rejected; the other {accepted} are stored"
-        )));
+        parts.push(format!(
+            "{rejected} {} rejected ({})",
+            were(rejected),
+            rejects.by_code()
+        ));
     }
-    if std::io::stderr().is_terminal() {
-        eprintln!("tailcast: {accepted} lines stored in {stream}");
+    if unknown > 0 {
+        parts.push(format!("{unknown} may be stored or not, for no answer came"));
     }
-    Ok(())
+    if unsent > 0 {
+        parts.push(format!("{unsent} {} not stored", are(unsent)));
+    }
+    format!("of {}, {}", count(pushed, "line"), parts.join(", "))
+}
+
+/// The number with its noun: `1 line`, `2 lines`.
+fn count(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// Rejected lines, by their code.
+#[derive(Debug, Default)]
+struct Rejects(Mutex<BTreeMap<String, u64>>);
+
+impl Rejects {
+    /// Counts them, and says how many there were before.
+    fn add(&self, code: &str, lines: u64) -> u64 {
+        let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = codes.values().sum();
+        *codes.entry(code.to_owned()).or_default() += lines;
+        before
+    }
+
+    fn by_code(&self) -> String {
+        let codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = codes.iter().map(|(code, lines)| format!("{lines} {code}"));
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Once somebody asks to stop, what was read has so long.
+fn hurry_when_stopped(haste: Haste, mut stops: watch::Receiver<u32>) {
+    tokio::spawn(async move {
+        if stops.wait_for(|asked| *asked > 0).await.is_ok() {
+            haste.within(STOP_WITHIN);
+        }
+    });
 }
 
 /// How often somebody asked to stop.
@@ -114,47 +196,68 @@ fn stops() -> anyhow::Result<watch::Receiver<u32>> {
 }
 
 /// Says on standard error what goes wrong on the way.
-fn teller() -> impl Fn(Report) + Send + Sync + 'static {
+fn teller(rejects: Arc<Rejects>) -> impl Fn(Report) + Send + Sync + 'static {
     let noise = Arc::new(Noise::default());
-    let rejects = AtomicU64::new(0);
+    let silent = AtomicBool::new(false);
     move |report| match report {
-        Report::Rejected(reject) => match rejects.fetch_add(1, Ordering::Relaxed) {
+        Report::Rejected(reject) => match rejects.add(&reject.code, 1) {
             told if told < REJECTS_TOLD => noise.say(&format!(
                 "line {} was rejected: {} ({})",
                 reject.line, reject.error, reject.code
             )),
-            REJECTS_TOLD => noise.say("more lines were rejected; they are counted"),
-            _ => {}
+            _ => more_rejects(&noise, &silent),
         },
         Report::RejectedMore { lines, code } => {
-            rejects.fetch_add(lines, Ordering::Relaxed);
-            noise.say(&format!("{lines} more lines were rejected ({code})"));
+            rejects.add(&code, lines);
+            more_rejects(&noise, &silent);
         }
         Report::Retrying { after, why } => noise.trouble(&why, &again_in(after)),
         Report::Recovered => noise.over("sending again"),
     }
 }
 
-/// Pushes lines until the input ends, the sender stops, or somebody asks to stop. `longest` bounds the memory: what is
+fn more_rejects(noise: &Noise, silent: &AtomicBool) {
+    if !silent.swap(true, Ordering::Relaxed) {
+        noise.say("more lines were rejected; they are counted");
+    }
+}
+
+/// What was read and not pushed.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Read {
+    /// Whole lines, which the sender took no more.
+    left: u64,
+    /// The bytes of a line that was begun when somebody asked to stop.
+    half: Option<usize>,
+}
+
+/// Pushes lines until the input ends, the sender stops, or somebody asks to stop; `rest` is what then was not pushed. A line
+/// needs no end at the end of the input, and is none where it was cut by a stop. `longest` bounds the memory: what is
 /// beyond it of a line is left out, and the sender rejects what is so long.
 async fn read_lines(
     input: &mut (impl AsyncRead + Unpin),
     sender: &mut Sender,
     longest: usize,
-    stops: &mut watch::Receiver<u32>,
+    mut stops: watch::Receiver<u32>,
+    rest: &mut Read,
 ) -> anyhow::Result<()> {
     let mut chunk = vec![0; READ_BYTES];
     let mut partial: Vec<u8> = Vec::new();
     loop {
         let read = tokio::select! {
             biased;
-            _ = stops.wait_for(|asked| *asked > 0) => break,
+            _ = stops.wait_for(|asked| *asked > 0) => {
+                rest.half = Some(partial.len()).filter(|&bytes| bytes > 0);
+                return Ok(());
+            }
             () = sender.stopped() => return Ok(()),
             read = input.read(&mut chunk) => read.context("standard input cannot be read")?,
         };
         if read == 0 {
             break;
         }
+        // Counted before they are pushed: whoever asks twice to stop asks while a push waits.
+        rest.left = chunk[..read].iter().filter(|&&byte| byte == b'\n').count() as u64;
         for piece in chunk[..read].split_inclusive(|&byte| byte == b'\n') {
             let (piece, ended) = match piece.split_last() {
                 Some((b'\n', line)) => (line, true),
@@ -166,13 +269,13 @@ async fn read_lines(
                 if sender.push(&partial).await.is_err() {
                     return Ok(());
                 }
+                rest.left -= 1;
                 partial.clear();
             }
         }
     }
-    if !partial.is_empty() {
-        // A sender that has stopped says so itself.
-        let _ = sender.push(&partial).await;
+    if !partial.is_empty() && sender.push(&partial).await.is_err() {
+        rest.left = 1;
     }
     Ok(())
 }
@@ -180,8 +283,6 @@ async fn read_lines(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use std::sync::Mutex;
 
     use axum::Router;
     use client::{FixedToken, Server};
@@ -211,14 +312,15 @@ mod tests {
         };
         let mut sender = Sender::start(server, "my/app", limits, |_| {});
         let (mut input, mut output) = tokio::io::duplex(4);
-        let (_stop, mut stops) = watch::channel(0);
+        let (_stop, stops) = watch::channel(0);
         let write = async {
             for chunk in chunks {
                 input.write_all(chunk).await.unwrap();
             }
             drop(input);
         };
-        let read = read_lines(&mut output, &mut sender, longest, &mut stops);
+        let mut rest = Read::default();
+        let read = read_lines(&mut output, &mut sender, longest, stops, &mut rest);
         let ((), read) = tokio::join!(write, read);
         read.unwrap();
         let summary = sender.finish().await.unwrap();
@@ -239,6 +341,34 @@ mod tests {
         let (bodies, summary) = arrived(&[b"one\n", &endless, b"\ntwo\n"], 100).await;
         assert_eq!(bodies.replace("\n\n", "\n"), "one\ntwo\n");
         assert_eq!((summary.pushed, summary.accepted, summary.rejected), (3, 2, 1));
+    }
+
+    #[test]
+    fn the_outcome_is_told_in_right_numbers_of_one_and_many() {
+        let rejects = Rejects::default();
+        rejects.add("forbidden", 1);
+        let one = Summary {
+            pushed: 1,
+            rejected: 1,
+            ..Summary::default()
+        };
+        assert_eq!(
+            outcome(&one, &rejects),
+            "of 1 line, 0 are stored, 1 was rejected (1 forbidden)"
+        );
+        rejects.add("line_too_long", 2);
+        let many = Summary {
+            pushed: 9,
+            accepted: 1,
+            rejected: 3,
+            unknown: 2,
+            unsent: 1,
+        };
+        assert_eq!(
+            outcome(&many, &rejects),
+            "of 9 lines, 1 is stored, 3 were rejected (1 forbidden, 2 line_too_long), 2 may be stored or not, for no \
+             answer came, 1 is not stored"
+        );
     }
 
     #[tokio::test]

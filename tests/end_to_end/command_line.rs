@@ -237,3 +237,108 @@ async fn a_command_that_cannot_do_its_work_says_why_and_fails() {
     assert_ne!(ran.code, Some(0), "{ran:?}");
     assert!(ran.err.contains("a//b"), "{}", ran.err);
 }
+
+#[tokio::test]
+async fn a_line_that_is_cut_by_a_signal_is_told_and_not_stored() {
+    let alone = Alone::start().await;
+    let token = Token::of_tester();
+    let variables = at(alone.url(), &token);
+    for signal in ["TERM", "INT"] {
+        let stream = format!("cut/{signal}");
+        let mut send = Running::start(&["send", &stream], &variables);
+        send.write("one\ntw").await;
+        let mut tail = Running::start(&["tail", &stream, "--from", "0", "--json"], &variables);
+        tail.prints(1).await;
+        send.signal(signal);
+        let ran = send.ended().await;
+        let told = "tailcast: stopped in the middle of a line: its first 2 bytes are not stored\n";
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), told));
+        let ran = tailcast(&["send", &stream], &variables, "three").await;
+        assert_eq!(
+            ran.code,
+            Some(0),
+            "the end of the input is a line's end, too: {}",
+            ran.err
+        );
+        let printed = tail.prints(2).await;
+        assert!(printed[1].contains("three"), "{printed:?}");
+    }
+}
+
+#[tokio::test]
+async fn send_with_the_server_away_ends_at_the_first_signal_and_says_what_is_not_stored() {
+    let mut alone = Alone::start().await;
+    let (url, token) = (alone.url().to_owned(), Token::of_tester());
+    alone.kill();
+    let mut send = Running::start(&["send", "my/app"], &at(&url, &token));
+    send.write("one\ntwo\n").await;
+    send.complains("cannot be reached").await;
+    send.signal("TERM");
+    let ran = send.ended().await;
+    assert_eq!(ran.code, Some(1));
+    let last = ran.err.lines().last().unwrap();
+    assert!(last.starts_with("tailcast: given up after "), "{last}");
+    assert!(
+        last.ends_with("; of 2 lines, 0 are stored, 2 are not stored"),
+        "{last}"
+    );
+}
+
+#[tokio::test]
+async fn tail_ends_with_its_token_and_does_not_come_back_with_it() {
+    let alone = Alone::start().await;
+    let token = Token::of("alice").reads("**").ends_in(2).text();
+    let mut tail = Running::start(&["tail", "my/app"], &at(alone.url(), &token));
+    let ran = tail.ended().await;
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(
+        ran.err,
+        "tailcast: the token has ended, and there is no other: get a new one\n"
+    );
+}
+
+#[tokio::test]
+async fn a_token_file_is_read_anew_when_its_token_ends() {
+    let alone = Alone::start().await;
+    let dir = tempfile::TempDir::new().unwrap();
+    let file = dir.path().join("token");
+    let path = file.to_str().unwrap();
+    let ends_in = |seconds| Token::of("alice").reads("**").ends_in(seconds).text();
+    std::fs::write(&file, ends_in(2) + "\n").unwrap();
+    let url = [("TAILCAST_URL", alone.url())];
+    let mut tail = Running::start(&["tail", "my/app", "--token-file", path], &url);
+    tail.complains("waiting for another token").await;
+    std::fs::write(&file, ends_in(600)).unwrap();
+    tail.complains("connected again").await;
+    alone.send("my/app", lines(1)).await;
+    tail.prints(1).await;
+    assert!(
+        tail.err().lines().count() <= 3,
+        "it does not come again and again: {}",
+        tail.err()
+    );
+
+    let streams = tailcast(
+        &["streams"],
+        &[("TAILCAST_URL", alone.url()), ("TAILCAST_TOKEN_FILE", path)],
+        "",
+    )
+    .await;
+    assert_eq!(streams.code, Some(0), "{}", streams.err);
+    let gone = dir.path().join("nowhere");
+    let ran = tailcast(&["streams", "--token-file", gone.to_str().unwrap()], &url, "").await;
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(
+        ran.err.starts_with("tailcast: the token file ") && ran.err.contains("nowhere cannot be read"),
+        "{}",
+        ran.err
+    );
+    let both = [("TAILCAST_TOKEN", "a"), ("TAILCAST_TOKEN_FILE", path)];
+    let ran = tailcast(&["streams"], &both, "").await;
+    assert_eq!(
+        (ran.code, ran.err.contains("set one of them")),
+        (Some(2), true),
+        "{}",
+        ran.err
+    );
+}
