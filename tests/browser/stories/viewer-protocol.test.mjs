@@ -54,6 +54,64 @@ story("a token can be pasted, and a wrong one is refused in words", async () => 
   await viewer.page.getByRole("link", { name: STREAM }).waitFor();
 });
 
+/** A token of somebody, as far as a page can read it. */
+const tokenOf = (sub) => `e30.${Buffer.from(JSON.stringify({ sub, exp: 4e9 })).toString("base64url")}.signature`;
+
+story("a link does not make somebody else of who reads without being asked", async () => {
+  fake.append(STREAM, [line("hello")]);
+  const [alice, again, mallory] = [tokenOf("alice"), `${tokenOf("alice")}2`, tokenOf("mallory")];
+  for (const token of [alice, again, mallory]) fake.tokens.add(token);
+  viewer = await stage.open(`${fake.url}#token=${alice}`);
+  const { page } = viewer;
+  const kept = () => page.evaluate(() => JSON.stringify(sessionStorage));
+  const follow = async (token) => {
+    await page.evaluate((fragment) => (location.hash = fragment), `#token=${token}&to=/stream/${STREAM}`);
+  };
+  const dialog = page.getByRole("dialog", { name: "Read as somebody else?" });
+
+  await page.getByRole("link", { name: STREAM }).waitFor();
+  await follow(mallory);
+  await dialog.getByText("This link signs you in as mallory. You read as alice now.").waitFor();
+  assert.ok(!page.url().includes("token"), "it left the address");
+  assert.ok((await kept()).includes(alice) && !(await kept()).includes(mallory));
+  if (process.env.TAILCAST_SCREENSHOTS) await page.screenshot({ path: `${process.env.TAILCAST_SCREENSHOTS}/take-over.png` });
+  await page.keyboard.press("Enter");
+  await dialog.waitFor({ state: "detached" });
+  await viewer.waitForMessage("hello");
+  assert.ok((await kept()).includes(alice), "who presses Enter stays who they are, and sees the link's view");
+
+  await follow(mallory);
+  await dialog.waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  assert.ok((await kept()).includes(alice));
+
+  await follow(again);
+  await viewer.waitFor((token) => JSON.stringify(sessionStorage).includes(token), again);
+  await viewer.waitForMessage("hello");
+  assert.equal(await dialog.count(), 0, "a new token of the same subscriber is no question");
+  const before = fake.subscribes.length;
+  fake.append(STREAM, [line("still here")]);
+  await viewer.waitForMessage("still here");
+
+  await follow(mallory);
+  await dialog.waitFor();
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Enter");
+  await viewer.waitFor((token) => JSON.stringify(sessionStorage).includes(token), mallory);
+  await viewer.waitForMessage("still here");
+  assert.equal(fake.subscribes.length, before + 1);
+});
+
+story("who reads is not signed out by an address without a token", async () => {
+  fake.append(STREAM, [line("hello")]);
+  await follow();
+  await viewer.page.evaluate(() => (location.hash = "#token=what is this&to=/stream/payments/api"));
+  await read("The address carried something that is not a token.").waitFor();
+  fake.append(STREAM, [line("still here")]);
+  await viewer.waitForMessage("still here");
+});
+
 story("a gap is a row of its own, with its size and its reason", async () => {
   fake.append(STREAM, numbered(0, 3));
   await follow();

@@ -2,7 +2,7 @@
 
 import { KeptPreferences, type Preferences } from "../address/preferences.ts";
 import { NO_VIEW, type View, fragmentOf, readAddress } from "../address/view.ts";
-import { tokenFrom } from "../address/token.ts";
+import { tokenFrom, tokenSubscriber } from "../address/token.ts";
 import { isAboutToken } from "../follow/words.ts";
 import { startWorker } from "../find/start.ts";
 import { WatchedWorker } from "../find/watched.ts";
@@ -13,8 +13,19 @@ import { Visit } from "./visit.svelte.ts";
 /** The address follows the reader after so long without moving. */
 const SETTLE_MS = 400;
 
+/** A token that an address brought, of somebody else than who reads. */
+export interface Offered {
+  readonly token: string;
+  /** Who it is of, by its own word. */
+  readonly subscriber: string;
+  /** What the address shows. */
+  readonly view: View;
+}
+
 export class Page {
   readonly visit: Visit;
+  /** Until the reader says whether to take it: whoever makes a link could sign others in as themselves. */
+  offered = $state.raw<Offered | undefined>();
   /** Highlights that stay. */
   readonly kept: Kept;
   readonly #kept = new KeptPreferences();
@@ -58,10 +69,8 @@ export class Page {
   // --- the token
 
   takeToken(token: string): void {
-    this.visit.take(token);
-    const { client } = this.visit;
-    if (client && this.reading) this.reading.start(client);
-    else this.#read();
+    this.#signIn(token);
+    if (!this.reading) this.#read();
   }
 
   signOut(): void {
@@ -101,13 +110,35 @@ export class Page {
       // Out of the address before anything else: it must not be copied, bookmarked or kept in the history.
       history.replaceState(null, "", fragmentOf(view));
       const usable = tokenFrom(token);
-      if (usable) this.visit.take(usable);
-      else {
-        this.visit.signOut();
-        this.visit.asked = "The address carried something that is not a token.";
+      if (usable && this.visit.wouldChange(usable)) {
+        this.offered = { token: usable, subscriber: tokenSubscriber(usable), view };
+        return;
       }
+      if (usable) this.#signIn(usable);
+      else this.visit.refuse("The address carried something that is not a token.");
     }
+    this.offered = undefined;
     this.#show(view);
+  }
+
+  #signIn(token: string): void {
+    this.visit.take(token);
+    const { client } = this.visit;
+    if (client) this.reading?.start(client);
+  }
+
+  /** What the reader said to a token that an address brought. The view of that address is shown either way. */
+  answer(takeIt: "take" | "leave"): void {
+    const { offered } = this;
+    if (!offered) return;
+    this.offered = undefined;
+    if (takeIt === "take") {
+      // What one subscriber was shown is not another's to see.
+      this.#close();
+      this.visit.streams = undefined;
+      this.#signIn(offered.token);
+    }
+    this.#show(offered.view);
   }
 
   #show(view: View): void {

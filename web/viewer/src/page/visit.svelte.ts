@@ -37,6 +37,17 @@ export class Visit {
     return this.#client;
   }
 
+  /** Whether a token would make somebody else of who reads. */
+  wouldChange(token: string): boolean {
+    return this.#client !== undefined && token !== this.#kept.read() && tokenSubscriber(token) !== this.subscriber;
+  }
+
+  /** There was no token in what should have been one. Who reads reads on. */
+  refuse(why: string): void {
+    if (this.#client) this.notice = why;
+    else this.asked = why;
+  }
+
   /** Reads with another token. */
   take(token: string): void {
     this.#client?.close();
