@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use collect::LogStore;
+use collect::store::StoreError;
 use edge::Problem;
 use http::StatusCode;
 use serde_json::json;
@@ -49,6 +50,7 @@ impl Health {
         let Some(store) = &self.store else { return Ok(()) };
         match tokio::time::timeout(STORE_DEADLINE, store.check()).await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(full @ StoreError::Full(_))) => Err(not_ready(full.to_string())),
             // Why stays in the log of whoever uses the store: an address may have a password in it.
             Ok(Err(_)) | Err(_) => Err(not_ready("the store does not answer".into())),
         }

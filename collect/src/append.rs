@@ -108,6 +108,9 @@ pub enum RunError {
     /// Certainly not stored.
     #[error("the store is away")]
     NotStored,
+    /// Certainly not stored: there is no room.
+    #[error("the store is full")]
+    Full,
     /// Perhaps stored: repeat with the same key.
     #[error("the store did not confirm")]
     Unknown,
@@ -363,6 +366,7 @@ impl Inner {
             let mut outcome = match answers.next() {
                 Some(Ok(batch)) => write.stored(batch),
                 Some(Err(AppendError::KeysUsed(prior))) => write.keys_used(prior),
+                Some(Err(AppendError::NotStored(StoreError::Full(_)))) => write.failed(RunError::Full),
                 Some(Err(AppendError::NotStored(_))) => write.failed(RunError::NotStored),
                 Some(Err(AppendError::Unknown(_))) | None => write.failed(RunError::Unknown),
             };
@@ -435,6 +439,10 @@ impl Failures {
             let (Err(AppendError::NotStored(error)) | Err(AppendError::Unknown(error))) = answer else {
                 continue;
             };
+            // The store says that itself, once.
+            if let StoreError::Full(_) = error {
+                continue;
+            }
             failures.batches += 1;
             failures.error.get_or_insert_with(|| error.to_string());
             let away = match (answer, error) {

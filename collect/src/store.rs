@@ -160,6 +160,9 @@ pub enum StoreError {
     /// It cannot be reached, or refused to work.
     #[error("the store is away: {0}")]
     Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It has no room for more lines, and takes some again once retention or somebody else makes room. It can be read.
+    #[error("the store is full: {0}")]
+    Full(String),
     /// It said nothing in time.
     #[error("the store did not answer within {0:?}")]
     Timeout(Duration),

@@ -7,6 +7,8 @@ mod behaviour;
 mod damage;
 #[path = "store/faults.rs"]
 mod faults;
+#[path = "store/full_disk.rs"]
+mod full_disk;
 #[path = "store/mongo.rs"]
 mod mongo_alone;
 #[path = "store/place.rs"]

@@ -281,7 +281,7 @@ pub(crate) async fn in_time<T>(
 /// The refusal when the store has no answer.
 pub(crate) fn unavailable(error: &StoreError) -> Problem {
     match error {
-        StoreError::Away(_) | StoreError::Timeout(_) => Problem::new(
+        StoreError::Away(_) | StoreError::Full(_) | StoreError::Timeout(_) => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
             "the store does not answer: repeat the request later",

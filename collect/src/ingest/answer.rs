@@ -116,14 +116,16 @@ pub(super) async fn answered(
         streams.push(name, stored);
         worst = worst.max(error.map(|error| match error {
             RunError::NotStored => 0,
-            RunError::KeyReused => 1,
-            RunError::Unknown => 2,
+            RunError::Full => 1,
+            RunError::KeyReused => 2,
+            RunError::Unknown => 3,
         }));
     }
     match worst {
         None => Ok(streams),
         Some(0) => Err(Refusal::NotStored(streams)),
-        Some(1) => Err(Refusal::KeyReused(streams)),
+        Some(1) => Err(Refusal::Full(streams)),
+        Some(2) => Err(Refusal::KeyReused(streams)),
         Some(_) => Err(Refusal::Unknown(streams)),
     }
 }

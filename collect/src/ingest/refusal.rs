@@ -15,6 +15,9 @@ const BUSY_FOR: Duration = Duration::from_secs(1);
 /// When to come back while the store is away.
 const AWAY_FOR: Duration = Duration::from_secs(2);
 
+/// When to come back while the store is full.
+const FULL_FOR: Duration = Duration::from_secs(10);
+
 /// Why nothing of a request is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -52,6 +55,8 @@ pub(super) enum Refusal {
     Closed,
     /// Certainly not stored, but for this.
     NotStored(Streams),
+    /// The store has no room: certainly not stored, but for this.
+    Full(Streams),
     /// Perhaps stored; this surely is.
     Unknown(Streams),
     /// A fault of the program.
@@ -158,6 +163,16 @@ impl From<Refusal> for Problem {
                     "the store is away: repeat the request, with the same Idempotency-Key",
                 )
                 .retry_after(AWAY_FOR),
+                &streams,
+            ),
+            Refusal::Full(streams) => with_stored(
+                Self::new(
+                    S::SERVICE_UNAVAILABLE,
+                    "store_full",
+                    "the store has no room for more lines, nothing was stored: repeat the request later, with the same \
+                     Idempotency-Key",
+                )
+                .retry_after(FULL_FOR),
                 &streams,
             ),
             Refusal::Unknown(streams) => with_stored(

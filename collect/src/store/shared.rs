@@ -18,6 +18,7 @@ impl Shared {
     /// The failure for one more caller. It reads as the first one did.
     pub(super) fn again(&self) -> StoreError {
         match &*self.0 {
+            StoreError::Full(why) => StoreError::Full(why.clone()),
             StoreError::Timeout(deadline) => StoreError::Timeout(*deadline),
             StoreError::Corrupt { stream, what } => StoreError::Corrupt {
                 stream: stream.clone(),

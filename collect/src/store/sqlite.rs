@@ -11,6 +11,7 @@ mod private;
 mod queries;
 mod rates;
 mod readers;
+mod room;
 mod schema;
 mod writer;
 
@@ -24,6 +25,7 @@ use rusqlite::ErrorCode;
 use self::queries::Plan;
 use self::rates::Rates;
 use self::readers::{Cost, Readers};
+use self::room::Room;
 use self::writer::{Encoded, Writer};
 use super::damage::Damages;
 use super::timing::{Operation, answered, count_appends, measured};
@@ -49,6 +51,9 @@ pub struct SqliteOptions {
     /// Free space, in bytes, that the file keeps for what comes next. It also keeps an eighth of its size; what is
     /// beyond both goes back to the file system.
     pub spare_bytes: u64,
+    /// Bytes that stay free on the disk, an eighth of it at most, so that lines can be removed when it is full: before it
+    /// gets there, appends are refused. See [`room`].
+    pub reserve_bytes: u64,
 }
 
 impl Default for SqliteOptions {
@@ -61,6 +66,7 @@ impl Default for SqliteOptions {
             commit_bytes: 16 * 1024 * 1024,
             trim_batches: 10_000,
             spare_bytes: 64 * 1024 * 1024,
+            reserve_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -98,6 +104,12 @@ pub enum OpenError {
         /// The latest that this version understands.
         known: i64,
     },
+    /// There is no room for the little that opening takes.
+    #[error("the disk of {} is full: make some megabytes of room", file.display())]
+    Full {
+        /// The database.
+        file: PathBuf,
+    },
     /// SQLite refuses it.
     #[error("the database {} cannot be opened: {source}", file.display())]
     Database {
@@ -132,7 +144,8 @@ impl SqliteStore {
             file: opened.file.clone(),
             source,
         })?;
-        let writer = Writer::start(opened.connection, opened.lock, Arc::clone(&rates), &options);
+        let room = Room::new(&opened.file, options.reserve_bytes);
+        let writer = Writer::start(opened.connection, opened.lock, room, Arc::clone(&rates), &options);
         Ok(Self {
             epoch: opened.epoch,
             readers: Readers::new(opened.file, options.readers),

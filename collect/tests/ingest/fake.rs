@@ -15,6 +15,8 @@ use tokio::sync::watch;
 pub(crate) enum Fault {
     /// Stores nothing, and says so.
     NotStored,
+    /// Stores nothing for want of room.
+    Full,
     /// Stores nothing, and does not know.
     UnknownAndLost,
     /// Stores everything, and does not know.
@@ -163,6 +165,7 @@ impl State {
         let late = || StoreError::Timeout(Duration::from_secs(1));
         match fault {
             Fault::NotStored => Err(AppendError::NotStored(StoreError::Away("refused".into()))),
+            Fault::Full => Err(AppendError::NotStored(StoreError::Full("no room".to_owned()))),
             Fault::UnknownAndLost => Err(AppendError::Unknown(late())),
             Fault::UnknownAndStored => {
                 self.append(draft)?;

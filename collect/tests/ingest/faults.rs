@@ -14,6 +14,7 @@ use crate::fixture::{Collector, LONG, Post};
 async fn a_store_that_fails_is_answered_with_503_and_works_again_by_itself() {
     let table = [
         (Fault::NotStored, "unavailable", vec!["a/b 0..1"]),
+        (Fault::Full, "store_full", vec!["a/b 0..1"]),
         (
             Fault::UnknownAndLost,
             "unknown_outcome",
@@ -33,7 +34,8 @@ async fn a_store_that_fails_is_answered_with_503_and_works_again_by_itself() {
         let post = || Post::lines("one").key("k1");
         let reply = collector.send(post()).await;
         assert_eq!(reply.refusal(), (503, code), "{fault:?}");
-        assert_eq!(reply.header("retry-after"), "2");
+        let pause = if code == "store_full" { "10" } else { "2" };
+        assert_eq!(reply.header("retry-after"), pause);
         let reply = collector.send(post()).await;
         assert_eq!(
             reply.text,

@@ -8,7 +8,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind, InsertManyError};
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{DUPLICATE_KEY, Ready, durable_write, store_error};
+use super::connection::{DUPLICATE_KEY, OUT_OF_DISK, Ready, durable_write, store_error};
 use super::documents::{decode_keys, encode, from_date, to_date};
 use super::{MongoStore, queries};
 use crate::store::encoding::{check_size, compress};
@@ -208,6 +208,9 @@ impl MongoStore {
                 (Some((DUPLICATE_KEY, _)), _) => {
                     pending.met_key = !pending.draft.keys.is_empty();
                     tails.forget(&batch.stream);
+                }
+                (Some((OUT_OF_DISK, what)), _) => {
+                    pending.settle(Err(AppendError::NotStored(StoreError::Full(what.clone()))));
                 }
                 (Some((_, what)), _) => {
                     pending.settle(Err(AppendError::NotStored(StoreError::Away(what.clone().into()))));

@@ -28,6 +28,8 @@ const NAMESPACE_EXISTS: i32 = 48;
 const MAX_TIME_EXPIRED: i32 = 50;
 /// Somebody else inserted the same.
 pub(super) const DUPLICATE_KEY: i32 = 11_000;
+/// The server refuses to write, since its disk is nearly full. (One that finds no room at all stops, and is away.)
+pub(super) const OUT_OF_DISK: i32 = 14_031;
 
 /// The way to a database that may not be there yet.
 pub(super) struct Connection {
@@ -279,6 +281,7 @@ impl Ready {
 pub(super) fn store_error(error: Error, deadline: Duration) -> StoreError {
     match code(&error) {
         Some(MAX_TIME_EXPIRED) => StoreError::Timeout(deadline),
+        Some(OUT_OF_DISK) => StoreError::Full(error.to_string()),
         _ => StoreError::Away(Box::new(error)),
     }
 }

@@ -75,6 +75,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, OpenError> {
     let file = folder.join(DATABASE);
     let refused = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::Foreign { file: file.clone() },
+        Some(ErrorCode::DiskFull) => OpenError::Full { file: file.clone() },
         _ => OpenError::Database {
             file: file.clone(),
             source: error,

@@ -11,8 +11,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::queries::{self, StreamId, to_sql};
 use super::rates::Rates;
+use super::room::{Room, Steps};
 use super::{SqliteOptions, away, keys};
 use crate::store::encoding::{check_size, compress};
+use crate::store::shared::Shared;
 use crate::store::{AppendError, Compression, Draft, PriorRun, StoreError, Trimmed};
 use crate::{Batch, Offset};
 
@@ -20,14 +22,8 @@ use crate::{Batch, Offset};
 const BATCH_OVERHEAD: i64 = 128;
 /// What a key takes on the disk, roughly.
 const KEY_OVERHEAD: i64 = 192;
-/// The most one step of removing takes away, so that appends do not wait for long.
-const STEP_BATCHES: u64 = 512;
-/// The same, in stored bytes.
-const STEP_BYTES: i64 = 16 * 1024 * 1024;
 /// This part of the file may be free.
 const SPARE_PART: i64 = 8;
-/// How many pages one step gives back.
-const GIVE_BACK_PAGES: i64 = 4 * 1024;
 
 type Outcome = Result<Arc<Batch>, AppendError>;
 
@@ -44,6 +40,13 @@ impl Encoded {
             compressed: compress(&draft.lines.ndjson, compression),
             draft,
         }
+    }
+
+    /// As they will be written.
+    fn bytes(&self) -> usize {
+        self.compressed
+            .as_ref()
+            .map_or(self.draft.lines.ndjson.len(), Vec::len)
     }
 }
 
@@ -84,6 +87,7 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         lock: File,
+        room: Room,
         rates: Arc<Rates>,
         options: &SqliteOptions,
     ) -> Result<Self, std::io::Error> {
@@ -92,7 +96,13 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
-                run(connection, inbox, &rates, commit_bytes);
+                let mut thread = Thread {
+                    connection,
+                    room,
+                    rates,
+                };
+                thread.run(inbox, commit_bytes);
+                drop(thread);
                 drop(lock);
             })?;
         Ok(Self {
@@ -166,31 +176,134 @@ fn stopped() -> StoreError {
     StoreError::Away("the thread that writes the store has stopped".into())
 }
 
-fn run(mut connection: Connection, mut inbox: mpsc::Receiver<Command>, rates: &Rates, commit_bytes: usize) {
-    let mut next = inbox.blocking_recv();
-    while let Some(command) = next.take() {
-        match command {
-            Command::Append { drafts, answer } => {
-                let mut group = vec![(drafts, answer)];
-                next = gather(&mut group, &mut inbox, commit_bytes);
-                write(&mut connection, group, rates);
+/// What the thread has.
+struct Thread {
+    connection: Connection,
+    room: Room,
+    rates: Arc<Rates>,
+}
+
+impl Thread {
+    fn run(&mut self, mut inbox: mpsc::Receiver<Command>, commit_bytes: usize) {
+        let mut next = inbox.blocking_recv();
+        while let Some(command) = next.take() {
+            match command {
+                Command::Append { drafts, answer } => {
+                    let mut group = vec![(drafts, answer)];
+                    next = gather(&mut group, &mut inbox, commit_bytes);
+                    self.write(group);
+                }
+                // Nobody waiting is no reason not to do it, and no error.
+                Command::Remove { floors, answer } => {
+                    let _ = answer.send(self.remove(floors));
+                }
+                Command::GiveBack { spare_bytes, answer } => {
+                    let _ = answer.send(self.give_back(spare_bytes));
+                }
+                Command::Check { answer } => {
+                    let _ = answer.send(self.check());
+                }
             }
-            // Nobody waiting is no reason not to do it, and no error.
-            Command::Remove { floors, answer } => {
-                let _ = answer.send(remove(&mut connection, floors).map_err(away));
+            if next.is_none() {
+                next = inbox.blocking_recv();
             }
-            Command::GiveBack { spare_bytes, answer } => {
-                let _ = answer.send(give_back(&connection, spare_bytes).map_err(away));
-            }
-            Command::Check { answer } => {
-                let _ = answer.send(check(&mut connection).map_err(away));
-            }
-        }
-        if next.is_none() {
-            next = inbox.blocking_recv();
         }
     }
+
+    /// Writes a group in one transaction, and answers when it is on the disk.
+    fn write(&mut self, mut group: Group) {
+        // Whoever stopped waiting was told that the outcome is unknown, or told nobody: not writing it is allowed.
+        group.retain(|(_, answer)| !answer.is_closed());
+        let bytes = group
+            .iter()
+            .flat_map(|(drafts, _)| drafts)
+            .map(Encoded::bytes)
+            .sum();
+        let outcomes = match self.room.look(&self.connection, bytes) {
+            Ok(()) => self.commit(&group),
+            Err(full) => Err((full, AppendError::NotStored as fn(StoreError) -> AppendError)),
+        };
+        match outcomes {
+            Ok(outcomes) => {
+                self.room.wrote();
+                for ((_, answer), outcomes) in group.into_iter().zip(outcomes) {
+                    outcomes
+                        .iter()
+                        .flatten()
+                        .for_each(|batch| self.rates.stored(batch));
+                    let _ = answer.send(outcomes);
+                }
+            }
+            Err((error, outcome)) => {
+                let error = Shared::new(error);
+                for (drafts, answer) in group {
+                    let _ = answer.send(drafts.iter().map(|_| Err(outcome(error.again()))).collect());
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, group: &Group) -> Result<Vec<Vec<Outcome>>, Failure> {
+        let outcomes = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| (error, AppendError::NotStored as fn(StoreError) -> AppendError))
+            .and_then(|transaction| {
+                let outcomes = group
+                    .iter()
+                    .map(|(drafts, _)| insert_all(&transaction, drafts))
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|error| (error, AppendError::NotStored as fn(_) -> _))?;
+                // A commit that fails may have reached the journal and come back after a crash.
+                transaction
+                    .commit()
+                    .map_err(|error| (error, AppendError::Unknown as fn(_) -> _))?;
+                Ok(outcomes)
+            });
+        outcomes.map_err(
+            |(error, outcome)| match self.room.refusal(&self.connection, &error) {
+                Some(full) => (full, AppendError::NotStored as fn(_) -> _),
+                None => (away(error), outcome),
+            },
+        )
+    }
+
+    fn remove(&mut self, floors: Vec<(StreamId, Offset)>) -> Result<Step, StoreError> {
+        let step = remove(&mut self.connection, floors, self.room.steps());
+        let step = step.map_err(|error| self.failed(error))?;
+        self.room.removed(&self.connection);
+        Ok(step)
+    }
+
+    fn give_back(&mut self, spare_bytes: u64) -> Result<bool, StoreError> {
+        let spare_bytes = match self.room.wants_pages_back() {
+            true => None,
+            false => Some(spare_bytes),
+        };
+        let gave = give_back(&self.connection, spare_bytes, self.room.steps().pages);
+        let gave = gave.map_err(|error| self.failed(error))?;
+        self.room.removed(&self.connection);
+        Ok(gave)
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        if self.room.has_to_try() {
+            let tried = add_bytes(&self.connection, 0);
+            tried.map_err(|error| self.failed(error))?;
+            self.room.wrote();
+        }
+        self.room.look(&self.connection, 0)?;
+        check(&mut self.connection).map_err(away)
+    }
+
+    fn failed(&mut self, error: rusqlite::Error) -> StoreError {
+        let full = self.room.refusal(&self.connection, &error);
+        full.unwrap_or_else(|| away(error))
+    }
 }
+
+/// Why a group was not written, and what that means for it.
+type Failure = (StoreError, fn(StoreError) -> AppendError);
 
 type Group = Vec<(Vec<Encoded>, oneshot::Sender<Vec<Outcome>>)>;
 
@@ -209,42 +322,6 @@ fn gather(group: &mut Group, inbox: &mut mpsc::Receiver<Command>, commit_bytes: 
         }
     }
     None
-}
-
-/// Writes a group in one transaction, and answers when it is on the disk.
-fn write(connection: &mut Connection, mut group: Group, rates: &Rates) {
-    // Whoever stopped waiting was told that the outcome is unknown, or told nobody: not writing it is allowed.
-    group.retain(|(_, answer)| !answer.is_closed());
-    let outcomes = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(|error| (error, AppendError::NotStored as fn(StoreError) -> AppendError))
-        .and_then(|transaction| {
-            let outcomes = group
-                .iter()
-                .map(|(drafts, _)| insert_all(&transaction, drafts))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| (error, AppendError::NotStored as fn(_) -> _))?;
-            // A commit that fails may have reached the journal and come back after a crash.
-            transaction
-                .commit()
-                .map_err(|error| (error, AppendError::Unknown as fn(_) -> _))?;
-            Ok(outcomes)
-        });
-    match outcomes {
-        Ok(outcomes) => {
-            for ((_, answer), outcomes) in group.into_iter().zip(outcomes) {
-                outcomes.iter().flatten().for_each(|batch| rates.stored(batch));
-                let _ = answer.send(outcomes);
-            }
-        }
-        Err((error, outcome)) => {
-            let error = Arc::new(error);
-            for (drafts, answer) in group {
-                let away = || outcome(StoreError::Away(Box::new(Arc::clone(&error))));
-                let _ = answer.send(drafts.iter().map(|_| Err(away())).collect());
-            }
-        }
-    }
 }
 
 pub(super) fn insert_all(
@@ -342,7 +419,11 @@ fn add_bytes(connection: &Connection, bytes: i64) -> Result<(), rusqlite::Error>
 
 /// Removes what lies below the floors, a bounded step of it. A floor and what it removes are one transaction, so the
 /// stream goes on where it ended whatever happens (invariant 10).
-fn remove(connection: &mut Connection, mut floors: Vec<(StreamId, Offset)>) -> Result<Step, rusqlite::Error> {
+fn remove(
+    connection: &mut Connection,
+    mut floors: Vec<(StreamId, Offset)>,
+    most: Steps,
+) -> Result<Step, rusqlite::Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut removed = Trimmed::default();
     let mut bytes = 0;
@@ -352,8 +433,8 @@ fn remove(connection: &mut Connection, mut floors: Vec<(StreamId, Offset)>) -> R
             "SELECT first + count, count, bytes FROM batches WHERE stream = ?1 AND first < ?2 ORDER BY first",
         )?;
         let mut rows = statement.query((id, to_sql(floor)))?;
-        while removed.batches < STEP_BATCHES
-            && bytes < STEP_BYTES
+        while removed.batches < most.batches
+            && bytes < most.bytes
             && let Some(row) = rows.next()?
         {
             reached = Some(row.get::<_, i64>(0)?);
@@ -364,7 +445,7 @@ fn remove(connection: &mut Connection, mut floors: Vec<(StreamId, Offset)>) -> R
         if let Some(reached) = reached {
             remove_below(&transaction, id, reached)?;
         }
-        if removed.batches >= STEP_BATCHES || bytes >= STEP_BYTES {
+        if removed.batches >= most.batches || bytes >= most.bytes {
             break;
         }
         floors.pop();
@@ -390,15 +471,20 @@ fn remove_below(connection: &Connection, id: StreamId, floor: i64) -> Result<(),
     Ok(())
 }
 
-fn give_back(connection: &Connection, spare_bytes: u64) -> Result<bool, rusqlite::Error> {
+/// Gives pages back while there are more of them than may be spare; `None` means while there are any.
+fn give_back(connection: &Connection, spare_bytes: Option<u64>, most: i64) -> Result<bool, rusqlite::Error> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let free = number("freelist_count")?;
     let free_bytes = u64::try_from(free.saturating_mul(number("page_size")?)).unwrap_or_default();
-    if free_bytes <= spare_bytes || free <= number("page_count")? / SPARE_PART {
+    let has_many = match spare_bytes {
+        Some(spare) => free_bytes > spare && free > number("page_count")? / SPARE_PART,
+        None => free > 0,
+    };
+    if !has_many {
         return Ok(false);
     }
     // The pragma frees one page for every row that is asked of it.
-    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({GIVE_BACK_PAGES})"))?;
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({most})"))?;
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
     Ok(true)
