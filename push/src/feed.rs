@@ -5,7 +5,7 @@
 //! stand at the same cursors and share their frames.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use collect::{Batch, Extent, Offset, StreamName};
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::frame::{Frame, View};
+use crate::hoard::Hoard;
 use crate::load::Load;
 use crate::route::Route;
 use crate::signal::Signal;
@@ -32,8 +33,8 @@ pub(crate) struct Feed {
     limits: Arc<Limits>,
     /// Says how long a tick is.
     load: Arc<Load>,
-    /// Bytes of lines that all feeds of the node hold.
-    held: Arc<AtomicUsize>,
+    /// What all feeds of the node hold.
+    hoard: Arc<Hoard>,
     state: Mutex<State>,
     /// Told when too much waits for the tick's end.
     hurry: Notify,
@@ -46,6 +47,8 @@ pub(crate) struct Feed {
 
 struct State {
     tail: Tail,
+    /// Whether the hoard knows that there is something to give.
+    enlisted: bool,
     /// Up to where sessions are shown the stream: the head at the last wake-up.
     shown: Offset,
     /// Bytes of lines that came since.
@@ -89,15 +92,11 @@ pub(crate) enum Pull {
 }
 
 impl Feed {
-    pub(crate) fn new(
-        stream: StreamName,
-        limits: Arc<Limits>,
-        load: Arc<Load>,
-        held: Arc<AtomicUsize>,
-    ) -> Self {
+    pub(crate) fn new(stream: StreamName, limits: Arc<Limits>, load: Arc<Load>, hoard: Arc<Hoard>) -> Self {
         Self {
             state: Mutex::new(State {
                 tail: Tail::new(stream),
+                enlisted: false,
                 shown: Offset::ZERO,
                 unshown_bytes: 0,
                 shown_at: None,
@@ -111,7 +110,7 @@ impl Feed {
             }),
             limits,
             load,
-            held,
+            hoard,
             hurry: Notify::new(),
             watchers: Mutex::default(),
             members: AtomicUsize::new(0),
@@ -128,30 +127,44 @@ impl Feed {
     pub(crate) fn take(self: &Arc<Self>, batch: Arc<Batch>) -> Option<Instant> {
         let mut state = self.state.lock();
         let bytes = batch.lines.ndjson.len();
-        let held = state.tail.strip().bytes();
+        let held = state.tail.strip().held();
         let news = state.tail.take(batch);
-        let room = match self.held.load(Ordering::Relaxed) > self.limits.feeds_bytes {
-            true => 0,
-            false => self.limits.feed_bytes,
-        };
-        state.tail.strip().shed(room);
-        self.account(held, state.tail.strip().bytes());
+        state.tail.strip().shed(self.limits.feed_bytes);
+        let holds = state.tail.strip().held();
+        self.hoard.account(held, holds);
+        if holds > 0 && !std::mem::replace(&mut state.enlisted, true) {
+            self.hoard.enlist(self);
+        }
         if news == News::Old {
+            drop(state);
+            self.hoard.bound();
             return None;
         }
         state.count(news);
         state.unshown_bytes += bytes;
         let look = state.moved(&self.limits);
         self.show(state);
+        self.hoard.bound();
         look
+    }
+
+    /// Lets go of the older half of what is held. Whether anything is left.
+    pub(crate) fn give(&self) -> bool {
+        let mut state = self.state.lock();
+        let held = state.tail.strip().held();
+        state.tail.strip().halve();
+        let left = state.tail.strip().held();
+        self.hoard.account(held, left);
+        state.enlisted = left > 0;
+        state.enlisted
     }
 
     /// Takes what the store says of the head.
     pub(crate) fn heard(self: &Arc<Self>, extent: Extent) -> News {
         let mut state = self.state.lock();
-        let held = state.tail.strip().bytes();
+        let held = state.tail.strip().held();
         let news = state.tail.heard(extent.next);
-        self.account(held, state.tail.strip().bytes());
+        self.hoard.account(held, state.tail.strip().held());
         if news == News::Old {
             state.opened = true;
             return news;
@@ -173,11 +186,20 @@ impl Feed {
             }
             let strip = state.tail.strip();
             let known = match view {
-                View::All => strip.cut(cursor, shown, self.limits.frame_bytes),
+                View::All => {
+                    let held = strip.held();
+                    let frame = strip.cut(cursor, shown, self.limits.frame_bytes);
+                    self.hoard.account(held, strip.held());
+                    frame
+                }
                 View::Matching(_) => strip.known(cursor, view),
             };
             match (known, view) {
-                (Some(frame), _) => return Pull::Frame(frame),
+                (Some(frame), _) => {
+                    drop(state);
+                    self.hoard.bound();
+                    return Pull::Frame(frame);
+                }
                 (None, View::All) => return Pull::Behind,
                 (None, View::Matching(filter)) => {
                     let piece = strip.piece(cursor, shown, self.limits.filter_bytes);
@@ -189,7 +211,13 @@ impl Feed {
             return Pull::Behind;
         };
         let frame = piece.matching(filter, self.limits.frame_bytes, self.limits.filter_bytes);
-        self.state.lock().tail.strip().remember(view, &frame);
+        {
+            let mut state = self.state.lock();
+            let held = state.tail.strip().held();
+            state.tail.strip().remember(view, &frame);
+            self.hoard.account(held, state.tail.strip().held());
+        }
+        self.hoard.bound();
         Pull::Frame(frame)
     }
 
@@ -313,27 +341,20 @@ impl Feed {
             News::Next | News::Jump(_) => self.limits.head_first,
         };
         if step >= self.limits.head_last && state.shown == state.tail.head() {
-            let held = state.tail.strip().bytes();
+            let held = state.tail.strip().held();
             state.tail.strip().clear();
-            self.account(held, 0);
+            self.hoard.account(held, 0);
         }
         state.look.step = step;
         state.look.at = Some(now + step);
         now + step
     }
-
-    fn account(&self, before: usize, after: usize) {
-        match after >= before {
-            true => self.held.fetch_add(after - before, Ordering::Relaxed),
-            false => self.held.fetch_sub(before - after, Ordering::Relaxed),
-        };
-    }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        let held = self.state.get_mut().tail.strip().bytes();
-        self.account(held, 0);
+        let held = self.state.get_mut().tail.strip().held();
+        self.hoard.account(held, 0);
     }
 }
 
@@ -407,7 +428,12 @@ mod tests {
     fn feed() -> Arc<Feed> {
         let stream = StreamName::parse("s").unwrap();
         let limits = Arc::new(Limits::default());
-        let feed = Feed::new(stream, Arc::clone(&limits), Load::new(limits), Arc::default());
+        let feed = Feed::new(
+            stream,
+            Arc::clone(&limits),
+            Load::new(limits),
+            Hoard::new(usize::MAX),
+        );
         feed.route.assume_stands();
         Arc::new(feed)
     }
@@ -442,7 +468,7 @@ mod tests {
         assert!(matches!(feed.due(now, now), Due::Void));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_line_of_a_quiet_stream_is_shown_at_once_and_the_next_ones_by_the_tick() {
         let feed = feed();
         feed.open(extent(0), Instant::now());

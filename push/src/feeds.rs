@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use collect::stream::Target;
@@ -15,6 +15,7 @@ use crate::Limits;
 use crate::feed::{Feed, Pull};
 use crate::frame::View;
 use crate::heads::Heads;
+use crate::hoard::Hoard;
 use crate::load::Load;
 use crate::patterns::Patterns;
 use crate::route::Routes;
@@ -36,8 +37,8 @@ pub(crate) struct Feeds {
     pub(crate) patterns: Patterns,
     heads: Heads,
     by_stream: RwLock<HashMap<StreamName, Arc<Feed>>>,
-    /// Bytes of lines in all feeds.
-    held: Arc<AtomicUsize>,
+    /// What all of them hold.
+    hoard: Arc<Hoard>,
     /// Feeds that lost their last member, and when.
     left: Mutex<Vec<(Instant, StreamName)>>,
 }
@@ -56,7 +57,7 @@ impl Feeds {
             patterns: Patterns::new(limits.offered),
             heads: Heads::default(),
             by_stream: RwLock::default(),
-            held: Arc::default(),
+            hoard: Hoard::new(limits.feeds_bytes),
             left: Mutex::default(),
             limits,
         })
@@ -90,7 +91,7 @@ impl Feeds {
                 stream.clone(),
                 Arc::clone(&self.limits),
                 Arc::clone(&self.load),
-                Arc::clone(&self.held),
+                Arc::clone(&self.hoard),
             ));
             self.routes.announce(Target::Stream(stream.clone()), &feed.route);
             feed
@@ -164,7 +165,8 @@ impl Feeds {
             self.routes.retry();
             self.withdraw_left();
             metrics::gauge!("tailcast_feeds").set(self.by_stream.read().len() as f64);
-            metrics::gauge!("tailcast_feed_bytes").set(self.held.load(Ordering::Relaxed) as f64);
+            self.hoard.sweep();
+            metrics::gauge!("tailcast_feed_bytes").set(self.hoard.held() as f64);
             self.patterns.withdraw_left(&self.routes, self.limits.linger);
         }
     }

@@ -24,6 +24,7 @@ mod fragments;
 mod frame;
 mod handshake;
 mod heads;
+mod hoard;
 mod lane;
 mod listing;
 mod load;

@@ -58,9 +58,10 @@ pub struct Limits {
     /// A session takes the next frame while less than this waits to be written: 32 KiB. With the frame that crosses
     /// it, at most 64 KiB wait.
     pub queue_bytes: usize,
-    /// Recent batches of one feed, in bytes of lines: 512 KiB. Its frames may take as much again.
+    /// Recent batches of one feed, in bytes of lines: 512 KiB, or one larger batch. Its frames may take as much again.
     pub feed_bytes: usize,
-    /// Recent batches of all feeds together, in bytes of lines: 256 MiB. Beyond it a feed keeps its last batch only.
+    /// Recent batches of all feeds together and the frames cut from them, in bytes: 256 MiB. Beyond it feeds let go of
+    /// what they have, by turns, and sessions read the store.
     pub feeds_bytes: usize,
     /// The least time between two wake-ups of one feed's sessions: 16 ms. A line of a quiet stream does not wait.
     pub tick: Duration,
@@ -78,7 +79,7 @@ pub struct Limits {
     pub replay_bytes: usize,
     /// What was read is shared for so long: 10 s …
     pub replay_kept: Duration,
-    /// … and in so many bytes: 64 MiB.
+    /// … and in so many bytes, with the frames cut from it: 64 MiB.
     pub replay_cache_bytes: usize,
     /// The deadline of each question to the store: 10 s.
     pub store_within: Duration,

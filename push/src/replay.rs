@@ -77,7 +77,13 @@ impl Replay {
             page.used = Instant::now();
             let next = page.next;
             match view {
-                View::All => return page.strip.cut(cursor, next, self.limits.frame_bytes),
+                View::All => {
+                    let held = page.strip.held();
+                    let frame = page.strip.cut(cursor, next, self.limits.frame_bytes);
+                    let holds = page.strip.held();
+                    state.account(held, holds, &self.limits);
+                    return frame;
+                }
                 View::Matching(filter) => {
                     if let Some(frame) = page.strip.known(cursor, view) {
                         return Some(frame);
@@ -87,8 +93,12 @@ impl Replay {
             }
         };
         let frame = piece.matching(filter, self.limits.frame_bytes, self.limits.filter_bytes);
-        if let Some(page) = self.state.lock().page(stream, cursor) {
+        let mut state = self.state.lock();
+        if let Some(page) = state.page(stream, cursor) {
+            let held = page.strip.held();
             page.strip.remember(view, &frame);
+            let holds = page.strip.held();
+            state.account(held, holds, &self.limits);
         }
         Some(frame)
     }
@@ -180,7 +190,7 @@ impl Replay {
         };
         let mut state = self.state.lock();
         let state = &mut *state;
-        state.bytes += strip.bytes();
+        let bytes = strip.held();
         let pages = state.by_stream.entry(strip.stream().clone()).or_default();
         pages.kept.push(Page {
             first,
@@ -188,7 +198,7 @@ impl Replay {
             strip,
             used: Instant::now(),
         });
-        while state.bytes > self.limits.replay_cache_bytes && state.drop_oldest() {}
+        state.account(0, bytes, &self.limits);
     }
 
     /// Lets go of pages that nobody used for a while.
@@ -236,11 +246,17 @@ impl State {
         pages.kept.iter_mut().find(|page| page.holds(cursor))
     }
 
+    /// A page holds `after` instead of `before`. Pages beyond the bound go, the least used first.
+    fn account(&mut self, before: usize, after: usize, limits: &Limits) {
+        self.bytes = self.bytes + after - before;
+        while self.bytes > limits.replay_cache_bytes && self.drop_oldest() {}
+    }
+
     fn retain(&mut self, keep: impl Fn(&Page) -> bool) {
         let mut bytes = 0;
         self.by_stream.retain(|_, pages| {
             pages.kept.retain(&keep);
-            bytes += pages.kept.iter().map(|page| page.strip.bytes()).sum::<usize>();
+            bytes += pages.kept.iter().map(|page| page.strip.held()).sum::<usize>();
             !pages.is_empty()
         });
         self.bytes = bytes;

@@ -45,9 +45,9 @@ impl Strip {
         Some((self.batches.front()?.first, self.batches.back()?.next()))
     }
 
-    /// Bytes of lines that are held.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// Bytes of lines and of frames that are held.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes + self.frames_bytes
     }
 
     /// Adds a batch that begins where the last one ends.
@@ -69,6 +69,19 @@ impl Strip {
                 self.bytes -= batch.lines.ndjson.len();
             }
         }
+    }
+
+    /// Lets go of the older half, and of a single batch altogether.
+    pub(crate) fn halve(&mut self) {
+        let half = self.bytes / 2;
+        self.shed(half);
+        if self.bytes > half {
+            self.clear();
+        }
+        let start = self.range().map(|(start, _)| start);
+        self.frames
+            .retain(|(_, frame)| start.is_some_and(|start| frame.first >= start));
+        self.frames_bytes = self.frames.iter().map(|(_, frame)| frame.bytes.len()).sum();
     }
 
     /// Lets go of everything.
@@ -126,8 +139,12 @@ impl Strip {
         newest.or(self.batches.back()).map(|batch| batch.first)
     }
 
-    /// Keeps a frame for others.
+    /// Keeps a frame for others, while the lines that it was cut from are here.
     pub(crate) fn remember(&mut self, view: &View, frame: &Frame) {
+        let is_here = |(start, end)| start <= frame.first && frame.first < end;
+        if !self.range().is_some_and(is_here) {
+            return;
+        }
         self.frames_bytes += frame.bytes.len();
         self.frames.push_back((view.clone(), frame.clone()));
         while self.frames.len() > MAX_FRAMES || (self.frames_bytes > self.bytes && self.frames.len() > 1) {

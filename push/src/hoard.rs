@@ -1,0 +1,133 @@
+//! What all feeds of a node hold together, and who gives first when that is too much.
+//!
+//! The store has whatever a feed lets go of, and sessions that want it read it there, together. So no feed has a right
+//! to keep anything: they give by turns, each the older half of what it has.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use crate::feed::Feed;
+
+/// The bytes of all feeds.
+pub(crate) struct Hoard {
+    /// Bytes of lines and of frames, at most.
+    most: usize,
+    held: AtomicUsize,
+    /// Every feed that holds something, once. Whose turn it is to give stands first.
+    givers: Mutex<VecDeque<Weak<Feed>>>,
+}
+
+impl Hoard {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            held: AtomicUsize::new(0),
+            givers: Mutex::default(),
+        })
+    }
+
+    /// What is held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// A feed that had nothing holds something.
+    pub(crate) fn enlist(&self, feed: &Arc<Feed>) {
+        self.givers.lock().push_back(Arc::downgrade(feed));
+    }
+
+    /// A feed holds `after` instead of `before`.
+    pub(crate) fn account(&self, before: usize, after: usize) {
+        match after >= before {
+            true => self.held.fetch_add(after - before, Ordering::Relaxed),
+            false => self.held.fetch_sub(before - after, Ordering::Relaxed),
+        };
+    }
+
+    /// Forgets feeds that are no more.
+    pub(crate) fn sweep(&self) {
+        self.givers.lock().retain(|feed| feed.strong_count() > 0);
+    }
+
+    /// Lets feeds give until all of them hold no more than they may. Not to be called under a feed's lock.
+    pub(crate) fn bound(&self) {
+        while self.held() > self.most {
+            let Some(giver) = self.givers.lock().pop_front() else {
+                return;
+            };
+            if let Some(feed) = giver.upgrade()
+                && feed.give()
+            {
+                self.givers.lock().push_back(giver);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use collect::{Offset, StreamName};
+
+    use super::*;
+    use crate::Limits;
+    use crate::feed::Pull;
+    use crate::frame::View;
+    use crate::load::Load;
+    use crate::testing::batch;
+
+    fn feeds(count: usize, hoard: &Arc<Hoard>) -> Vec<Arc<Feed>> {
+        // Everything is shown at once.
+        let limits = Arc::new(Limits {
+            tick: Duration::ZERO,
+            ..Limits::default()
+        });
+        let feed = |nth| {
+            let stream = StreamName::parse(&format!("s{nth}")).unwrap();
+            let load = Load::new(Arc::clone(&limits));
+            Arc::new(Feed::new(stream, Arc::clone(&limits), load, Arc::clone(hoard)))
+        };
+        (0..count).map(feed).collect()
+    }
+
+    fn holds(feed: &Feed) -> bool {
+        matches!(feed.pull(Offset(0), &View::All), Pull::Frame(_))
+    }
+
+    #[tokio::test]
+    async fn feeds_never_hold_more_than_they_may_with_their_frames() {
+        let most = 10 * batch("s", 0, 20).lines.ndjson.len();
+        let hoard = Hoard::new(most);
+        let feeds = feeds(50, &hoard);
+        for (nth, feed) in feeds.iter().enumerate() {
+            feed.take(batch(&format!("s{nth}"), 0, 20));
+            assert!(hoard.held() <= most);
+            assert!(holds(feed), "what came last is there for those who are woken");
+            assert!(hoard.held() <= most, "frames count, too");
+        }
+        let holding = feeds.iter().filter(|feed| holds(feed)).count();
+        assert!((1..=10).contains(&holding), "{holding} feeds hold something");
+        drop(feeds);
+        assert_eq!(hoard.held(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_feed_that_holds_much_gives_before_one_that_just_came_has_nothing() {
+        let one = batch("s0", 0, 20).lines.ndjson.len();
+        let hoard = Hoard::new(8 * one);
+        let feeds = feeds(2, &hoard);
+        for nth in 0..8 {
+            feeds[0].take(batch("s0", nth * 20, 20));
+        }
+        feeds[1].take(batch("s1", 0, 20));
+        assert!(holds(&feeds[1]));
+        assert!(!holds(&feeds[0]), "its older half is gone");
+        let newest = feeds[0].pull(Offset(140), &View::All);
+        assert!(matches!(newest, Pull::Frame(_)), "its newer half is there");
+    }
+}
