@@ -11,11 +11,11 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::attempts::AttemptLimits;
@@ -81,7 +81,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// [`Visitor`], and the peer's address in `ConnectInfo<SocketAddr>`.
 pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, shutdown: CancellationToken) {
     let doorkeeper = Doorkeeper::new(&limits);
-    let graceful = GracefulShutdown::new();
+    let connections = TaskTracker::new();
     let http = http(&limits);
     loop {
         let entered = tokio::select! {
@@ -104,14 +104,14 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
             },
         };
         let (unsent, first_byte) = (limits.unsent, limits.first_byte);
-        let (watcher, stop) = (graceful.watcher(), shutdown.clone());
-        tokio::spawn(async move {
+        let stop = shutdown.clone();
+        connections.spawn(async move {
             prepare(&stream, unsent);
             let go = connection.place.go();
             tokio::select! {
                 () = async {
                     if first_byte_arrives(&stream, first_byte, &stop).await {
-                        connection.serve(stream, watcher).await;
+                        connection.serve(stream, &stop).await;
                     }
                 } => {}
                 () = go.cancelled() => {}
@@ -119,7 +119,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
         });
     }
     drop(listener);
-    if tokio::time::timeout(limits.shutdown, graceful.shutdown())
+    connections.close();
+    if tokio::time::timeout(limits.shutdown, connections.wait())
         .await
         .is_err()
     {
@@ -130,10 +131,10 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
     }
 }
 
-fn http(limits: &ServeLimits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+/// HTTP/1 alone, whatever the library could: the bounds here are of its heads and bodies.
+fn http(limits: &ServeLimits) -> Builder {
+    let mut builder = Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         // Looked at more closely by `Patient`; having one makes the library listen between two requests.
         .header_read_timeout(limits.idle + limits.request_head)
@@ -228,13 +229,13 @@ struct Connection {
     visitor: Visitor,
     place: Place,
     router: Router,
-    http: Builder<TokioExecutor>,
+    http: Builder,
     linger: LingerLimits,
     patience: Patience,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, watcher: Watcher) {
+    async fn serve(self, stream: TcpStream, stop: &CancellationToken) {
         let peer = self.visitor.address();
         let turn = Arc::<Turn>::default();
         let io = Patient::new(stream, self.patience, Arc::clone(&turn), self.place);
@@ -249,8 +250,18 @@ impl Connection {
         });
         let connection = self
             .http
-            .serve_connection_with_upgrades(TokioIo::new(io), service);
-        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                // What is under way is answered; nothing more is read.
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(%peer, %error, "connection ended early");
         }
     }

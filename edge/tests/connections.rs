@@ -305,6 +305,16 @@ async fn a_body_that_is_chunked_twice_is_refused_and_the_connection_closed() {
     }
 }
 
+/// The bounds of heads and times are those of HTTP/1: nobody gets around them with another version.
+#[tokio::test]
+async fn http_2_is_not_spoken_even_where_it_is_simply_begun() {
+    let server = Server::with(|_| {}).await;
+    let mut client = server.client().await;
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    let answer = client.end().await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 "), "{answer:?}");
+}
+
 #[tokio::test]
 async fn requests_that_come_at_once_are_answered_in_turn() {
     let server = Server::with(|_| {}).await;
