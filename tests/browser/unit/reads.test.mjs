@@ -34,6 +34,14 @@ test("a page says where it begins and where to go on", async () => {
   assert.deepEqual(asked, ["/v1/lines?stream=a%2Fb&to=9&last=2&since=1970-01-01T00%3A00%3A00.000Z"]);
 });
 
+test("a page says which lines of it are damaged", async () => {
+  answer = says(200, `{"first_available":0,"from":0,"next":6,"lines":[{"offset":5}],"damaged":[{"from":2,"to":5,"later":1}]}`);
+  const { damaged } = await reads().lines("a", {}, {});
+  assert.deepEqual(damaged, [{ from: 2, to: 5 }]);
+  answer = says(200, `{"first_available":0,"from":0,"next":6,"lines":[],"damaged":[{"from":2}]}`);
+  assert.equal((await thrownBy(reads().lines("a", {}, {}))).code, "bad_answer");
+});
+
 test("counts are asked for as lines are, and come as the server says them", async () => {
   const buckets = [
     { at: "1969-12-31T23:00:00Z", lines: 1, levels: {} },

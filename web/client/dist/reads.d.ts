@@ -37,6 +37,11 @@ export interface Page {
     /** Where to go on: `{ from: next }`, until it moves no more. */
     readonly next: number;
     readonly lines: readonly Line[];
+    /** Lines from `from` to `to` (exclusive) that are left out, for what the store has of them cannot be read. Only there when there are any. */
+    readonly damaged?: readonly {
+        readonly from: number;
+        readonly to: number;
+    }[];
 }
 /** Which lines to count, and how finely. */
 export interface CountsQuery extends Omit<Range, "last" | "limit"> {

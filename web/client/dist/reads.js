@@ -21,10 +21,12 @@ export class Reads {
     }
     async lines(stream, range, options) {
         const answer = await this.#read("v1/lines", { stream, ...written(range) }, options);
-        const { first_available: firstAvailable, from, next, lines } = answer;
-        if (![firstAvailable, from, next].every(isOffset) || !Array.isArray(lines))
+        const { first_available: firstAvailable, from, next, lines, damaged = [] } = answer;
+        const sound = [firstAvailable, from, next].every(isOffset) && Array.isArray(lines) && Array.isArray(damaged);
+        if (!sound || !damaged.every(isStretch))
             throw strange({ status: 200 });
-        return { stream, firstAvailable, from, next, lines };
+        const lost = damaged.map(({ from, to }) => ({ from, to }));
+        return { stream, firstAvailable, from, next, lines, ...(lost.length > 0 ? { damaged: lost } : {}) };
     }
     async counts({ signal, ...asked }) {
         const answer = await this.#read("v1/counts", written(asked), signal ? { signal } : {});
@@ -75,6 +77,9 @@ function written(asked) {
             query[name] = value instanceof Date ? value.toISOString() : String(value);
     }
     return query;
+}
+function isStretch(value) {
+    return isObject(value) && isOffset(value["from"]) && isOffset(value["to"]);
 }
 function isBucket(value) {
     if (!isObject(value))

@@ -50,6 +50,8 @@ export interface Page {
   /** Where to go on: `{ from: next }`, until it moves no more. */
   readonly next: number;
   readonly lines: readonly Line[];
+  /** Lines from `from` to `to` (exclusive) that are left out, for what the store has of them cannot be read. Only there when there are any. */
+  readonly damaged?: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** Which lines to count, and how finely. */
@@ -108,9 +110,11 @@ export class Reads {
 
   async lines(stream: string, range: Range, options: ReadOptions): Promise<Page> {
     const answer = await this.#read("v1/lines", { stream, ...written(range) }, options);
-    const { first_available: firstAvailable, from, next, lines } = answer;
-    if (![firstAvailable, from, next].every(isOffset) || !Array.isArray(lines)) throw strange({ status: 200 });
-    return { stream, firstAvailable, from, next, lines } as Page;
+    const { first_available: firstAvailable, from, next, lines, damaged = [] } = answer;
+    const sound = [firstAvailable, from, next].every(isOffset) && Array.isArray(lines) && Array.isArray(damaged);
+    if (!sound || !damaged.every(isStretch)) throw strange({ status: 200 });
+    const lost = damaged.map(({ from, to }) => ({ from, to }));
+    return { stream, firstAvailable, from, next, lines, ...(lost.length > 0 ? { damaged: lost } : {}) } as Page;
   }
 
   async counts({ signal, ...asked }: CountsQuery): Promise<CountsPage> {
@@ -162,6 +166,10 @@ function written(asked: object): Record<string, string> {
     if (value !== undefined) query[name] = value instanceof Date ? value.toISOString() : String(value);
   }
   return query;
+}
+
+function isStretch(value: unknown): boolean {
+  return isObject(value) && isOffset(value["from"]) && isOffset(value["to"]);
 }
 
 function isBucket(value: unknown): boolean {
