@@ -17,7 +17,7 @@ use dispatch::{
 use edge::{ConnectionLimits, Problem, ServeLimits};
 use http::{Method, StatusCode, Uri};
 use metrics_exporter_prometheus::PrometheusHandle;
-use push::Push;
+use push::{Listing, ListingLimits, Push, Sieve, SieveLimits};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -240,8 +240,12 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn push(&mut self, store: Arc<dyn LogStore>) -> Arc<Push> {
+        let listing = Listing::new(store.clone(), ListingLimits::default());
+        let sieve = Sieve::new(SieveLimits::default());
         let push = Push::new(push::Parts {
             store: store.clone(),
+            listing: listing.clone(),
+            sieve: sieve.clone(),
             routes: self.table.clone(),
             node: self.id.clone(),
             verifier: self.keys.verifier.clone(),
@@ -252,6 +256,8 @@ impl Build<'_> {
         let history = push::history::router(push::history::Parts {
             verifier: self.keys.verifier.clone(),
             store,
+            listing,
+            sieve,
             limits: push::history::Limits::default(),
         });
         self.merge(push::router(push.clone()).merge(history));

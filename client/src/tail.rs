@@ -179,6 +179,8 @@ pub struct Lines {
 pub struct Line {
     /// Its place in the stream.
     pub offset: u64,
+    /// The filter gave up on this line: it may match, or not.
+    pub undecided: bool,
     /// The JSON object, byte for byte as it is stored.
     pub json: Box<str>,
 }

@@ -17,7 +17,7 @@ pub mod time;
 pub mod trim;
 
 pub use batch::{Batch, Lines};
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, Verdict};
 pub use handoff::{Handoff, Hint};
 pub use line::{Level, Line, LineHead};
 pub use store::LogStore;

@@ -19,9 +19,11 @@ use crate::Push;
 use crate::feed::Pull;
 use crate::feeds::Member;
 use crate::frame::{Frame, View};
+use crate::looks::{Home, Look};
 use crate::patterns::Hold;
 use crate::protocol::{Begins, Message, Missing, Mode, Refusal};
 use crate::replay::{Found, pause_before};
+use crate::sieve::Account;
 use crate::signal::{Signal, Slots};
 use crate::subscribe::{Beginning, Place, Started};
 use crate::truth::StoreAway;
@@ -64,6 +66,18 @@ pub(crate) struct Freed {
     pub(crate) left_out: bool,
 }
 
+/// A look through lines that a session waits for.
+pub(crate) type Looking = Pin<Box<dyn Future<Output = Sifted> + Send>>;
+
+/// What came of it.
+pub(crate) struct Sifted {
+    slot: u32,
+    stream: StreamName,
+    view: View,
+    /// `None` when another session looked: the frame is where the lines are.
+    frame: Option<Frame>,
+}
+
 /// All subscriptions of one session.
 pub(crate) struct Delivery {
     push: Arc<Push>,
@@ -80,6 +94,12 @@ pub(crate) struct Delivery {
     pub(crate) ready: Slots,
     /// Slots that wait for the store.
     behind: Slots,
+    /// Slots that wait for their filter's turn.
+    sifting: Slots,
+    /// A frame that is ready: no other look begins before it is taken.
+    sifted: Option<Sifted>,
+    /// What the subscriber's filters have used.
+    account: Arc<Account>,
     /// Slots that had something to send while the client took nothing.
     lagging: Slots,
     /// Whose turn it is: streams take turns, frame by frame.
@@ -128,8 +148,9 @@ struct Slot {
 }
 
 impl Delivery {
-    pub(crate) fn new(push: Arc<Push>, signal: Arc<Signal>) -> Self {
+    pub(crate) fn new(push: Arc<Push>, signal: Arc<Signal>, subscriber: &Subscriber) -> Self {
         Self {
+            account: push.looks.sieve.account(subscriber.sub()),
             left: Left::new(push.limits.streams),
             push,
             signal,
@@ -139,6 +160,8 @@ impl Delivery {
             by_stream: HashMap::new(),
             ready: Slots::default(),
             behind: Slots::default(),
+            sifting: Slots::default(),
+            sifted: None,
             lagging: Slots::default(),
             turn: 0,
             word_at: None,
@@ -260,7 +283,12 @@ impl Delivery {
             if let Some(mut slot) = place.take_if(|slot| gone(slot)) {
                 let stream = slot.member.stream().clone();
                 self.by_stream.remove(&stream);
-                for slots in [&mut self.ready, &mut self.behind, &mut self.lagging] {
+                for slots in [
+                    &mut self.ready,
+                    &mut self.behind,
+                    &mut self.sifting,
+                    &mut self.lagging,
+                ] {
                     slots.remove(number);
                 }
                 slot.tell(out);
@@ -281,6 +309,7 @@ impl Delivery {
     pub(crate) fn next(&mut self, out: &mut Vec<Outgoing>) -> Step {
         while let Some(number) = self.ready.next_from(self.turn) {
             self.turn = number + 1;
+            let sifted = self.sifted.take_if(|sifted| sifted.slot == number);
             let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::as_mut) else {
                 self.ready.remove(number);
                 continue;
@@ -293,7 +322,12 @@ impl Delivery {
             if self.lagging.remove(number) && slot.skip(self.push.limits.recent_bytes, out) {
                 return Step::Sent;
             }
-            let frame = match slot.member.pull(slot.cursor, &slot.terms.view) {
+            let view = &slot.terms.view;
+            let (pulled, home) = match sifted.and_then(|sifted| sifted.at(slot)) {
+                Some(frame) => (Pull::Frame(frame), Home::Page),
+                None => slot.pull(&self.push),
+            };
+            let frame = match pulled {
                 Pull::Frame(frame) => Some(frame),
                 Pull::AtHead => {
                     self.ready.remove(number);
@@ -306,10 +340,17 @@ impl Delivery {
                         None => continue,
                     }
                 }
-                Pull::Behind => {
-                    let (stream, view) = (slot.member.stream(), &slot.terms.view);
-                    self.push.replay.cut(stream, slot.cursor, view)
+                Pull::Sift(piece) => {
+                    let View::Matching(filter) = view else { continue };
+                    let Some(frame) = self.push.looks.in_passing(&self.account, &piece, filter) else {
+                        self.ready.remove(number);
+                        self.sifting.insert(number);
+                        continue;
+                    };
+                    home.keep(&self.push, slot.member.stream(), view, &frame);
+                    Some(frame)
                 }
+                Pull::Behind => None,
             };
             let Some(frame) = frame else {
                 self.ready.remove(number);
@@ -353,6 +394,45 @@ impl Delivery {
         }))
     }
 
+    /// A look through lines that is needed, when there is one: one at a time, streams take turns.
+    pub(crate) fn look(&mut self) -> Option<Looking> {
+        if self.sifted.is_some() {
+            return None;
+        }
+        let number = self.sifting.next_from(self.turn)?;
+        self.sifting.remove(number);
+        let slot = self.slots.get(number as usize).and_then(Option::as_ref)?;
+        let (stream, view) = (slot.member.stream().clone(), slot.terms.view.clone());
+        let look = match (slot.pull(&self.push), &view) {
+            ((Pull::Sift(piece), home), View::Matching(filter)) => Some(Look {
+                piece,
+                filter: Arc::clone(filter),
+                home,
+            }),
+            // What it waited for is there by now, or the lines are gone: the next pull says.
+            _ => None,
+        };
+        let (push, account) = (Arc::clone(&self.push), Arc::clone(&self.account));
+        Some(Box::pin(async move {
+            let frame = match look {
+                Some(look) => look.run(&push, &account).await,
+                None => None,
+            };
+            Sifted {
+                slot: number,
+                stream,
+                view,
+                frame,
+            }
+        }))
+    }
+
+    /// Takes what a look brought.
+    pub(crate) fn sifted(&mut self, sifted: Sifted) {
+        self.ready.insert(sifted.slot);
+        self.sifted = sifted.frame.is_some().then_some(sifted);
+    }
+
     /// Takes what a read brought. What it was for may be gone.
     pub(crate) fn fetched(&mut self, fetched: Fetched, out: &mut Vec<Outgoing>) {
         let number = fetched.slot;
@@ -389,7 +469,27 @@ impl Subscription {
     }
 }
 
+impl Sifted {
+    /// The frame, if it is what the slot wants now.
+    fn at(self, slot: &Slot) -> Option<Frame> {
+        let same = self.stream == *slot.member.stream() && self.view.is(&slot.terms.view);
+        self.frame.filter(|frame| same && frame.first == slot.cursor)
+    }
+}
+
 impl Slot {
+    /// What there is at the cursor, in the feed or else in a page of the store, and who keeps what is sifted out of it.
+    fn pull(&self, push: &Push) -> (Pull, Home) {
+        let view = &self.terms.view;
+        match self.member.pull(self.cursor, view) {
+            Pull::Behind => (
+                push.replay.cut(self.member.stream(), self.cursor, view),
+                Home::Page,
+            ),
+            pulled => (pulled, Home::Feed(Arc::clone(self.member.feed()))),
+        }
+    }
+
     fn go_to(&mut self, cursor: Offset) {
         self.cursor = cursor;
         self.told = cursor;

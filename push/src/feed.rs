@@ -19,6 +19,7 @@ use crate::hoard::Hoard;
 use crate::load::Load;
 use crate::route::Route;
 use crate::signal::Signal;
+use crate::strip::Piece;
 use crate::tail::{News, Tail};
 
 /// So much of `feed_bytes` may wait for a tick; then the sessions are woken early.
@@ -87,6 +88,8 @@ pub(crate) enum Pull {
     Frame(Frame),
     /// Nothing yet: the feed will wake it.
     AtHead,
+    /// Lines that a filter has to look through: [`crate::looks`] does.
+    Sift(Piece),
     /// Lines that the feed no longer has, or never had: read the store.
     Behind,
 }
@@ -178,47 +181,41 @@ impl Feed {
 
     /// The lines at `cursor` that `view` wants.
     pub(crate) fn pull(&self, cursor: Offset, view: &View) -> Pull {
-        let piece = {
-            let mut state = self.state.lock();
-            let shown = state.shown;
-            if cursor >= shown {
-                return Pull::AtHead;
+        let mut state = self.state.lock();
+        let shown = state.shown;
+        if cursor >= shown {
+            return Pull::AtHead;
+        }
+        let strip = state.tail.strip();
+        let frame = match view {
+            View::All => {
+                let held = strip.held();
+                let frame = strip.cut(cursor, shown, self.limits.frame_bytes);
+                self.hoard.account(held, strip.held());
+                drop(state);
+                self.hoard.bound();
+                frame
             }
-            let strip = state.tail.strip();
-            let known = match view {
-                View::All => {
-                    let held = strip.held();
-                    let frame = strip.cut(cursor, shown, self.limits.frame_bytes);
-                    self.hoard.account(held, strip.held());
-                    frame
-                }
-                View::Matching(_) => strip.known(cursor, view),
-            };
-            match (known, view) {
-                (Some(frame), _) => {
-                    drop(state);
-                    self.hoard.bound();
-                    return Pull::Frame(frame);
-                }
-                (None, View::All) => return Pull::Behind,
-                (None, View::Matching(filter)) => {
-                    let piece = strip.piece(cursor, shown, self.limits.filter_bytes);
-                    piece.map(|piece| (piece, filter))
-                }
-            }
+            View::Matching(_) => match strip.known(cursor, view) {
+                None => match strip.piece(cursor, shown, self.limits.filter_bytes) {
+                    Some(piece) => return Pull::Sift(piece),
+                    None => None,
+                },
+                known => known,
+            },
         };
-        let Some((piece, filter)) = piece else {
-            return Pull::Behind;
-        };
-        let frame = piece.matching(filter, self.limits.frame_bytes, self.limits.filter_bytes);
+        frame.map_or(Pull::Behind, Pull::Frame)
+    }
+
+    /// Keeps the frame that came of a [`Pull::Sift`] for all who want the same.
+    pub(crate) fn remember(&self, view: &View, frame: &Frame) {
         {
             let mut state = self.state.lock();
             let held = state.tail.strip().held();
-            state.tail.strip().remember(view, &frame);
+            state.tail.strip().remember(view, frame);
             self.hoard.account(held, state.tail.strip().held());
         }
         self.hoard.bound();
-        Pull::Frame(frame)
     }
 
     /// Where the newest lines begin, of about so many bytes.

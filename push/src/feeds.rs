@@ -25,6 +25,9 @@ use crate::truth::{StoreAway, Truth};
 /// How often what was left behind is looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
+/// Streams of a listing that patterns meet before others get their turn.
+const MET_AT_ONCE: usize = 1_000;
+
 /// Hints of lines that a look finds are given so long to arrive: a read of the store for each session costs more.
 const ON_THEIR_WAY: Duration = Duration::from_millis(50);
 
@@ -201,7 +204,10 @@ impl Feeds {
             match self.truth.listing().await {
                 Ok(listing) => {
                     attempt = 0;
-                    listing.iter().for_each(|info| self.patterns.met(&info.name));
+                    for some in listing.all().chunks(MET_AT_ONCE) {
+                        some.iter().for_each(|info| self.patterns.met(&info.name));
+                        tokio::task::yield_now().await;
+                    }
                 }
                 Err(StoreAway) => {
                     tokio::time::sleep(crate::replay::pause_before(attempt)).await;
@@ -254,6 +260,11 @@ impl Member {
     /// The lines at `cursor` that `view` wants.
     pub(crate) fn pull(&self, cursor: Offset, view: &View) -> Pull {
         self.feed.pull(cursor, view)
+    }
+
+    /// The feed itself.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
 
     /// The offset after the last line that is known of.

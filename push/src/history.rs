@@ -11,7 +11,7 @@
 //! `next` says where to go on: the answer holds everything that was asked for from `from` up to there. Whoever wants
 //! all of it goes on, with `next` as the new `from`, until `next` moves no more: an answer ends early, with fewer lines
 //! than `limit` and perhaps none, where it reaches [`Limits::answer_bytes`], [`Limits::scan_bytes`] or
-//! [`Limits::scan_time`]. (An answer that only has to go from one offset to another knows `next` without looking, is
+//! [`Limits::scan_time`], or where the subscriber's filters have used up their time ([`crate::Sieve`]). (An answer that only has to go from one offset to another knows `next` without looking, is
 //! sent page by page, and never ends early.)
 //!
 //! `from`, in the answer, is where it begins: one goes back with `to=FROM&last=N`. It is after the `from` of the
@@ -21,6 +21,9 @@
 //!
 //! Lines that are damaged in the store are left out and named, in `damaged` or where they would stand; all others are
 //! answered and counted as ever, and `next` lies behind them.
+//!
+//! A line that the filter gives up on is in the answer, with the mark `undecided`; how many there are is said, too. Counts
+//! say it only.
 //!
 //! # What is counted
 //!
@@ -33,6 +36,7 @@
 mod answer;
 mod counts;
 mod holes;
+mod places;
 mod query;
 mod scan;
 mod wanted;
@@ -50,15 +54,17 @@ use collect::store::StoreError;
 use collect::{Extent, LogStore, StreamName};
 use edge::Problem;
 use http::{HeaderMap, StatusCode, Uri};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::listing;
-use answer::{Answer, Head};
+use crate::listing::Listing;
+use crate::sieve::{Account, Sieve};
+use crate::streams;
+use answer::{Answer, Head, Way};
 use counts::Counts;
+pub(crate) use places::Places;
 pub(crate) use query::{Parameters, bad_parameter};
 use query::{Portion, Query};
-use scan::{Found, Scan};
+use scan::Scan;
 
 /// What history is served from.
 #[derive(Clone)]
@@ -67,6 +73,10 @@ pub struct Parts {
     pub verifier: Arc<Verifier>,
     /// Where lines are kept.
     pub store: Arc<dyn LogStore>,
+    /// Which streams there are; the one of sessions, too.
+    pub listing: Arc<Listing>,
+    /// Where filters are put to lines; the one of sessions, too.
+    pub sieve: Arc<Sieve>,
     /// How much may be asked.
     pub limits: Limits,
 }
@@ -88,9 +98,17 @@ pub struct Limits {
     pub scan_time: Duration,
     /// Stretches of time that one answer counts lines in before it ends early; at least 1.
     pub buckets: usize,
-    /// Answers on their way at once, over all requests.
+    /// Questions that are worked on at once.
     pub answers: usize,
-    /// How long a request waits for its turn among them; then it is refused.
+    /// Those of one subscriber.
+    pub answers_of_subscriber: usize,
+    /// Answers on their way, in bytes that they hold in memory; a quarter of it for one subscriber.
+    pub sending_bytes: usize,
+    /// An answer of so many bytes is a small one …
+    pub small_answer: usize,
+    /// … and these have so many bytes for themselves; a quarter of it for one subscriber.
+    pub small_bytes: usize,
+    /// How long a request waits for its place; then it is refused.
     pub turn: Duration,
     /// How long the store may take for one question.
     pub store_deadline: Duration,
@@ -113,6 +131,10 @@ impl Default for Limits {
             scan_time: Duration::from_secs(10),
             buckets: 10_000,
             answers: 32,
+            answers_of_subscriber: 8,
+            sending_bytes: 256 * 1024 * 1024,
+            small_answer: 64 * 1024,
+            small_bytes: 64 * 1024 * 1024,
             turn: Duration::from_secs(1),
             store_deadline: Duration::from_secs(10),
             stall: Duration::from_secs(30),
@@ -125,8 +147,9 @@ impl Default for Limits {
 /// `GET /v1/lines`, `GET /v1/counts` and `GET /v1/streams`, and no other method or path: these merge with what a
 /// collector answers.
 pub fn router(parts: Parts) -> Router {
+    let places = Places::new(&parts.limits);
     let history = Arc::new(History {
-        turns: Arc::new(Semaphore::new(parts.limits.answers)),
+        places: Arc::clone(&places),
         parts: parts.clone(),
     });
     let verifier = Arc::clone(&parts.verifier);
@@ -134,14 +157,14 @@ pub fn router(parts: Parts) -> Router {
         .route("/v1/lines", get(lines))
         .route("/v1/counts", get(counts))
         .with_state(history)
-        .merge(listing::router(parts));
+        .merge(streams::router(parts, places));
     auth::guarded(routes, verifier, Need::Token)
 }
 
 /// What all requests share.
 struct History {
     parts: Parts,
-    turns: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 async fn lines(
@@ -174,78 +197,79 @@ impl History {
     ) -> Result<Response, Problem> {
         let limits = &self.parts.limits;
         let (query, portion) = Query::of_lines(uri, &subscriber, limits)?;
-        let turn = self.turn().await?;
-        let (scan, extent) = self.plan(&subscriber, &query, portion).await?;
+        let stream = query.stream.clone();
+        let account = self.parts.sieve.account(subscriber.sub());
+        let place = self.places.work(&account).await?;
+        let (mut scan, extent) = self.plan(&subscriber, query, portion, account).await?;
         let format = answer::Format::accepted(headers);
         let answer = match scan.is_plain_range() {
-            true => Answer::pages(scan, format),
-            false => scan
-                .search(format)
-                .await
-                .map_err(|error| refuse(&query.stream, &error))?,
+            true => {
+                let from = scan.start();
+                let first = scan.page(format).await;
+                first.map(|first| Answer::pages(first, from, scan))
+            }
+            false => scan.search(format).await,
         };
+        drop(place);
+        let answer = answer.map_err(|error| refuse(&stream, &error))?;
         let head = Head {
-            stream: query.stream,
+            stream,
             first_available: extent.first_available,
             from: answer.from(),
             next: answer.next(),
+            undecided: answer.undecided(),
         };
-        Ok(answer.send(head, format, limits.stall, turn))
+        let way = self.way(&subscriber, answer.bytes()).await?;
+        Ok(answer.send(head, format, way, self.places.working()))
     }
 
     async fn counts(&self, subscriber: Subscriber, uri: &Uri) -> Result<Response, Problem> {
         let limits = &self.parts.limits;
         let (query, width) = Query::of_counts(uri, &subscriber, limits)?;
-        let turn = self.turn().await?;
-        let (scan, extent) = self.plan(&subscriber, &query, Portion::ALL).await?;
-        let mut counts = Counts::new(width, limits.buckets);
-        let next = scan
-            .walk(|found| match found {
-                Found::Line(offset, line) => counts.add(offset, line),
-                Found::Damaged(hole) => counts.miss(hole),
-            })
-            .await
-            .map_err(|error| refuse(&query.stream, &error))?;
+        let stream = query.stream.clone();
+        let account = self.parts.sieve.account(subscriber.sub());
+        let place = self.places.work(&account).await?;
+        let (scan, extent) = self.plan(&subscriber, query, Portion::ALL, account).await?;
+        let walked = scan.walk(Counts::new(width, limits.buckets)).await;
+        drop(place);
+        let (next, counts) = walked.map_err(|error| refuse(&stream, &error))?;
         let head = Head {
-            stream: query.stream,
+            stream,
             first_available: extent.first_available,
             from: scan.start(),
             next,
+            undecided: counts.undecided(),
         };
         let object = counts.object(&head);
-        Ok(answer::send_object(object, head.stream, limits.stall, turn))
+        let way = self.way(&subscriber, object.len()).await?;
+        Ok(answer::send_object(object, head.stream, way))
+    }
+
+    /// Memory for an answer on its way.
+    async fn way(&self, subscriber: &Subscriber, bytes: usize) -> Result<Way, Problem> {
+        Ok(Way {
+            held: self.places.hold(subscriber.sub(), bytes).await?,
+            stall: self.parts.limits.stall,
+        })
     }
 
     /// What to read of a stream that may be read and that there is.
     async fn plan(
         &self,
         subscriber: &Subscriber,
-        query: &Query,
+        query: Query,
         portion: Portion,
+        account: Arc<Account>,
     ) -> Result<(Scan, Extent), Problem> {
-        let extent = self.extent(subscriber, &query.stream).await?;
+        let stream = query.stream.clone();
+        let extent = self.extent(subscriber, &stream).await?;
         if query.from.is_some_and(|from| from > extent.next) {
-            return Err(cursor_ahead(&query.stream, extent));
+            return Err(cursor_ahead(&stream, extent));
         }
-        let scan = Scan::plan(&self.parts, query, portion, extent)
+        let scan = Scan::plan(&self.parts, query, portion, extent, account)
             .await
-            .map_err(|error| refuse(&query.stream, &error))?;
+            .map_err(|error| refuse(&stream, &error))?;
         Ok((scan, extent))
-    }
-
-    /// A place among the answers that are on their way. It is given back when the answer is sent or given up.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let turns = Arc::clone(&self.turns);
-        match timeout(self.parts.limits.turn, turns.acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            // The semaphore is never closed: both mean that no place came free.
-            Ok(Err(_)) | Err(_) => Err(Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "busy",
-                "this node is sending as much history as it can: repeat the request later",
-            )
-            .retry_after(self.parts.limits.turn)),
-        }
     }
 
     /// What is kept of a stream, for who may read it. Everyone else learns what they would of a stream that does not

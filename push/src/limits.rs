@@ -48,6 +48,9 @@ pub struct Limits {
     pub frame_bytes: usize,
     /// What a filter looks through before others get their turn, in bytes of lines: 128 KiB.
     pub filter_bytes: usize,
+    /// A filter that is sure to take no longer than this for the lines that came is put to them in passing: 0.2 ms.
+    /// Otherwise it takes its turn away from the threads that serve ([`crate::Sieve`]).
+    pub filter_in_passing: Duration,
     /// The longest time that a client with a filter is not told how far the server has looked: 5 s.
     pub filter_told_every: Duration,
     /// How far behind the head a session of mode `recent` may be when its client does not keep up, in bytes of lines:
@@ -119,6 +122,7 @@ impl Default for Limits {
             expiring_ahead: Duration::from_secs(60),
             frame_bytes: 32 * 1024,
             filter_bytes: 128 * 1024,
+            filter_in_passing: Duration::from_micros(200),
             filter_told_every: Duration::from_secs(5),
             recent_bytes: 64 * 1024,
             behind_every: Duration::from_secs(1),

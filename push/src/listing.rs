@@ -1,118 +1,152 @@
-//! Which streams there are: `GET /v1/streams`.
+//! Which streams there are, asked of the store for all who want to know: one question at a time, the next one not at
+//! once, and its answer shared.
 //!
-//! A listing asks the store about every stream, so requests within [`Limits::listing_age`] share one, and only one is
-//! under way at a time. Knows nothing of sessions, feeds and routes.
+//! To list a store costs with its streams, and anybody may make a session ask for it as often as its messages go. So
+//! listings take a tenth of the time at the most, and begin at least [`ListingLimits::apart`] after one another. Who
+//! needs one that begins later than its question waits for the next, together with all others who do; nobody is ever
+//! given one that began before, unless it said how old it may be.
 //!
-//! [`Limits::listing_age`]: crate::history::Limits::listing_age
+//! Knows nothing of sessions, feeds, routes and HTTP.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use auth::{Action, Pattern, Subscriber, may};
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use collect::StreamInfo;
 use collect::store::StoreError;
-use edge::Problem;
-use http::Uri;
-use serde::Serialize;
+use collect::{LogStore, StreamInfo};
 use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::history::{Parameters, Parts, bad_parameter, counted, in_time, unavailable};
-
-/// Has no door: it is a part of what history answers.
-pub(crate) fn router(parts: Parts) -> Router {
-    let listing = Arc::new(Listing {
-        parts,
-        latest: Mutex::new(None),
-    });
-    Router::new()
-        .route("/v1/streams", get(streams))
-        .with_state(listing)
+/// How often a store is listed.
+#[derive(Debug, Clone, Copy)]
+pub struct ListingLimits {
+    /// From one listing's beginning to the next one's, at least: 100 ms, and ten times as long as the last one took.
+    pub apart: Duration,
+    /// How long the store may take: 10 s.
+    pub within: Duration,
 }
 
-struct Listing {
-    parts: Parts,
-    /// The last answer of the store, by name. Locked while the store is asked: who comes meanwhile waits for that answer.
-    latest: Mutex<Option<(Instant, Arc<Vec<StreamInfo>>)>>,
+impl Default for ListingLimits {
+    fn default() -> Self {
+        Self {
+            apart: Duration::from_millis(100),
+            within: Duration::from_secs(10),
+        }
+    }
 }
 
-#[derive(Serialize)]
-struct Answer {
-    streams: Vec<Listed>,
+/// The listings of a node.
+pub struct Listing {
+    store: Arc<dyn LogStore>,
+    limits: ListingLimits,
+    /// Locked while the store is asked: who comes meanwhile waits, and then looks whether that was one for it.
+    state: Mutex<State>,
+    /// The last list that it gave. There is one at a time, whatever slow readers do.
+    kept: parking_lot::Mutex<Arc<Streams>>,
 }
 
-#[derive(Serialize)]
-struct Listed {
-    name: String,
-    first_available: u64,
-    next: u64,
-    last_arrival: Option<String>,
-    lines_per_second: f64,
+struct State {
+    /// What the store said last.
+    latest: Option<Latest>,
+    /// Before then it is not asked again.
+    rests_until: Instant,
+    took: Duration,
 }
 
-async fn streams(State(listing): State<Arc<Listing>>, subscriber: Subscriber, uri: Uri) -> Response {
-    let answer = listing.answer(&subscriber, &uri).await;
-    counted("streams", answer.map(|answer| Json(answer).into_response()))
+struct Latest {
+    began: Instant,
+    outcome: Result<(), Arc<StoreError>>,
 }
+
+/// Streams in the order of their names, each once.
+#[derive(Default)]
+pub(crate) struct Streams(Vec<StreamInfo>);
 
 impl Listing {
-    async fn answer(&self, subscriber: &Subscriber, uri: &Uri) -> Result<Answer, Problem> {
-        let wanted = wanted(uri, subscriber)?;
-        let deadline = self.parts.limits.store_deadline;
-        let all = in_time(deadline, self.latest()).await.map_err(|error| {
-            tracing::warn!(%error, "streams could not be listed");
-            unavailable(&error)
-        })?;
-        let readable = all.iter().filter(|info| {
-            wanted.as_ref().is_none_or(|pattern| pattern.matches(&info.name))
-                && may(subscriber, Action::Read, &info.name)
-        });
-        Ok(Answer {
-            streams: readable.map(Listed::from).collect(),
+    /// Of this store.
+    pub fn new(store: Arc<dyn LogStore>, limits: ListingLimits) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            limits,
+            state: Mutex::new(State {
+                latest: None,
+                rests_until: Instant::now(),
+                took: Duration::ZERO,
+            }),
+            kept: parking_lot::Mutex::default(),
         })
     }
 
-    async fn latest(&self) -> Result<Arc<Vec<StreamInfo>>, StoreError> {
-        let mut latest = self.latest.lock().await;
-        if let Some((at, streams)) = &*latest
-            && at.elapsed() < self.parts.limits.listing_age
-        {
-            return Ok(Arc::clone(streams));
+    /// Every stream that ever had a line, as of a moment after this call.
+    pub(crate) async fn now(&self) -> Result<Arc<Streams>, StoreError> {
+        self.begun_since(Instant::now()).await
+    }
+
+    /// The same, as of a moment at most so long ago.
+    pub(crate) async fn within(&self, age: Duration) -> Result<Arc<Streams>, StoreError> {
+        let now = Instant::now();
+        self.begun_since(now.checked_sub(age).unwrap_or(now)).await
+    }
+
+    /// What the last listing said, whenever that was.
+    pub(crate) fn kept(&self) -> Arc<Streams> {
+        Arc::clone(&self.kept.lock())
+    }
+
+    async fn begun_since(&self, since: Instant) -> Result<Arc<Streams>, StoreError> {
+        let mut state = self.state.lock().await;
+        if state.latest.as_ref().is_none_or(|latest| latest.began < since) {
+            // All who wait for the lock by the end of this rest came before the listing begins, and share it.
+            sleep_until(state.rests_until).await;
+            self.ask(&mut state).await;
         }
-        let mut streams = self.parts.store.streams().await?;
-        streams.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let streams = Arc::new(streams);
-        *latest = Some((Instant::now(), Arc::clone(&streams)));
-        Ok(streams)
+        match state.latest.as_ref().map(|latest| &latest.outcome) {
+            Some(Ok(())) => Ok(self.kept()),
+            Some(Err(error)) => Err(StoreError::Away(Box::new(Arc::clone(error)))),
+            None => Err(StoreError::Timeout(self.limits.within)),
+        }
+    }
+
+    async fn ask(&self, state: &mut State) {
+        let began = Instant::now();
+        // Said before the question: who asks and goes away makes the store work all the same.
+        state.rests_until = began + self.limits.apart.max(state.took * 10);
+        let asked = timeout(self.limits.within, self.store.streams()).await;
+        let listed = asked.unwrap_or(Err(StoreError::Timeout(self.limits.within)));
+        state.took = began.elapsed();
+        state.rests_until = began + self.limits.apart.max((state.took * 10).min(self.limits.within));
+        let outcome = listed.map(|streams| *self.kept.lock() = Arc::new(Streams::new(streams)));
+        state.latest = Some(Latest {
+            began,
+            outcome: outcome.map_err(Arc::new),
+        });
     }
 }
 
-/// The pattern of `match`; `@me` is the token's own stream.
-fn wanted(uri: &Uri, subscriber: &Subscriber) -> Result<Option<Pattern>, Problem> {
-    let parameters = Parameters::of(uri, &["match"])?;
-    let Some(text) = parameters.get("match") else {
-        return Ok(None);
-    };
-    let text = match text {
-        "@me" => subscriber.personal().as_str(),
-        _ => text,
-    };
-    Pattern::parse(text)
-        .map(Some)
-        .map_err(|error| bad_parameter("match", &format!("`match`: {error}")))
+impl Streams {
+    fn new(mut streams: Vec<StreamInfo>) -> Self {
+        streams.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Self(streams)
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[StreamInfo] {
+        &self.0
+    }
+
+    /// Those whose names begin so.
+    pub(crate) fn beginning(&self, with: &str) -> &[StreamInfo] {
+        let at = self.0.partition_point(|info| info.name.as_str() < with);
+        let begins = |info: &StreamInfo| info.name.as_str().starts_with(with);
+        let count = self.0[at..].partition_point(begins);
+        &self.0[at..at + count]
+    }
 }
 
-impl From<&StreamInfo> for Listed {
-    fn from(info: &StreamInfo) -> Self {
-        Self {
-            name: info.name.to_string(),
-            first_available: info.extent.first_available.0,
-            next: info.extent.next.0,
-            last_arrival: info.last_arrival.map(|at| at.to_string()),
-            lines_per_second: info.lines_per_second,
-        }
+/// How every name begins that a pattern can match: a pattern that is one name, for the most part, need not look at all.
+pub(crate) fn beginning_of(pattern: &str) -> &str {
+    match pattern.find('*') {
+        // `a/**` covers `a`, too.
+        Some(at) => pattern[..at].trim_end_matches('/'),
+        None => pattern,
     }
 }

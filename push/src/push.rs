@@ -12,8 +12,11 @@ use tokio_util::sync::CancellationToken;
 use crate::Limits;
 use crate::feeds::Feeds;
 use crate::filters::Filters;
+use crate::listing::Listing;
+use crate::looks::Looks;
 use crate::replay::Replay;
 use crate::sessions::Sessions;
+use crate::sieve::Sieve;
 use crate::truth::Truth;
 
 /// How often pages that nobody used are let go of.
@@ -29,6 +32,10 @@ pub struct Parts {
     pub node: NodeId,
     /// Who checks tokens.
     pub verifier: Arc<Verifier>,
+    /// Which streams there are; the one of history, too.
+    pub listing: Arc<Listing>,
+    /// Where filters are put to lines; the one of history, too.
+    pub sieve: Arc<Sieve>,
     /// What it may spend.
     pub limits: Limits,
 }
@@ -42,6 +49,7 @@ pub struct Push {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) replay: Replay,
     pub(crate) filters: Filters,
+    pub(crate) looks: Looks,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) counters: Counters,
 }
@@ -56,7 +64,7 @@ impl Push {
     /// Puts a node together. The recorder of metrics has to be installed before, or its counters count for nobody.
     pub fn new(parts: Parts) -> Arc<Self> {
         let limits = Arc::new(parts.limits);
-        let truth = Arc::new(Truth::new(parts.store, &limits));
+        let truth = Arc::new(Truth::new(parts.store, parts.listing, &limits));
         let feeds = Feeds::new(
             Arc::clone(&truth),
             parts.routes,
@@ -68,6 +76,7 @@ impl Push {
             verifier: parts.verifier,
             replay: Replay::new(Arc::clone(&truth), Arc::clone(&limits)),
             filters: Filters::default(),
+            looks: Looks::new(parts.sieve, Arc::clone(&limits)),
             feeds,
             truth,
             sessions: Sessions::new(Arc::clone(&limits)),

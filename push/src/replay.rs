@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::Limits;
+use crate::feed::Pull;
 use crate::frame::{Frame, View};
 use crate::strip::Strip;
 use crate::truth::{StoreAway, Truth};
@@ -69,38 +70,43 @@ impl Replay {
         }
     }
 
-    /// The frame at `cursor`, when a page that holds it is kept.
-    pub(crate) fn cut(&self, stream: &StreamName, cursor: Offset, view: &View) -> Option<Frame> {
-        let (piece, filter) = {
-            let mut state = self.state.lock();
-            let page = state.page(stream, cursor)?;
-            page.used = Instant::now();
-            let next = page.next;
-            match view {
-                View::All => {
-                    let held = page.strip.held();
-                    let frame = page.strip.cut(cursor, next, self.limits.frame_bytes);
-                    let holds = page.strip.held();
-                    state.account(held, holds, &self.limits);
-                    return frame;
-                }
-                View::Matching(filter) => {
-                    if let Some(frame) = page.strip.known(cursor, view) {
-                        return Some(frame);
-                    }
-                    (page.strip.piece(cursor, next, self.limits.filter_bytes)?, filter)
-                }
-            }
-        };
-        let frame = piece.matching(filter, self.limits.frame_bytes, self.limits.filter_bytes);
+    /// What there is at `cursor`: a frame or what one is sifted out of when a page that holds it is kept, else the need
+    /// to read one.
+    pub(crate) fn cut(&self, stream: &StreamName, cursor: Offset, view: &View) -> Pull {
         let mut state = self.state.lock();
-        if let Some(page) = state.page(stream, cursor) {
+        let Some(page) = state.page(stream, cursor) else {
+            return Pull::Behind;
+        };
+        page.used = Instant::now();
+        let next = page.next;
+        let frame = match view {
+            View::All => {
+                let held = page.strip.held();
+                let frame = page.strip.cut(cursor, next, self.limits.frame_bytes);
+                let holds = page.strip.held();
+                state.account(held, holds, &self.limits);
+                frame
+            }
+            View::Matching(_) => match page.strip.known(cursor, view) {
+                None => match page.strip.piece(cursor, next, self.limits.filter_bytes) {
+                    Some(piece) => return Pull::Sift(piece),
+                    None => None,
+                },
+                known => known,
+            },
+        };
+        frame.map_or(Pull::Behind, Pull::Frame)
+    }
+
+    /// Keeps the frame that came of a [`Pull::Sift`] for all who want the same.
+    pub(crate) fn remember(&self, stream: &StreamName, view: &View, frame: &Frame) {
+        let mut state = self.state.lock();
+        if let Some(page) = state.page(stream, frame.first) {
             let held = page.strip.held();
-            page.strip.remember(view, &frame);
+            page.strip.remember(view, frame);
             let holds = page.strip.held();
             state.account(held, holds, &self.limits);
         }
-        Some(frame)
     }
 
     /// Reads what the store has at `cursor`, or waits for a read that is likely to bring it.

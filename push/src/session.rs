@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::clock::{Alarm, Clock};
 use crate::close::{self, Again, Close};
-use crate::delivery::{Delivery, Fetch, Fetched, Outgoing, Step};
+use crate::delivery::{Delivery, Fetch, Fetched, Looking, Outgoing, Sifted, Step};
 use crate::frame;
 use crate::meeting::{Meeting, Met, Unmet};
 use crate::pace::Pace;
@@ -51,6 +51,8 @@ pub(crate) struct Session<S> {
     meeting: Option<UnderWay>,
     /// The read of the store under way.
     fetch: Option<Fetch>,
+    /// The look through lines under way.
+    look: Option<Looking>,
     /// Streams that patterns met, and that are not joined yet.
     met: HashSet<StreamName>,
     /// More were met than could be told: list the store.
@@ -74,6 +76,7 @@ enum Happened {
     Answered(Answer),
     Met(Result<Met, Unmet>),
     Fetched(Fetched),
+    Sifted(Sifted),
     Alarm,
     /// Others had their turn.
     Again,
@@ -106,10 +109,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 limits.message_fragments,
                 limits.queue_bytes,
             ),
-            delivery: Delivery::new(Arc::clone(&push), Arc::clone(&signal)),
+            delivery: Delivery::new(Arc::clone(&push), Arc::clone(&signal), &subscriber),
             request: None,
             meeting: None,
             fetch: None,
+            look: None,
             met: HashSet::new(),
             list: false,
             attempts: 0,
@@ -187,6 +191,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.fetch.is_none() {
             self.fetch = self.delivery.fetch();
         }
+        if self.look.is_none() && self.socket.has_room() {
+            self.look = self.delivery.look();
+        }
         // A `subscribe` under way may bring the pattern that a stream was offered for.
         if self.meeting.is_none() && self.request.is_none() && (self.list || !self.met.is_empty()) {
             self.meet();
@@ -243,6 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             answer = running(&mut self.request) => Happened::Answered(answer),
             met = running(&mut self.meeting), if free => Happened::Met(met),
             fetched = running(&mut self.fetch) => Happened::Fetched(fetched),
+            sifted = running(&mut self.look) => Happened::Sifted(sifted),
             () = tokio::task::yield_now(), if self.again => Happened::Again,
         }
     }
@@ -275,6 +283,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let mut out = Vec::new();
                 self.delivery.fetched(fetched, &mut out);
                 self.send(&mut out);
+            }
+            Happened::Sifted(sifted) => {
+                self.look = None;
+                self.delivery.sifted(sifted);
             }
             Happened::Alarm => self.alarm()?,
             Happened::Again => {}
@@ -359,10 +371,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             request,
             meeting,
             fetch,
+            look,
             push,
             ..
         } = *self;
-        drop((delivery, request, meeting, fetch));
+        drop((delivery, request, meeting, fetch, look));
         match end {
             End::Gone => return,
             End::Left => {}

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use collect::{Batch, Filter, Offset, StreamName};
+use collect::{Batch, Filter, Offset, StreamName, Verdict};
 
 use crate::frame::{Frame, View};
+use crate::sieve::Slice;
 
 /// Frames that a strip remembers, at most.
 const MAX_FRAMES: usize = 64;
@@ -174,28 +175,50 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    /// The lines that match, up to about `target` bytes of them, out of at most about `scan` bytes. Takes its time: not
-    /// to be called under a lock.
-    pub(crate) fn matching(&self, filter: &Filter, target: usize, scan: usize) -> Frame {
+    /// The stream they are of, and where they begin.
+    pub(crate) fn at(&self) -> (&StreamName, Offset) {
+        (&self.stream, self.from)
+    }
+
+    /// The most that a filter can cost on these lines, in nanoseconds or so.
+    pub(crate) fn cost(&self, filter: &Filter) -> usize {
+        let bytes: usize = self.batches.iter().map(|batch| batch.lines.ndjson.len()).sum();
+        bytes.saturating_mul(filter.cost())
+    }
+
+    /// The lines that match, up to about `target` bytes of them, out of at most about `scan` bytes and of what the slice
+    /// has time for, though at least one. Takes its time: not to be called under a lock.
+    ///
+    /// A line that the filter gives up on is among them, with a mark: who asked is never shown less than there may be.
+    pub(crate) fn matching(&self, filter: &Filter, target: usize, scan: usize, mut slice: Slice) -> Frame {
         let (mut objects, mut count) = (Vec::new(), 0);
         let (mut next, mut scanned) = (self.from, 0);
+        let (cost, mut over) = (filter.cost(), false);
         'lines: for batch in &self.batches {
             let skip = usize::try_from(next.since(batch.first)).unwrap_or(usize::MAX);
             for line in batch.lines.iter().skip(skip) {
                 if next >= self.upto || objects.len() >= target || scanned >= scan {
                     break 'lines;
                 }
+                if over {
+                    break 'lines;
+                }
                 scanned += line.len();
-                if filter.matches(line) {
+                let verdict = filter.judge(line);
+                if verdict != Verdict::Differs {
                     objects.extend_from_slice(br#"{"offset":"#);
                     objects.extend_from_slice(next.to_string().as_bytes());
                     objects.push(b',');
+                    if verdict == Verdict::Undecided {
+                        objects.extend_from_slice(UNDECIDED);
+                    }
                     // A line is an object with at least one member.
                     objects.extend_from_slice(&line[1..]);
                     objects.push(b',');
                     count += 1;
                 }
                 next = next.plus(1);
+                over = slice.is_over_after(line.len().saturating_mul(cost));
             }
         }
         Frame::of_matches(&self.stream, self.from, next, count, &objects)
@@ -224,6 +247,9 @@ impl Piece {
         Frame::of_lines(&self.stream, self.from, next, &runs)
     }
 }
+
+/// The mark of a line that a filter gave up on.
+pub(crate) const UNDECIDED: &[u8] = br#""undecided":true,"#;
 
 /// Where the first `count` lines end.
 fn end_of_lines(ndjson: &[u8], count: u64) -> usize {
@@ -319,10 +345,12 @@ mod tests {
             let frame = match strip.known(cursor, &view) {
                 Some(frame) => frame,
                 None => {
-                    let frame = strip
-                        .piece(cursor, end, 300)
-                        .unwrap()
-                        .matching(&filter, 80, 1_000);
+                    let frame = strip.piece(cursor, end, 300).unwrap().matching(
+                        &filter,
+                        80,
+                        1_000,
+                        Slice::of(std::time::Duration::from_secs(60)),
+                    );
                     strip.remember(&view, &frame);
                     frame
                 }

@@ -14,6 +14,7 @@ use crate::Push;
 use crate::delivery::Terms;
 use crate::feeds::Member;
 use crate::frame::View;
+use crate::listing::beginning_of;
 use crate::patterns::Hold;
 use crate::protocol::{Details, From, Refusal, Subscribe};
 use crate::signal::Signal;
@@ -21,6 +22,9 @@ use crate::truth::StoreAway;
 
 /// Questions for the first line since some time that one `subscribe` asks at once.
 pub(crate) const SINCE_AT_ONCE: usize = 16;
+
+/// Streams of a listing that are looked at before others get their turn.
+const LOOKED_AT_ONCE: usize = 1_000;
 
 /// Who subscribes, and what its session has already.
 pub(crate) struct Asker {
@@ -123,20 +127,33 @@ pub(crate) async fn extent(push: Arc<Push>, id: String, stream: StreamName) -> R
     }
 }
 
-/// Every readable stream that a pattern matches and the session has not.
+/// Every readable stream that a pattern matches and the session has not. The patterns are held and their routes stand:
+/// what was stored before that is in the listing, which begins after this call, and what is stored later is offered to
+/// the hold (invariant 5).
 pub(crate) async fn listed(
     push: &Push,
     asker: &Asker,
     patterns: &[&Pattern],
 ) -> Result<Vec<StreamName>, StoreAway> {
     let listing = push.truth.listing().await?;
-    let names = listing.iter().map(|info| &info.name);
-    Ok(names
-        .filter(|name| !asker.have.contains(name))
-        .filter(|name| patterns.iter().any(|pattern| pattern.matches(name)))
-        .filter(|name| may(&asker.subscriber, Action::Read, name))
-        .cloned()
-        .collect())
+    let mut names = Vec::new();
+    for pattern in patterns {
+        for some in listing
+            .beginning(beginning_of(pattern.as_str()))
+            .chunks(LOOKED_AT_ONCE)
+        {
+            let matching = some.iter().map(|info| &info.name).filter(|name| {
+                pattern.matches(name)
+                    && !asker.have.contains(name)
+                    && may(&asker.subscriber, Action::Read, name)
+            });
+            names.extend(matching.cloned());
+            tokio::task::yield_now().await;
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
 }
 
 /// Joins the feeds, then reads what the store has: the order is invariant 5.

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use collect::store::{Damage, StoreError};
-use collect::stream::StreamInfo;
 use collect::{Batch, Epoch, Extent, LogStore, Offset, StreamName, Timestamp};
 use tokio::sync::OnceCell;
 
 use crate::Limits;
 use crate::lane::Lane;
+use crate::listing::{Listing, Streams};
 
 /// The store did not answer. It was logged where that was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,20 +22,17 @@ pub(crate) struct StoreAway;
 /// What the store says, or nothing.
 type Answer<T> = Result<T, StoreAway>;
 
-/// All streams, for all who asked.
-type Listing = Arc<Vec<StreamInfo>>;
-
 /// The store, as sessions and feeds ask it.
 pub(crate) struct Truth {
     store: Arc<dyn LogStore>,
     questions: Arc<Questions>,
     epoch: OnceCell<Epoch>,
     extents: Arc<Lane<Vec<StreamName>, Answer<Vec<Extent>>>>,
-    listings: Arc<Lane<(), Answer<Listing>>>,
+    listing: Arc<Listing>,
 }
 
 impl Truth {
-    pub(crate) fn new(store: Arc<dyn LogStore>, limits: &Limits) -> Self {
+    pub(crate) fn new(store: Arc<dyn LogStore>, listing: Arc<Listing>, limits: &Limits) -> Self {
         let at_once = limits.heads_at_once;
         let questions = Arc::new(Questions {
             within: limits.store_within,
@@ -49,20 +46,12 @@ impl Truth {
                 asked.iter().map(|streams| pick(&known, streams)).collect()
             }
         });
-        let parts = (Arc::clone(&store), Arc::clone(&questions));
-        let listings = Lane::new(move |asked: Vec<()>| {
-            let (store, questions) = parts.clone();
-            async move {
-                let listing = questions.ask("streams", store.streams()).await.map(Arc::new);
-                asked.iter().map(|()| listing.clone()).collect()
-            }
-        });
         Self {
             store,
             questions,
             epoch: OnceCell::new(),
             extents,
-            listings,
+            listing,
         }
     }
 
@@ -81,8 +70,8 @@ impl Truth {
     }
 
     /// Every stream that ever had a line, as of a moment after this call.
-    pub(crate) async fn listing(&self) -> Answer<Listing> {
-        self.listings.ask(()).await.unwrap_or(Err(StoreAway))
+    pub(crate) async fn listing(&self) -> Answer<Arc<Streams>> {
+        self.questions.ask("streams", self.listing.now()).await
     }
 
     /// A page of a stream, or the damage that lies where it should begin; see [`LogStore::read`]. Damage is an answer: the

@@ -283,6 +283,7 @@ mod tests {
     fn line(json: &str) -> Line {
         Line {
             offset: 17,
+            undecided: false,
             json: json.into(),
         }
     }

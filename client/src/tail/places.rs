@@ -130,6 +130,7 @@ mod tests {
             lines: (first..next)
                 .map(|offset| Line {
                     offset,
+                    undecided: false,
                     json: "{}".into(),
                 })
                 .collect(),

@@ -186,6 +186,7 @@ fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Lines, String> {
             true => split_offset(line.get()).ok_or_else(|| format!("{stream}: a line without its offset"))?,
             false => Line {
                 offset: due,
+                undecided: false,
                 json: line.get().into(),
             },
         };
@@ -210,7 +211,8 @@ fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Lines, String> {
     })
 }
 
-/// Under a filter a line has its offset as the first member. What is left are the bytes that are stored.
+/// Under a filter a line has its offset as the first member, and then, where the filter gave up on it, a mark. What is
+/// left are the bytes that are stored.
 fn split_offset(line: &str) -> Option<Line> {
     let rest = line.strip_prefix("{\"offset\":")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;
@@ -220,8 +222,13 @@ fn split_offset(line: &str) -> Option<Line> {
         None if rest == "}" => rest,
         None => return None,
     };
+    let (undecided, rest) = match rest.strip_prefix("\"undecided\":true,") {
+        Some(rest) => (true, rest),
+        None => (false, rest),
+    };
     Some(Line {
         offset: offset.parse().ok()?,
+        undecided,
         json: format!("{{{rest}").into(),
     })
 }
@@ -249,6 +256,22 @@ mod tests {
         let marked = format!("{{\"offset\":9,{}", &line[1..]);
         let filtered = format!(r#"{{"type":"lines","stream":"a","first":7,"next":12,"lines":[{marked}]}}"#);
         assert_eq!(lines(&filtered, true), Ok(vec![(9, line.to_owned())]));
+    }
+
+    #[test]
+    fn a_line_that_the_filter_could_not_decide_is_marked_and_has_the_same_bytes() {
+        let text = r#"{"type":"lines","stream":"a","first":7,"next":9,"lines":[
+            {"offset":7,"undecided":true,"ts":"t","message":"m"},{"offset":8,"ts":"t","message":"m"}]}"#;
+        let Ok(Message::Lines(lines)) = Message::parse(text, true) else {
+            panic!("no lines");
+        };
+        let json = || r#"{"ts":"t","message":"m"}"#.into();
+        let line = |offset, undecided| Line {
+            offset,
+            undecided,
+            json: json(),
+        };
+        assert_eq!(lines.lines, [line(7, true), line(8, false)]);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 
 use memchr::memmem::Finder;
-use regex::bytes::Regex;
 
+use super::Verdict;
 use super::line_view::{Event, LineView, fold};
+use super::regex::Regex;
 use crate::{Level, Timestamp};
 
 #[derive(Clone)]
@@ -69,54 +70,73 @@ pub(super) enum Number {
 }
 
 impl Expression {
-    /// The answer when the line's bytes suffice for it. Says the same as [`Self::matches`] then.
-    pub(super) fn settled_by_bytes(&self, line: &LineView<'_>) -> Option<bool> {
+    /// The answer when the line's bytes suffice for it. Says the same as [`Self::judge`] then.
+    pub(super) fn settled_by_bytes(&self, line: &LineView<'_>) -> Option<Verdict> {
+        let settled = |part: &Self| part.settled_by_bytes(line);
         match self {
-            Self::All(parts) => first_or_unanimous(parts, line, false),
-            Self::Any(parts) => first_or_unanimous(parts, line, true),
-            Self::Not(inner) => inner.settled_by_bytes(line).map(|matches| !matches),
+            Self::All(parts) => first_or_unanimous(parts.iter().map(settled), Verdict::Differs),
+            Self::Any(parts) => first_or_unanimous(parts.iter().map(settled), Verdict::Matches),
+            Self::Not(inner) => inner.settled_by_bytes(line).map(Verdict::opposite),
             Self::Term(term) => term.settled_by_bytes(line),
         }
     }
 
-    pub(super) fn matches(&self, line: &LineView<'_>) -> bool {
+    pub(super) fn judge(&self, line: &LineView<'_>) -> Verdict {
+        let judged = |part: &Self| Some(part.judge(line));
+        let verdict = match self {
+            Self::All(parts) => first_or_unanimous(parts.iter().map(judged), Verdict::Differs),
+            Self::Any(parts) => first_or_unanimous(parts.iter().map(judged), Verdict::Matches),
+            Self::Not(inner) => Some(inner.judge(line).opposite()),
+            Self::Term(term) => Some(term.judge(line)),
+        };
+        verdict.unwrap_or(Verdict::Undecided)
+    }
+}
+
+impl Expression {
+    /// The most that it costs to ask this of a line, in nanoseconds or so for each byte. Most lines cost far less.
+    pub(super) fn cost(&self) -> usize {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.matches(line)),
-            Self::Any(parts) => parts.iter().any(|part| part.matches(line)),
-            Self::Not(inner) => !inner.matches(line),
-            Self::Term(term) => term.matches(line),
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::cost).sum(),
+            Self::Not(inner) => inner.cost(),
+            Self::Term(Term::Words(_)) => 2,
+            Self::Term(Term::Regex(regex)) => regex.cost(),
+            Self::Term(Term::Level(..) | Term::Field(Field::Ts | Field::Message, _)) => 0,
+            Self::Term(Term::Field(Field::Path(_), _)) => 8,
         }
     }
 }
 
-/// `decisive` as soon as one part is settled so, the opposite when all parts are, nothing otherwise.
-fn first_or_unanimous(parts: &[Expression], line: &LineView<'_>, decisive: bool) -> Option<bool> {
-    let mut all_settled = true;
+/// `decisive` as soon as one part is so, whatever the others are; nothing while one is not settled; otherwise the
+/// opposite, unless a part is undecided, and so all.
+fn first_or_unanimous(parts: impl Iterator<Item = Option<Verdict>>, decisive: Verdict) -> Option<Verdict> {
+    let mut all = Some(decisive.opposite());
     for part in parts {
-        match part.settled_by_bytes(line) {
-            Some(answer) if answer == decisive => return Some(decisive),
+        match part {
+            Some(verdict) if verdict == decisive => return Some(decisive),
+            Some(Verdict::Undecided) => all = all.and(part),
             Some(_) => {}
-            None => all_settled = false,
+            None => all = None,
         }
     }
-    all_settled.then_some(!decisive)
+    all
 }
 
 impl Term {
-    fn settled_by_bytes(&self, line: &LineView<'_>) -> Option<bool> {
+    fn settled_by_bytes(&self, line: &LineView<'_>) -> Option<Verdict> {
         match self {
-            Self::Words(words) => words.settled_by_bytes(line),
-            Self::Regex(regex) => line.message_bytes().map(|message| regex.is_match(message)),
-            Self::Level(..) | Self::Field(Field::Ts, _) => Some(self.matches(line)),
-            Self::Field(Field::Path(_), _) if !line.has_fields() => Some(false),
+            Self::Words(words) => words.settled_by_bytes(line).map(Verdict::from),
+            Self::Regex(regex) => line.message_bytes().map(|message| line.judged(regex, message)),
+            Self::Level(..) | Self::Field(Field::Ts, _) => Some(self.judge(line)),
+            Self::Field(Field::Path(_), _) if !line.has_fields() => Some(Verdict::Differs),
             Self::Field(..) => None,
         }
     }
 
-    fn matches(&self, line: &LineView<'_>) -> bool {
-        match self {
+    fn judge(&self, line: &LineView<'_>) -> Verdict {
+        let matches = match self {
+            Self::Regex(regex) => return line.judged(regex, line.message().as_bytes()),
             Self::Words(words) => words.0.find(line.folded()).is_some(),
-            Self::Regex(regex) => regex.is_match(line.message().as_bytes()),
             Self::Level(comparison, level) => {
                 line.level().is_some_and(|have| comparison.holds(have.cmp(level)))
             }
@@ -126,7 +146,8 @@ impl Term {
             Self::Field(Field::Ts, test) => test.holds(&line.ts_text()),
             Self::Field(Field::Message, test) => test.holds(line.message()),
             Self::Field(Field::Path(path), test) => any_value(line.events(), path, test),
-        }
+        };
+        matches.into()
     }
 }
 

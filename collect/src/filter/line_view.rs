@@ -1,10 +1,12 @@
 //! One stored line, taken apart as far as a filter needs it, each part at most once.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use memchr::{memchr, memchr2};
 
+use super::Verdict;
+use super::regex::Regex;
 use crate::{Level, LineHead, Timestamp};
 
 /// Stands between the texts of [`LineView::folded`]: no UTF-8 has this byte, so no word reaches from one into the next.
@@ -26,6 +28,8 @@ pub(super) struct LineView<'a> {
     message: OnceCell<Cow<'a, str>>,
     events: OnceCell<Vec<Event<'a>>>,
     folded: OnceCell<Vec<u8>>,
+    /// What expressions said, by where they are in memory: they cost too much to be asked twice.
+    judged: RefCell<Vec<(*const Regex, Verdict)>>,
 }
 
 /// What is met on a walk over the JSON of `fields`, from the left to the right.
@@ -75,6 +79,7 @@ impl<'a> LineView<'a> {
             message: OnceCell::new(),
             events: OnceCell::new(),
             folded: OnceCell::new(),
+            judged: RefCell::default(),
         }
     }
 
@@ -122,6 +127,18 @@ impl<'a> LineView<'a> {
     pub(super) fn message(&self) -> &str {
         self.message
             .get_or_init(|| text_of(&self.searched[..self.message_len]))
+    }
+
+    /// What a regular expression says of `text`, the message.
+    pub(super) fn judged(&self, regex: &Regex, text: &[u8]) -> Verdict {
+        let mut judged = self.judged.borrow_mut();
+        let known = judged.iter().find(|(whose, _)| std::ptr::eq(*whose, regex));
+        if let Some((_, verdict)) = known {
+            return *verdict;
+        }
+        let verdict = regex.judge(text);
+        judged.push((regex, verdict));
+        verdict
     }
 
     /// The walk over `fields`.

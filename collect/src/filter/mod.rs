@@ -30,8 +30,8 @@
 //!   its accent.
 //! - A filter has at most [`FilterLimits::bytes`] bytes, [`FilterLimits::terms`] terms, [`FilterLimits::regexes`]
 //!   regular expressions, and [`FilterLimits::depth`] levels of parentheses and minus signs. Regular expressions are
-//!   those of the Rust crate `regex`: no look-around and no back-references, so that time grows with the line's
-//!   length alone.
+//!   those of the Rust crate `regex`: no look-around and no back-references.
+//! - A regular expression that would cost too much on a long line gives up on it: see [`Verdict::Undecided`].
 //!
 //! # How a line is matched
 //!
@@ -43,6 +43,7 @@
 mod expression;
 mod line_view;
 mod parse;
+mod regex;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
@@ -71,8 +72,45 @@ pub struct FilterLimits {
     pub regexes: usize,
     /// Parentheses and minus signs within each other.
     pub depth: usize,
-    /// The compiled form of one regular expression, in bytes; what it keeps while it runs has the same bound.
+    /// The compiled form of one regular expression, in bytes: 64 KiB. `\w` takes 18 KB, for it is the letters of all
+    /// scripts.
     pub regex_bytes: usize,
+    /// What one regular expression may cost on one line, in states of its compiled form that are looked at: 500,000,
+    /// about 3 ms.
+    pub regex_steps: usize,
+    /// What one regular expression remembers while it looks at a line, in bytes: 512 KiB.
+    pub regex_memory: usize,
+}
+
+/// What a filter says of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It matches.
+    Matches,
+    /// It does not.
+    Differs,
+    /// A regular expression gave up, and the other terms do not settle it. Whoever asked is to be shown the line, and
+    /// told.
+    Undecided,
+}
+
+impl Verdict {
+    fn opposite(self) -> Self {
+        match self {
+            Self::Matches => Self::Differs,
+            Self::Differs => Self::Matches,
+            Self::Undecided => Self::Undecided,
+        }
+    }
+}
+
+impl From<bool> for Verdict {
+    fn from(matches: bool) -> Self {
+        match matches {
+            true => Self::Matches,
+            false => Self::Differs,
+        }
+    }
 }
 
 impl Default for FilterLimits {
@@ -82,7 +120,9 @@ impl Default for FilterLimits {
             terms: 64,
             regexes: 8,
             depth: 16,
-            regex_bytes: 1024 * 1024,
+            regex_bytes: 64 * 1024,
+            regex_steps: 500_000,
+            regex_memory: 512 * 1024,
         }
     }
 }
@@ -129,6 +169,11 @@ pub enum FilterFault {
     UnclosedRegex,
     #[error("the regular expression cannot be used: {reason}")]
     BadRegex { reason: String },
+    #[error(
+        "the regular expression is too large: compiled, it has more than {limit} bytes; make repetitions shorter, and \
+         where ASCII will do, write (?-u:\\w) for \\w"
+    )]
+    RegexTooLarge { limit: usize },
     #[error("a value is missing after the operator; write it without a space, an empty one as \"\"")]
     MissingValue,
     #[error("a '*' stands only at the end of a value; quote it to look for it")]
@@ -160,13 +205,22 @@ impl Filter {
         &self.source
     }
 
+    /// The most that this filter can cost, in nanoseconds or so for each byte of lines: to tell whether a few lines can
+    /// be judged in passing. Nearly all lines cost far less.
+    pub fn cost(&self) -> usize {
+        self.expression.cost().saturating_add(2)
+    }
+
     /// Whether the line matches. `line` is a line's object as [`crate::Line::encode`] made it, with or without its line
     /// feed; of other bytes nothing is found.
-    pub fn matches(&self, line: &[u8]) -> bool {
+    ///
+    /// The verdict depends on filter and line alone. It takes some milliseconds at the most for each regular expression,
+    /// and some more for a line of hundreds of KiB: keep threads that serve others away from long lines.
+    pub fn judge(&self, line: &[u8]) -> Verdict {
         let view = LineView::of(line);
         self.expression
             .settled_by_bytes(&view)
-            .unwrap_or_else(|| self.expression.matches(&view))
+            .unwrap_or_else(|| self.expression.judge(&view))
     }
 }
 

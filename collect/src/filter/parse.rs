@@ -1,8 +1,7 @@
 //! From a filter's text to its expression, by recursive descent, in one pass.
 
-use regex::bytes::RegexBuilder;
-
 use super::expression::{Comparison, Expression, Field, Number, Term, Test, Words};
+use super::regex::Regex;
 use super::{FilterError, FilterFault, FilterLimits};
 use crate::{Level, Timestamp};
 
@@ -259,13 +258,9 @@ impl<'a> Parser<'a> {
             let limit = self.limits.regexes;
             return Err((start, FilterFault::TooManyRegexes { limit }));
         }
-        let compiled = RegexBuilder::new(&pattern)
-            .size_limit(self.limits.regex_bytes)
-            .dfa_size_limit(self.limits.regex_bytes)
-            .build();
-        compiled
+        Regex::new(&pattern, self.limits)
             .map(Term::Regex)
-            .map_err(|error| (start, bad_regex(&error)))
+            .map_err(|fault| (start, fault))
     }
 
     fn quoted(&mut self) -> Result<String, Fault> {
@@ -389,17 +384,4 @@ fn one_or(mut parts: Vec<Expression>, several: impl FnOnce(Vec<Expression>) -> E
         1 => parts.remove(0),
         _ => several(parts),
     }
-}
-
-/// The library draws its finding under the pattern, in many lines; the last one says what it is.
-fn bad_regex(error: &regex::Error) -> FilterFault {
-    let reason = match error {
-        regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-        _ => {
-            let drawing = error.to_string();
-            let last = drawing.lines().last().unwrap_or_default().trim();
-            last.strip_prefix("error: ").unwrap_or(last).to_owned()
-        }
-    };
-    FilterFault::BadRegex { reason }
 }

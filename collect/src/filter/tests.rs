@@ -1,9 +1,21 @@
 use proptest::prelude::*;
+use regex_automata::meta;
 use serde_json::value::RawValue;
 
 use super::line_view::LineView;
-use super::{Filter, FilterError, FilterFault, FilterLimits};
+use super::{Filter, FilterError, FilterFault, FilterLimits, Verdict};
 use crate::{Level, Line, Timestamp};
+
+impl Filter {
+    /// Of filters and lines that are too small for anything to be undecided.
+    fn matches(&self, line: &[u8]) -> bool {
+        match self.judge(line) {
+            Verdict::Matches => true,
+            Verdict::Differs => false,
+            Verdict::Undecided => panic!("{self:?} gave up"),
+        }
+    }
+}
 
 fn line(level: Option<Level>, message: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -273,8 +285,8 @@ fn what_is_no_filter_says_where_and_why() {
         (
             r"/\w{999}{999}/",
             0,
-            FilterFault::BadRegex {
-                reason: "it is too large".to_owned(),
+            FilterFault::RegexTooLarge {
+                limit: limits.regex_bytes,
             },
         ),
     ];
@@ -320,6 +332,94 @@ fn what_is_no_filter_says_where_and_why() {
         Filter::parse("level>=loud").unwrap_err().to_string(),
         "the levels are trace, debug, info, warn, error and fatal (at character 8)"
     );
+}
+
+/// A line of `a` and `b` in no order, for which an automaton of `a[ab]{16}z` has to remember the last 16 of them.
+fn disorder(length: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    let message: String = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if state >> 31 == 0 { 'a' } else { 'b' }
+    })
+    .take(length)
+    .collect();
+    line(Some(Level::Info), &message, &[("code", "17")])
+}
+
+#[test]
+fn an_expression_that_would_take_too_long_is_undecided_and_so_is_only_what_hangs_on_it() {
+    let deadly = "/a[ab]{16}z/";
+    let table = [
+        (deadly.to_owned(), Verdict::Undecided),
+        (format!("-{deadly}"), Verdict::Undecided),
+        (format!("{deadly} {deadly}"), Verdict::Undecided),
+        (format!("{deadly} level:info"), Verdict::Undecided),
+        (format!("{deadly} level:warn"), Verdict::Differs),
+        (format!("level:warn {deadly}"), Verdict::Differs),
+        (format!("{deadly} OR level:info"), Verdict::Matches),
+        (format!("{deadly} OR level:warn"), Verdict::Undecided),
+        (format!("{deadly} code:18"), Verdict::Differs),
+        (format!("{deadly} OR code:17"), Verdict::Matches),
+        (format!("-({deadly} code:17)"), Verdict::Undecided),
+        (format!("-({deadly} OR code:17)"), Verdict::Differs),
+    ];
+    let long = disorder(250_000);
+    for (text, expected) in table {
+        assert_eq!(filter(&text).judge(&long), expected, "{text}");
+    }
+    assert_eq!(filter(deadly).judge(&disorder(2_000)), Verdict::Differs);
+}
+
+#[test]
+fn the_expressions_that_people_write_decide_lines_of_any_length() {
+    let table = [
+        ("/error/", false),
+        ("/[ab]+$/", true),
+        (r"/^\w+$/", true),
+        (r"/\w+@\w+\.\w+/", false),
+        (r"/\berror\b/", false),
+        (r"/took \d{4,} ms/", false),
+        (r"/(?i)(error|failed|timeout): .*refused/", false),
+        (r"/\d+\.\d+\.\d+\.\d+/", false),
+        (
+            r"/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/",
+            false,
+        ),
+        (r"/^\S+ \S+ \S+ \[[^\]]+\]/", false),
+        ("/a.*b.*c/", false),
+        ("/[ab]{0,500}z/", false),
+    ];
+    let long = disorder(250_000);
+    for (text, expected) in table {
+        assert_eq!(filter(text).judge(&long), expected.into(), "{text}");
+    }
+}
+
+#[test]
+fn a_verdict_does_not_depend_on_the_lines_before() {
+    let limits = FilterLimits {
+        regex_steps: 10_000,
+        ..FilterLimits::default()
+    };
+    let parse = || Filter::parse_within("/[ab]{0,60}z/", &limits).unwrap();
+    let lines: Vec<_> = (0..12u32)
+        .map(|n| {
+            line(
+                None,
+                &format!("{}{}", "a".repeat(n as usize * 40), "b".repeat(600)),
+                &[],
+            )
+        })
+        .collect();
+    let one_by_one: Vec<_> = lines.iter().map(|line| parse().judge(line)).collect();
+    let (forwards, backwards) = (parse(), parse());
+    let mut reversed: Vec<_> = lines.iter().rev().map(|line| backwards.judge(line)).collect();
+    reversed.reverse();
+    assert_eq!(
+        lines.iter().map(|line| forwards.judge(line)).collect::<Vec<_>>(),
+        one_by_one
+    );
+    assert_eq!(reversed, one_by_one);
 }
 
 #[test]
@@ -422,8 +522,8 @@ proptest! {
     #[test]
     fn matching_never_panics(text in filters(), bytes in proptest::collection::vec(any::<u8>(), 0..80), cut in 0usize..200, line in lines()) {
         let filter = filter(&text);
-        filter.matches(&bytes);
-        filter.matches(&line[..cut.min(line.len())]);
+        filter.judge(&bytes);
+        filter.judge(&line[..cut.min(line.len())]);
     }
 
     #[test]
@@ -431,7 +531,25 @@ proptest! {
         let filter = filter(&text);
         let view = LineView::of(&line);
         if let Some(settled) = filter.expression.settled_by_bytes(&view) {
-            prop_assert_eq!(settled, filter.expression.matches(&view));
+            prop_assert_eq!(settled, filter.expression.judge(&view));
+        }
+    }
+
+    #[test]
+    fn an_expression_that_does_not_give_up_says_what_one_without_bounds_says(
+        pattern in "(\\^|\\\\b|\\(\\?i\\))?([abé.]|\\[ab\\]|\\\\w|\\\\d|ab?|[ab.][*+]|[ab]\\{0,9\\}|\\(a\\|b\\)){1,5}(\\$|\\\\b)?",
+        message in "[abAB0é .\u{212a}]{0,60}",
+        steps in 0usize..400,
+        memory in prop_oneof![Just(0usize), Just(256 * 1024)],
+    ) {
+        let bounds = FilterLimits { regex_steps: steps, regex_memory: memory, ..FilterLimits::default() };
+        let text = format!("/{pattern}/");
+        let (Ok(bounded), Ok(unbounded)) = (Filter::parse_within(&text, &bounds), meta::Regex::new(&pattern)) else {
+            return Ok(());
+        };
+        let verdict = bounded.judge(&line(None, &message, &[]));
+        if verdict != Verdict::Undecided {
+            prop_assert_eq!(verdict, unbounded.is_match(&message).into());
         }
     }
 

@@ -1,20 +1,20 @@
 //! Lines on their way to a reader: spliced into the form that was asked for, sent in pieces.
 
-use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use collect::{Offset, StreamName};
-use futures_util::stream;
+use collect::{Offset, StreamName, Verdict};
+use edge::{CutOff, Outlet, Share, Shares};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::holes::Holes;
 use super::scan::Scan;
+use crate::strip::UNDECIDED;
 
 /// Where to go on.
 const NEXT: HeaderName = HeaderName::from_static("tailcast-next");
@@ -22,9 +22,8 @@ const NEXT: HeaderName = HeaderName::from_static("tailcast-next");
 const FROM: HeaderName = HeaderName::from_static("tailcast-from");
 /// The oldest offset that is kept.
 const FIRST_AVAILABLE: HeaderName = HeaderName::from_static("tailcast-first-available");
-
-/// How much of a collected answer is given to the connection at a time.
-const PIECE: usize = 64 * 1024;
+/// How many of the lines the filter gave up on; only where there are such.
+const UNDECIDED_LINES: HeaderName = HeaderName::from_static("tailcast-undecided");
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +40,30 @@ pub(super) struct Head {
     pub(super) first_available: Offset,
     pub(super) from: Offset,
     pub(super) next: Offset,
+    /// Lines that the filter gave up on.
+    pub(super) undecided: u64,
+}
+
+/// What an answer on its way needs.
+pub(super) struct Way {
+    /// The memory that it holds.
+    pub(super) held: Share,
+    /// How long a reader may take nothing.
+    pub(super) stall: Duration,
 }
 
 /// The lines, or how to get at them.
 pub(super) struct Answer {
     from: Offset,
     next: Offset,
+    undecided: u64,
     lines: Source,
 }
 
 enum Source {
-    /// A range, read while it is sent.
-    Pages(Box<Scan>, Format),
-    /// What a search found.
+    /// A range: its first page, and the rest of it, which is read while it is sent.
+    Pages(Bytes, Box<Scan>),
+    /// All of it.
     Collected(Bytes, Holes),
 }
 
@@ -90,13 +100,16 @@ impl Format {
 
     /// Appends a line with its offset as the first member. The line's object is copied as it is stored; it always has
     /// a member `ts`, so that a comma can follow. Each line of JSON begins with a comma; the first one's is left out later.
-    pub(super) fn splice(self, offset: Offset, line: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn splice(self, offset: Offset, verdict: Verdict, line: &[u8], out: &mut Vec<u8>) {
         if self == Self::Json {
             out.push(b',');
         }
         out.extend_from_slice(b"{\"offset\":");
         out.extend_from_slice(offset.to_string().as_bytes());
         out.push(b',');
+        if verdict == Verdict::Undecided {
+            out.extend_from_slice(UNDECIDED);
+        }
         out.extend_from_slice(line.get(1..).unwrap_or(b"}"));
         if self == Self::Ndjson {
             out.push(b'\n');
@@ -116,20 +129,27 @@ impl Format {
 }
 
 impl Answer {
-    /// Everything of the scan's range.
-    pub(super) fn pages(scan: Scan, format: Format) -> Self {
+    /// Everything of a range, whose first page was read to where `rest` begins.
+    pub(super) fn pages(first: Vec<u8>, from: Offset, rest: Scan) -> Self {
+        let next = rest.end();
+        let lines = match rest.start() < next {
+            true => Source::Pages(first.into(), Box::new(rest)),
+            false => Source::Collected(first.into(), rest.holes()),
+        };
         Self {
-            from: scan.start(),
-            next: scan.end(),
-            lines: Source::Pages(Box::new(scan), format),
+            from,
+            next,
+            undecided: 0,
+            lines,
         }
     }
 
     /// Lines that are spliced already.
-    pub(super) fn collected(body: Vec<u8>, holes: Holes, from: Offset, next: Offset) -> Self {
+    pub(super) fn collected(body: Vec<u8>, holes: Holes, from: Offset, next: Offset, undecided: u64) -> Self {
         Self {
             from,
             next,
+            undecided,
             lines: Source::Collected(body.into(), holes),
         }
     }
@@ -142,147 +162,147 @@ impl Answer {
         self.next
     }
 
-    /// The response. Its body is filled by a task of its own, which keeps `turn` until all is taken, the reader is gone,
-    /// or it took nothing for as long as `stall`: so what slow readers hold is bounded, and ends.
-    pub(super) fn send(
-        self,
-        head: Head,
-        format: Format,
-        stall: Duration,
-        turn: OwnedSemaphorePermit,
-    ) -> Response {
+    pub(super) fn undecided(&self) -> u64 {
+        self.undecided
+    }
+
+    /// What it holds in memory until it is sent, in bytes, at the most.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.lines {
+            Source::Collected(lines, _) => lines.len(),
+            // A page as the store gave it and as it is written.
+            Source::Pages(first, rest) => first.len().max(rest.page_bytes()) * 2,
+        }
+    }
+
+    /// The response. Its body is filled by a task of its own, which keeps its share of memory until all is taken, the
+    /// reader is gone, or it took nothing for too long: so what slow readers hold is bounded, and ends. `turns` is where
+    /// pages get theirs to be read.
+    pub(super) fn send(self, head: Head, format: Format, way: Way, turns: Arc<Shares>) -> Response {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, format.content_type());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(NEXT, head.next.0.into());
         headers.insert(FROM, head.from.0.into());
         headers.insert(FIRST_AVAILABLE, head.first_available.0.into());
-        let (mut outlet, body) = Outlet::new(stall);
-        outlet.opening = (format == Format::Json).then(|| head.opening());
+        if head.undecided > 0 {
+            headers.insert(UNDECIDED_LINES, head.undecided.into());
+        }
+        let (outlet, body) = Outlet::new(way.stall);
+        let mut written = Written {
+            outlet,
+            opening: (format == Format::Json).then(|| head.opening()),
+        };
         tokio::spawn(async move {
-            let _turn = turn;
-            if let Err(CutOff) = self.pour(&mut outlet, format).await {
+            let _held = way.held;
+            let poured = match self.lines {
+                Source::Collected(lines, holes) => written.lines(lines).await.map(|()| holes),
+                Source::Pages(first, rest) => pour(first, *rest, format, &mut written, &turns).await,
+            };
+            let closed = match poured {
+                Ok(holes) => written.close(format, &holes).await,
+                Err(cut_off) => Err(cut_off),
+            };
+            if let Err(CutOff) = closed {
                 tracing::debug!(stream = %head.stream, "an answer was not taken to its end");
             }
         });
-        let mut response = Response::new(body);
-        *response.headers_mut() = headers;
-        response
-    }
-
-    async fn pour(self, outlet: &mut Outlet, format: Format) -> Result<(), CutOff> {
-        let holes = match self.lines {
-            Source::Collected(lines, holes) => {
-                for piece in pieces(lines) {
-                    outlet.lines(piece).await?;
-                }
-                holes
-            }
-            Source::Pages(mut scan, format) => {
-                while scan.start() < scan.end() {
-                    match scan.page(format).await {
-                        Ok(page) => outlet.lines(page.into()).await?,
-                        Err(error) => {
-                            tracing::warn!(%error, "an answer broke off: the store went away");
-                            return outlet.put(Piece::Broken).await;
-                        }
-                    }
-                }
-                scan.holes()
-            }
-        };
-        outlet.close(format, &holes).await
+        response(headers, body)
     }
 }
 
-/// An object that is written already. It goes its way as lines do: see [`Answer::send`].
-pub(super) fn send_object(
-    object: Vec<u8>,
-    stream: StreamName,
-    stall: Duration,
-    turn: OwnedSemaphorePermit,
-) -> Response {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, Format::Json.content_type());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let (outlet, body) = Outlet::new(stall);
-    tokio::spawn(async move {
-        let _turn = turn;
-        if let Err(CutOff) = outlet.object(object.into()).await {
-            tracing::debug!(%stream, "an answer was not taken to its end");
+async fn pour(
+    first: Bytes,
+    mut rest: Scan,
+    format: Format,
+    written: &mut Written,
+    turns: &Arc<Shares>,
+) -> Result<Holes, CutOff> {
+    written.lines(first).await?;
+    while rest.start() < rest.end() {
+        let page = {
+            let Some(_turn) = turns.take(rest.reader(), 1, rest.store_deadline()).await else {
+                tracing::warn!("an answer broke off: too much is read at once");
+                return Err(CutOff);
+            };
+            rest.page(format).await
+        };
+        match page {
+            Ok(page) => written.lines(page.into()).await?,
+            Err(error) => {
+                tracing::warn!(%error, "an answer broke off: the store went away");
+                return Err(CutOff);
+            }
         }
-    });
+    }
+    Ok(rest.holes())
+}
+
+fn response(headers: HeaderMap, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.headers_mut() = headers;
     response
 }
 
+/// An object that is written already. It goes its way as lines do: see [`Answer::send`].
+pub(super) fn send_object(object: Vec<u8>, stream: StreamName, way: Way) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, Format::Json.content_type());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let (outlet, body) = Outlet::new(way.stall);
+    tokio::spawn(async move {
+        let _held = way.held;
+        let sent = match outlet.put(object.into()).await {
+            Ok(()) => outlet.close().await,
+            cut_off => cut_off,
+        };
+        if let Err(CutOff) = sent {
+            tracing::debug!(%stream, "an answer was not taken to its end");
+        }
+    });
+    response(headers, body)
+}
+
 impl Head {
     /// What stands before the lines in JSON.
     fn opening(&self) -> Vec<u8> {
+        let undecided = match self.undecided {
+            0 => String::new(),
+            lines => format!("\"undecided\":{lines},"),
+        };
         // A stream's name needs no escapes: see `StreamName`.
         format!(
-            "{{\"stream\":\"{}\",\"first_available\":{},\"from\":{},\"next\":{},\"lines\":[",
+            "{{\"stream\":\"{}\",\"first_available\":{},\"from\":{},\"next\":{},{undecided}\"lines\":[",
             self.stream, self.first_available, self.from, self.next
         )
         .into_bytes()
     }
 }
 
-/// The reader is gone, or takes nothing.
-struct CutOff;
-
-enum Piece {
-    Bytes(Bytes),
-    /// All is sent.
-    End,
-    /// The rest cannot be had.
-    Broken,
-}
-
-/// Where an answer is poured into, piece by piece.
-struct Outlet {
-    pieces: mpsc::Sender<Piece>,
-    stall: Duration,
+/// Lines on their way into a body.
+struct Written {
+    outlet: Outlet,
     /// Sent before the first lines, which then lose their leading comma.
     opening: Option<Vec<u8>>,
 }
 
-impl Outlet {
-    /// The outlet, and the body that it fills.
-    fn new(stall: Duration) -> (Self, Body) {
-        let (pieces, taken) = mpsc::channel(1);
-        let outlet = Self {
-            pieces,
-            stall,
-            opening: None,
-        };
-        (outlet, Body::from_stream(body(taken)))
-    }
-
-    async fn object(&self, object: Bytes) -> Result<(), CutOff> {
-        for piece in pieces(object) {
-            self.put(Piece::Bytes(piece)).await?;
-        }
-        self.put(Piece::End).await
-    }
-
+impl Written {
     async fn lines(&mut self, lines: Bytes) -> Result<(), CutOff> {
         if lines.is_empty() {
             return Ok(());
         }
         match self.opening.take() {
             Some(opening) => {
-                self.put(Piece::Bytes(opening.into())).await?;
-                self.put(Piece::Bytes(lines.slice(1..))).await
+                self.outlet.put(opening.into()).await?;
+                self.outlet.put(lines.slice(1..)).await
             }
-            None => self.put(Piece::Bytes(lines)).await,
+            None => self.outlet.put(lines).await,
         }
     }
 
-    async fn close(&mut self, format: Format, holes: &Holes) -> Result<(), CutOff> {
+    async fn close(mut self, format: Format, holes: &Holes) -> Result<(), CutOff> {
         if let Some(opening) = self.opening.take() {
-            self.put(Piece::Bytes(opening.into())).await?;
+            self.outlet.put(opening.into()).await?;
         }
         if format == Format::Json {
             let mut closing = "]".to_owned();
@@ -292,35 +312,8 @@ impl Outlet {
                 closing.push_str(&format!(",\"damaged\":{damaged}"));
             }
             closing.push_str("}\n");
-            self.put(Piece::Bytes(closing.into())).await?;
+            self.outlet.put(closing.into()).await?;
         }
-        self.put(Piece::End).await
+        self.outlet.close().await
     }
-
-    async fn put(&self, piece: Piece) -> Result<(), CutOff> {
-        self.pieces
-            .send_timeout(piece, self.stall)
-            .await
-            .map_err(|_| CutOff)
-    }
-}
-
-fn pieces(mut whole: Bytes) -> impl Iterator<Item = Bytes> {
-    std::iter::from_fn(move || {
-        let piece = whole.split_to(whole.len().min(PIECE));
-        (!piece.is_empty()).then_some(piece)
-    })
-}
-
-/// The pieces as a body. One that does not come to its end is an error, so that the connection is cut and no reader
-/// takes a part for the whole.
-fn body(taken: mpsc::Receiver<Piece>) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
-    stream::unfold(Some(taken), |taken| async {
-        let mut taken = taken?;
-        match taken.recv().await {
-            Some(Piece::Bytes(bytes)) => Some((Ok(bytes), Some(taken))),
-            Some(Piece::End) => None,
-            Some(Piece::Broken) | None => Some((Err(io::Error::other("the answer broke off")), None)),
-        }
-    })
 }

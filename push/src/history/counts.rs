@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, Range};
 
-use collect::{Level, LineHead, Offset, Second, Timestamp};
+use collect::{Level, LineHead, Offset, Second, Timestamp, Verdict};
 use serde::{Serialize, Serializer};
 
 use super::answer::Head;
 use super::holes::Holes;
+use super::wanted::Take;
 
 /// How much of `2026-11-21T14:03:00.000000000Z` says which second it is.
 const SECOND: usize = "2026-11-21T14:03:00".len();
@@ -23,6 +24,8 @@ pub(super) struct Counts {
     /// Only those with lines, by when they begin; at most `most`.
     buckets: BTreeMap<Second, Bucket>,
     most: usize,
+    /// Lines that the filter gave up on: they are in no bucket.
+    undecided: u64,
     /// The second of the line before, as lines write it, and the bucket that it is in. Lines of one second mostly stand
     /// together, and then no time is read twice.
     latest: Option<([u8; SECOND], Second)>,
@@ -62,36 +65,10 @@ impl Counts {
             width,
             buckets: BTreeMap::new(),
             most,
+            undecided: 0,
             latest: None,
             holes: Holes::default(),
         }
-    }
-
-    /// Counts a line, unless it needs a bucket too many: then counting stops before it.
-    ///
-    /// A store holds only what [`collect::Line::encode`] wrote. What is something else all the same has no time, and is
-    /// not counted.
-    pub(super) fn add(&mut self, offset: Offset, line: &[u8]) -> ControlFlow<Offset> {
-        let Some((head, at)) =
-            LineHead::split(line).and_then(|(head, _)| Some((head, self.bucket_of(head.ts)?)))
-        else {
-            return ControlFlow::Continue(());
-        };
-        if self.buckets.len() >= self.most && !self.buckets.contains_key(&at) {
-            return ControlFlow::Break(offset);
-        }
-        let bucket = self.buckets.entry(at).or_default();
-        bucket.lines += 1;
-        if let Some(level) = head.level {
-            bucket.levels[level as usize] += 1;
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Lines cannot be had: the buckets are without them.
-    pub(super) fn miss(&mut self, hole: Range<Offset>) -> ControlFlow<Offset> {
-        self.holes.push(hole);
-        ControlFlow::Continue(())
     }
 
     /// When the bucket of a line's `ts` begins.
@@ -108,6 +85,11 @@ impl Counts {
         Some(at)
     }
 
+    /// Lines that the filter gave up on.
+    pub(super) fn undecided(&self) -> u64 {
+        self.undecided
+    }
+
     /// The answer's object, with a line feed.
     pub(super) fn object(&self, head: &Head) -> Vec<u8> {
         let object = Object {
@@ -116,6 +98,7 @@ impl Counts {
             next: head.next.0,
             first_available: head.first_available.0,
             width: self.width.0.get(),
+            undecided: head.undecided,
             buckets: self,
             damaged: &self.holes,
         };
@@ -127,6 +110,38 @@ impl Counts {
     }
 }
 
+impl Take for Counts {
+    /// Counts a line, unless it needs a bucket too many: then counting stops before it.
+    ///
+    /// A store holds only what [`collect::Line::encode`] wrote. What is something else all the same has no time, and is
+    /// not counted.
+    fn take(&mut self, offset: Offset, line: &[u8], verdict: Verdict) -> ControlFlow<Offset> {
+        if verdict == Verdict::Undecided {
+            self.undecided += 1;
+            return ControlFlow::Continue(());
+        }
+        let Some((head, at)) =
+            LineHead::split(line).and_then(|(head, _)| Some((head, self.bucket_of(head.ts)?)))
+        else {
+            return ControlFlow::Continue(());
+        };
+        if self.buckets.len() >= self.most && !self.buckets.contains_key(&at) {
+            return ControlFlow::Break(offset);
+        }
+        let bucket = self.buckets.entry(at).or_default();
+        bucket.lines += 1;
+        if let Some(level) = head.level {
+            bucket.levels[level as usize] += 1;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The buckets are without them.
+    fn miss(&mut self, hole: Range<Offset>) {
+        self.holes.push(hole);
+    }
+}
+
 #[derive(Serialize)]
 struct Object<'a> {
     stream: &'a str,
@@ -134,9 +149,16 @@ struct Object<'a> {
     next: u64,
     first_available: u64,
     width: u32,
+    #[serde(skip_serializing_if = "is_none")]
+    undecided: u64,
     buckets: &'a Counts,
     #[serde(skip_serializing_if = "Holes::is_empty")]
     damaged: &'a Holes,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]

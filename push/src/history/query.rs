@@ -134,7 +134,7 @@ impl Parameters {
         Some(value)
     }
 
-    fn whole(&self, name: &str) -> Result<Option<u64>, Problem> {
+    pub(crate) fn whole(&self, name: &str) -> Result<Option<u64>, Problem> {
         let parse = |text| {
             u64::from_str(text)
                 .map_err(|_| bad_parameter(name, &format!("`{name}` is a whole number from 0 on")))

@@ -1,6 +1,11 @@
-//! Which lines of a batch are wanted.
+//! Which lines of a page are wanted, and what is done with them.
 
-use collect::{Batch, Filter, Offset, Timestamp};
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use collect::{Batch, Filter, Offset, Timestamp, Verdict};
+
+use crate::sieve::Slice;
 
 /// What a line must be like, beyond its place.
 pub(super) struct Wanted {
@@ -9,32 +14,74 @@ pub(super) struct Wanted {
     pub(super) until: Option<Timestamp>,
 }
 
+/// What takes the lines that are wanted, and those that the filter could not decide.
+pub(super) trait Take: Send + 'static {
+    /// Takes the next one, or says at which offset to stop.
+    fn take(&mut self, offset: Offset, line: &[u8], verdict: Verdict) -> ControlFlow<Offset>;
+
+    /// Lines cannot be had, whether they are wanted or not.
+    fn miss(&mut self, hole: Range<Offset>);
+}
+
 impl Wanted {
     pub(super) fn is_everything(&self) -> bool {
         self.filter.is_none() && self.since.is_none() && self.until.is_none()
     }
 
-    /// The lines of a batch from `from` up to `end` that are wanted.
-    pub(super) fn of<'a>(
-        &'a self,
-        batch: &'a Batch,
+    /// The most that a byte of lines costs, in nanoseconds or so.
+    pub(super) fn cost(&self) -> usize {
+        self.filter.as_ref().map_or(1, Filter::cost)
+    }
+
+    /// Hands the lines of a page from `from` up to `end` that are wanted to `take`, for as long as the slice goes on,
+    /// though at least one line is looked at. Goes on at the offset in the answer, or stops there.
+    pub(super) fn sift(
+        &self,
+        page: &[Arc<Batch>],
         from: Offset,
         end: Offset,
-    ) -> impl Iterator<Item = (Offset, &'a [u8])> {
+        take: &mut impl Take,
+        mut slice: Slice,
+    ) -> ControlFlow<Offset, Offset> {
+        let cost = self.cost();
+        let mut next = from;
+        for batch in page.iter().filter(|batch| batch.next() > from) {
+            let Some(bounds) = self.bounds(batch) else {
+                next = batch.next().min(end);
+                continue;
+            };
+            let skip = usize::try_from(next.since(batch.first)).unwrap_or(usize::MAX);
+            for (offset, line) in numbered(batch).skip(skip) {
+                if offset >= end {
+                    return ControlFlow::Continue(end);
+                }
+                match bounds.judge(line) {
+                    Verdict::Differs => {}
+                    verdict => {
+                        if let ControlFlow::Break(stop) = take.take(offset, line, verdict) {
+                            return ControlFlow::Break(stop);
+                        }
+                    }
+                }
+                next = offset.plus(1);
+                if slice.is_over_after(line.len().saturating_mul(cost)) {
+                    return ControlFlow::Continue(next);
+                }
+            }
+        }
+        ControlFlow::Continue(next)
+    }
+
+    /// What is still to be asked of each line of a batch; nothing when none of them is wanted.
+    fn bounds(&self, batch: &Batch) -> Option<Bounds<'_>> {
         let lines = &batch.lines;
         let none = self.since.is_some_and(|since| lines.newest < since)
             || self.until.is_some_and(|until| lines.oldest >= until);
-        let since = self.since.filter(|since| lines.oldest < *since).map(Bound::of);
-        let until = self.until.filter(|until| lines.newest >= *until).map(Bound::of);
-        let batch = (!none).then_some(batch);
-        let within = move |(offset, line): &(Offset, &[u8])| {
-            *offset >= from
-                && *offset < end
-                && since.as_ref().is_none_or(|since| !since.is_after(line))
-                && until.as_ref().is_none_or(|until| until.is_after(line))
-                && self.filter.as_ref().is_none_or(|filter| filter.matches(line))
-        };
-        batch.into_iter().flat_map(numbered).filter(within)
+        (!none).then(|| Bounds {
+            since: self.since.filter(|since| lines.oldest < *since).map(Bound::of),
+            until: self.until.filter(|until| lines.newest >= *until).map(Bound::of),
+            filter: self.filter.as_ref(),
+        })
     }
 }
 
@@ -42,6 +89,23 @@ impl Wanted {
 pub(super) fn numbered(batch: &Batch) -> impl Iterator<Item = (Offset, &[u8])> {
     let offsets = (batch.first.0..).map(Offset);
     offsets.zip(batch.lines.iter())
+}
+
+struct Bounds<'a> {
+    since: Option<Bound>,
+    until: Option<Bound>,
+    filter: Option<&'a Filter>,
+}
+
+impl Bounds<'_> {
+    fn judge(&self, line: &[u8]) -> Verdict {
+        let in_time = self.since.as_ref().is_none_or(|since| !since.is_after(line))
+            && self.until.as_ref().is_none_or(|until| until.is_after(line));
+        match (in_time, self.filter) {
+            (true, Some(filter)) => filter.judge(line),
+            (in_time, _) => in_time.into(),
+        }
+    }
 }
 
 /// A time as it stands in lines. They all write times in one length, so that text order is time order: nothing is

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
-use collect::Hint;
+use collect::{Hint, LogStore};
 use dispatch::routes::MemoryRoutes;
 use dispatch::{NodeId, NodeLink};
 use parking_lot::Mutex;
@@ -21,7 +21,7 @@ use super::Session;
 use crate::memory_store::MemoryStore;
 use crate::signal::Signal;
 use crate::testing::batch;
-use crate::{Limits, Parts, Push};
+use crate::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
 
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 const PROGRESS_WITHIN: Duration = Duration::from_secs(30);
@@ -176,8 +176,11 @@ impl Story {
         let subscriber = verifier
             .verify(&Minter::hs256(&key, "tailcast").mint(&claims).unwrap())
             .unwrap();
+        let store: Arc<dyn LogStore> = Arc::new(MemoryStore::default());
         let push = Push::new(Parts {
-            store: Arc::new(MemoryStore::default()),
+            listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
+            sieve: Sieve::new(SieveLimits::default()),
+            store,
             routes: Arc::new(MemoryRoutes::default()),
             node: NodeId::from_text("this-node"),
             verifier,

@@ -12,6 +12,7 @@ use collect::{Level, Line, Lines, StreamName, Timestamp};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use push::history::{Limits, Parts, router};
+use push::{Listing, ListingLimits, Sieve, SieveLimits};
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -73,6 +74,8 @@ impl Node {
             router: router(Parts {
                 verifier,
                 store: Arc::clone(&store),
+                listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
+                sieve: Sieve::new(SieveLimits::default()),
                 limits,
             }),
             store,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use push::history::Limits;
 use serde_json::{Value, json};
 
@@ -112,4 +113,76 @@ async fn a_listing_that_is_old_is_made_again() {
     assert_eq!(names(&node, "alice", &["app/**"], "").await, Vec::<String>::new());
     node.fill("app/new", 1, 1).await;
     assert_eq!(names(&node, "alice", &["app/**"], "").await, ["app/new"]);
+}
+
+#[tokio::test]
+async fn streams_are_paged_by_limit_and_after_and_every_one_comes_once() {
+    let node = Node::over(Arc::new(MemoryStore::default()), Limits::default());
+    let want: Vec<String> = (0..25).map(|n| format!("app/{n:02}")).collect();
+    for name in &want {
+        node.fill(name, 1, 1).await;
+        node.fill(&format!("other/{name}"), 1, 1).await;
+    }
+    for limit in [1, 7, 24, 25, 26, 1_000] {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let answer = node
+                .get_json(&format!("/v1/streams?match=app/*&limit={limit}{after}"))
+                .await;
+            let streams = answer["streams"].as_array().unwrap();
+            assert!(streams.len() <= limit);
+            found.extend(
+                streams
+                    .iter()
+                    .map(|stream| stream["name"].as_str().unwrap().to_owned()),
+            );
+            match answer["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(found, want, "{limit} at a time");
+    }
+    let all = node.get_json("/v1/streams").await;
+    assert_eq!(
+        all["streams"].as_array().unwrap().len(),
+        25,
+        "without a limit all come"
+    );
+    assert_eq!(all["next"], Value::Null);
+    for (query, name) in [
+        ("?limit=0", "limit"),
+        ("?limit=x", "limit"),
+        ("?after=a//b", "after"),
+    ] {
+        let reply = node.get(&format!("/v1/streams{query}")).await;
+        assert_eq!(
+            reply.refusal(),
+            (400, "bad_parameter".into(), name.into()),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_nobody_takes_holds_a_share_and_no_list() {
+    let limits = Limits {
+        small_bytes: 4,
+        turn: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let node = Node::over(Arc::new(MemoryStore::default()), limits);
+    for n in 0..2_000 {
+        node.fill(&format!("app/{n:0100}"), 1, 1).await;
+    }
+    let untaken = node.open("/v1/streams").await;
+    assert_eq!(node.get("/v1/streams").await.refusal().0, 429);
+    let bob = node.token("bob", &["app/**"]);
+    let answer = node.ask("/v1/streams", Some(&bob), None).await;
+    assert_eq!(answer.status.as_u16(), 200);
+    // A stream that comes meanwhile may be in it or not: all that were there are.
+    node.fill("app/zzz", 1, 1).await;
+    let body = untaken.into_body().collect().await.unwrap().to_bytes();
+    let all: Value = serde_json::from_slice(&body).unwrap();
+    assert!(all["streams"].as_array().unwrap().len() >= 2_000);
 }

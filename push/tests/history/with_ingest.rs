@@ -8,7 +8,7 @@ use collect::append::{AppendLimits, Appender};
 use collect::{Handoff, Hint, LogStore, ingest};
 use edge::ServeLimits;
 use http_body_util::BodyExt;
-use push::history;
+use push::{Listing, ListingLimits, Sieve, SieveLimits, history};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,6 +42,8 @@ pub(crate) async fn what_was_sent_is_read_at_the_same_address(given: &Given) {
     });
     let history = history::router(history::Parts {
         verifier,
+        listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
+        sieve: Sieve::new(SieveLimits::default()),
         store,
         limits: history::Limits::default(),
     });

@@ -88,3 +88,82 @@ async fn a_text_that_is_no_filter_is_refused_with_the_place() {
     assert_eq!(answer["position"], 13);
     alice.nothing_more().await;
 }
+
+/// A line of 250 KB, for whose end an expression with 2^16 things to remember has to be undecided.
+fn disorder() -> String {
+    let mut state = 1u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if state >> 31 == 0 { 'a' } else { 'b' }
+    };
+    std::iter::repeat_with(next).take(250_000).collect()
+}
+
+#[tokio::test]
+async fn a_line_that_the_filter_gives_up_on_is_shown_and_marked() {
+    let node = Node::start().await;
+    node.store_lines("app/a", 1, "x").await;
+    node.store_lines("app/a", 1, &disorder()).await;
+    node.store_lines("app/a", 1, "aaaaaaaaaaaaaaaaaz").await;
+    let (mut alice, _) = filtered(&node, "/a[ab]{16}z/", json!({"last": 3})).await;
+    let mut lines = Vec::new();
+    while lines.len() < 2 {
+        let message = alice.message().await;
+        lines.extend(message["lines"].as_array().unwrap().clone());
+    }
+    let marks: Vec<_> = lines
+        .iter()
+        .map(|line| (&line["offset"], &line["undecided"]))
+        .collect();
+    assert_eq!(marks, [(&json!(1), &json!(true)), (&json!(2), &Value::Null)]);
+}
+
+#[tokio::test]
+async fn sessions_with_slow_filters_get_every_line_once_whoever_looks_for_them() {
+    // Nothing is done in passing, and each look ends after few lines.
+    let node = Node::with(|limits| {
+        limits.filter_in_passing = Duration::ZERO;
+        limits.filter_bytes = 2_000;
+    })
+    .await;
+    let mut clients = Vec::new();
+    for filter in ["/[05]$/", "/[05]$/", "/0$/ OR /5$/", "-/[1-46-9]$/"] {
+        let (mut client, _) = filtered(&node, filter, json!("live")).await;
+        assert_eq!(client.message().await["type"], "live");
+        clients.push(client);
+    }
+    for _ in 0..20 {
+        node.send("app/a", 50).await;
+    }
+    let want: Vec<u64> = (0..1_000).step_by(5).collect();
+    for mut client in clients {
+        let mut found = Vec::new();
+        while found.len() < want.len() {
+            found.extend(offsets(&client.message().await));
+        }
+        assert_eq!(found, want);
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_that_ends_or_jumps_while_a_filter_looks_gets_nothing_of_before() {
+    let node = Node::with(|limits| limits.filter_in_passing = Duration::ZERO).await;
+    node.send("app/a", 1_000).await;
+    for _ in 0..20 {
+        let (mut alice, _) = filtered(&node, "/7$/", json!({"last": 1_000})).await;
+        alice
+            .send(json!({"type": "seek", "id": "a", "stream": "app/a", "to": 990}))
+            .await;
+        while alice.message().await["type"] != "done" {}
+        let lines = loop {
+            let message = alice.message().await;
+            if message["type"] == "lines" {
+                break message;
+            }
+        };
+        assert_eq!((&lines["first"], offsets(&lines)), (&json!(990), vec![997]));
+        alice.send(json!({"type": "unsubscribe", "id": "a"})).await;
+        while alice.message().await["type"] != "done" {}
+        alice.nothing_more().await;
+    }
+}

@@ -14,7 +14,7 @@ use dispatch::routes::MemoryRoutes;
 use dispatch::{Lease, NodeId, NodeLink, Renewal, RouteError, RouteTable};
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
-use push::{Limits, Parts, Push};
+use push::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -74,6 +74,8 @@ impl Node {
         routes.renew(&lease(&node)).await.unwrap();
         let push = Push::new(Parts {
             store: Arc::clone(&store) as Arc<dyn LogStore>,
+            listing: Listing::new(Arc::clone(&store) as Arc<dyn LogStore>, ListingLimits::default()),
+            sieve: Sieve::new(SieveLimits::default()),
             routes: Arc::clone(&routes) as Arc<dyn RouteTable>,
             node,
             verifier: Arc::new(Verifier::hs256(&key, "tailcast")),
