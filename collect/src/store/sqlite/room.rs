@@ -278,17 +278,16 @@ impl Room {
     }
 }
 
-/// Brings the journal's content into the file, so that it is written from its beginning again. Whether all of it is there:
-/// readers may still need some.
+/// Brings the journal's content into the file; then the next commit writes it from its beginning again. Whether all of it is
+/// there: readers may still need some, and are not waited for.
 fn tidy(connection: &Connection) -> bool {
-    let tidied = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, i64>(0));
-    match tidied {
-        Ok(busy) => busy == 0,
-        Err(error) => {
-            tracing::debug!(%error, "the journal could not be brought into the database");
-            false
-        }
-    }
+    let tidied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+    });
+    tidied.unwrap_or_else(|error| {
+        tracing::debug!(%error, "the journal could not be brought into the database");
+        false
+    })
 }
 
 fn free_in_file(connection: &Connection) -> u64 {
