@@ -73,6 +73,17 @@ enum Attempt {
     Failed(SendError),
 }
 
+impl Attempt {
+    /// Whether the server, if there is one, certainly stored nothing this time.
+    fn stored_nothing(&self) -> bool {
+        match self {
+            Self::Again { outcome, .. } => *outcome != Outcome::Unknown,
+            Self::Unauthorized(_) | Self::Failed(SendError::Refused(_)) => true,
+            Self::Answered(_) | Self::Failed(_) => false,
+        }
+    }
+}
+
 /// What an attempt that has to be repeated did.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -122,11 +133,7 @@ impl Poster {
         loop {
             let attempt = match in_time(self.hurried.clone(), self.attempt(&request)).await {
                 Some(attempt) => attempt,
-                // It may have been on its way.
-                None => {
-                    self.tally.perhaps_stored(true);
-                    return Err(gave_up(began, repeated_why.unwrap_or_else(no_answer)));
-                }
+                None => return Err(gave_up(began, repeated_why.unwrap_or_else(no_answer))),
             };
             let (why, hint, outcome) = match attempt {
                 Attempt::Answered(answer) => {
@@ -137,12 +144,7 @@ impl Poster {
                     self.was_let_in = true;
                     return Ok(answer);
                 }
-                Attempt::Failed(error) => {
-                    if matches!(error, SendError::KeyReused(_)) {
-                        self.tally.perhaps_stored(true);
-                    }
-                    return Err(error);
-                }
+                Attempt::Failed(error) => return Err(error),
                 Attempt::Again { why, hint, outcome } => (why, hint, outcome),
                 Attempt::Unauthorized(problem) => {
                     // Once a request: a source that makes a new token each time would never end.
@@ -159,9 +161,6 @@ impl Poster {
                     (why, None, Outcome::Away)
                 }
             };
-            if outcome == Outcome::Unknown {
-                self.tally.perhaps_stored(true);
-            }
             let after = backoff.after_failure(hint);
             if let Some(limit) = self.limits.give_up
                 && began.elapsed() + after > limit
@@ -229,12 +228,22 @@ impl Poster {
                 Err(error) => return Attempt::Failed(error.into()),
             },
         };
+        // Whoever is stopped meanwhile does not know what became of it.
+        let before = self.tally.perhaps_stored(true);
+        let attempt = self.exchange(request, &token).await;
+        if attempt.stored_nothing() {
+            self.tally.perhaps_stored(before);
+        }
+        attempt
+    }
+
+    async fn exchange(&self, request: &Request, token: &Token) -> Attempt {
         let again = |why, outcome| Attempt::Again {
             why,
             hint: None,
             outcome,
         };
-        let sent = request.send(&self.server, &self.url, &token, self.limits.answer);
+        let sent = request.send(&self.server, &self.url, token, self.limits.answer);
         let response = match sent.await {
             Ok(response) => response,
             Err(error) => {

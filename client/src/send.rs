@@ -183,7 +183,7 @@ struct Counts {
     rejected: u64,
     /// Lines of the request that is under way.
     under_way: u64,
-    /// Whether that request reached a server.
+    /// Whether that request may have reached a server.
     perhaps_stored: bool,
 }
 
@@ -198,9 +198,9 @@ impl Tally {
         counts.perhaps_stored = false;
     }
 
-    /// Whether the request that is under way may be stored.
-    pub(crate) fn perhaps_stored(&self, perhaps: bool) {
-        self.lock().perhaps_stored = perhaps;
+    /// Whether the request that is under way may be stored, from now on; answers whether it might before.
+    pub(crate) fn perhaps_stored(&self, perhaps: bool) -> bool {
+        std::mem::replace(&mut self.lock().perhaps_stored, perhaps)
     }
 
     fn end(&self, accepted: u64, rejected: u64) {

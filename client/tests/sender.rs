@@ -426,6 +426,12 @@ async fn what_was_sent_and_not_answered_in_time_is_of_unknown_outcome() {
     sender.push(b"one").await.unwrap();
     fake.has_seen(1).await;
     sender.push(b"two").await.unwrap();
+    let now = sender.summary();
+    assert_eq!(
+        (now.pushed, now.unknown, now.unsent),
+        (2, 1, 1),
+        "whoever leaves now does not know"
+    );
     sender.haste().within(Duration::from_millis(10));
     let Unfinished { error, summary } = sender.finish().await.expect_err("no answer came");
     assert!(error.to_string().ends_with("no answer came"), "{error}");

@@ -84,7 +84,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if let Some(bytes) = read.half {
         let bytes = count(bytes as u64, "byte");
         Noise::default().say(&format!(
-            "stopped in the middle of a line: its first {bytes} are not stored"
+            "stopped in the middle of a line, which is not stored (read so far: {bytes})"
         ));
     }
     match ended {
@@ -129,7 +129,7 @@ fn outcome(summary: &Summary, rejects: &Rejects) -> String {
         ));
     }
     if unknown > 0 {
-        parts.push(format!("{unknown} may be stored or not, for no answer came"));
+        parts.push(format!("{unknown} may be stored or not"));
     }
     if unsent > 0 {
         parts.push(format!("{unsent} {} not stored", are(unsent)));
@@ -366,8 +366,8 @@ mod tests {
         };
         assert_eq!(
             outcome(&many, &rejects),
-            "of 9 lines, 1 is stored, 3 were rejected (1 forbidden, 2 line_too_long), 2 may be stored or not, for no \
-             answer came, 1 is not stored"
+            "of 9 lines, 1 is stored, 3 were rejected (1 forbidden, 2 line_too_long), 2 may be stored or not, 1 \
+             is not stored"
         );
     }
 

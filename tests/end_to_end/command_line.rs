@@ -251,7 +251,7 @@ async fn a_line_that_is_cut_by_a_signal_is_told_and_not_stored() {
         tail.prints(1).await;
         send.signal(signal);
         let ran = send.ended().await;
-        let told = "tailcast: stopped in the middle of a line: its first 2 bytes are not stored\n";
+        let told = "tailcast: stopped in the middle of a line, which is not stored (read so far: 2 bytes)\n";
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), told));
         let ran = tailcast(&["send", &stream], &variables, "three").await;
         assert_eq!(
