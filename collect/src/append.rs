@@ -41,7 +41,7 @@ pub struct AppendLimits {
     /// Requests are let in while fewer bytes than this wait or are being stored, so that the last one let in may
     /// exceed it.
     pub waiting_bytes: usize,
-    /// The same for the requests of one subscriber.
+    /// The same for the requests of one subscriber. Beyond it a request is let in as long as it leaves as much to others.
     pub subscriber_bytes: usize,
     /// A call that took so long and got nothing through says that the store is away: what waits is not tried, one
     /// after the other, as long again. A failure that comes at once costs the next ones nothing, and they are tried.

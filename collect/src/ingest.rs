@@ -65,11 +65,13 @@ pub struct Limits {
     /// Bytes of memory for all bodies that are being read or parsed, and for all answers until they are sent; beyond
     /// that requests are refused as busy, and bodies that come slowly go.
     pub memory: usize,
-    /// The same for the requests of one subscriber, beside the first of them.
+    /// The same for the requests of one subscriber, beside the first of them. More is lent as long as this much stays free
+    /// for others, and called back when they need it.
     pub memory_share: usize,
-    /// How fast a body has to come, in bytes a second: in each `silence` as many as that makes.
+    /// How fast a body has to come, in bytes a second.
     pub rate: usize,
-    /// How long a body may be slower than that.
+    /// How long a body may be slower than that at its beginning. Later it may twice as long, when it was as much faster
+    /// before: an uplink that stalls is no attack.
     pub silence: Duration,
     /// From a body's first byte to its last.
     pub body: Duration,

@@ -81,20 +81,22 @@ pub(super) async fn read(
     Ok(inflated)
 }
 
-/// Whether a body comes fast enough, looked at once each while.
+/// Whether a body comes fast enough: what comes gives time for what follows.
 struct Pace {
-    window: Duration,
-    least: usize,
+    /// In bytes a second.
+    rate: f64,
+    /// The most time that it can have before it.
+    most: Duration,
+    /// When it is too slow, unless more comes.
     until: Instant,
     before: usize,
 }
 
 impl Pace {
     fn new(limits: &Limits) -> Self {
-        let least = limits.rate as f64 * limits.silence.as_secs_f64();
         Self {
-            window: limits.silence,
-            least: (least as usize).max(1),
+            rate: limits.rate.max(1) as f64,
+            most: limits.silence * 2,
             until: Instant::now() + limits.silence,
             before: 0,
         }
@@ -102,15 +104,14 @@ impl Pace {
 
     fn check(&mut self, received: usize) -> Result<(), Refusal> {
         let now = Instant::now();
-        if now < self.until {
-            return Ok(());
-        }
-        if received.saturating_sub(self.before) < self.least {
-            return Err(Refusal::TooSlow);
-        }
+        let came = received.saturating_sub(self.before) as f64;
         self.before = received;
-        self.until = now + self.window;
-        Ok(())
+        // It may have come in time, and been looked at late.
+        self.until = (self.until + Duration::from_secs_f64(came / self.rate)).min(now + self.most);
+        match now < self.until {
+            true => Ok(()),
+            false => Err(Refusal::TooSlow),
+        }
     }
 }
 

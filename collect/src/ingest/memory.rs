@@ -1,9 +1,11 @@
 //! A bound on the memory of all requests at once: of their bodies while they are read and parsed, and of their answers
-//! until they are sent. It is shared among subscribers, and when it is short the slowest body has to go.
+//! until they are sent. It is shared among subscribers: each has a share, and what others do not need is lent beyond it,
+//! but for one share that stays free for them. When memory is short, what is lent is called back, and then the slowest
+//! body has to go.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -29,7 +31,7 @@ pub(super) struct Memory(Arc<Shared>);
 struct Shared {
     /// Of all requests, in bytes.
     total: usize,
-    /// Of one subscriber's, but for its first one.
+    /// Of one subscriber's, but for its first one. More is lent.
     share: usize,
     state: Mutex<State>,
     /// Told when memory was given back.
@@ -45,11 +47,17 @@ struct State {
     reading: HashMap<u64, Arc<Reading>>,
 }
 
-/// What one subscriber holds, by request. The first one may hold as much as it needs.
-type Account = BTreeMap<u64, usize>;
+/// What one subscriber holds. Its first request may hold as much as it needs.
+#[derive(Default)]
+struct Account {
+    of: BTreeMap<u64, usize>,
+    /// Of all of them.
+    total: usize,
+}
 
 /// A body on its way.
 struct Reading {
+    subscriber: Arc<str>,
     begun: Instant,
     /// How many bytes of it have come, as they come.
     received: AtomicUsize,
@@ -72,7 +80,7 @@ pub(super) struct Held {
 /// Why there is no memory.
 #[derive(Debug, PartialEq, Eq)]
 enum Short {
-    /// The subscriber holds its share.
+    /// The subscriber holds its share, and there is no more to lend.
     Share,
     /// All of it is held, and nobody is slower.
     Memory,
@@ -81,7 +89,7 @@ enum Short {
 }
 
 impl Memory {
-    /// At most `total` bytes at once, and `share` of one subscriber.
+    /// At most `total` bytes at once. `share` of one subscriber, and more as long as `share` stays free for others.
     pub(super) fn new(total: usize, share: usize) -> Self {
         Self(Arc::new(Shared {
             total,
@@ -95,6 +103,7 @@ impl Memory {
     pub(super) fn hold(&self, subscriber: &str) -> Held {
         let subscriber: Arc<str> = subscriber.into();
         let reading = Arc::new(Reading {
+            subscriber: Arc::clone(&subscriber),
             begun: Instant::now(),
             received: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
@@ -105,7 +114,7 @@ impl Memory {
         state.next += 1;
         state.reading.insert(id, Arc::clone(&reading));
         let account = state.subscribers.entry(Arc::clone(&subscriber)).or_default();
-        account.insert(id, 0);
+        account.of.insert(id, 0);
         drop(state);
         Held {
             shared: Arc::clone(&self.0),
@@ -149,7 +158,7 @@ impl Held {
     /// How much of the body has come.
     pub(super) fn received(&self, bytes: usize) {
         if let Some(reading) = &self.reading {
-            reading.received.store(bytes, Ordering::Relaxed);
+            reading.received.store(bytes, Relaxed);
         }
     }
 
@@ -185,7 +194,7 @@ impl Held {
             self.shared.take(&self.subscriber, self.id, more)?;
             self.taken += more;
             if let Some(reading) = &self.reading {
-                reading.held.store(self.taken, Ordering::Relaxed);
+                reading.held.store(self.taken, Relaxed);
             }
         }
         self.bytes = wanted;
@@ -199,8 +208,8 @@ impl Held {
         self.taken -= bytes;
         let mut state = self.shared.state.lock();
         state.used = state.used.saturating_sub(bytes);
-        if let Some(held) = state.held(&self.subscriber, self.id) {
-            *held = held.saturating_sub(bytes);
+        if let Some(account) = state.subscribers.get_mut(&self.subscriber) {
+            account.give_back(self.id, bytes);
         }
         drop(state);
         self.shared.freed.notify_waiters();
@@ -213,8 +222,8 @@ impl Drop for Held {
         self.give_back(self.taken);
         let mut state = self.shared.state.lock();
         if let Some(account) = state.subscribers.get_mut(&self.subscriber) {
-            account.remove(&self.id);
-            if account.is_empty() {
+            account.of.remove(&self.id);
+            if account.of.is_empty() {
                 state.subscribers.remove(&self.subscriber);
             }
         }
@@ -224,53 +233,96 @@ impl Drop for Held {
 impl Shared {
     fn take(&self, subscriber: &Arc<str>, id: u64, more: usize) -> Result<(), Short> {
         let mut state = self.state.lock();
-        if let Some(account) = state.subscribers.get(subscriber) {
-            let is_first = account.keys().next() == Some(&id);
-            let others: usize = account.values().skip(1).sum();
-            if !is_first && others.saturating_add(more) > self.share {
+        let account = state.subscribers.get(subscriber);
+        if account.is_some_and(|account| account.is_beyond(self.share, id, more)) {
+            if state.used.saturating_add(more) > self.total.saturating_sub(self.share) {
                 return Err(Short::Share);
             }
-        }
-        if state.used.saturating_add(more) > self.total {
-            return Err(state.make_room(id, more, self.total));
+        } else if state.used.saturating_add(more) > self.total {
+            return Err(state.make_room(id, more, self));
         }
         state.used += more;
-        if let Some(held) = state.held(subscriber, id) {
-            *held += more;
+        if let Some(account) = state.subscribers.get_mut(subscriber) {
+            account.take(id, more);
         }
         Ok(())
     }
 }
 
+impl Account {
+    /// Whether a request, when it holds `more`, holds what is only lent.
+    fn is_beyond(&self, share: usize, id: u64, more: usize) -> bool {
+        match self.of.first_key_value() {
+            Some((first, _)) if *first == id => false,
+            Some((_, held)) => self.total.saturating_sub(*held).saturating_add(more) > share,
+            None => false,
+        }
+    }
+
+    fn take(&mut self, id: u64, bytes: usize) {
+        if let Some(held) = self.of.get_mut(&id) {
+            *held += bytes;
+            self.total += bytes;
+        }
+    }
+
+    fn give_back(&mut self, id: u64, bytes: usize) {
+        if let Some(held) = self.of.get_mut(&id) {
+            *held = held.saturating_sub(bytes);
+            self.total = self.total.saturating_sub(bytes);
+        }
+    }
+}
+
+/// A body that could go.
+struct Candidate<'a> {
+    body: &'a Reading,
+    is_lent: bool,
+    pace: f64,
+    held: usize,
+}
+
 impl State {
-    fn held(&mut self, subscriber: &Arc<str>, id: u64) -> Option<&mut usize> {
-        self.subscribers.get_mut(subscriber)?.get_mut(&id)
-    }
-
-    /// What bodies hold that were told to go.
-    fn going(&self) -> usize {
-        let going = self.reading.values().filter(|body| body.go.is_cancelled());
-        going.map(|body| body.held.load(Ordering::Relaxed)).sum()
-    }
-
-    /// Tells the slowest bodies to go, when they are slower than the one that needs the memory.
-    fn make_room(&self, id: u64, more: usize, total: usize) -> Short {
+    /// Tells bodies to go, when that makes enough room: what is lent first, and then the slowest, when they are slower than
+    /// the one that needs the memory.
+    fn make_room(&self, id: u64, more: usize, shared: &Shared) -> Short {
         let now = Instant::now();
         let own = self.reading.get(&id).map_or(f64::INFINITY, |body| body.pace(now));
-        let mut staying = self.used.saturating_sub(self.going());
-        while staying.saturating_add(more) > total {
-            let bodies = self.reading.iter();
-            let slowest = bodies
-                .filter(|(other, body)| **other != id && !body.go.is_cancelled())
-                .map(|(_, body)| (body.pace(now), body))
-                .filter(|(pace, body)| *pace < own && body.held.load(Ordering::Relaxed) > 0)
-                .min_by(|(one, _), (other, _)| one.total_cmp(other));
-            let Some((_, slowest)) = slowest else {
-                return Short::Memory;
-            };
+        let mut staying = self.used.saturating_add(more);
+        let mut candidates = Vec::new();
+        for (other, body) in &self.reading {
+            let held = body.held.load(Relaxed);
+            if body.go.is_cancelled() {
+                staying = staying.saturating_sub(held);
+            } else if *other != id && held > 0 {
+                let account = self.subscribers.get(&body.subscriber);
+                let is_lent = account.is_some_and(|account| account.is_beyond(shared.share, *other, 0));
+                let pace = body.pace(now);
+                if is_lent || pace < own {
+                    candidates.push(Candidate {
+                        body,
+                        is_lent,
+                        pace,
+                        held,
+                    });
+                }
+            }
+        }
+        let could_go: usize = candidates.iter().map(|candidate| candidate.held).sum();
+        if staying.saturating_sub(could_go) > shared.total {
+            return Short::Memory;
+        }
+        candidates.sort_unstable_by(|one, other| {
+            let lent_first = other.is_lent.cmp(&one.is_lent);
+            lent_first.then(one.pace.total_cmp(&other.pace))
+        });
+        for Candidate { body, held, .. } in candidates {
+            if staying <= shared.total {
+                break;
+            }
             metrics::counter!("tailcast_ingest_bodies_released_total").increment(1);
-            slowest.go.cancel();
-            staying = staying.saturating_sub(slowest.held.load(Ordering::Relaxed));
+            body.go.cancel();
+            staying = staying.saturating_sub(held);
         }
         Short::SomebodyGoes
     }
@@ -283,8 +335,8 @@ impl Reading {
         if age < YOUNG {
             return f64::INFINITY;
         }
-        let received = self.received.load(Ordering::Relaxed) as f64;
-        let held = self.held.load(Ordering::Relaxed).max(1) as f64;
+        let received = self.received.load(Relaxed) as f64;
+        let held = self.held.load(Relaxed).max(1) as f64;
         received / held / age.as_secs_f64()
     }
 }
@@ -306,12 +358,62 @@ mod tests {
         let mut third = memory.hold("alice");
         assert_eq!(third.grow(6 * MIB), Err(Refusal::Busy));
         memory.hold("bob").grow(20 * MIB).unwrap();
-        drop(large);
-        // The second one is the first one now.
-        third.grow(25 * MIB).unwrap();
-        assert_eq!(third.grow(1), Err(Refusal::Busy));
+        third.grow(5 * MIB).unwrap();
         third.shrink(1);
         third.grow(4 * MIB).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_nobody_needs_is_lent_and_a_share_stays_free_for_others() {
+        let memory = Memory::new(100 * MIB, 25 * MIB);
+        let mut fleet = Vec::new();
+        for _ in 0..7 {
+            fleet.push(memory.hold("fleet"));
+            fleet.last_mut().unwrap().grow(10 * MIB).unwrap();
+        }
+        let mut eighth = memory.hold("fleet");
+        assert_eq!(eighth.grow(10 * MIB), Err(Refusal::Busy));
+        let mut first = memory.hold("bob");
+        first.grow(25 * MIB).unwrap();
+        drop(fleet);
+        eighth.grow(60 * MIB).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lent_is_called_back_before_anybody_slower_has_to_go() {
+        let memory = Memory::new(100 * MIB, 20 * MIB);
+        let mut slow = memory.hold("slow");
+        slow.grow(MIB).unwrap();
+        slow.received(1);
+        let mut fleet: Vec<Held> = (0..7).map(|_| memory.hold("fleet")).collect();
+        for body in &mut fleet {
+            body.grow(10 * MIB).unwrap();
+            body.received(10 * MIB);
+        }
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let mut bob = memory.hold("bob");
+        bob.grow(20 * MIB).unwrap();
+        assert_eq!(bob.grow(15 * MIB), Err(Refusal::Busy), "until they went");
+        let gone = fleet
+            .iter()
+            .filter(|body| body.has_to_go().is_cancelled())
+            .count();
+        assert_eq!((gone, slow.has_to_go().is_cancelled()), (1, false));
+        fleet.retain(|body| !body.has_to_go().is_cancelled());
+        bob.grow(15 * MIB).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_has_to_go_when_that_would_not_be_enough() {
+        let memory = Memory::new(10 * MIB, 10 * MIB);
+        let mut read = memory.hold("read");
+        read.grow(6 * MIB).unwrap();
+        read.is_read();
+        let mut slow = memory.hold("slow");
+        slow.grow(3 * MIB).unwrap();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(memory.hold("new").grow(5 * MIB), Err(Refusal::Busy));
+        assert!(!slow.has_to_go().is_cancelled());
     }
 
     #[tokio::test]

@@ -330,19 +330,24 @@ async fn requests_are_let_in_whole_until_too_much_waits() {
 }
 
 #[tokio::test]
-async fn one_subscriber_fills_its_share_and_leaves_room_for_the_others() {
+async fn one_subscriber_has_what_nobody_needs_and_leaves_a_share_to_the_others() {
+    const KIB: usize = 1024;
     let group = Group::start(AppendLimits {
-        subscriber_bytes: 1,
+        subscriber_bytes: 100 * KIB,
+        waiting_bytes: 400 * KIB,
         ..AppendLimits::default()
     });
     group.store.close();
-    let one = |stream| vec![run(stream, vec![part(&["1"], None)])];
-    let first = group.appender.submit("alice", one("a")).unwrap();
-    let second = group.appender.submit("alice", one("b"));
-    assert_eq!(second.err(), Some(NotLetIn::Busy));
-    let other = group.appender.submit("bob", one("b")).unwrap();
+    let text = "x".repeat(90 * KIB);
+    let one = |stream| vec![run(stream, vec![part(&[text.as_str()], None)])];
+    let own = ["a", "b", "c"].map(|stream| group.appender.submit("alice", one(stream)).unwrap());
+    let fourth = group.appender.submit("alice", one("d"));
+    assert_eq!(fourth.err(), Some(NotLetIn::Busy));
+    let other = group.appender.submit("bob", one("d")).unwrap();
     group.store.open();
-    assert_eq!(outcome(first).await, range(0, 1));
+    for pending in own {
+        assert_eq!(outcome(pending).await, range(0, 1));
+    }
     assert_eq!(outcome(other).await, range(0, 1));
     group.appender.submit("alice", one("a")).unwrap();
     group.appender.shutdown(LONG).await;

@@ -176,6 +176,50 @@ async fn a_body_that_is_slow_but_steady_is_taken() {
     assert_eq!(reply.status, 200, "{}", reply.text);
 }
 
+/// A mobile uplink: fast, then nothing for most of a while, and then fast again.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_is_taken_when_it_was_fast_enough_before() {
+    let collector = Collector::start();
+    let stalls = stream::iter([0, 15, 15, 18]).then(|seconds| async move {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        Ok::<_, io::Error>(Bytes::from_static(&[b'x'; 40_000]))
+    });
+    let reply = collector.send(Post::lines(Body::from_stream(stalls))).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    // A little, and slower than anything should be: it is over before it is too slow.
+    let drips = stream::repeat(Bytes::from_static(&[b'x'; 600]))
+        .take(14)
+        .then(|drop| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, io::Error>(drop)
+        });
+    let reply = collector.send(Post::lines(Body::from_stream(drips))).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+}
+
+/// One token for all that a company has: its senders are many, and each of them small.
+#[tokio::test]
+async fn a_fleet_with_one_token_has_the_memory_that_nobody_else_needs() {
+    let limits = Limits {
+        memory: 1024 * KIB,
+        memory_share: 256 * KIB,
+        ..Limits::default()
+    };
+    let collector = Arc::new(Collector::with(limits, AppendLimits::default()));
+    collector.store.close();
+    let send = |name: &'static str| {
+        let collector = Arc::clone(&collector);
+        tokio::spawn(async move { collector.send(Post::lines("one").by(name)).await })
+    };
+    let fleet: Vec<_> = (0..45).map(|_| send("fleet")).collect();
+    collector.store.wait_for_calls(1).await;
+    let others = ["ann", "ben", "col"].map(send);
+    collector.store.open();
+    for reply in fleet.into_iter().chain(others) {
+        assert_eq!(reply.await.unwrap().status, 200);
+    }
+}
+
 fn few_streams() -> AppendLimits {
     AppendLimits {
         streams: StreamLimits {
