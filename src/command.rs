@@ -5,6 +5,7 @@ mod check;
 mod connect;
 mod flags;
 mod nodes;
+mod retention;
 mod send;
 mod serve;
 mod show;
@@ -43,6 +44,8 @@ pub enum Command {
     Streams(streams::Args),
     /// List the nodes that are alive
     Nodes(nodes::Args),
+    /// Show what retention does, bring removed lines back, or let it go on
+    Retention(retention::Args),
     /// Print a token
     Token(token::Args),
     /// Measure the load and latency of an installation
@@ -102,6 +105,7 @@ impl Command {
                 Self::Tail(args) => tail::run(args).await,
                 Self::Streams(args) => streams::run(args).await,
                 Self::Nodes(args) => nodes::run(args).await,
+                Self::Retention(args) => retention::run(args).await,
                 Self::Token(args) => token::run(&args),
                 Self::Bench(args) => bench::run(args).await,
                 Self::Check(args) => check::run(args).await,

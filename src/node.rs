@@ -8,6 +8,8 @@ use anyhow::Context;
 use auth::{ClusterSecret, Key, Verifier};
 use axum::Router;
 use collect::append::{AppendLimits, Appender, StreamLimits};
+use collect::store::clock::SystemClock;
+use collect::trim::{self, Trimmer};
 use collect::{Handoff, LogStore, ingest};
 use dispatch::link::{self, Inbound, LinkLimits, Links, RemoteHandoff, To};
 use dispatch::{
@@ -369,13 +371,16 @@ impl Build<'_> {
             appender: appender.clone(),
             limits: ingest::Limits::default(),
         }));
-        let (retention, every, stop) = (
-            self.config.retention,
-            self.config.trim_every,
-            self.working.clone(),
-        );
-        self.workers
-            .spawn(async move { collect::trim::run(&*store, retention, every, stop).await });
+        let trimmer = Trimmer::new(trim::Parts {
+            store,
+            retention: self.config.retention,
+            every: self.config.trim_every,
+            clock: Arc::new(SystemClock::default()),
+        });
+        let admin = trim::admin::router(self.keys.verifier.clone(), trimmer.clone());
+        self.internal = std::mem::take(&mut self.internal).merge(admin);
+        let stop = self.working.clone();
+        self.workers.spawn(async move { trimmer.run(stop).await });
         Ok(appender)
     }
 

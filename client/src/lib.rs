@@ -10,12 +10,14 @@ mod backoff;
 mod list;
 mod post;
 mod problem;
+mod retention;
 mod send;
 mod server;
 mod tail;
 
 pub use list::{AskError, Node, StreamInfo};
 pub use problem::Problem;
+pub use retention::{Allowed, HiddenEntry, Restored, RetentionStatus, Why};
 pub use send::{Haste, Rejected, Report, SendError, SendLimits, Sender, Stopped, Summary, Unfinished};
 pub use server::{AddressError, FixedToken, Server, TokenError, Tokens};
 pub use tail::{

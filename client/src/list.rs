@@ -100,13 +100,20 @@ impl Server {
         Ok(answer.nodes)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, url: Url) -> Result<T, AskError> {
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, url: Url) -> Result<T, AskError> {
+        self.answer(self.http().get(url)).await
+    }
+
+    pub(crate) async fn answer<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, AskError> {
         let token = self.token(ANSWER).await?;
         let unreachable = |why| AskError::Unreachable {
             url: self.url().to_owned(),
             why,
         };
-        let request = self.http().get(url).header(AUTHORIZATION, token.header());
+        let request = request.header(AUTHORIZATION, token.header());
         let response = request.timeout(ANSWER).send().await;
         let response = response.map_err(|error| unreachable(sentence(&error.without_url())))?;
         let (status, headers) = (response.status(), response.headers().clone());

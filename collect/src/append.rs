@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::store::{AppendError, Draft, StoreError};
-use crate::{Handoff, Lines, LogStore, Offset, StreamName, Timestamp};
+use crate::{Handoff, Lines, LogStore, Offset, StreamName};
 pub use key::{RequestKey, RunKey};
 use queue::{Queue, Waiting};
 use streams::Streams;
@@ -75,8 +75,6 @@ const KEYS_ASKED: usize = 1000;
 pub struct Run {
     /// The stream.
     pub stream: StreamName,
-    /// When the lines arrived.
-    pub arrived: Timestamp,
     /// The lines in order, at least one part, each small enough for a batch: at most
     /// [`MAX_BATCH_BYTES`](crate::batch::MAX_BATCH_BYTES), unless it is a single line. A part is stored as a whole or not
     /// at all, and only after those before it.
@@ -252,7 +250,6 @@ impl Appender {
                 answers.push(outcome);
                 let waiting = Waiting {
                     subscriber: Arc::clone(&subscriber),
-                    arrived: run.arrived,
                     parts: run.parts.into(),
                     number: 0,
                     key: run.key,

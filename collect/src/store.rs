@@ -2,10 +2,12 @@
 //!
 //! Knows nothing of HTTP, routes or sessions.
 
+pub mod clock;
 mod damage;
 mod encoding;
 pub mod mongo;
 mod oldest;
+pub mod retention;
 mod shared;
 pub mod sqlite;
 mod timing;
@@ -15,7 +17,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use clock::{Clock, Look};
 pub use damage::Damage;
+pub use retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 
 use crate::{Batch, Epoch, Extent, Lines, Offset, StreamInfo, StreamName, Timestamp};
 
@@ -69,9 +73,47 @@ pub trait LogStore: Send + Sync {
         Ok(extents.first().copied().unwrap_or_default().next)
     }
 
-    /// Removes what `retention` no longer keeps: whole batches, the oldest first. Records each stream's floor before
-    /// it deletes (invariant 10). A call does a bounded piece of the work.
+    /// Looks at the store's clock: by it lines are stamped and removed. To be called every minute or more often.
+    async fn look(&self) -> Result<Look, StoreError> {
+        Ok(Look {
+            now: Timestamp::now(),
+            ahead: jiff::SignedDuration::ZERO,
+            leap: None,
+        })
+    }
+
+    /// Makes invisible what `retention` no longer keeps at the time `now`: whole batches, the oldest first. A call does
+    /// a bounded piece of the work.
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError>;
+
+    /// Deletes what has been invisible for long enough, a bounded piece of it. The streams' floors stay (invariant 10).
+    async fn delete_hidden(&self, what: Deletable) -> Result<Trimmed, StoreError> {
+        let _ = what;
+        Ok(Trimmed::default())
+    }
+
+    /// What is kept, and what is on its way out.
+    async fn holdings(&self) -> Result<Holdings, StoreError> {
+        Ok(Holdings::default())
+    }
+
+    /// Lines that can be brought back, of `most` streams at most, by name.
+    async fn hidden(&self, most: usize) -> Result<Vec<HiddenLines>, StoreError> {
+        let _ = most;
+        Ok(Vec::new())
+    }
+
+    /// Brings back what is not deleted yet: the same lines under the same offsets. Age takes nothing of these streams
+    /// until [`LogStore::allow`], or until it would leave what was brought back.
+    async fn restore(&self, which: &Hidden) -> Result<Vec<Restored>, StoreError> {
+        let _ = which;
+        Ok(Vec::new())
+    }
+
+    /// Says that the store's clock is right, and that what is old by it may go, whatever it is.
+    async fn allow(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Answers `Ok` when the store can take writes now.
     async fn check(&self) -> Result<(), StoreError>;
@@ -82,8 +124,8 @@ pub trait LogStore: Send + Sync {
 pub struct Draft {
     /// Whose lines they are.
     pub stream: StreamName,
-    /// When they arrived.
-    pub arrived: Timestamp,
+    /// When they arrived; `None` for now, as the store tells the time.
+    pub arrived: Option<Timestamp>,
     /// The lines.
     pub lines: Lines,
     /// The idempotency keys of the requests in it; no two the same.
@@ -122,26 +164,6 @@ pub struct PriorRun {
     pub first: Offset,
     /// The offset after the last line.
     pub next: Offset,
-}
-
-/// What is to be kept. `None` means without limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Retention {
-    /// Lines that arrived longer ago than this go.
-    pub age: Option<Duration>,
-    /// When the whole store holds more bytes than this, as stored, the oldest batches go.
-    pub bytes: Option<u64>,
-}
-
-/// What a trim removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Trimmed {
-    /// Batches.
-    pub batches: u64,
-    /// Lines in them.
-    pub lines: u64,
-    /// Whether the call ended before everything was removed: another one goes on.
-    pub more: bool,
 }
 
 /// How batches are written down.

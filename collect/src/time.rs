@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use jiff::SignedDuration;
 
 /// Nanoseconds since the Unix epoch; reaches from 1677 to 2262. Written as RFC 3339 in UTC with all nine digits, so
 /// that equal times have equal bytes and text order is time order.
@@ -23,6 +25,29 @@ impl Timestamp {
     /// Nanoseconds since the Unix epoch.
     pub const fn nanos(self) -> i64 {
         self.0
+    }
+
+    /// So much later; the latest that there is when it is too much.
+    #[must_use]
+    pub fn plus(self, later: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(i64::try_from(later.as_nanos()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// So much earlier; the earliest that there is when it is too much.
+    #[must_use]
+    pub fn minus(self, earlier: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(earlier.as_nanos()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// How long ago `earlier` was, as seen from here; negative when it is later.
+    pub fn since(self, earlier: Self) -> SignedDuration {
+        SignedDuration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
     /// The second that it lies in.

@@ -87,5 +87,12 @@ every_store! {
         times_below_the_floor_are_not_found
         the_oldest_go_until_the_store_is_small_enough
         a_trim_ends_after_a_bounded_piece_of_work
-        trimming_at_once_is_safe;
+        trimming_at_once_is_safe
+        what_was_stamped_in_the_future_goes_with_what_follows_it
+        what_waits_behind_younger_lines_holds_no_other_stream_up
+        what_a_floor_hid_comes_back_as_it_was
+        only_what_is_meant_comes_back
+        what_came_back_stays_until_somebody_says_that_it_may_go
+        lines_are_stamped_by_the_stores_clock_and_never_earlier_than_those_before
+        a_clock_that_leaps_is_known_again_after_a_restart;
 }

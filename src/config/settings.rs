@@ -144,7 +144,7 @@ pub const SETTINGS: &[Setting] = &[
         "trim_every",
         "DURATION",
         Some("60s"),
-        "How often lines that are not retained are removed",
+        "How often lines that are not retained are removed: a day at most",
     ),
     setting(
         "drain",

@@ -53,6 +53,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The same, for what is to happen while somebody still waits for it.
+pub fn at_most_a_day(text: &str) -> Result<Duration, String> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    match duration(text)? {
+        longer if longer > DAY => Err("a day is the most here: 1d".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 /// `500MB`, `10GiB`, or bytes; at least one.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let wanted = || "a size is like 500MB, 10GiB or a number of bytes".to_owned();
@@ -144,6 +153,18 @@ mod tests {
             "9999999999999999999w",
         ] {
             assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn some_durations_are_a_day_at_most() {
+        assert_eq!(at_most_a_day("24h"), Ok(Duration::from_secs(86_400)));
+        for long in ["25h", "99999999999d"] {
+            assert_eq!(
+                at_most_a_day(long),
+                Err("a day is the most here: 1d".to_owned()),
+                "{long}"
+            );
         }
     }
 

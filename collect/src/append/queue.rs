@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::write::{Settled, Write};
 use super::{AppendLimits, NotLetIn, RunError, RunFailure, RunKey, Stored};
 use crate::store::StoredKey;
-use crate::{Lines, StreamName, Timestamp};
+use crate::{Lines, StreamName};
 
 /// What a waiting part costs in memory beside its lines, in bytes: about.
 const PART_OVERHEAD: usize = 256;
@@ -19,7 +19,6 @@ const PART_OVERHEAD: usize = 256;
 /// A run that is not done.
 pub(super) struct Waiting {
     pub(super) subscriber: Arc<str>,
-    pub(super) arrived: Timestamp,
     /// Not stored yet, in order. While the first one is in flight it is not in here.
     pub(super) parts: VecDeque<Lines>,
     /// The number of the next part. Parts are numbered as they are stored.

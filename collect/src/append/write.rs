@@ -94,10 +94,7 @@ impl Write {
         }
         Draft {
             stream: self.stream.clone(),
-            arrived: self
-                .members
-                .first()
-                .map_or_else(Timestamp::now, |member| member.waiting.arrived),
+            arrived: None,
             lines: joined(self.members.iter().map(|member| &member.part)),
             keys,
         }

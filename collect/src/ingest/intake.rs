@@ -81,6 +81,7 @@ pub(super) struct Intake {
     subscriber: Subscriber,
     limits: Limits,
     memory: Held,
+    /// The `ts` of lines that have none.
     arrived: Timestamp,
     /// Where lines go that name no stream.
     default: Result<StreamName, NoPlace>,
@@ -216,7 +217,6 @@ impl Intake {
             taken.accepted += lines.iter().map(|lines| lines.count).sum::<u32>();
             taken.runs.push(Run {
                 stream,
-                arrived: self.arrived,
                 parts: lines,
                 key: keyed.map(|keyed| keyed.run(by_default)),
                 charged: false,

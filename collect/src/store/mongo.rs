@@ -13,11 +13,13 @@
 mod append;
 mod connection;
 mod contended;
+mod deletion;
 mod documents;
 mod keys;
 mod queries;
 mod retention;
 mod tails;
+mod times;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +29,14 @@ use parking_lot::Mutex;
 
 use self::connection::Connection;
 use self::tails::Tails;
+use self::times::Times;
+use super::clock::{Clock, SystemClock};
 use super::damage::Damages;
 use super::timing::{Operation, answered, count_appends, measured};
-use super::{AppendError, Compression, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
+use super::{
+    AppendError, Compression, Deletable, Draft, Hidden, HiddenLines, Holdings, LogStore, Look, PriorRun,
+    Restored, Retention, StoreError, StoredKey, Trimmed,
+};
 use crate::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 
 /// How the store works.
@@ -45,11 +52,15 @@ pub struct MongoOptions {
     pub tail_valid: Duration,
     /// How many ends are known at once, at most.
     pub tails: usize,
-    /// How long removed batches stay on the disk. Longer than `tail_valid` and two `deadline`s together. See
-    /// [`tails`].
+    /// How long removed batches stay on the disk, where they can be brought back. Longer than `tail_valid`, two
+    /// `deadline`s and what clocks may differ by together. See [`tails`].
     pub grace: Duration,
-    /// The most batches that one call of `trim` removes.
+    /// The most batches that one call of `trim` makes invisible, about.
     pub trim_batches: u64,
+    /// The clocks of this machine.
+    pub clock: Arc<dyn Clock>,
+    /// Stands for the database's clock, in tests.
+    pub database_clock: Option<Arc<dyn Clock>>,
 }
 
 impl Default for MongoOptions {
@@ -61,7 +72,9 @@ impl Default for MongoOptions {
             tail_valid: Duration::from_secs(30),
             tails: 100_000,
             grace: Duration::from_secs(120),
-            trim_batches: 10_000,
+            trim_batches: 20_000,
+            clock: Arc::new(SystemClock::default()),
+            database_clock: None,
         }
     }
 }
@@ -77,6 +90,7 @@ pub struct MongoStore {
     options: MongoOptions,
     tails: Mutex<Tails>,
     damages: Damages,
+    times: Times,
 }
 
 impl MongoStore {
@@ -87,6 +101,7 @@ impl MongoStore {
             connection: Connection::new(address, &options).await.map_err(AddressError)?,
             tails: Mutex::new(Tails::new(options.tails, options.tail_valid)),
             damages: Damages::default(),
+            times: Times::new(&options),
             options,
         })
     }
@@ -145,9 +160,32 @@ impl LogStore for MongoStore {
             .await
     }
 
+    async fn look(&self) -> Result<Look, StoreError> {
+        self.ask(Operation::Look, self.look_at_the_clock()).await
+    }
+
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
-        self.ask(Operation::Trim, self.remove_oldest(retention, now))
-            .await
+        self.ask(Operation::Trim, self.raise_floors(retention, now)).await
+    }
+
+    async fn delete_hidden(&self, what: Deletable) -> Result<Trimmed, StoreError> {
+        self.ask(Operation::DeleteHidden, self.delete(what)).await
+    }
+
+    async fn holdings(&self) -> Result<Holdings, StoreError> {
+        self.ask(Operation::Holdings, self.count_holdings()).await
+    }
+
+    async fn hidden(&self, most: usize) -> Result<Vec<HiddenLines>, StoreError> {
+        self.ask(Operation::Hidden, self.list_hidden(most)).await
+    }
+
+    async fn restore(&self, which: &Hidden) -> Result<Vec<Restored>, StoreError> {
+        self.ask(Operation::Restore, self.bring_back(which)).await
+    }
+
+    async fn allow(&self) -> Result<(), StoreError> {
+        self.ask(Operation::Allow, self.rely_on_the_clock()).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ mod private;
 mod queries;
 mod rates;
 mod readers;
+mod retention;
 mod room;
 mod schema;
 mod writer;
@@ -22,14 +23,21 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rusqlite::ErrorCode;
 
-use self::queries::Plan;
+use parking_lot::Mutex;
+
 use self::rates::Rates;
 use self::readers::{Cost, Readers};
+use self::retention::Plan;
 use self::room::Room;
 use self::writer::{Encoded, Writer};
+use super::clock::{Clock, Mark, SystemClock, Watch};
 use super::damage::Damages;
+use super::retention::Position;
 use super::timing::{Operation, answered, count_appends, measured};
-use super::{AppendError, Compression, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
+use super::{
+    AppendError, Compression, Deletable, Draft, Hidden, HiddenLines, Holdings, LogStore, Look, PriorRun,
+    Restored, Retention, StoreError, StoredKey, Trimmed,
+};
 use crate::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 
 /// How the store works.
@@ -46,8 +54,12 @@ pub struct SqliteOptions {
     pub queue: usize,
     /// The most NDJSON, in bytes, that is taken into one commit from waiting calls.
     pub commit_bytes: usize,
-    /// The most batches that one call of `trim` removes.
+    /// The most batches that one call of `trim` makes invisible, about.
     pub trim_batches: u64,
+    /// How long removed batches stay on the disk, where they can be brought back.
+    pub grace: Duration,
+    /// The clocks of this machine.
+    pub clock: Arc<dyn Clock>,
     /// Free space, in bytes, that the file keeps for what comes next. It also keeps an eighth of its size; what is
     /// beyond both goes back to the file system.
     pub spare_bytes: u64,
@@ -65,6 +77,8 @@ impl Default for SqliteOptions {
             queue: 1024,
             commit_bytes: 16 * 1024 * 1024,
             trim_batches: 10_000,
+            grace: Duration::from_secs(120),
+            clock: Arc::new(SystemClock::default()),
             spare_bytes: 64 * 1024 * 1024,
             reserve_bytes: 64 * 1024 * 1024,
         }
@@ -130,14 +144,23 @@ pub struct SqliteStore {
     /// Closed before the writer, so that the last connection is one that can tidy up the journal.
     readers: Readers,
     writer: Writer,
+    watch: Mutex<Watch>,
+    /// When the clock was last relied on, as the folder had it when it was opened.
+    remembered: Option<Mark>,
+    position: Mutex<Position>,
 }
 
 impl SqliteStore {
     /// Opens the folder's database, and makes both when they are not there. Blocks for a moment.
     pub fn open(folder: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let opened = schema::open(folder)?;
+        let remembered = retention::mark(&opened.connection, options.clock.wall());
+        let remembered = remembered.map_err(|source| OpenError::Database {
+            file: opened.file.clone(),
+            source,
+        })?;
         let rates = Arc::new(Rates::default());
-        let now = Timestamp::now();
+        let now = options.clock.wall();
         let before = Timestamp::from_nanos(now.nanos().saturating_sub(rates::WINDOW_NANOS));
         let add = |stream: &StreamName, at, lines| rates.add(stream, at, lines);
         queries::arrivals(&opened.connection, before, now, add).map_err(|source| OpenError::Database {
@@ -147,6 +170,9 @@ impl SqliteStore {
         let room = Room::new(&opened.file, options.reserve_bytes);
         let writer = Writer::start(opened.connection, opened.lock, room, Arc::clone(&rates), &options);
         Ok(Self {
+            watch: Mutex::default(),
+            remembered,
+            position: Mutex::default(),
             epoch: opened.epoch,
             readers: Readers::new(opened.file, options.readers),
             writer: writer.map_err(|source| OpenError::Folder {
@@ -162,10 +188,11 @@ impl SqliteStore {
     async fn write(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
         let count = drafts.len();
         let compression = self.options.compression;
+        let stamp = self.stamp();
         let encoding = tokio::task::spawn_blocking(move || {
             drafts
                 .into_iter()
-                .map(|draft| Encoded::new(draft, compression))
+                .map(|draft| Encoded::new(draft, stamp, compression))
                 .collect()
         });
         match encoding.await {
@@ -187,30 +214,126 @@ impl SqliteStore {
         answered(operation, self.options.deadline, self.readers.ask(cost, query)).await
     }
 
-    /// Plans beside the writer and removes through it, in steps between which appends get their turn.
-    async fn remove(&self, retention: Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
-        let begun = Instant::now();
-        let in_time = || begun.elapsed() < self.options.deadline / 2;
-        let most = self.options.trim_batches;
-        let Plan { mut floors, more } = self
-            .readers
-            .ask(Cost::Much, move |connection| {
-                queries::plan(connection, &retention, now, most)
-            })
-            .await?;
-        let mut trimmed = Trimmed {
-            more,
-            ..Trimmed::default()
-        };
-        while !floors.is_empty() && in_time() {
-            let step = self.writer.remove(floors).await?;
-            floors = step.left;
-            trimmed.batches += step.removed.batches;
-            trimmed.lines += step.removed.lines;
+    /// What lines are stamped with that arrive now.
+    fn stamp(&self) -> Timestamp {
+        let clock = &self.options.clock;
+        self.watch.lock().stamp(clock.wall(), clock.monotonic())
+    }
+
+    async fn look_at_the_clock(&self) -> Result<Look, StoreError> {
+        let clock = &self.options.clock;
+        let (now, monotonic) = (clock.wall(), clock.monotonic());
+        let seen = self.watch.lock().look(now, monotonic, self.remembered);
+        if seen.mark.is_some() || seen.stamped.is_some() {
+            self.writer
+                .run(move |connection, _| retention::keep(connection, seen.mark, seen.stamped))
+                .await?;
         }
-        trimmed.more |= !floors.is_empty();
+        Ok(Look {
+            now,
+            ahead: jiff::SignedDuration::ZERO,
+            leap: seen.leap,
+        })
+    }
+
+    /// Plans beside the writer and writes through it, in steps between which appends get their turn.
+    async fn raise_floors(&self, retention: Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
+        let in_time = self.half_the_time();
+        let (most, position) = (self.options.trim_batches, *self.position.lock());
+        let planned = self.readers.ask(Cost::Much, move |connection| {
+            retention::plan(connection, &retention, now, most, position)
+        });
+        let Plan {
+            mut raises,
+            lifted,
+            position: reached,
+            more,
+        } = planned.await?;
+        if !lifted.is_empty() {
+            self.writer
+                .run(move |connection, _| retention::lift(connection, &lifted))
+                .await?;
+        }
+        let mut trimmed = Trimmed::default();
+        let (now, grace) = (self.options.clock.wall(), self.options.grace);
+        while !raises.is_empty() {
+            if !in_time() {
+                // What is left is met again: the position stays.
+                return Ok(Trimmed {
+                    more: true,
+                    ..trimmed
+                });
+            }
+            let step = self
+                .writer
+                .run(move |connection, _| retention::raise(connection, raises, now, grace));
+            let (raised, left) = step.await?;
+            raises = left;
+            trimmed.batches += raised.batches;
+            trimmed.lines += raised.lines;
+        }
+        // Whoever brought lines back meanwhile wants trims to begin anew.
+        let mut kept = self.position.lock();
+        if *kept == position {
+            *kept = reached;
+        }
+        Ok(Trimmed { more, ..trimmed })
+    }
+
+    async fn delete(&self, what: Deletable) -> Result<Trimmed, StoreError> {
+        let in_time = self.half_the_time();
+        let (clock, grace) = (&self.options.clock, self.options.grace);
+        let mut deleted = Trimmed::default();
+        if !self.watch.lock().is_settled(clock.monotonic(), grace) {
+            return Ok(deleted);
+        }
+        let now = clock.wall();
+        // A full disk leaves no time to bring anything back.
+        let due = match self.writer.run(|_, room| Ok(room.is_full())).await? {
+            true => Timestamp::from_nanos(i64::MAX),
+            false => now,
+        };
+        loop {
+            let step = self.writer.run(move |connection, room| {
+                retention::delete(connection, what, now, grace, due, room.steps())
+            });
+            let step = step.await?;
+            deleted.batches += step.batches;
+            deleted.lines += step.lines;
+            deleted.more = step.more;
+            if !deleted.more || !in_time() {
+                break;
+            }
+        }
         while in_time() && self.writer.give_back(self.options.spare_bytes).await? {}
-        Ok(trimmed)
+        Ok(deleted)
+    }
+
+    async fn bring_back(&self, which: &Hidden) -> Result<Vec<Restored>, StoreError> {
+        let which = which.clone();
+        let restored = self
+            .writer
+            .run(move |connection, _| retention::restore(connection, &which))
+            .await?;
+        *self.position.lock() = Position::default();
+        Ok(restored)
+    }
+
+    async fn rely_on_the_clock(&self) -> Result<(), StoreError> {
+        let clock = &self.options.clock;
+        let mark = self.watch.lock().allow(clock.wall(), clock.monotonic());
+        let grace = self.options.grace;
+        self.writer
+            .run(move |connection, _| retention::allow(connection, mark, grace))
+            .await?;
+        *self.position.lock() = Position::default();
+        Ok(())
+    }
+
+    /// Whether there is still time for one more step.
+    fn half_the_time(&self) -> impl Fn() -> bool + Send + use<> {
+        let (begun, half) = (Instant::now(), self.options.deadline / 2);
+        move || begun.elapsed() < half
     }
 }
 
@@ -258,7 +381,7 @@ impl LogStore for SqliteStore {
     }
 
     async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
-        let rates = self.rates.at(Timestamp::now());
+        let rates = self.rates.at(self.stamp());
         self.ask(Operation::Streams, Cost::Much, move |connection| {
             queries::streams(connection, &rates)
         })
@@ -282,13 +405,40 @@ impl LogStore for SqliteStore {
         .await
     }
 
+    async fn look(&self) -> Result<Look, StoreError> {
+        answered(Operation::Look, self.options.deadline, self.look_at_the_clock()).await
+    }
+
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
-        answered(
-            Operation::Trim,
-            self.options.deadline,
-            self.remove(*retention, now),
-        )
+        let raised = self.raise_floors(*retention, now);
+        answered(Operation::Trim, self.options.deadline, raised).await
+    }
+
+    async fn delete_hidden(&self, what: Deletable) -> Result<Trimmed, StoreError> {
+        answered(Operation::DeleteHidden, self.options.deadline, self.delete(what)).await
+    }
+
+    async fn holdings(&self) -> Result<Holdings, StoreError> {
+        let (now, position) = (self.options.clock.wall(), *self.position.lock());
+        self.ask(Operation::Holdings, Cost::Much, move |connection| {
+            retention::holdings(connection, now, position)
+        })
         .await
+    }
+
+    async fn hidden(&self, most: usize) -> Result<Vec<HiddenLines>, StoreError> {
+        self.ask(Operation::Hidden, Cost::Much, move |connection| {
+            retention::hidden(connection, most)
+        })
+        .await
+    }
+
+    async fn restore(&self, which: &Hidden) -> Result<Vec<Restored>, StoreError> {
+        answered(Operation::Restore, self.options.deadline, self.bring_back(which)).await
+    }
+
+    async fn allow(&self) -> Result<(), StoreError> {
+        answered(Operation::Allow, self.options.deadline, self.rely_on_the_clock()).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -19,7 +19,13 @@ pub(super) enum Operation {
     Streams,
     FirstSince,
     EndBefore,
+    Look,
     Trim,
+    DeleteHidden,
+    Holdings,
+    Hidden,
+    Restore,
+    Allow,
     Check,
 }
 
@@ -34,7 +40,13 @@ impl Operation {
             Self::Streams => "streams",
             Self::FirstSince => "first_since",
             Self::EndBefore => "end_before",
+            Self::Look => "look",
             Self::Trim => "trim",
+            Self::DeleteHidden => "delete_hidden",
+            Self::Holdings => "holdings",
+            Self::Hidden => "hidden",
+            Self::Restore => "restore",
+            Self::Allow => "allow",
             Self::Check => "check",
         }
     }

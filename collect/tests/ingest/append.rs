@@ -62,7 +62,6 @@ fn run(stream: &str, parts: Vec<Part>) -> Run {
     let key = parts.first().and_then(|(_, key)| *key);
     Run {
         stream: StreamName::parse(stream).unwrap(),
-        arrived: Timestamp::from_nanos(0),
         parts: parts.into_iter().map(|(lines, _)| lines).collect(),
         key: key.map(|(key, digest)| RunKey {
             request: RequestKey::new("alice", key),

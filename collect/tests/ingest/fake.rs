@@ -154,7 +154,7 @@ impl State {
         let batch = Arc::new(Batch {
             stream: draft.stream,
             first,
-            arrived: draft.arrived,
+            arrived: draft.arrived.unwrap_or_else(Timestamp::now),
             lines: draft.lines,
         });
         batches.push(Arc::clone(&batch));

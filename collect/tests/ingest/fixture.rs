@@ -8,9 +8,9 @@ use auth::{Claims, Key, Minter, Verifier};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use collect::LogStore;
 use collect::append::{AppendLimits, Appender};
 use collect::ingest::{self, Limits};
+use collect::{LogStore, Timestamp};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -89,12 +89,18 @@ impl Collector {
     pub(crate) fn stored(&self, stream: &str) -> Vec<String> {
         let batches = self.store.batches(stream);
         let lines = batches.iter().flat_map(|batch| {
-            let arrived = format!("\"ts\":\"{}\"", batch.arrived);
+            let arrived = batch.arrived;
             let lines = batch.lines.iter();
             lines.map(move |line| {
-                String::from_utf8(line.to_vec())
-                    .unwrap()
-                    .replacen(&arrived, "\"ts\":NOW", 1)
+                let line = String::from_utf8(line.to_vec()).unwrap();
+                let ts = line.split('"').nth(3).and_then(Timestamp::parse);
+                match ts.is_some_and(|ts| arrived.since(ts).unsigned_abs() < Duration::from_secs(60)) {
+                    true => format!(
+                        "{{\"ts\":NOW{}",
+                        line.split_once('Z').unwrap().1.trim_start_matches('"')
+                    ),
+                    false => line,
+                }
             })
         });
         lines.collect()

@@ -14,7 +14,7 @@ pub(crate) async fn a_stored_batch_is_read_back_byte_for_byte(place: &Place) {
     let stored = append(&*store, draft.clone()).await.unwrap();
     assert_eq!(
         (&stored.stream, stored.first, stored.arrived, &stored.lines),
-        (&draft.stream, Offset(0), draft.arrived, &draft.lines)
+        (&draft.stream, Offset(0), draft.arrived.unwrap(), &draft.lines)
     );
     assert_eq!(store.read(&draft.stream, Offset(0), 1).await.unwrap(), [stored]);
 }

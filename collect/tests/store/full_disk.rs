@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use collect::LogStore;
 use collect::store::sqlite::{SqliteOptions, SqliteStore};
-use collect::store::{AppendError, Compression, Retention, StoreError};
+use collect::store::{AppendError, Compression, Deletable, Retention, StoreError};
 use tempfile::TempDir;
 
 use crate::place::{append, at, draft_at, extent, read_all};
@@ -85,10 +85,11 @@ async fn trim_before(store: &SqliteStore, line: u64) {
     };
     loop {
         let trimmed = store.trim(&retention, at(line as i64)).await.unwrap();
-        if !trimmed.more || trimmed.batches == 0 {
-            return;
+        if !trimmed.more {
+            break;
         }
     }
+    while store.delete_hidden(Deletable::All).await.unwrap().more {}
 }
 
 async fn is_full(store: &SqliteStore) -> bool {

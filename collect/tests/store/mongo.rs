@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use collect::store::mongo::{MongoOptions, MongoStore};
-use collect::store::{AppendError, Compression, Retention, StoreError};
+use collect::store::{AppendError, Compression, Deletable, Hidden, Retention, StoreError};
+use collect::trim::{self, Trimmer};
 use collect::{LogStore, Offset};
 use mongodb::bson::{Document, doc};
 use mongodb::options::{IndexOptions, ReadPreference, SelectionCriteria};
@@ -143,6 +144,7 @@ async fn grace(place: &Place) {
     append(&*store, draft_at("s", at(0), &["a", "b"])).await.unwrap();
     for _ in 0..2 {
         store.trim(&A_SECOND, at(100)).await.unwrap();
+        store.delete_hidden(Deletable::All).await.unwrap();
     }
     assert_eq!(extent(&*store, "s").await, (2, 2));
     assert_eq!(documents_left(place).await, 1);
@@ -153,7 +155,13 @@ async fn no_grace(place: &Place) {
     for i in 0..3 {
         append(&*store, draft_at("s", at(i), &["a", "b"])).await.unwrap();
         store.trim(&A_SECOND, at(100)).await.unwrap();
+        assert_eq!(store.delete_hidden(Deletable::All).await.unwrap().batches, 1);
         assert_eq!(documents_left(place).await, 0);
+        assert_eq!(
+            store.restore(&Hidden::All).await.unwrap(),
+            [],
+            "what is deleted does not come back"
+        );
     }
     assert_eq!(extent(&*store, "s").await, (6, 6));
 }
@@ -175,7 +183,7 @@ async fn two_deletions(place: &Place) {
     }
     let emptied = async {
         while documents_left(place).await > 0 {
-            store.trim(&A_SECOND, at(100)).await.unwrap();
+            store.delete_hidden(Deletable::All).await.unwrap();
         }
     };
     tokio::time::timeout(Duration::from_secs(20), emptied)
@@ -183,6 +191,100 @@ async fn two_deletions(place: &Place) {
         .expect("everything is deleted in the end");
     assert_eq!(extent(&*store, "s").await, (6, 6));
     assert_eq!(store_lines(&*store, "s", &["c"]).await.first, Offset(6));
+}
+
+/// Whoever deletes and whoever brings back may be at it at once: what anybody can see is never deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bringing_back_races_with_deleting() {
+    Place::mongo_without_grace().run(bring_back_and_delete).await;
+}
+
+async fn bring_back_and_delete(place: &Place) {
+    let (here, there) = (place.store().await, place.store().await);
+    for round in 0..10 {
+        let name = format!("s/{round}");
+        for i in 0..5 {
+            append(&*here, draft_at(&name, at(i), &["x", "y"])).await.unwrap();
+        }
+        here.trim(&A_SECOND, at(100)).await.unwrap();
+        let (deleted, restored) =
+            tokio::join!(here.delete_hidden(Deletable::All), there.restore(&Hidden::All));
+        deleted.unwrap();
+        restored.unwrap();
+        let (floor, next) = extent(&*here, &name).await;
+        assert_eq!(next, 10);
+        let read = read_all(&*here, &name, 0).await;
+        let offsets: Vec<u64> = read.iter().map(|(offset, _)| *offset).collect();
+        assert_eq!(offsets, (floor..10).collect::<Vec<_>>(), "round {round}");
+        here.allow().await.unwrap();
+    }
+}
+
+/// What an older version removed and had not deleted yet.
+#[tokio::test]
+async fn what_an_older_version_removed_is_deleted_and_does_not_come_back() {
+    Place::mongo_without_grace().run(older_version).await;
+}
+
+async fn older_version(place: &Place) {
+    let store = place.store().await;
+    append(&*store, draft_at("s", at(0), &["a", "b"])).await.unwrap();
+    let streams = place.database().await.collection::<Document>("streams");
+    let sweep = doc! {"below": 2_i64, "after": mongodb::bson::DateTime::now()};
+    streams
+        .update_one(doc! {"_id": "s"}, doc! {"$set": {"floor": 2_i64, "sweep": sweep}})
+        .await
+        .unwrap();
+    while documents_left(place).await > 0 {
+        store.delete_hidden(Deletable::All).await.unwrap();
+    }
+    assert_eq!(store.restore(&Hidden::All).await.unwrap(), []);
+    assert_eq!(extent(&*store, "s").await, (2, 2));
+    let known = streams.find_one(doc! {"_id": "s"}).await.unwrap().unwrap();
+    assert!(
+        !known.contains_key("sweep") && !known.contains_key("hidden"),
+        "{known}"
+    );
+}
+
+/// One wrong clock of one collector.
+#[tokio::test]
+async fn a_machine_whose_clock_differs_from_the_databases_stamps_by_the_databases_and_removes_nothing() {
+    Place::mongo().run(wrong_clock).await;
+}
+
+async fn wrong_clock(place: &Place) {
+    let Place::Mongo { address, options } = place else {
+        unreachable!("it is on MongoDB");
+    };
+    let month = 31 * 86_400;
+    let ahead = std::sync::Arc::new(crate::place::SetClock::default());
+    let now = collect::Timestamp::now().nanos() / 1_000_000_000;
+    ahead.set(now - at(0).nanos() / 1_000_000_000 + month);
+    let options = MongoOptions {
+        clock: ahead.clone(),
+        ..options.clone()
+    };
+    let store = std::sync::Arc::new(MongoStore::connect(address, options).await.unwrap());
+    let mut line = draft("s", &["a"]);
+    line.arrived = None;
+    let stored = append(&*store, line).await.unwrap();
+    let off = stored.arrived.nanos() / 1_000_000_000 - now;
+    assert!((-60..60).contains(&off), "{off}");
+    let trimmer = Trimmer::new(trim::Parts {
+        store: store.clone(),
+        retention: Retention {
+            age: Some(Duration::from_secs(30 * 86_400)),
+            bytes: None,
+        },
+        every: Duration::from_secs(60),
+        clock: ahead.clone(),
+    });
+    for _ in 0..3 {
+        trimmer.round().await.unwrap();
+    }
+    assert_eq!(trimmer.hold().map(|hold| hold.code()), Some("clocks_apart"));
+    assert_eq!(extent(&*store, "s").await, (0, 1));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use collect::store::mongo::{MongoOptions, MongoStore};
 use collect::store::sqlite::{SqliteOptions, SqliteStore};
-use collect::store::{AppendError, Compression, Digest, Draft, KeyedRun, StoredKey};
+use collect::store::{AppendError, Clock, Compression, Digest, Draft, KeyedRun, StoredKey};
 use collect::{Batch, Extent, Line, Lines, LogStore, Offset, StreamName, Timestamp};
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -113,6 +113,27 @@ impl Place {
         }
     }
 
+    /// A store object that takes the time from `clock`: this machine's and, on MongoDB, the database's.
+    pub(crate) async fn store_by(&self, clock: &Arc<SetClock>) -> Arc<dyn LogStore> {
+        match self {
+            Self::Sqlite { folder, .. } => {
+                let options = SqliteOptions {
+                    clock: clock.clone(),
+                    ..SqliteOptions::default()
+                };
+                Arc::new(SqliteStore::open(folder.path(), options).unwrap())
+            }
+            Self::Mongo { address, options } => {
+                let options = MongoOptions {
+                    clock: clock.clone(),
+                    database_clock: Some(clock.clone()),
+                    ..options.clone()
+                };
+                Arc::new(MongoStore::connect(address, options).await.unwrap())
+            }
+        }
+    }
+
     /// Closes what is open, so that the next store begins anew.
     pub(crate) fn close(&self) {
         match self {
@@ -197,6 +218,33 @@ impl Place {
     }
 }
 
+/// A machine's clocks that a test sets, in seconds.
+#[derive(Debug, Default)]
+pub(crate) struct SetClock(Mutex<(i64, u64)>);
+
+impl SetClock {
+    /// Sets the calendar to [`at`] so many seconds; no time passes.
+    pub(crate) fn set(&self, seconds: i64) {
+        self.0.lock().0 = seconds;
+    }
+
+    /// Time passes.
+    pub(crate) fn pass(&self, seconds: u64) {
+        let mut clock = self.0.lock();
+        *clock = (clock.0 + seconds as i64, clock.1 + seconds);
+    }
+}
+
+impl Clock for SetClock {
+    fn wall(&self) -> Timestamp {
+        at(self.0.lock().0)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.0.lock().1)
+    }
+}
+
 async fn database(address: &str) -> mongodb::Database {
     let client = mongodb::Client::with_uri_str(address).await.unwrap();
     client.default_database().unwrap()
@@ -237,7 +285,7 @@ pub(crate) fn draft(name: &str, messages: &[&str]) -> Draft {
 pub(crate) fn draft_at(name: &str, arrived: Timestamp, messages: &[&str]) -> Draft {
     Draft {
         stream: stream(name),
-        arrived,
+        arrived: Some(arrived),
         lines: lines(arrived, messages),
         keys: Vec::new(),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use collect::LogStore;
 use collect::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
-use collect::store::{Compression, Retention};
+use collect::store::{Compression, Deletable, Hidden, Retention};
 use tempfile::TempDir;
 
 use crate::place::{append, at, draft, draft_at, extent, store_lines};
@@ -80,7 +80,7 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     assert_eq!(
         refusal(root.path()),
         format!(
-            "{} was written by a newer tailcast (format 7, this one knows 1): use that version",
+            "{} was written by a newer tailcast (format 7, this one knows 2): use that version",
             file.display()
         )
     );
@@ -92,6 +92,7 @@ async fn the_file_shrinks_when_much_was_removed() {
     let options = SqliteOptions {
         compression: Compression::None,
         spare_bytes: 1024 * 1024,
+        grace: Duration::ZERO,
         ..SqliteOptions::default()
     };
     let store = SqliteStore::open(root.path(), options).unwrap();
@@ -105,12 +106,50 @@ async fn the_file_shrinks_when_much_was_removed() {
     };
     store.trim(&retention, at(12)).await.unwrap();
     assert_eq!(extent(&store, "s").await, (11, 12));
+    let deleted = store.delete_hidden(Deletable::All).await.unwrap();
+    assert_eq!((deleted.batches, deleted.more), (11, false));
+    assert_eq!(
+        store.restore(&Hidden::All).await.unwrap(),
+        [],
+        "what is deleted does not come back"
+    );
+    assert_eq!(extent(&store, "s").await, (11, 12));
     // The journal goes into the file at the latest now.
     drop(store);
     let size = std::fs::metadata(root.path().join("lines.sqlite3"))
         .unwrap()
         .len();
     assert!((1..4).contains(&(size >> 20)), "{size}");
+}
+
+/// Whoever comes from the first format finds everything, and what was removed then stays removed.
+#[tokio::test]
+async fn a_database_of_an_older_version_is_brought_up_to_date() {
+    let root = TempDir::new().unwrap();
+    let store = open(root.path()).unwrap();
+    for i in 0..3 {
+        append(&store, draft_at("s", at(i), &["x"])).await.unwrap();
+    }
+    drop(store);
+    let database = rusqlite::Connection::open(root.path().join("lines.sqlite3")).unwrap();
+    database
+        .execute_batch(
+            "DROP TABLE hidden; ALTER TABLE streams DROP COLUMN held; PRAGMA user_version = 1;
+             DELETE FROM batches WHERE first < 1; UPDATE streams SET floor = 1;",
+        )
+        .unwrap();
+    drop(database);
+    let store = open(root.path()).unwrap();
+    assert_eq!(extent(&store, "s").await, (1, 3));
+    assert_eq!(store.restore(&Hidden::All).await.unwrap(), []);
+    let all = Retention {
+        age: None,
+        bytes: Some(0),
+    };
+    store.trim(&all, at(10)).await.unwrap();
+    assert_eq!(extent(&store, "s").await, (3, 3));
+    assert_eq!(store.restore(&Hidden::All).await.unwrap().len(), 1);
+    assert_eq!(extent(&store, "s").await, (1, 3));
 }
 
 /// Invariant 2: appends of many callers are taken into few commits, and each gets its own answer.

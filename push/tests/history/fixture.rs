@@ -144,7 +144,7 @@ impl Node {
     pub(crate) async fn append(&self, stream: &str, lines: &[Line]) {
         let draft = Draft {
             stream: StreamName::parse(stream).unwrap(),
-            arrived: lines.last().unwrap().ts,
+            arrived: Some(lines.last().unwrap().ts),
             lines: Lines::encode(lines).unwrap(),
             keys: Vec::new(),
         };

@@ -33,7 +33,7 @@ impl LogStore for MemoryStore {
             let batch = Arc::new(Batch {
                 stream: draft.stream,
                 first: kept.next,
-                arrived: draft.arrived,
+                arrived: draft.arrived.unwrap_or_else(Timestamp::now),
                 lines: draft.lines,
             });
             kept.next = batch.next();

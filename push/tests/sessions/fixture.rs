@@ -158,7 +158,7 @@ impl Node {
             .collect();
         let draft = Draft {
             stream,
-            arrived: lines[0].ts,
+            arrived: Some(lines[0].ts),
             lines: Lines::encode(&lines).unwrap(),
             keys: Vec::new(),
         };

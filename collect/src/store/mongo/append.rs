@@ -10,11 +10,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::{DUPLICATE_KEY, OUT_OF_DISK, Ready, durable_write, store_error};
 use super::documents::{decode_keys, encode, from_date, to_date};
+use super::times::not_stored;
 use super::{MongoStore, queries};
+use crate::store::clock::not_before;
 use crate::store::encoding::{check_size, compress};
 use crate::store::shared::Shared;
 use crate::store::{AppendError, Draft, PriorRun, StoreError};
-use crate::{Batch, Offset, StreamName};
+use crate::{Batch, Offset, StreamName, Timestamp};
 
 /// The server's label of an error that came before anything was written.
 const NO_WRITES_PERFORMED: &str = "NoWritesPerformed";
@@ -26,6 +28,8 @@ type Outcome = Result<Arc<Batch>, AppendError>;
 /// A draft on its way to an outcome.
 pub(super) struct Pending {
     pub(super) draft: Draft,
+    /// When the lines arrived; never before the batch that they follow.
+    pub(super) arrived: Timestamp,
     /// Its lines, when they are fewer bytes compressed.
     pub(super) compressed: Option<Vec<u8>>,
     outcome: Option<Outcome>,
@@ -41,12 +45,19 @@ impl Pending {
         self.outcome.get_or_insert(outcome);
     }
 
+    /// Stamps never go back within a stream, unless the one before cannot be right.
+    fn follow(&mut self, before: Option<Timestamp>) {
+        if self.draft.arrived.is_none() {
+            self.arrived = not_before(before, self.arrived);
+        }
+    }
+
     /// The batch that the draft became, as it will be read back.
     pub(super) fn stored_at(&self, first: Offset) -> Batch {
         Batch {
             stream: self.draft.stream.clone(),
             first,
-            arrived: from_date(to_date(self.draft.arrived)),
+            arrived: from_date(to_date(self.arrived)),
             lines: self.draft.lines.clone(),
         }
     }
@@ -55,7 +66,12 @@ impl Pending {
 impl MongoStore {
     pub(super) async fn write(&self, drafts: Vec<Draft>) -> Vec<Outcome> {
         let until = Instant::now() + self.options.deadline;
-        let mut pending = self.prepare(drafts).await;
+        let stamp = match timeout_at(until, self.stamp(&drafts)).await {
+            Ok(Ok(stamp)) => stamp,
+            Ok(Err(error)) => return not_stored(drafts.len(), error),
+            Err(_) => return not_stored(drafts.len(), StoreError::Timeout(self.options.deadline)),
+        };
+        let mut pending = self.prepare(drafts, stamp).await;
         loop {
             let now = std::time::Instant::now();
             let (contended, mut quiet): (Vec<_>, Vec<_>) = {
@@ -75,7 +91,7 @@ impl MongoStore {
         pending.into_iter().filter_map(|p| p.outcome).collect()
     }
 
-    async fn prepare(&self, drafts: Vec<Draft>) -> Vec<Pending> {
+    async fn prepare(&self, drafts: Vec<Draft>, stamp: Timestamp) -> Vec<Pending> {
         let compression = self.options.compression;
         let texts: Vec<_> = drafts.iter().map(|draft| draft.lines.ndjson.clone()).collect();
         let compressing = tokio::task::spawn_blocking(move || {
@@ -95,6 +111,7 @@ impl MongoStore {
                 compressed: compressed.next().flatten(),
                 defeats: 0,
                 met_key: false,
+                arrived: draft.arrived.unwrap_or(stamp),
                 draft,
             })
             .collect()
@@ -116,13 +133,19 @@ impl MongoStore {
             Err(error) => return settle_all(open, AppendError::NotStored, error),
         };
 
+        {
+            let tails = self.tails.lock();
+            for pending in open.iter_mut() {
+                pending.follow(tails.arrived(&pending.draft.stream));
+            }
+        }
         let begun = std::time::Instant::now();
         let size = |p: &Pending| p.compressed.as_ref().map_or(p.draft.lines.ndjson.len(), Vec::len) + 1024;
         let one_command = open.iter().map(|p| size(p)).sum::<usize>() < ONE_COMMAND_BYTES;
         let documents: Vec<_> = open
             .iter()
             .zip(&ends)
-            .map(|(p, &first)| encode(&p.draft, p.compressed.as_deref(), first))
+            .map(|(p, &first)| encode(&p.draft, p.arrived, p.compressed.as_deref(), first))
             .collect();
         let insert = ready
             .batches
@@ -176,9 +199,9 @@ impl MongoStore {
                 .collect::<Vec<_>>()
             {
                 // A stream that nobody has made has no line, and begins at 0.
-                let end = found.get(stream).copied().unwrap_or_default().next;
-                tails.learn(stream, end, begun);
-                ends.insert(stream, end);
+                let queries::End { extent, arrived } = found.get(stream).copied().unwrap_or_default();
+                tails.learn(stream, extent.next, arrived, begun);
+                ends.insert(stream, extent.next);
             }
         }
         Ok(streams.iter().map(|stream| ends[stream]).collect())
@@ -197,7 +220,7 @@ impl MongoStore {
             let batch = pending.stored_at(first);
             match (failure.of.get(&i), &failure.of_majority) {
                 (None, None) => {
-                    tails.learn(&batch.stream, batch.next(), begun);
+                    tails.learn(&batch.stream, batch.next(), Some(batch.arrived), begun);
                     pending.settle(Ok(Arc::new(batch)));
                 }
                 (None, Some(what)) => {

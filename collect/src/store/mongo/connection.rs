@@ -144,6 +144,7 @@ impl Ready {
         };
         // No deadline on the server's side: on a filled collection an index may take longer, and goes on.
         ready.run(indexes(), None).await?;
+        ready.run(indexes_of_streams(), None).await?;
         match ready.database.run_command(view()).await {
             Ok(_) => {}
             Err(error) if code(&error) == Some(NAMESPACE_EXISTS) => {}
@@ -169,13 +170,7 @@ impl Ready {
             "upsert": true,
         }]})
         .await?;
-        let kept = self
-            .database
-            .collection::<Document>("cluster")
-            .find_one(doc! {"_id": "epoch"})
-            .max_time(self.deadline)
-            .await
-            .map_err(|e| self.error(e))?;
+        let kept = self.cluster("epoch").await?;
         match kept.as_ref().and_then(|kept| kept.get_str("epoch").ok()) {
             Some(epoch) => Ok(Epoch::from_text(epoch)),
             None => Err(StoreError::Away("the database has lost its epoch".into())),
@@ -261,6 +256,34 @@ impl Ready {
         doc! {"w": "majority", "j": true, "wtimeout": millis(self.deadline)}
     }
 
+    /// Changes one document by a pipeline, durably, and answers what it has become; `None` when none is meant.
+    pub(super) async fn change(
+        &self,
+        collection: &str,
+        which: Document,
+        pipeline: Vec<Document>,
+    ) -> Result<Option<Document>, StoreError> {
+        let command = doc! {
+            "findAndModify": collection, "query": which, "update": pipeline, "new": true,
+            "maxTimeMS": millis(self.deadline),
+        };
+        let answer = self.run(command, Some(self.durable())).await?;
+        if let Ok(error) = answer.get_document("writeConcernError") {
+            return Err(StoreError::Away(error.to_string().into()));
+        }
+        Ok(answer.get_document("value").ok().cloned())
+    }
+
+    /// A document of `cluster`.
+    pub(super) async fn cluster(&self, id: &str) -> Result<Option<Document>, StoreError> {
+        self.database
+            .collection::<Document>("cluster")
+            .find_one(doc! {"_id": id})
+            .max_time(self.deadline)
+            .await
+            .map_err(|e| self.error(e))
+    }
+
     async fn run(&self, mut command: Document, concern: Option<Document>) -> Result<Document, StoreError> {
         if let Some(concern) = concern {
             command.insert("writeConcern", concern);
@@ -333,6 +356,19 @@ fn indexes() -> Document {
             },
             {"key": {"s": 1, "t1": 1}, "name": "s_1_t1_1"},
             {"key": {"at": 1}, "name": "at_1"},
+        ],
+        "writeConcern": {"w": "majority"},
+    }
+}
+
+/// Of what is invisible, by when it may be deleted; and of what was brought back. Few streams are in them.
+fn indexes_of_streams() -> Document {
+    doc! {
+        "createIndexes": "streams",
+        "indexes": [
+            {"key": {"hidden.after": 1}, "name": "hidden.after_1", "sparse": true},
+            {"key": {"held": 1}, "name": "held_1", "sparse": true},
+            {"key": {"sweep.after": 1}, "name": "sweep.after_1", "sparse": true},
         ],
         "writeConcern": {"w": "majority"},
     }

@@ -23,9 +23,10 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::MongoStore;
 use super::append::{Pending, came_before_writing};
 use super::connection::{DUPLICATE_KEY, Ready, code, store_error};
-use super::documents::{encode, from_bson, number};
-use crate::Offset;
+use super::documents::{encode, from_bson, from_date, number, to_date};
+use crate::store::clock::TOLERANCE;
 use crate::store::{AppendError, StoreError};
+use crate::{Offset, Timestamp};
 
 /// Commands of one call that are under way at once: each holds a connection.
 const AT_ONCE: usize = 8;
@@ -35,7 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// What a round of the race came to.
 enum Round {
     /// The batch is stored, and begins there.
-    Won(Offset),
+    Won(Offset, Timestamp),
     /// Nothing is stored: the place was taken, or perhaps a key.
     Lost(Taken),
 }
@@ -63,14 +64,15 @@ impl MongoStore {
                 pending.met_key = !pending.draft.keys.is_empty() && matches!(taken, Taken::PlaceOrKey);
                 return;
             }
-            Ok(Round::Won(first)) => {
+            Ok(Round::Won(first, arrived)) => {
+                pending.arrived = arrived;
                 let batch = pending.stored_at(first);
                 let mut tails = self.tails.lock();
                 if tails.get(&batch.stream, begun) != Some(first) {
                     tails.overtaken(&batch.stream, begun);
                 }
                 tails.won(&batch.stream, begun.elapsed());
-                tails.learn(&batch.stream, batch.next(), begun);
+                tails.learn(&batch.stream, batch.next(), Some(batch.arrived), begun);
                 Ok(Arc::new(batch))
             }
             Err(error) => Err(error),
@@ -83,13 +85,18 @@ impl MongoStore {
         let ready = timeout_at(until, self.connection.ready()).await;
         let ready = ready.unwrap_or(Err(StoreError::Timeout(deadline)));
         let ready = ready.map_err(AppendError::NotStored)?;
-        let document = encode(&pending.draft, pending.compressed.as_deref(), Offset::ZERO);
+        let document = encode(
+            &pending.draft,
+            pending.arrived,
+            pending.compressed.as_deref(),
+            Offset::ZERO,
+        );
         let document = Document::try_from(document).map_err(|error| away(error.into()))?;
         let id = document.get("_id").cloned();
         if Instant::now() >= until {
             return Err(AppendError::NotStored(StoreError::Timeout(deadline)));
         }
-        match timeout_at(until, ready.put(append_at_end(document))).await {
+        match timeout_at(until, ready.put(append_at_end(document, pending.arrived))).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if code(&error) == Some(DUPLICATE_KEY) => return Ok(Round::Lost(taken(&error))),
             Ok(Err(error)) => {
@@ -102,7 +109,7 @@ impl MongoStore {
             Err(_) => return Err(AppendError::Unknown(StoreError::Timeout(deadline))),
         }
         match timeout_at(until, place_of(ready, doc! {"_id": id})).await {
-            Ok(Ok(Some(first))) => Ok(Round::Won(first)),
+            Ok(Ok(Some((first, arrived)))) => Ok(Round::Won(first, arrived)),
             // The command found no stream to append to.
             Ok(Ok(None)) => Err(away("the stream's document is gone".into())),
             Ok(Err(error)) => Err(AppendError::Unknown(error)),
@@ -138,9 +145,13 @@ fn taken(error: &Error) -> Taken {
 }
 
 /// The command that finds a stream's end and inserts a batch there, whatever offset it has.
-fn append_at_end(batch: Document) -> Document {
+fn append_at_end(batch: Document, stamp: Timestamp) -> Document {
     let name = batch.get("s").cloned();
     let end = doc! {"$max": ["$floor", {"$add": [{"$first": "$last.o"}, {"$first": "$last.n"}]}]};
+    // Stamps never go back within a stream, unless the one before cannot be right.
+    let before = doc! {"$first": "$last.at"};
+    let can_be_right = doc! {"$lte": [&before, to_date(stamp.plus(TOLERANCE))]};
+    let arrived = doc! {"$cond": [can_be_right, {"$max": [before, to_date(stamp)]}, to_date(stamp)]};
     doc! {
         "aggregate": "streams",
         "pipeline": [
@@ -149,18 +160,25 @@ fn append_at_end(batch: Document) -> Document {
                 {"$match": {"s": &name}},
                 {"$sort": {"s": -1, "o": -1}},
                 {"$limit": 1},
-                {"$project": {"o": 1, "n": 1}},
+                {"$project": {"o": 1, "n": 1, "at": 1}},
             ]}},
             // Lines are values, never names or operators.
-            {"$replaceWith": {"$mergeObjects": [{"$literal": batch}, {"o": end}]}},
+            {"$replaceWith": {"$mergeObjects": [{"$literal": batch}, {"o": end, "at": arrived}]}},
             {"$merge": {"into": "batches", "on": ["s", "o"], "whenMatched": "fail", "whenNotMatched": "insert"}},
         ],
         "cursor": {},
     }
 }
 
-async fn place_of(ready: &Ready, batch: Document) -> Result<Option<Offset>, StoreError> {
-    let question = ready.batches.find_one(batch).projection(doc! {"_id": 0, "o": 1});
+/// Where a batch begins, and what it is stamped with.
+async fn place_of(ready: &Ready, batch: Document) -> Result<Option<(Offset, Timestamp)>, StoreError> {
+    let question = ready
+        .batches
+        .find_one(batch)
+        .projection(doc! {"_id": 0, "o": 1, "at": 1});
     let found = question.await.map_err(|error| ready.error(error))?;
-    Ok(found.and_then(|document| number(&document, "o")).map(from_bson))
+    Ok(found.and_then(|document| {
+        let arrived = from_date(document.get_datetime("at").ok()?);
+        Some((from_bson(number(&document, "o")?), arrived))
+    }))
 }

@@ -29,8 +29,14 @@ pub(super) fn from_date(date: DateTime) -> Timestamp {
     Timestamp::from_nanos(date.timestamp_millis().saturating_mul(1_000_000))
 }
 
-/// The document of a batch that begins at `first`. `compressed` is its lines, when they are fewer bytes so.
-pub(super) fn encode(draft: &Draft, compressed: Option<&[u8]>, first: Offset) -> RawDocumentBuf {
+/// The document of a batch that begins at `first` and arrived then. `compressed` is its lines, when they are fewer
+/// bytes so.
+pub(super) fn encode(
+    draft: &Draft,
+    arrived: Timestamp,
+    compressed: Option<&[u8]>,
+    first: Offset,
+) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
     document.append(cstr!("_id"), ObjectId::new());
     document.append(cstr!("s"), draft.stream.as_str());
@@ -38,7 +44,7 @@ pub(super) fn encode(draft: &Draft, compressed: Option<&[u8]>, first: Offset) ->
     document.append(cstr!("n"), i64::from(draft.lines.count));
     document.append(cstr!("t0"), draft.lines.oldest.nanos());
     document.append(cstr!("t1"), draft.lines.newest.nanos());
-    document.append(cstr!("at"), to_date(draft.arrived));
+    document.append(cstr!("at"), to_date(arrived));
     if !draft.keys.is_empty() {
         let mut keys = RawArrayBuf::new();
         for run in &draft.keys {
@@ -152,7 +158,7 @@ mod tests {
         };
         Draft {
             stream: StreamName::parse("a/b").unwrap(),
-            arrived: Timestamp::from_nanos(-1_500_001),
+            arrived: None,
             lines: Lines::encode([&line, &line]).unwrap(),
             keys: vec![KeyedRun {
                 key: StoredKey("$k.k".into()),
@@ -168,7 +174,8 @@ mod tests {
         let draft = draft();
         let compressed = zstd::bulk::compress(&draft.lines.ndjson, 1).unwrap();
         for compressed in [None, Some(compressed.as_slice())] {
-            let document = encode(&draft, compressed, Offset(40));
+            let arrived = Timestamp::from_nanos(-1_500_001);
+            let document = encode(&draft, arrived, compressed, Offset(40));
             let expected = Batch {
                 stream: draft.stream.clone(),
                 first: Offset(40),

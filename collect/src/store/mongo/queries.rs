@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, RawDocument, doc};
 
@@ -69,13 +70,13 @@ impl MongoStore {
         let found = ends(ready, streams).await?;
         Ok(streams
             .iter()
-            .map(|stream| found.get(stream).copied().unwrap_or_default())
+            .map(|stream| found.get(stream).copied().unwrap_or_default().extent)
             .collect())
     }
 
     pub(super) async fn list_streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
         let ready = self.connection.ready().await?;
-        let minute_ago = Timestamp::from_nanos(Timestamp::now().nanos().saturating_sub(60_000_000_000));
+        let minute_ago = self.times.now(ready).await?.minus(Duration::from_secs(60));
         let pipeline = vec![
             doc! {"$project": {"floor": 1}},
             union(last_batches(doc! {})),
@@ -186,12 +187,19 @@ impl MongoStore {
     }
 }
 
+/// What is kept of a stream, and when its last batch arrived.
+#[derive(Clone, Copy, Default)]
+pub(super) struct End {
+    pub(super) extent: Extent,
+    pub(super) arrived: Option<Timestamp>,
+}
+
 /// What is kept of each of these streams, as far as they exist.
 pub(super) async fn ends(
     ready: &Ready,
     streams: &[StreamName],
-) -> Result<HashMap<StreamName, Extent>, StoreError> {
-    let mut found: HashMap<StreamName, Extent> = HashMap::with_capacity(streams.len());
+) -> Result<HashMap<StreamName, End>, StoreError> {
+    let mut found: HashMap<StreamName, End> = HashMap::with_capacity(streams.len());
     for streams in streams.chunks(MOST_STREAMS) {
         let by_name: HashMap<&str, &StreamName> = streams.iter().map(|s| (s.as_str(), s)).collect();
         let names: Vec<Bson> = by_name.keys().map(|&name| Bson::from(name)).collect();
@@ -206,7 +214,8 @@ pub(super) async fn ends(
             let Some(&stream) = document.get_str("_id").ok().and_then(|name| by_name.get(name)) else {
                 continue;
             };
-            let extent = found.entry(stream.clone()).or_default();
+            let End { extent, arrived } = found.entry(stream.clone()).or_default();
+            *arrived = document.get_datetime("at").ok().map(from_date).or(*arrived);
             if let Some(floor) = number(document, "floor") {
                 extent.first_available = from_bson(floor);
             }

@@ -12,12 +12,25 @@
 //! monotonic clock, from before it was asked for. `grace` is longer than `tail_valid` and the deadline of the insert
 //! together, so whoever inserts by a known end finds everything still there that was written since.
 //!
+//! Two clocks measure these two, and the database's may be set in between. By as much as [`TOLERANCE`] nobody notices,
+//! so `grace` is longer by that, too. A leap that is larger is noticed by whoever deletes, and nothing is deleted until
+//! `grace` has passed since then by its own monotonic clock; where somebody says that the clock is right, all that is
+//! invisible gets a new `grace`.
+//!
+//! That an insert ends with its deadline is a matter of the connection, since the driver has no `maxTimeMS` for inserts
+//! (and the server would count it from when the command arrives): whoever stops waiting closes the connection, and what
+//! the system still sends of it afterwards must arrive within what is left of `grace`, half a minute. A packet that was
+//! held back for longer could insert a batch where another one was deleted. It would lie below the floor, where nobody
+//! reads, and its sender was told that the outcome is unknown.
+//!
+//! [`TOLERANCE`]: crate::store::clock::TOLERANCE
+//!
 //! The next offset is the greater one of the last batch's end and the floor, so an emptied stream goes on.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::{Offset, StreamName};
+use crate::{Offset, StreamName, Timestamp};
 
 /// Known ends of streams.
 pub(super) struct Tails {
@@ -46,6 +59,8 @@ const CONTENDED_FOR: Duration = Duration::from_secs(1);
 
 struct Tail {
     next: Offset,
+    /// When the batch arrived that ends there; `None` when there is none.
+    arrived: Option<Timestamp>,
     /// When the question was sent that this answers, or the insert that made it true.
     confirmed: Instant,
 }
@@ -67,18 +82,34 @@ impl Tails {
     }
 
     /// Learns an end that was true at `confirmed` or after.
-    pub(super) fn learn(&mut self, stream: &StreamName, next: Offset, confirmed: Instant) {
+    pub(super) fn learn(
+        &mut self,
+        stream: &StreamName,
+        next: Offset,
+        arrived: Option<Timestamp>,
+        confirmed: Instant,
+    ) {
         if !self.known.contains_key(stream) && self.known.len() >= self.most {
             self.make_room(confirmed);
         }
-        let tail = self
-            .known
-            .entry(stream.clone())
-            .or_insert(Tail { next, confirmed });
+        let learned = Tail {
+            next,
+            arrived,
+            confirmed,
+        };
+        let Some(tail) = self.known.get_mut(stream) else {
+            self.known.insert(stream.clone(), learned);
+            return;
+        };
         // Ends only grow, so of two answers that cross the greater one is the later one.
         if next >= tail.next {
-            *tail = Tail { next, confirmed };
+            *tail = learned;
         }
+    }
+
+    /// When the last batch of a stream arrived whose end is known.
+    pub(super) fn arrived(&self, stream: &StreamName) -> Option<Timestamp> {
+        self.known.get(stream)?.arrived
     }
 
     /// Ask the next time.
@@ -145,10 +176,10 @@ mod tests {
     fn a_known_end_grows_old() {
         let begun = Instant::now();
         let mut tails = Tails::new(10, VALID);
-        tails.learn(&stream("s"), Offset(5), begun);
+        tails.learn(&stream("s"), Offset(5), None, begun);
         assert_eq!(tails.get(&stream("s"), begun), Some(Offset(5)));
         assert_eq!(tails.get(&stream("s"), begun + VALID), None);
-        tails.learn(&stream("s"), Offset(5), begun + VALID);
+        tails.learn(&stream("s"), Offset(5), None, begun + VALID);
         assert_eq!(tails.get(&stream("s"), begun + VALID), Some(Offset(5)));
     }
 
@@ -156,8 +187,8 @@ mod tests {
     fn an_end_never_moves_back() {
         let begun = Instant::now();
         let mut tails = Tails::new(10, VALID);
-        tails.learn(&stream("s"), Offset(9), begun);
-        tails.learn(&stream("s"), Offset(5), begun + VALID);
+        tails.learn(&stream("s"), Offset(9), None, begun);
+        tails.learn(&stream("s"), Offset(5), None, begun + VALID);
         assert_eq!(tails.get(&stream("s"), begun), Some(Offset(9)));
         assert_eq!(tails.get(&stream("s"), begun + VALID), None);
         tails.forget(&stream("s"));
@@ -168,7 +199,7 @@ mod tests {
     fn a_stream_is_contended_for_a_while_after_somebody_else_wrote_to_it() {
         let begun = Instant::now();
         let mut tails = Tails::new(2, VALID);
-        tails.learn(&stream("s"), Offset(5), begun);
+        tails.learn(&stream("s"), Offset(5), None, begun);
         assert!(!tails.is_contended(&stream("s"), begun));
         tails.overtaken(&stream("s"), begun);
         assert!(tails.is_contended(&stream("s"), begun));
@@ -186,14 +217,14 @@ mod tests {
     fn there_are_never_more_than_so_many() {
         let begun = Instant::now();
         let mut tails = Tails::new(2, VALID);
-        tails.learn(&stream("old"), Offset(1), begun);
-        tails.learn(&stream("young"), Offset(2), begun + VALID);
-        tails.learn(&stream("new"), Offset(3), begun + VALID);
+        tails.learn(&stream("old"), Offset(1), None, begun);
+        tails.learn(&stream("young"), Offset(2), None, begun + VALID);
+        tails.learn(&stream("new"), Offset(3), None, begun + VALID);
         let known = |tails: &Tails| {
             ["old", "young", "new", "last"].map(|s| tails.get(&stream(s), begun + VALID).map(|o| o.0))
         };
         assert_eq!(known(&tails), [None, Some(2), Some(3), None]);
-        tails.learn(&stream("last"), Offset(4), begun + VALID);
+        tails.learn(&stream("last"), Offset(4), None, begun + VALID);
         assert_eq!(known(&tails), [None, None, None, Some(4)]);
     }
 }

@@ -28,7 +28,7 @@ fn draft() -> Draft {
     };
     Draft {
         stream: stream(),
-        arrived: Timestamp::from_nanos(5),
+        arrived: None,
         lines: Lines::encode([&line]).unwrap(),
         keys: vec![KeyedRun {
             key: StoredKey("k".into()),
@@ -50,7 +50,13 @@ fn statements_of_requests(connection: &mut Connection) -> BTreeSet<String> {
     };
     let masked = TraceEventCodes::SQLITE_TRACE_STMT;
     connection.trace_v2(masked, Some(note)).unwrap();
-    let encoded = |draft| [writer::Encoded::new(draft, Compression::None)];
+    let encoded = |draft| {
+        [writer::Encoded::new(
+            draft,
+            Timestamp::from_nanos(5),
+            Compression::None,
+        )]
+    };
     for _ in 0..2 {
         let mut next = draft();
         next.keys[0].key = StoredKey(uuid::Uuid::new_v4().to_string().into());

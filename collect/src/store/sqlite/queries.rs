@@ -6,24 +6,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::away;
+use crate::store::StoreError;
 use crate::store::damage::{Damage, Damages, Page, Row};
 use crate::store::encoding::{Read, checked_lines, decompress, end_of, first_line_since};
-use crate::store::oldest::{Kept, Oldest};
-use crate::store::{Retention, StoreError};
 use crate::{Batch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 
 /// How a stream is named inside the database.
 pub(super) type StreamId = i64;
-
-/// The most batches that one planning looks at.
-const MOST_LOOKED_AT: usize = 500_000;
-
-/// Which floors a trim has to raise.
-pub(super) struct Plan {
-    pub(super) floors: Vec<(StreamId, Offset)>,
-    /// Whether there is more than one trim may do.
-    pub(super) more: bool,
-}
 
 /// SQLite has signed integers only; offsets end long before.
 pub(super) fn to_sql(offset: Offset) -> i64 {
@@ -43,6 +32,18 @@ pub(super) fn find(
         .prepare_cached("SELECT id, floor FROM streams WHERE name = ?1")?
         .query_row([stream.as_str()], |row| Ok((row.get(0)?, from_sql(row.get(1)?))))
         .optional()
+}
+
+/// When the last batch of a stream arrived.
+pub(super) fn last_arrival(
+    connection: &Connection,
+    id: StreamId,
+) -> Result<Option<Timestamp>, rusqlite::Error> {
+    let arrived: Option<i64> = connection
+        .prepare_cached("SELECT arrived FROM batches WHERE stream = ?1 ORDER BY first DESC LIMIT 1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    Ok(arrived.map(Timestamp::from_nanos))
 }
 
 /// The next offset of a stream: where its last batch ends, or its floor when it keeps none (invariant 10).
@@ -155,7 +156,10 @@ fn list(
                 first_available: floor,
                 next: last.map_or(floor, |first| end_of(from_sql(first), count).max(floor)),
             },
-            last_arrival: arrived.map(Timestamp::from_nanos),
+            // Batches below the floor may still be there.
+            last_arrival: arrived
+                .filter(|_| last.is_some_and(|first| end_of(from_sql(first), count) > floor))
+                .map(Timestamp::from_nanos),
             lines_per_second: rates.get(&name).copied().unwrap_or_default(),
             name,
         });
@@ -197,8 +201,8 @@ pub(super) fn first_since(
     };
     // Answered from the index alone.
     let first: Option<i64> = connection
-        .prepare_cached("SELECT min(first) FROM batches WHERE stream = ?1 AND newest >= ?2")
-        .and_then(|mut statement| statement.query_row((id, since.nanos()), |row| row.get(0)))
+        .prepare_cached("SELECT min(first) FROM batches WHERE stream = ?1 AND newest >= ?2 AND first >= ?3")
+        .and_then(|mut statement| statement.query_row((id, since.nanos(), to_sql(floor)), |row| row.get(0)))
         .map_err(away)?;
     let Some(first) = first else {
         return head(connection, id, floor).map_err(away);
@@ -247,54 +251,7 @@ pub(super) fn end_before(
             Ok(end_of(from_sql(row.get(0)?), row.get(1)?))
         })
         .optional()?;
-    Ok(end.unwrap_or(floor))
-}
-
-/// Chooses what a trim removes: at most `most` batches.
-pub(super) fn plan(
-    connection: &Connection,
-    retention: &Retention,
-    now: Timestamp,
-    most: u64,
-) -> Result<Plan, StoreError> {
-    let plan = || -> Result<Plan, rusqlite::Error> {
-        let total: i64 = connection.query_row("SELECT value FROM meta WHERE name = 'bytes'", [], |row| {
-            row.get(0)
-        })?;
-        let mut oldest = Oldest::new(retention, now, u64::try_from(total).unwrap_or_default());
-        let mut statement = connection.prepare_cached(
-            "SELECT b.stream, b.first, b.count, b.arrived, b.bytes, s.floor
-             FROM batches b CROSS JOIN streams s ON s.id = b.stream ORDER BY b.arrived",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut more = false;
-        let mut looked_at = 0;
-        while let Some(row) = rows.next()? {
-            let arrived = Timestamp::from_nanos(row.get(3)?);
-            if !oldest.wants(arrived) {
-                break;
-            }
-            if oldest.chosen().batches >= most || looked_at >= MOST_LOOKED_AT {
-                more = oldest.chosen().batches > 0;
-                break;
-            }
-            looked_at += 1;
-            let (stream, first, count): (StreamId, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            oldest.introduce(stream, from_sql(row.get(5)?));
-            oldest.offer(Kept {
-                stream,
-                first: from_sql(first),
-                next: from_sql(first.saturating_add(count)),
-                arrived,
-                bytes: u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default(),
-            });
-        }
-        Ok(Plan {
-            floors: oldest.floors(),
-            more,
-        })
-    };
-    plan().map_err(away)
+    Ok(end.map_or(floor, |end| end.max(floor)))
 }
 
 /// A row of `first, count, oldest, newest, arrived, compressed, lines`.

@@ -133,6 +133,11 @@ impl Room {
         }
     }
 
+    /// Whether lines are refused. What is invisible is then deleted at once.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.is_some()
+    }
+
     /// Whether free pages have to go back to the file system, however few there are.
     pub(super) fn wants_pages_back(&self) -> bool {
         self.full.is_some() && self.disk().is_some_and(|free| free < self.needed_on_disk(true))

@@ -16,7 +16,7 @@ const LOCK: &str = "tailcast.lock";
 /// "tail", so that a database of another program is told from an empty one.
 const APPLICATION: i64 = 0x7461_696c;
 /// The format that this version writes.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 // `lines` stands last, so that the columns before it are read without it. `bytes` is what the batch takes on the disk,
 // rows of keys and of indexes included, roughly; `meta.bytes` is the sum of it.
@@ -55,6 +55,26 @@ const TABLES: &str = "
     CREATE INDEX keys_batch ON keys (stream, batch);
     INSERT INTO meta VALUES ('bytes', 0);
 ";
+
+/// From each format to the next one.
+const MIGRATIONS: &[&str] = &[
+    // What lies below a floor is deleted later. `hidden` has when, and where it begins; `held` is up to where lines of
+    // a stream were brought back.
+    "
+    ALTER TABLE streams ADD COLUMN held INTEGER;
+    CREATE TABLE hidden (
+        stream INTEGER NOT NULL,
+        below INTEGER NOT NULL,
+        begins INTEGER NOT NULL,
+        after INTEGER NOT NULL,
+        batches INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        PRIMARY KEY (stream, below)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX hidden_after ON hidden (after);
+    ",
+];
 
 /// An opened data folder.
 pub(super) struct Opened {
@@ -104,6 +124,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, OpenError> {
         }
         (true, ..) => {}
     }
+    migrate(&connection).map_err(refused)?;
     settle(&connection).map_err(refused)?;
     let epoch: String = connection
         .query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| {
@@ -153,7 +174,7 @@ fn connect(file: &Path) -> Result<Connection, rusqlite::Error> {
     )
 }
 
-/// Makes a new database, whole or not at all.
+/// Makes a new database in the first format, whole or not at all.
 fn create(connection: &Connection) -> Result<(), rusqlite::Error> {
     // Before the first table, or it has no effect. Lets the file shrink in small steps.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -166,8 +187,20 @@ fn create(connection: &Connection) -> Result<(), rusqlite::Error> {
         [Epoch::random().as_str()],
     )?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.pragma_update(None, "user_version", 1)?;
     transaction.commit()
+}
+
+/// Brings the database to the format of this version, step by step, each whole or not at all.
+fn migrate(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
+    for (from, statements) in (1..).zip(MIGRATIONS).skip_while(|(from, _)| *from < found) {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(statements)?;
+        transaction.pragma_update(None, "user_version", from + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
 }
 
 /// How this connection works, whatever the file says.

@@ -11,12 +11,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::queries::{self, StreamId, to_sql};
 use super::rates::Rates;
-use super::room::{Room, Steps};
+use super::room::Room;
 use super::{SqliteOptions, away, keys};
+use crate::store::clock::not_before;
 use crate::store::encoding::{check_size, compress};
 use crate::store::shared::Shared;
-use crate::store::{AppendError, Compression, Draft, PriorRun, StoreError, Trimmed};
-use crate::{Batch, Offset};
+use crate::store::{AppendError, Compression, Draft, PriorRun, StoreError};
+use crate::{Batch, Offset, Timestamp};
 
 /// What a batch takes on the disk beside its lines, roughly: its row and three index entries.
 const BATCH_OVERHEAD: i64 = 128;
@@ -30,14 +31,17 @@ type Outcome = Result<Arc<Batch>, AppendError>;
 /// A draft as it will be written.
 pub(super) struct Encoded {
     draft: Draft,
+    /// When the lines arrived, by the store's clock.
+    stamp: Timestamp,
     /// The lines, when they are fewer bytes compressed.
     compressed: Option<Vec<u8>>,
 }
 
 impl Encoded {
-    pub(super) fn new(draft: Draft, compression: Compression) -> Self {
+    pub(super) fn new(draft: Draft, stamp: Timestamp, compression: Compression) -> Self {
         Self {
             compressed: compress(&draft.lines.ndjson, compression),
+            stamp,
             draft,
         }
     }
@@ -50,22 +54,13 @@ impl Encoded {
     }
 }
 
-/// What one step of removing did.
-pub(super) struct Step {
-    pub(super) removed: Trimmed,
-    /// Floors that are not reached yet.
-    pub(super) left: Vec<(StreamId, Offset)>,
-}
-
 enum Command {
     Append {
         drafts: Vec<Encoded>,
         answer: oneshot::Sender<Vec<Outcome>>,
     },
-    Remove {
-        floors: Vec<(StreamId, Offset)>,
-        answer: oneshot::Sender<Result<Step, StoreError>>,
-    },
+    /// Anything else that writes.
+    Do(Box<dyn FnOnce(&mut Thread) + Send>),
     GiveBack {
         spare_bytes: u64,
         answer: oneshot::Sender<Result<bool, StoreError>>,
@@ -130,9 +125,17 @@ impl Writer {
         }
     }
 
-    /// Takes one step towards these floors.
-    pub(super) async fn remove(&self, floors: Vec<(StreamId, Offset)>) -> Result<Step, StoreError> {
-        self.ask(|answer| Command::Remove { floors, answer }).await
+    /// Does something between the appends; soon done, since they wait.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection, &Room) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(|answer| {
+            Command::Do(Box::new(move |thread| {
+                let _ = answer.send(thread.remove(work));
+            }))
+        })
+        .await
     }
 
     /// Gives some free pages back to the file system, when there are many. `true` means that more may follow.
@@ -194,9 +197,7 @@ impl Thread {
                     self.write(group);
                 }
                 // Nobody waiting is no reason not to do it, and no error.
-                Command::Remove { floors, answer } => {
-                    let _ = answer.send(self.remove(floors));
-                }
+                Command::Do(work) => work(self),
                 Command::GiveBack { spare_bytes, answer } => {
                     let _ = answer.send(self.give_back(spare_bytes));
                 }
@@ -268,11 +269,14 @@ impl Thread {
         )
     }
 
-    fn remove(&mut self, floors: Vec<(StreamId, Offset)>) -> Result<Step, StoreError> {
-        let step = remove(&mut self.connection, floors, self.room.steps());
-        let step = step.map_err(|error| self.failed(error))?;
+    fn remove<T>(
+        &mut self,
+        work: impl FnOnce(&mut Connection, &Room) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, StoreError> {
+        let done = work(&mut self.connection, &self.room);
+        let done = done.map_err(|error| self.failed(error))?;
         self.room.removed(&self.connection);
-        Ok(step)
+        Ok(done)
     }
 
     fn give_back(&mut self, spare_bytes: u64) -> Result<bool, StoreError> {
@@ -343,16 +347,24 @@ pub(super) fn insert_all(
 }
 
 fn insert(connection: &Connection, encoded: &Encoded, written: &mut i64) -> Result<Outcome, rusqlite::Error> {
-    let Encoded { draft, compressed } = encoded;
+    let Encoded {
+        draft,
+        stamp,
+        compressed,
+    } = encoded;
     let (id, floor) = match queries::find(connection, &draft.stream)? {
         Some(found) => found,
-        None => (create(connection, draft)?, Offset::ZERO),
+        None => (create(connection, draft, *stamp)?, Offset::ZERO),
     };
     let used = used_keys(connection, id, draft)?;
     if !used.is_empty() {
         return Ok(Err(AppendError::KeysUsed(used)));
     }
     let first = queries::head(connection, id, floor)?;
+    let arrived = match draft.arrived {
+        Some(arrived) => arrived,
+        None => not_before(queries::last_arrival(connection, id)?, *stamp),
+    };
     let lines: &[u8] = compressed.as_deref().unwrap_or(&draft.lines.ndjson);
     let bytes = lines.len() as i64 + BATCH_OVERHEAD + draft.keys.len() as i64 * KEY_OVERHEAD;
     connection
@@ -366,7 +378,7 @@ fn insert(connection: &Connection, encoded: &Encoded, written: &mut i64) -> Resu
             draft.lines.count,
             draft.lines.oldest.nanos(),
             draft.lines.newest.nanos(),
-            draft.arrived.nanos(),
+            arrived.nanos(),
             bytes,
             compressed.is_some(),
             lines,
@@ -390,15 +402,15 @@ fn insert(connection: &Connection, encoded: &Encoded, written: &mut i64) -> Resu
     Ok(Ok(Arc::new(Batch {
         stream: draft.stream.clone(),
         first,
-        arrived: draft.arrived,
+        arrived,
         lines: draft.lines.clone(),
     })))
 }
 
-fn create(connection: &Connection, draft: &Draft) -> Result<StreamId, rusqlite::Error> {
+fn create(connection: &Connection, draft: &Draft, stamp: Timestamp) -> Result<StreamId, rusqlite::Error> {
     connection
         .prepare_cached("INSERT INTO streams (name, floor, created) VALUES (?1, 0, ?2)")?
-        .insert((draft.stream.as_str(), draft.arrived.nanos()))
+        .insert((draft.stream.as_str(), draft.arrived.unwrap_or(stamp).nanos()))
 }
 
 /// What the draft's keys were given before, as far as they are known (invariant 4).
@@ -414,60 +426,6 @@ fn add_bytes(connection: &Connection, bytes: i64) -> Result<(), rusqlite::Error>
     connection
         .prepare_cached("UPDATE meta SET value = value + ?1 WHERE name = 'bytes'")?
         .execute([bytes])?;
-    Ok(())
-}
-
-/// Removes what lies below the floors, a bounded step of it. A floor and what it removes are one transaction, so the
-/// stream goes on where it ended whatever happens (invariant 10).
-fn remove(
-    connection: &mut Connection,
-    mut floors: Vec<(StreamId, Offset)>,
-    most: Steps,
-) -> Result<Step, rusqlite::Error> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut removed = Trimmed::default();
-    let mut bytes = 0;
-    while let Some(&(id, floor)) = floors.last() {
-        let mut reached = None;
-        let mut statement = transaction.prepare_cached(
-            "SELECT first + count, count, bytes FROM batches WHERE stream = ?1 AND first < ?2 ORDER BY first",
-        )?;
-        let mut rows = statement.query((id, to_sql(floor)))?;
-        while removed.batches < most.batches
-            && bytes < most.bytes
-            && let Some(row) = rows.next()?
-        {
-            reached = Some(row.get::<_, i64>(0)?);
-            removed.batches += 1;
-            removed.lines += u64::from(row.get::<_, u32>(1)?);
-            bytes += row.get::<_, i64>(2)?;
-        }
-        if let Some(reached) = reached {
-            remove_below(&transaction, id, reached)?;
-        }
-        if removed.batches >= most.batches || bytes >= most.bytes {
-            break;
-        }
-        floors.pop();
-    }
-    add_bytes(&transaction, -bytes)?;
-    transaction.commit()?;
-    Ok(Step {
-        removed,
-        left: floors,
-    })
-}
-
-fn remove_below(connection: &Connection, id: StreamId, floor: i64) -> Result<(), rusqlite::Error> {
-    connection
-        .prepare_cached("UPDATE streams SET floor = max(floor, ?2) WHERE id = ?1")?
-        .execute((id, floor))?;
-    connection
-        .prepare_cached("DELETE FROM keys WHERE stream = ?1 AND batch < ?2")?
-        .execute((id, floor))?;
-    connection
-        .prepare_cached("DELETE FROM batches WHERE stream = ?1 AND first < ?2")?
-        .execute((id, floor))?;
     Ok(())
 }
 
