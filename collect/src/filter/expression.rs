@@ -22,7 +22,7 @@ pub(super) enum Expression {
 #[derive(Clone)]
 pub(super) enum Term {
     Words(Words),
-    Regex(Regex),
+    Regex(Box<Regex>),
     Level(Comparison, Level),
     Field(Field, Test),
 }

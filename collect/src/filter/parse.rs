@@ -259,7 +259,7 @@ impl<'a> Parser<'a> {
             return Err((start, FilterFault::TooManyRegexes { limit }));
         }
         Regex::new(&pattern, self.limits)
-            .map(Term::Regex)
+            .map(|regex| Term::Regex(Box::new(regex)))
             .map_err(|fault| (start, fault))
     }
 
