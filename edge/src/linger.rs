@@ -3,6 +3,7 @@
 //! is read and thrown away, for a while, beside the answer.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use http::header::EXPECT;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+
+use crate::patience::Exchange;
 
 /// How long and how much is read of what nobody wants.
 #[derive(Debug, Clone, Copy)]
@@ -37,15 +40,17 @@ pub(crate) struct Lingering<B: Body<Data = Bytes> + Send + Unpin + 'static> {
     /// Whether the sender waits to be told that the body is wanted: reading tells it.
     waits: bool,
     limits: LingerLimits,
+    exchange: Arc<Exchange>,
 }
 
 impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Lingering<B> {
-    pub(crate) fn of(request: Request<B>, limits: LingerLimits) -> Request<Self> {
+    pub(crate) fn of(request: Request<B>, limits: LingerLimits, exchange: Arc<Exchange>) -> Request<Self> {
         let waits = request.headers().contains_key(EXPECT);
         request.map(|body| Self {
             body: Some(body),
             waits,
             limits,
+            exchange,
         })
     }
 }
@@ -84,7 +89,9 @@ impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Drop for Lingering<B> {
             return;
         };
         let LingerLimits { within, bytes } = self.limits;
+        let exchange = Arc::clone(&self.exchange);
         runtime.spawn(async move {
+            let _exchange = exchange;
             // Whatever comes of it, it was not wanted.
             let _ = timeout(within, discard(body, bytes)).await;
         });

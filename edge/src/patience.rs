@@ -8,10 +8,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -28,60 +29,83 @@ pub(crate) struct Patience {
 
 /// Whose turn it is, told by those who answer.
 #[derive(Debug, Default)]
-pub(crate) struct Turn(AtomicU32);
+pub(crate) struct Turn {
+    now: AtomicU32,
+    /// The connection, which waits for nothing while it is our turn.
+    waits: Mutex<Option<Waker>>,
+}
 
-/// The peer's turn is an even number, another one each time.
+/// The peer's turn is an even number, ours an odd one: another one each time.
 const OURS: u32 = 1;
 
 /// Nobody's turn any more.
 const UPGRADED: u32 = u32::MAX;
 
 impl Turn {
-    /// A head is there.
-    pub(crate) fn ours(&self) {
-        self.change(|turn| turn | OURS);
-    }
-
-    /// The answer is given.
-    fn theirs(&self) {
-        self.change(|turn| match turn & OURS {
-            0 => turn,
-            _ => turn.wrapping_add(1) % (UPGRADED - 1),
+    /// A head is there. It is our turn until the exchange is over.
+    pub(crate) fn ours(self: &Arc<Self>) -> Arc<Exchange> {
+        let ours = self.change(|turn| match turn + 1 + (turn & OURS) {
+            UPGRADED => OURS,
+            next => next,
         });
+        let turn = Arc::clone(self);
+        Arc::new(Exchange { turn, ours })
     }
 
     /// The connection is something else from now on.
     pub(crate) fn nobodys(&self) {
-        self.0.store(UPGRADED, Ordering::Release);
+        self.now.store(UPGRADED, Ordering::Release);
     }
 
-    fn change(&self, change: impl Fn(u32) -> u32) {
-        // Fails for an upgraded connection alone, which stays one.
-        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |turn| {
-            (turn != UPGRADED).then(|| change(turn))
-        });
+    /// Changes it, and says what it is then. An upgraded connection stays one.
+    fn change(&self, change: impl Fn(u32) -> u32) -> u32 {
+        let changed = |turn| (turn != UPGRADED).then(|| change(turn));
+        match self
+            .now
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, changed)
+        {
+            Ok(turn) => change(turn),
+            Err(turn) => turn,
+        }
     }
 
     fn now(&self) -> u32 {
-        self.0.load(Ordering::Acquire)
+        self.now.load(Ordering::Acquire)
     }
 }
 
-/// An answer's body. When it is sent, or given up, it is the peer's turn.
+/// A request and its answer. When nobody has either any more, it is the peer's turn: what still comes of a body is no head.
+pub(crate) struct Exchange {
+    turn: Arc<Turn>,
+    /// Another one may have begun meanwhile, whose turn this does not end.
+    ours: u32,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.turn.change(|turn| match turn == self.ours {
+            true => turn + 1,
+            false => turn,
+        });
+        // From now on it waits for the peer.
+        if let Some(connection) = self.turn.waits.lock().take() {
+            connection.wake();
+        }
+    }
+}
+
+/// An answer's body, until it is sent or given up.
 pub(crate) struct Answer<B> {
     body: B,
-    turn: Arc<Turn>,
+    _exchange: Arc<Exchange>,
 }
 
 impl<B> Answer<B> {
-    pub(crate) fn new(body: B, turn: Arc<Turn>) -> Self {
-        Self { body, turn }
-    }
-}
-
-impl<B> Drop for Answer<B> {
-    fn drop(&mut self) {
-        self.turn.theirs();
+    pub(crate) fn new(body: B, exchange: Arc<Exchange>) -> Self {
+        Self {
+            body,
+            _exchange: exchange,
+        }
     }
 }
 
@@ -140,7 +164,12 @@ impl<S, G> Patient<S, G> {
 
     /// Something came, or nothing did. Ready with an error when the peer has taken too long.
     fn wait(&mut self, cx: &mut Context<'_>, came: bool) -> Poll<io::Error> {
-        let turn = self.turn.now();
+        let mut turn = self.turn.now();
+        if turn & OURS == OURS && turn != UPGRADED && !came {
+            *self.turn.waits.lock() = Some(cx.waker().clone());
+            // It may have ended before somebody could be told.
+            turn = self.turn.now();
+        }
         if turn & OURS == OURS {
             self.waited_for = None;
             return Poll::Pending;

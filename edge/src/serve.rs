@@ -22,7 +22,7 @@ use crate::attempts::AttemptLimits;
 use crate::connections::{ConnectionLimits, Full, Place};
 use crate::head;
 use crate::linger::{LingerLimits, Lingering};
-use crate::patience::{Answer, Patience, Patient, Turn};
+use crate::patience::{Answer, Exchange, Patience, Patient, Turn};
 use crate::seldom::Seldom;
 use crate::visitor::{Listening, Visitor};
 
@@ -241,12 +241,12 @@ impl Connection {
         let io = Patient::new(stream, self.patience, Arc::clone(&turn), self.place);
         let (router, visitor) = (self.router, self.visitor);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            turn.ours();
+            let exchange = turn.ours();
             let extensions = request.extensions_mut();
             extensions.insert(visitor.clone());
             extensions.insert(ConnectInfo::<SocketAddr>(peer));
-            let request = Lingering::of(request, self.linger);
-            answer(router.clone(), request, Arc::clone(&turn))
+            let request = Lingering::of(request, self.linger, Arc::clone(&exchange));
+            answer(router.clone(), request, Arc::clone(&turn), exchange)
         });
         let connection = self
             .http
@@ -271,6 +271,7 @@ async fn answer(
     router: Router,
     request: Request<Lingering<Incoming>>,
     turn: Arc<Turn>,
+    exchange: Arc<Exchange>,
 ) -> Result<Response<Answer<Body>>, Infallible> {
     let response = match head::check(request.headers()) {
         Ok(()) => head::completed(router.oneshot(request).await),
@@ -279,7 +280,7 @@ async fn answer(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         turn.nobodys();
     }
-    Ok(response.map(|body| Answer::new(body, turn)))
+    Ok(response.map(|body| Answer::new(body, exchange)))
 }
 
 /// A connection that takes none of it works as well.

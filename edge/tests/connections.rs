@@ -58,6 +58,7 @@ impl Server {
             .route("/", get(async || "hello"))
             .route("/known", get(known))
             .route("/echo", post(async |body: Bytes| body))
+            .route("/unread", post(async || "no, thanks"))
             .route("/kept", get(async || ([("cache-control", "max-age=60")], "kept")))
             .route("/endless", get(endless))
             .route("/upgrade", get(upgrade));
@@ -158,6 +159,37 @@ async fn a_head_has_its_time_and_a_connection_between_two_requests_has_another()
     // The second head of a connection is no better than the first.
     kept.send("GET / HTTP/1.1\r\n").await;
     assert_eq!(kept.end().await, "");
+}
+
+/// What still comes of a body that nobody wanted is not the beginning of a head.
+#[tokio::test]
+async fn a_connection_whose_body_was_not_read_is_kept_like_any_other() {
+    let server = Server::with(|limits| limits.request_head = SHORT).await;
+    let mut client = server.client().await;
+    client
+        .send("POST /unread HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
+        .await;
+    client.until("no, thanks").await;
+    client.send("67890").await;
+    tokio::time::sleep(2 * SHORT).await;
+    client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    client.until("hello").await;
+}
+
+#[tokio::test]
+async fn a_connection_whose_body_was_not_read_and_that_asks_nothing_more_is_closed() {
+    let server = Server::with(|limits| {
+        limits.idle = SHORT;
+        limits.request_head = 10 * PATIENCE;
+    })
+    .await;
+    let mut client = server.client().await;
+    client
+        .send("POST /unread HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
+        .await;
+    client.until("no, thanks").await;
+    client.send("67890").await;
+    assert_eq!(client.end().await, "");
 }
 
 #[tokio::test]
