@@ -437,6 +437,8 @@ impl Build<'_> {
             let router = routes::only_listed(router, place).fallback(no_such_place);
             let limits = ServeLimits {
                 connections,
+                // How long it is waited for is decided in `stop`, for all phases together.
+                shutdown: STOPS_WITHIN,
                 ..ServeLimits::default()
             };
             listeners.spawn(edge::serve(listener, router, limits, self.serving.clone()));
