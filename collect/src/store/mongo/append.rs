@@ -8,7 +8,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind, InsertManyError};
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{DUPLICATE_KEY, OUT_OF_DISK, Ready, durable_write, store_error};
+use super::connection::{DUPLICATE_KEY, OUT_OF_DISK, Ready, code, durable_write, store_error};
 use super::documents::{decode_keys, encode, from_date, to_date};
 use super::times::not_stored;
 use super::{MongoStore, queries};
@@ -330,9 +330,10 @@ fn settle_all(open: &mut [&mut Pending], outcome: fn(StoreError) -> AppendError,
     }
 }
 
-/// Whether nothing can have been written. When in doubt it can.
+/// Whether nothing can have been written. When in doubt it can. A server that has no room says so before it writes.
 pub(super) fn came_before_writing(error: &Error) -> bool {
     error.contains_label(NO_WRITES_PERFORMED)
+        || code(error) == Some(OUT_OF_DISK)
         || matches!(
             *error.kind,
             ErrorKind::ServerSelection { .. }
@@ -387,4 +388,33 @@ async fn used_keys(ready: &Ready, drafts: &[&Draft]) -> Result<HashMap<String, V
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use mongodb::error::CommandError;
+
+    use super::*;
+
+    /// What a whole command came to, as it does at a contended stream.
+    fn command_failed(code: i32) -> Error {
+        let answer = doc! {"ok": 0, "code": code, "codeName": "", "errmsg": "why"};
+        let error: CommandError = mongodb::bson::deserialize_from_document(answer).unwrap();
+        ErrorKind::Command(error).into()
+    }
+
+    #[test]
+    fn a_server_that_has_no_room_has_certainly_stored_nothing() {
+        let no_room = command_failed(OUT_OF_DISK);
+        assert!(came_before_writing(&no_room));
+        assert!(matches!(
+            store_error(no_room, Duration::ZERO),
+            StoreError::Full(_)
+        ));
+        const INTERRUPTED: i32 = 11_601;
+        assert!(!came_before_writing(&command_failed(INTERRUPTED)));
+    }
 }
