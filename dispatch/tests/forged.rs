@@ -136,11 +136,11 @@ async fn keys_of_the_wrong_type_are_made_anew_by_whoever_owns_them() {
     for name in ["s", "t/x"] {
         assert_eq!(
             table.nodes_for(&stream(name)).await.unwrap(),
-            [node.clone()],
+            std::slice::from_ref(&node),
             "{name}"
         );
     }
-    assert_eq!(table.nodes().await.unwrap(), [mine.clone()]);
+    assert_eq!(table.nodes().await.unwrap(), std::slice::from_ref(&mine));
 
     // And when it happens to a node that lives.
     for key in [&*lease_key, "tc:nodes", &held] {
@@ -205,7 +205,7 @@ async fn sets_are_read_up_to_a_bound_and_names_that_are_none_are_passed_over() {
                 .is_ok_and(|nodes| nodes == [node.clone()])
     })
     .await;
-    assert_eq!(table.nodes().await.unwrap(), [mine.clone()]);
+    assert_eq!(table.nodes().await.unwrap(), std::slice::from_ref(&mine));
 
     for key in ["tc:route:s", "tc:route:u"] {
         server.command::<()>(&["SADD", key, "a", "b", "c", "d"]).await;
