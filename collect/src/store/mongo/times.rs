@@ -102,15 +102,9 @@ impl MongoStore {
 
     pub(super) async fn look_at_the_clock(&self) -> Result<Look, StoreError> {
         let ready = self.connection.ready().await?;
+        // A database that nothing is remembered of has this machine's clock beside its own, and whoever looks compares them.
         let mark = remembered(ready).await?;
         let Reading { time, at } = self.times.read(ready).await?;
-        let mark = match mark {
-            Some(mark) => Some(mark),
-            None => newest(ready, time).await?.map(|time| Mark {
-                time,
-                steady: Duration::ZERO,
-            }),
-        };
         let monotonic = self.times.monotonic();
         let now = time.plus(monotonic.saturating_sub(at));
         let seen = self.times.watch.lock().look(now, monotonic, mark);
