@@ -2,6 +2,9 @@
 
 mod left;
 mod meet;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod sifting;
 mod steer;
 
 use std::collections::HashMap;
@@ -96,7 +99,7 @@ pub(crate) struct Delivery {
     behind: Slots,
     /// Slots that wait for their filter's turn.
     sifting: Slots,
-    /// A frame that is ready: no other look begins before it is taken.
+    /// A frame that is ready: no other look begins while its slot is going to take it.
     sifted: Option<Sifted>,
     /// What the subscriber's filters have used.
     account: Arc<Account>,
@@ -396,6 +399,8 @@ impl Delivery {
 
     /// A look through lines that is needed, when there is one: one at a time, streams take turns.
     pub(crate) fn look(&mut self) -> Option<Looking> {
+        // Only a ready slot takes its frame. One that is gone, or waits for something else, would hold up all others.
+        self.sifted.take_if(|sifted| !self.ready.has(sifted.slot));
         if self.sifted.is_some() {
             return None;
         }

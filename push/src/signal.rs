@@ -101,6 +101,12 @@ impl Slots {
         before != *word
     }
 
+    /// Whether it is in.
+    pub(crate) fn has(&self, slot: u32) -> bool {
+        let word = self.0.get(slot as usize / 64);
+        word.is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+
     /// Adds everything that is in `other`.
     pub(crate) fn add(&mut self, other: &Self) {
         if other.0.len() > self.0.len() {

@@ -1,0 +1,107 @@
+//! Looks through lines whose slots come and go.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{Claims, Key, Minter, Verifier};
+use collect::LogStore;
+use collect::store::Draft;
+use dispatch::NodeId;
+use dispatch::routes::MemoryRoutes;
+
+use super::{Delivery, Outgoing, Step};
+use crate::memory_store::MemoryStore;
+use crate::protocol::Request;
+use crate::signal::Signal;
+use crate::subscribe::{self, Asker};
+use crate::testing::batch;
+use crate::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
+
+/// A session of alice with a filter on each of two streams that have lines; no filter is cheap enough to be put to them
+/// in passing.
+async fn delivery() -> Delivery {
+    let key = Key::from_text("a key of at least thirty-two bytes").unwrap();
+    let verifier = Arc::new(Verifier::hs256(&key, "tailcast"));
+    let mut claims = Claims::new("alice", auth::token::unix_now() + 1_000);
+    claims.read = vec!["**".to_owned()];
+    let token = Minter::hs256(&key, "tailcast").mint(&claims).unwrap();
+    let subscriber = verifier.verify(&token).unwrap();
+    let store: Arc<dyn LogStore> = Arc::new(MemoryStore::default());
+    for stream in ["a", "b"] {
+        let batch = batch(stream, 0, 10);
+        let draft = Draft {
+            stream: batch.stream.clone(),
+            arrived: None,
+            lines: batch.lines.clone(),
+            keys: Vec::new(),
+        };
+        store.append(vec![draft]).await.remove(0).unwrap();
+    }
+    let push = Push::new(Parts {
+        listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
+        sieve: Sieve::new(SieveLimits::default()),
+        store,
+        routes: Arc::new(MemoryRoutes::default()),
+        node: NodeId::from_text("this-node"),
+        verifier,
+        limits: Limits {
+            filter_in_passing: Duration::ZERO,
+            announce_within: Duration::ZERO,
+            ..Limits::default()
+        },
+    });
+    let signal = Arc::<Signal>::default();
+    let mut delivery = Delivery::new(Arc::clone(&push), Arc::clone(&signal), &subscriber);
+    for stream in ["a", "b"] {
+        let text = format!(
+            r#"{{"type":"subscribe","id":"{stream}","streams":["{stream}"],"from":{{"last":10}},"filter":"line"}}"#
+        );
+        let Ok(Request::Subscribe(request)) = Request::read(&text) else {
+            panic!("{text}");
+        };
+        let asker = Asker {
+            subscriber: subscriber.clone(),
+            signal: Arc::clone(&signal),
+            have: HashSet::new(),
+        };
+        let started = subscribe::start(Arc::clone(&push), asker, request).await;
+        let started = started.unwrap_or_else(|refusal| panic!("{}", refusal.code));
+        delivery.add(started, "epoch", &mut Vec::new());
+    }
+    delivery
+}
+
+/// Goes on until a frame is ready.
+async fn look(delivery: &mut Delivery) -> String {
+    loop {
+        while delivery.next(&mut Vec::new()) != Step::Idle {}
+        if let Some(fetch) = delivery.fetch() {
+            let fetched = fetch.await;
+            delivery.fetched(fetched, &mut Vec::new());
+        } else if let Some(looking) = delivery.look() {
+            let sifted = looking.await;
+            let stream = sifted.stream.to_string();
+            let found = sifted.frame.is_some();
+            delivery.sifted(sifted);
+            if found {
+                return stream;
+            }
+        } else {
+            panic!("there are lines to look through, and nothing looks");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_frame_whose_subscription_ends_before_it_is_taken_holds_up_no_other_filter() {
+    let mut delivery = delivery().await;
+    let first = look(&mut delivery).await;
+    // The client takes nothing at the moment, so the frame waits; what it was for ends.
+    delivery.remove(&first, &mut Vec::new()).unwrap();
+    let second = look(&mut delivery).await;
+    assert_ne!(first, second);
+    let mut out = Vec::new();
+    assert_eq!(delivery.next(&mut out), Step::Sent);
+    assert!(matches!(&out[0], Outgoing::Lines(frame) if frame.lines == 10));
+}
