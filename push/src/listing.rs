@@ -2,9 +2,10 @@
 //! once, and its answer shared.
 //!
 //! To list a store costs with its streams, and anybody may make a session ask for it as often as its messages go. So
-//! listings take a tenth of the time at the most, and begin at least [`ListingLimits::apart`] after one another. Who
+//! listings take a tenth of the time, unless one takes longer than half a second, and begin at least [`ListingLimits::apart`] after one another. Who
 //! needs one that begins later than its question waits for the next, together with all others who do; nobody is ever
-//! given one that began before, unless it said how old it may be.
+//! given one that began before, unless it said how old it may be. A listing that has begun comes to its end whoever
+//! goes away: others wait for it.
 //!
 //! Knows nothing of sessions, feeds, routes and HTTP.
 
@@ -19,7 +20,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How often a store is listed.
 #[derive(Debug, Clone, Copy)]
 pub struct ListingLimits {
-    /// From one listing's beginning to the next one's, at least: 100 ms, and ten times as long as the last one took.
+    /// From one listing's beginning to the next one's, at least: 100 ms, and ten times as long as the last one took, up
+    /// to half of `within`, so that who comes when one has just begun gets the next one in time.
     pub apart: Duration,
     /// How long the store may take: 10 s.
     pub within: Duration,
@@ -39,7 +41,7 @@ pub struct Listing {
     store: Arc<dyn LogStore>,
     limits: ListingLimits,
     /// Locked while the store is asked: who comes meanwhile waits, and then looks whether that was one for it.
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// The last list that it gave. There is one at a time, whatever slow readers do.
     kept: parking_lot::Mutex<Arc<Streams>>,
 }
@@ -49,7 +51,6 @@ struct State {
     latest: Option<Latest>,
     /// Before then it is not asked again.
     rests_until: Instant,
-    took: Duration,
 }
 
 struct Latest {
@@ -67,22 +68,21 @@ impl Listing {
         Arc::new(Self {
             store,
             limits,
-            state: Mutex::new(State {
+            state: Arc::new(Mutex::new(State {
                 latest: None,
                 rests_until: Instant::now(),
-                took: Duration::ZERO,
-            }),
+            })),
             kept: parking_lot::Mutex::default(),
         })
     }
 
     /// Every stream that ever had a line, as of a moment after this call.
-    pub(crate) async fn now(&self) -> Result<Arc<Streams>, StoreError> {
+    pub(crate) async fn now(self: &Arc<Self>) -> Result<Arc<Streams>, StoreError> {
         self.begun_since(Instant::now()).await
     }
 
     /// The same, as of a moment at most so long ago.
-    pub(crate) async fn within(&self, age: Duration) -> Result<Arc<Streams>, StoreError> {
+    pub(crate) async fn within(self: &Arc<Self>, age: Duration) -> Result<Arc<Streams>, StoreError> {
         let now = Instant::now();
         self.begun_since(now.checked_sub(age).unwrap_or(now)).await
     }
@@ -92,12 +92,17 @@ impl Listing {
         Arc::clone(&self.kept.lock())
     }
 
-    async fn begun_since(&self, since: Instant) -> Result<Arc<Streams>, StoreError> {
-        let mut state = self.state.lock().await;
+    async fn begun_since(self: &Arc<Self>, since: Instant) -> Result<Arc<Streams>, StoreError> {
+        let mut state = Arc::clone(&self.state).lock_owned().await;
         if state.latest.as_ref().is_none_or(|latest| latest.began < since) {
             // All who wait for the lock by the end of this rest came before the listing begins, and share it.
             sleep_until(state.rests_until).await;
-            self.ask(&mut state).await;
+            let listing = Arc::clone(self);
+            let asked = tokio::spawn(async move {
+                listing.ask(&mut state).await;
+                state
+            });
+            state = asked.await.map_err(|_| StoreError::Timeout(self.limits.within))?;
         }
         match state.latest.as_ref().map(|latest| &latest.outcome) {
             Some(Ok(())) => Ok(self.kept()),
@@ -108,12 +113,11 @@ impl Listing {
 
     async fn ask(&self, state: &mut State) {
         let began = Instant::now();
-        // Said before the question: who asks and goes away makes the store work all the same.
-        state.rests_until = began + self.limits.apart.max(state.took * 10);
+        state.rests_until = began + self.limits.apart;
         let asked = timeout(self.limits.within, self.store.streams()).await;
         let listed = asked.unwrap_or(Err(StoreError::Timeout(self.limits.within)));
-        state.took = began.elapsed();
-        state.rests_until = began + self.limits.apart.max((state.took * 10).min(self.limits.within));
+        let rest = (began.elapsed() * 10).min(self.limits.within / 2);
+        state.rests_until = began + self.limits.apart.max(rest);
         let outcome = listed.map(|streams| *self.kept.lock() = Arc::new(Streams::new(streams)));
         state.latest = Some(Latest {
             began,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use collect::store::{
@@ -27,6 +28,8 @@ pub(crate) struct FaultyStore {
     pub(crate) unreadable: Mutex<Option<String>>,
     /// How often all streams were listed.
     pub(crate) listings: AtomicUsize,
+    /// How long each listing takes.
+    pub(crate) listing_takes: Mutex<Duration>,
     /// How much was read.
     pub(crate) reads: AtomicUsize,
 }
@@ -99,6 +102,8 @@ impl LogStore for FaultyStore {
         self.fault().await?;
         self.listings.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
+        let takes = *self.listing_takes.lock();
+        tokio::time::sleep(takes).await;
         self.inner.streams().await
     }
 

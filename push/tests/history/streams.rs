@@ -103,6 +103,45 @@ async fn requests_at_the_same_time_share_one_listing() {
     assert_eq!(store.listings.load(Ordering::SeqCst), 1);
 }
 
+/// A node whose store takes so long to list its one stream, and which never shares what is older than a question.
+async fn slow_to_list(takes: Duration) -> (Arc<FaultyStore>, Node) {
+    let store = Arc::new(FaultyStore::default());
+    *store.listing_takes.lock() = takes;
+    let limits = Limits {
+        listing_age: Duration::ZERO,
+        ..Limits::default()
+    };
+    let node = Node::over(store.clone(), limits);
+    node.fill("app/api", 1, 1).await;
+    (store, node)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_goes_on_for_those_who_wait_when_who_asked_first_goes_away() {
+    let (store, node) = slow_to_list(Duration::from_secs(1)).await;
+    let first = names(&node, "alice", &["app/**"], "");
+    let gone = tokio::time::timeout(Duration::from_millis(500), first);
+    let (gone, second) = tokio::join!(gone, names(&node, "bob", &["app/**"], ""));
+    assert!(gone.is_err());
+    assert_eq!(second, ["app/api"]);
+    assert_eq!(store.listings.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_just_after_a_slow_listing_began_gets_the_next_one_in_time() {
+    let (store, node) = slow_to_list(Duration::from_secs(4)).await;
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        names(&node, "bob", &["app/**"], "").await
+    };
+    let (first, second) = tokio::join!(names(&node, "alice", &["app/**"], ""), late);
+    assert_eq!(
+        (first, second),
+        (vec!["app/api".to_owned()], vec!["app/api".to_owned()])
+    );
+    assert_eq!(store.listings.load(Ordering::SeqCst), 2);
+}
+
 #[tokio::test]
 async fn a_listing_that_is_old_is_made_again() {
     let limits = Limits {
