@@ -48,6 +48,8 @@ pub(crate) struct Meeting {
 /// What became of them.
 pub(crate) struct Met {
     pub(crate) streams: Vec<MetStream>,
+    /// Streams that were not joined, since the session had no room for so many.
+    pub(crate) over: Vec<StreamName>,
     /// The subscriptions for which the store was listed, and for whom.
     pub(crate) listed: Option<(Vec<Arc<Terms>>, Subscriber)>,
 }
@@ -74,8 +76,9 @@ impl Meeting {
             tokio::time::sleep(pause).await;
         }
         match self.met().await {
-            Ok(streams) => Ok(Met {
+            Ok((streams, over)) => Ok(Met {
                 streams,
+                over,
                 listed: self.list.then(|| {
                     let terms = self.covers.iter().map(|cover| Arc::clone(&cover.terms));
                     (terms.collect(), self.asker.subscriber)
@@ -88,20 +91,30 @@ impl Meeting {
         }
     }
 
-    async fn met(&self) -> Result<Vec<MetStream>, StoreAway> {
+    async fn met(&self) -> Result<(Vec<MetStream>, Vec<StreamName>), StoreAway> {
         let mut streams: BTreeSet<StreamName> = self.streams.iter().cloned().collect();
         if self.list {
             let patterns: Vec<_> = self.covers.iter().flat_map(|cover| &cover.patterns).collect();
             streams.extend(subscribe::listed(&self.push, &self.asker, &patterns).await?);
         }
-        let joined = subscribe::join(&self.push, streams.into_iter().collect()).await?;
+        let (most, have) = (self.push.limits.streams, &self.asker.have);
+        let mut streams: Vec<_> = streams
+            .into_iter()
+            .filter(|stream| !have.contains(stream))
+            .collect();
+        // As many as there may be room for, and as many more as the session remembers to have left out. To join all that
+        // a store has would cost the node a feed and a route for each, and bring this session nothing.
+        let joinable = most.saturating_sub(have.len()) + most;
+        let over = streams.split_off(joinable.min(streams.len()));
+        let joined = subscribe::join(&self.push, streams).await?;
         let existing = joined.into_iter().filter(|(_, extent)| extent.exists());
         let met = existing.filter_map(|(member, extent)| {
             let mut covers = self.covers.iter();
             let cover = covers.find(|cover| cover.covers(member.stream()))?;
             Some(cover.meet(&self.push, member, extent))
         });
-        stream::iter(met).buffered(SINCE_AT_ONCE).try_collect().await
+        let met = stream::iter(met).buffered(SINCE_AT_ONCE).try_collect().await?;
+        Ok((met, over))
     }
 }
 

@@ -60,6 +60,17 @@ impl Delivery {
             room -= 1;
             by_subscription.entry(at).or_default().push(beginning);
         }
+        match room {
+            0 => {
+                let first = met.over.first();
+                let covered = |stream| self.subscriptions.iter().position(|of| of.covers(stream));
+                if let Some(at) = first.and_then(covered) {
+                    self.tell_limit(at, out);
+                }
+            }
+            // Some came free meanwhile, or of those that were met some are no more.
+            _ => again.extend(met.over),
+        }
         for (at, streams) in by_subscription {
             self.begin(at, streams, epoch, out);
         }

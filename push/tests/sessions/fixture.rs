@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -46,6 +46,8 @@ pub(crate) struct Node {
 pub(crate) struct Table {
     inner: MemoryRoutes,
     pub(crate) away: AtomicBool,
+    /// How many announcements were made.
+    pub(crate) announced: AtomicUsize,
 }
 
 pub(crate) struct Client {
@@ -321,6 +323,7 @@ impl RouteTable for Table {
     }
 
     async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+        self.announced.fetch_add(targets.len(), Ordering::SeqCst);
         match self.away.load(Ordering::SeqCst) {
             true => Err(RouteError::Away("unplugged".into())),
             false => self.inner.announce(node, targets).await,

@@ -108,6 +108,34 @@ async fn more_new_streams_than_a_session_may_have_are_told_once() {
 }
 
 #[tokio::test]
+async fn a_token_that_opens_many_streams_makes_the_node_join_no_more_than_a_session_may_have() {
+    let node = Node::with(|limits| limits.streams = 2).await;
+    for nth in 0..20 {
+        node.store(&format!("app/{nth:02}"), 1).await;
+    }
+    let mut alice = node.connect(&node.token("alice", &["other"], 1_000)).await;
+    alice.subscribe(&["app/*"], json!("live")).await;
+    let token = node.token("alice", &["app/*"], 1_000);
+    alice.send(json!({"type": "refresh", "token": token})).await;
+    assert_eq!(alice.message().await["type"], "done");
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let message = alice.message().await;
+        match message["type"].as_str() {
+            Some("error") => told.push(message["code"].clone()),
+            Some("subscribed") => {
+                assert_eq!(message["streams"].as_object().unwrap().len(), 2);
+                told.push(json!("subscribed"));
+            }
+            _ => panic!("{message}"),
+        }
+    }
+    assert_eq!(told, ["limit", "subscribed"]);
+    let announced = node.routes.announced.load(Ordering::SeqCst);
+    assert!(announced <= 5, "{announced} routes for a pattern and two streams");
+}
+
+#[tokio::test]
 async fn a_new_stream_that_comes_while_the_store_is_away_is_met_when_it_is_back() {
     let node = Node::start().await;
     let mut alice = node.alice().await;
