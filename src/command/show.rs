@@ -53,6 +53,10 @@ impl Style {
             text.push_str(&plain(&record.message));
         }
         self.fields(&mut text, "", &record.fields);
+        if line.undecided {
+            text.push(' ');
+            self.paint(&mut text, DIM, "(perhaps not what the filter asks for)");
+        }
         text
     }
 
@@ -109,13 +113,17 @@ fn level_colour(level: &str) -> &'static str {
     }
 }
 
-/// A line for programs: its object, with `stream` and `offset` first. With `terminal`, control characters that JSON
+/// A line for programs: its object, with `stream` and `offset` first, and `undecided` where the filter gave up on it. With `terminal`, control characters that JSON
 /// lets stand are escaped, which leaves its meaning.
 pub(crate) fn json(stream: &str, line: &Line, terminal: bool) -> String {
     let name = Value::from(stream);
     let rest = line.json.strip_prefix('{').unwrap_or("}");
     let comma = if rest.starts_with('}') { "" } else { "," };
-    let text = format!("{{\"stream\":{name},\"offset\":{}{comma}{rest}", line.offset);
+    let undecided = if line.undecided { ",\"undecided\":true" } else { "" };
+    let text = format!(
+        "{{\"stream\":{name},\"offset\":{}{undecided}{comma}{rest}",
+        line.offset
+    );
     if !terminal || !text.chars().any(is_harmful) {
         return text;
     }
@@ -302,6 +310,23 @@ mod tests {
         assert_eq!(
             style().line("payments/api", &line(text)),
             "2026-01-02 03:04:05.678 WARN  payments/api slow answer ms=1200 none=null path=\"/a b\" tags=[\"x\"] user.id=u1 user.ok=true"
+        );
+    }
+
+    #[test]
+    fn a_line_that_the_filter_gave_up_on_says_so() {
+        let undecided = Line {
+            undecided: true,
+            ..line(r#"{"ts":"2026-01-02T03:04:05Z","message":"long"}"#)
+        };
+        let shown = style().line("a", &undecided);
+        assert!(
+            shown.ends_with("long (perhaps not what the filter asks for)"),
+            "{shown}"
+        );
+        assert_eq!(
+            json("a", &undecided, false),
+            r#"{"stream":"a","offset":17,"undecided":true,"ts":"2026-01-02T03:04:05Z","message":"long"}"#
         );
     }
 

@@ -13,6 +13,8 @@ export interface Line {
     readonly fields?: {
         readonly [name: string]: JsonValue;
     };
+    /** The filter gave up on it: it is perhaps not what was asked for. */
+    readonly undecided?: true;
 }
 /** Cursors with the store that they are of. Plain data: keep it as JSON, and hand it to `from` to go on. */
 export interface Cursors {

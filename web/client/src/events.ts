@@ -15,6 +15,8 @@ export interface Line {
   readonly level?: Level;
   readonly message: string;
   readonly fields?: { readonly [name: string]: JsonValue };
+  /** The filter gave up on it: it is perhaps not what was asked for. */
+  readonly undecided?: true;
 }
 
 /** Cursors with the store that they are of. Plain data: keep it as JSON, and hand it to `from` to go on. */
