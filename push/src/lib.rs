@@ -47,6 +47,10 @@ mod tail;
 mod truth;
 
 #[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/history/faulty_store.rs"]
+mod faulty_store;
+#[cfg(test)]
 #[path = "../tests/history/memory_store.rs"]
 mod memory_store;
 #[cfg(test)]

@@ -36,8 +36,8 @@ struct Pages {
     kept: Vec<Page>,
     /// What cannot be read, for all who come there: from and to, and when that was found.
     damaged: Vec<(Offset, Offset, Instant)>,
-    /// Where reads that are under way begin, and how to hear of their end.
-    reading: Vec<(Offset, watch::Receiver<()>)>,
+    /// Where reads that are under way begin, and how to hear of their end: whether the store did not answer.
+    reading: Vec<(Offset, watch::Receiver<bool>)>,
 }
 
 struct Page {
@@ -111,7 +111,7 @@ impl Replay {
 
     /// Reads what the store has at `cursor`, or waits for a read that is likely to bring it.
     pub(crate) async fn find(&self, stream: &StreamName, cursor: Offset) -> Result<Found, StoreAway> {
-        let _turn = loop {
+        let turn = loop {
             let under_way = {
                 let state = self.state.lock();
                 let pages = state.by_stream.get(stream);
@@ -124,8 +124,14 @@ impl Replay {
                 pages.and_then(|pages| pages.reading_towards(cursor))
             };
             match under_way {
-                // An error of `changed` is the end of that read, too.
-                Some(mut end) => drop(end.changed().await),
+                // An error of `changed` is the end of that read, too. Its failure is that of all who waited: if each tried in
+                // its turn, the last one would wait as often as there are others, and its other streams with it.
+                Some(mut end) => {
+                    drop(end.changed().await);
+                    if *end.borrow() {
+                        return Err(StoreAway);
+                    }
+                }
                 None => match self.begin(stream, cursor) {
                     Some(turn) => break turn,
                     None => continue,
@@ -137,9 +143,13 @@ impl Replay {
         };
         metrics::counter!("tailcast_replay_reads_total").increment(1);
         let read = self.truth.read(stream, cursor, self.limits.replay_bytes);
-        let batches = match read.await? {
-            Ok(batches) => batches,
-            Err(damage) => return Ok(self.damaged(&damage, cursor)),
+        let batches = match read.await {
+            Ok(Ok(batches)) => batches,
+            Ok(Err(damage)) => return Ok(self.damaged(&damage, cursor)),
+            Err(StoreAway) => {
+                turn.end.send_replace(true);
+                return Err(StoreAway);
+            }
         };
         let Some(first) = batches.first() else {
             return self.nothing_at(stream, cursor).await;
@@ -180,13 +190,13 @@ impl Replay {
         if pages.reading_towards(from).is_some() {
             return None;
         }
-        let (end, ended) = watch::channel(());
+        let (end, ended) = watch::channel(false);
         pages.reading.push((from, ended));
         Some(Turn {
             replay: self,
             stream,
             from,
-            _end: end,
+            end,
         })
     }
 
@@ -239,7 +249,7 @@ impl Pages {
     }
 
     /// A read from a little before `cursor` is likely to bring it.
-    fn reading_towards(&self, cursor: Offset) -> Option<watch::Receiver<()>> {
+    fn reading_towards(&self, cursor: Offset) -> Option<watch::Receiver<bool>> {
         const LITTLE: u64 = 1_000;
         let near = |&&(from, _): &&(Offset, _)| from <= cursor && cursor.since(from) <= LITTLE;
         self.reading.iter().find(near).map(|(_, ended)| ended.clone())
@@ -285,7 +295,7 @@ struct Turn<'a> {
     stream: &'a StreamName,
     from: Offset,
     /// Dropping it wakes those who wait.
-    _end: watch::Sender<()>,
+    end: watch::Sender<bool>,
 }
 
 impl Drop for Turn<'_> {
@@ -306,4 +316,34 @@ pub(crate) fn pause_before(attempt: u32) -> Duration {
     const LAST: Duration = Duration::from_secs(5);
     let doubled = FIRST * 2u32.pow(attempt.min(5));
     doubled.min(LAST).mul_f64(rand::random_range(0.75..1.25))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use collect::LogStore;
+
+    use super::*;
+    use crate::faulty_store::FaultyStore;
+    use crate::listing::{Listing, ListingLimits};
+
+    #[tokio::test(start_paused = true)]
+    async fn all_who_wait_for_a_read_that_fails_have_its_answer_and_none_tries_after_the_other() {
+        let store = Arc::<FaultyStore>::default();
+        store.silent.store(true, Ordering::SeqCst);
+        let store: Arc<dyn LogStore> = store;
+        let limits = Arc::new(Limits::default());
+        let listing = Listing::new(Arc::clone(&store), ListingLimits::default());
+        let truth = Arc::new(Truth::new(store, listing, &limits));
+        let replay = Replay::new(truth, Arc::clone(&limits));
+        let stream = StreamName::parse("s").unwrap();
+        let began = Instant::now();
+        let found = (0..50).map(|nth| replay.find(&stream, Offset(nth)));
+        let found = futures_util::future::join_all(found).await;
+        assert!(found.iter().all(|found| *found == Err(StoreAway)));
+        assert!(began.elapsed() < limits.store_within * 2);
+        assert!(replay.state.lock().by_stream.is_empty());
+    }
 }
