@@ -443,8 +443,10 @@ impl Delivery {
         let number = fetched.slot;
         self.ready.insert(number);
         let place = self.slots.get_mut(number as usize);
-        let same =
-            |slot: &&mut Slot| slot.cursor == fetched.cursor && *slot.member.stream() == fetched.stream;
+        // A paused one is told nothing: it asks again when it goes on.
+        let same = |slot: &&mut Slot| {
+            slot.cursor == fetched.cursor && *slot.member.stream() == fetched.stream && !slot.paused
+        };
         let Some(slot) = place.and_then(Option::as_mut).filter(same) else {
             return;
         };

@@ -18,9 +18,9 @@ use crate::subscribe::{self, Asker};
 use crate::testing::batch;
 use crate::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
 
-/// A session of alice with a filter on each of two streams that have lines; no filter is cheap enough to be put to them
+/// A session of alice with this filter on each of two streams that have lines; no filter is cheap enough to be put to them
 /// in passing.
-async fn delivery() -> Delivery {
+async fn delivery(filter: &str) -> Delivery {
     let key = Key::from_text("a key of at least thirty-two bytes").unwrap();
     let verifier = Arc::new(Verifier::hs256(&key, "tailcast"));
     let mut claims = Claims::new("alice", auth::token::unix_now() + 1_000);
@@ -55,7 +55,7 @@ async fn delivery() -> Delivery {
     let mut delivery = Delivery::new(Arc::clone(&push), Arc::clone(&signal), &subscriber);
     for stream in ["a", "b"] {
         let text = format!(
-            r#"{{"type":"subscribe","id":"{stream}","streams":["{stream}"],"from":{{"last":10}},"filter":"line"}}"#
+            r#"{{"type":"subscribe","id":"{stream}","streams":["{stream}"],"from":{{"last":10}},"filter":"{filter}"}}"#
         );
         let Ok(Request::Subscribe(request)) = Request::read(&text) else {
             panic!("{text}");
@@ -95,7 +95,7 @@ async fn look(delivery: &mut Delivery) -> String {
 
 #[tokio::test]
 async fn a_frame_whose_subscription_ends_before_it_is_taken_holds_up_no_other_filter() {
-    let mut delivery = delivery().await;
+    let mut delivery = delivery("line").await;
     let first = look(&mut delivery).await;
     // The client takes nothing at the moment, so the frame waits; what it was for ends.
     delivery.remove(&first, &mut Vec::new()).unwrap();
@@ -104,4 +104,22 @@ async fn a_frame_whose_subscription_ends_before_it_is_taken_holds_up_no_other_fi
     let mut out = Vec::new();
     assert_eq!(delivery.next(&mut out), Step::Sent);
     assert!(matches!(&out[0], Outgoing::Lines(frame) if frame.lines == 10));
+}
+
+#[tokio::test]
+async fn how_far_a_filter_looked_before_a_pause_is_told_after_it() {
+    let mut delivery = delivery("nowhere").await;
+    let stream = look(&mut delivery).await;
+    assert_eq!(delivery.next(&mut Vec::new()), Step::Looked);
+    delivery.pause(&stream, true);
+    let mut out = Vec::new();
+    delivery.words(&mut out);
+    assert!(!out.iter().any(|out| matches!(out, Outgoing::Lines(_))));
+    delivery.pause(&stream, false);
+    assert!(delivery.word_at().is_some(), "a word is owed");
+    delivery.words(&mut out);
+    let told = out
+        .iter()
+        .any(|out| matches!(out, Outgoing::Lines(frame) if frame.next.0 == 10));
+    assert!(told);
 }

@@ -6,7 +6,7 @@ use auth::{Action, Subscriber, may};
 use collect::{Extent, Offset, StreamName};
 use tokio::time::Instant;
 
-use super::{Delivery, Outgoing, gap, live};
+use super::{Delivery, Outgoing, gap, live, owe};
 use crate::protocol::{Details, Message, Missing, Refusal, To};
 
 impl Delivery {
@@ -17,6 +17,8 @@ impl Delivery {
             return false;
         };
         subscription.paused = paused;
+        // What a filter looked through before the pause is told after it.
+        owe(&mut self.word_at, self.push.limits.filter_told_every);
         for (number, place) in (0..).zip(&mut self.slots) {
             if let Some(slot) = place.as_mut().filter(|slot| slot.terms.id == id) {
                 slot.paused = paused;
@@ -38,8 +40,9 @@ impl Delivery {
     pub(crate) fn words(&mut self, out: &mut Vec<Outgoing>) {
         self.word_at = None;
         for slot in self.slots.iter_mut().flatten() {
-            slot.tell(out);
-            if slot.paused {
+            if !slot.paused {
+                slot.tell(out);
+            } else {
                 let stream = slot.member.stream();
                 let count = slot.member.head().since(slot.cursor);
                 if count != slot.behind {
