@@ -68,9 +68,9 @@ story("a token that the server refuses is said to be refused", async () => {
 
 story("a token that ends is said to have ended, and another one goes on where it was", async () => {
   await stage.send(STREAM, names(0, 5));
-  viewer = await stage.open(stage.server.address);
+  viewer = await stage.open(`${stage.server.url}#token=${await stage.server.tokenFor("reader", "shop/**")}`);
   await viewer.page.getByRole("link", { name: STREAM }).waitFor();
-  // The page is there already: the token has all its time for the log.
+  // The page is there already, and reads as the same subscriber: the token has all its time for the log.
   await viewer.page.goto(addressOf(await stage.server.tokenFor("reader", "shop/**", "10s")));
   await viewer.waitForMessage("line 4");
   await viewer.page.getByText(/^The token ended at \d\d:\d\d:\d\d/).waitFor();

@@ -29,7 +29,7 @@ export declare class Client implements AsyncDisposable {
     get state(): ClientState;
     /**
      * Follows streams: names, patterns, `@me`. A stream is in one subscription of a client at a time: naming one that
-     * another has ends the new one with `duplicate_stream`; a pattern passes over it.
+     * another names ends the new one with `duplicate_stream`; a pattern passes over it, or lets go of it.
      */
     subscribe(streams: string | readonly string[], options?: SubscribeOptions): Subscription;
     /**

@@ -66,7 +66,7 @@ export class Client implements AsyncDisposable {
 
   /**
    * Follows streams: names, patterns, `@me`. A stream is in one subscription of a client at a time: naming one that
-   * another has ends the new one with `duplicate_stream`; a pattern passes over it.
+   * another names ends the new one with `duplicate_stream`; a pattern passes over it, or lets go of it.
    */
   subscribe(streams: string | readonly string[], options: SubscribeOptions = {}): Subscription {
     const targets = typeof streams === "string" ? [streams] : streams;

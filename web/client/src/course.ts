@@ -309,10 +309,8 @@ export class Course {
       }
       if (this.#standing.size + this.#asked.size > 0) return;
     }
-    // A pattern got it while this one had let go of it: on a new connection who names a stream is the first to ask.
-    if (code === "duplicate_stream" && stream !== undefined && this.#continuity.cursors.has(stream)) {
-      if (board?.isNamed(stream) === false) return this.#again();
-    }
+    // Only a pattern has it, of which who names a stream takes it: on a new connection names are the first to ask.
+    if (code === "duplicate_stream" && stream !== undefined && board?.isNamed(stream) === false) return this.#again();
     this.#leave();
     this.#finish(new TailcastError(code, message, details(refusal)));
   }
