@@ -82,7 +82,7 @@ story("a trace in one message is folded and unfolded, too", async () => {
 story("lines that retention took while the reader was away are a gap with its size and its reason", async () => {
   const own = await startServer(["--retain-age", "10s", "--trim-every", "1s"]);
   try {
-    viewer = await stage.open(own.address);
+    viewer = await stage.open(`${own.url}#token=${await own.tokenFor("reader", "shop/**")}`);
     await viewer.page.getByRole("list", { name: "Streams", exact: true }).waitFor();
     await viewer.page.goto(`${own.url}#token=${await own.tokenFor("reader", "shop/**", "10s")}&to=/stream/shop/api`);
     await viewer.waitForState(/^live$/);
