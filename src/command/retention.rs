@@ -158,7 +158,10 @@ fn as_text(status: &RetentionStatus, now: Timestamp) -> String {
         ),
         (
             "brought back",
-            format!("{} streams of which age removes nothing", status.held_streams),
+            match status.held_streams {
+                1 => "1 stream of which age removes nothing".to_owned(),
+                count => format!("{count} streams of which age removes nothing"),
+            },
         ),
         ("store's clock", plain(&status.now)),
     ]);
@@ -280,7 +283,7 @@ age removes     NO (clock_leapt): the clock leapt
 stored          3.0 MiB, of that 1.5 KiB removed and not yet deleted
 newest batch    2026-01-09T00:00:00Z
 overdue         90 s, 0 bytes
-brought back    1 streams of which age removes nothing
+brought back    1 stream of which age removes nothing
 store's clock   2026-01-10T00:00:00Z
 
 What `tailcast retention restore` can bring back:
