@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use collect::{Filter, Offset, StreamName};
 use parking_lot::Mutex;
@@ -18,8 +19,16 @@ use crate::{Limits, Push};
 pub(crate) struct Looks {
     pub(crate) sieve: Arc<Sieve>,
     limits: Arc<Limits>,
-    /// How to hear of the end of those under way.
-    under_way: Mutex<HashMap<Key, watch::Receiver<()>>>,
+    /// Gone with the last one who waits for it.
+    wanted: Mutex<HashMap<Key, Wanted>>,
+}
+
+/// A look that some wait for.
+struct Wanted {
+    /// Where they hear that one of them has done it.
+    done: Arc<watch::Sender<()>>,
+    /// How many they are.
+    by: usize,
 }
 
 /// What is looked through for what: a stream from an offset on, and where the filter lies in memory, since equal ones
@@ -46,7 +55,7 @@ impl Looks {
         Self {
             sieve,
             limits,
-            under_way: Mutex::default(),
+            wanted: Mutex::default(),
         }
     }
 
@@ -60,27 +69,60 @@ impl Looks {
         })
     }
 
-    /// Says that a look begins; its end is told when the answer is dropped. Otherwise how to hear of the end of one that
-    /// was quicker.
-    fn begin(&self, key: Key) -> Result<Turn<'_>, watch::Receiver<()>> {
-        let mut under_way = self.under_way.lock();
-        if let Some(end) = under_way.get(&key) {
-            return Err(end.clone());
+    /// Works when it is this subscriber's turn, or answers `None` once somebody else has done so under the same key. Each
+    /// waits in the queue of its own subscriber: nobody waits behind another one's.
+    async fn once<T: Send + 'static>(
+        &self,
+        key: Key,
+        account: &Arc<Account>,
+        work: impl FnOnce(Slice) -> T + Send + 'static,
+    ) -> Option<T> {
+        let want = self.want(key);
+        let mut done = want.done.subscribe();
+        let begun = Arc::new(AtomicBool::new(false));
+        let work = {
+            let (tell, begun) = (Arc::clone(&want.done), Arc::clone(&begun));
+            move |slice| {
+                begun.store(true, Ordering::Release);
+                let outcome = work(slice);
+                // Before the turn goes to the next one, who may wait for the same.
+                tell.send_replace(());
+                outcome
+            }
+        };
+        let mut mine = std::pin::pin!(self.sieve.run(account, work));
+        tokio::select! {
+            biased;
+            // An error cannot be: the sender is held.
+            _ = done.changed() => {}
+            outcome = &mut mine => return Some(outcome),
         }
-        let (end, ended) = watch::channel(());
-        under_way.insert(key.clone(), ended);
-        Ok(Turn {
+        // One hears of one's own work, too.
+        match begun.load(Ordering::Acquire) {
+            true => Some(mine.await),
+            false => None,
+        }
+    }
+
+    fn want(&self, key: Key) -> Want<'_> {
+        let mut wanted = self.wanted.lock();
+        let look = wanted.entry(key.clone()).or_insert_with(|| Wanted {
+            done: Arc::new(watch::Sender::new(())),
+            by: 0,
+        });
+        look.by += 1;
+        Want {
             looks: self,
+            done: Arc::clone(&look.done),
             key,
-            _end: end,
-        })
+        }
     }
 }
 
 impl Look {
-    /// Looks, or waits for another session that looks for the same: then the frame is kept where this piece came from.
+    /// Looks, unless another session that wants the same is quicker: then the frame is kept where this piece came from.
     /// A subscriber that has used up its budget waits before that, and keeps nobody else waiting.
-    pub(crate) async fn run(self, push: &Push, account: &Arc<Account>) -> Option<Frame> {
+    pub(crate) async fn run(self, push: &Arc<Push>, account: &Arc<Account>) -> Option<Frame> {
         while let Some(wait) = account.wait() {
             tokio::time::sleep(wait).await;
         }
@@ -88,20 +130,14 @@ impl Look {
         let (stream, from) = piece.at();
         let stream = stream.clone();
         let key = (stream.clone(), from, Arc::as_ptr(&filter) as usize);
-        let _turn = match push.looks.begin(key) {
-            Ok(turn) => turn,
-            Err(mut end) => {
-                // An error of `changed` is the end of that look.
-                drop(end.changed().await);
-                return None;
-            }
+        let node = Arc::clone(push);
+        let work = move |slice| {
+            let limits = &node.limits;
+            let frame = piece.matching(&filter, limits.frame_bytes, limits.filter_bytes, slice);
+            home.keep(&node, &stream, &View::Matching(filter), &frame);
+            frame
         };
-        let (frame_bytes, filter_bytes) = (push.limits.frame_bytes, push.limits.filter_bytes);
-        let view = View::Matching(Arc::clone(&filter));
-        let work = move |slice| piece.matching(&filter, frame_bytes, filter_bytes, slice);
-        let frame = push.looks.sieve.run(account, work).await;
-        home.keep(push, &stream, &view, &frame);
-        Some(frame)
+        push.looks.once(key, account, work).await
     }
 }
 
@@ -114,16 +150,98 @@ impl Home {
     }
 }
 
-/// A look under way.
-struct Turn<'a> {
+/// One who waits for a look.
+struct Want<'a> {
     looks: &'a Looks,
     key: Key,
-    /// Dropping it wakes those who wait.
-    _end: watch::Sender<()>,
+    done: Arc<watch::Sender<()>>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Want<'_> {
     fn drop(&mut self) {
-        self.looks.under_way.lock().remove(&self.key);
+        let mut wanted = self.looks.wanted.lock();
+        if let Some(look) = wanted.get_mut(&self.key) {
+            look.by -= 1;
+            if look.by == 0 {
+                wanted.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::sieve::SieveLimits;
+
+    fn looks() -> Arc<Looks> {
+        let sieve = Sieve::new(SieveLimits {
+            threads: 1,
+            ..SieveLimits::default()
+        });
+        Arc::new(Looks::new(sieve, Arc::default()))
+    }
+
+    fn key(name: &str) -> Key {
+        (StreamName::parse(name).unwrap(), Offset::ZERO, 0)
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_behind_another_subscribers_queue_and_what_two_want_is_done_once() {
+        let looks = looks();
+        let [ann, bob] = ["ann", "bob"].map(|name| looks.sieve.account(name));
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let (open, gate) = mpsc::channel::<()>();
+        let at_work = looks.sieve.run(&ann, move |_| gate.recv());
+        let mut at_work = std::pin::pin!(at_work);
+        assert!(futures_util::poll!(&mut at_work).is_pending());
+
+        let look = |account, name: &'static str| {
+            let (looks, account, done) = (Arc::clone(&looks), Arc::clone(account), Arc::clone(&done));
+            Box::pin(async move {
+                looks
+                    .once(key(name), &account, move |_| done.lock().push(name))
+                    .await
+            })
+        };
+        let mut anns = ["a/1", "a/2", "a/3", "both"].map(|name| look(&ann, name));
+        for look in &mut anns {
+            assert!(futures_util::poll!(look).is_pending());
+        }
+        let bobs = tokio::spawn(look(&bob, "both"));
+        tokio::task::yield_now().await;
+        open.send(()).unwrap();
+        assert!(at_work.await.is_ok());
+
+        let anns = futures_util::future::join_all(anns).await;
+        assert_eq!(anns, [Some(()), Some(()), Some(()), None], "bob was quicker");
+        assert_eq!(bobs.await.unwrap(), Some(()));
+        assert_eq!(*done.lock(), ["a/1", "both", "a/2", "a/3"]);
+        assert!(looks.wanted.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_look_that_nobody_waits_for_leaves_it_to_the_others() {
+        let looks = looks();
+        let account = looks.sieve.account("ann");
+        let count = Arc::new(AtomicUsize::new(0));
+        let (open, gate) = mpsc::channel::<()>();
+        let mut at_work = std::pin::pin!(looks.sieve.run(&account, move |_| gate.recv()));
+        assert!(futures_util::poll!(&mut at_work).is_pending());
+        let look = || {
+            let count = Arc::clone(&count);
+            looks.once(key("s"), &account, move |_| count.fetch_add(1, Ordering::Relaxed))
+        };
+        {
+            let mut gone = std::pin::pin!(look());
+            assert!(futures_util::poll!(&mut gone).is_pending());
+        }
+        open.send(()).unwrap();
+        assert!(at_work.await.is_ok());
+        assert_eq!(look().await, Some(0));
     }
 }
