@@ -2,8 +2,8 @@
 //! once, and its answer shared.
 //!
 //! To list a store costs with its streams, and anybody may make a session ask for it as often as its messages go. So
-//! listings take a tenth of the time, unless one takes longer than half a second, and begin at least [`ListingLimits::apart`] after one another. Who
-//! needs one that begins later than its question waits for the next, together with all others who do; nobody is ever
+//! listings take a tenth of the time, unless one takes longer than half a second, and begin at least
+//! [`ListingLimits::apart`] after one another. Who needs one that begins later than its question waits for the next, together with all others who do; nobody is ever
 //! given one that began before, unless it said how old it may be. A listing that has begun comes to its end whoever
 //! goes away: others wait for it.
 //!
