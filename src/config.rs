@@ -4,6 +4,7 @@
 //! and [`Config`] is what they mean.
 
 pub mod layers;
+pub mod limits;
 pub mod mask;
 pub mod settings;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use dispatch::{Role, Roles};
 
 use ipnet::IpNet;
 use layers::{Found, Layers, Origin};
+use limits::Limits;
 use mask::{Address, masked};
 
 /// Why a configuration cannot be used. Each names the culprit and what to do.
@@ -147,6 +149,8 @@ pub struct Config {
     pub log: String,
     /// How it is logged.
     pub log_format: LogFormat,
+    /// What a node may take and give.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -185,6 +189,7 @@ impl Config {
             issuer: layers.parse("issuer", |text| Ok(text.to_owned()))?,
             log: layers.parse("log", parse_log_filter)?,
             log_format: layers.parse("log_format", parse_log_format)?,
+            limits: Limits::default(),
         };
         config.check_together()?;
         Ok(config)

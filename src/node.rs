@@ -11,15 +11,14 @@ use collect::append::{AppendLimits, Appender, StreamLimits};
 use collect::store::clock::SystemClock;
 use collect::trim::{self, Trimmer};
 use collect::{Handoff, LogStore, ingest};
-use dispatch::link::{self, Inbound, LinkLimits, Links, RemoteHandoff, To};
+use dispatch::link::{self, Inbound, Links, RemoteHandoff, To};
 use dispatch::{
-    DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, Membership, NodeId, NodeLink, Peers, Role,
-    RouteTable, nodes_router,
+    Dispatcher, Keeper, Lease, Membership, NodeId, NodeLink, Peers, Role, RouteTable, nodes_router,
 };
 use edge::{ConnectionLimits, Problem, ServeLimits};
 use http::{Method, StatusCode, Uri};
 use metrics_exporter_prometheus::PrometheusHandle;
-use push::{Listing, ListingLimits, Push, Sieve, SieveLimits};
+use push::{Listing, Push, Sieve};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -242,8 +241,8 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn push(&mut self, store: Arc<dyn LogStore>) -> Arc<Push> {
-        let listing = Listing::new(store.clone(), ListingLimits::default());
-        let sieve = Sieve::new(SieveLimits::default());
+        let listing = Listing::new(store.clone(), self.config.limits.listing);
+        let sieve = Sieve::new(self.config.limits.filters);
         let push = Push::new(push::Parts {
             store: store.clone(),
             listing: listing.clone(),
@@ -251,7 +250,7 @@ impl Build<'_> {
             routes: self.table.clone(),
             node: self.id.clone(),
             verifier: self.keys.verifier.clone(),
-            limits: push::Limits::default(),
+            limits: self.config.limits.sessions.clone(),
         });
         let (running, stop) = (push.clone(), self.working.clone());
         self.workers.spawn(async move { running.run(stop).await });
@@ -260,7 +259,7 @@ impl Build<'_> {
             store,
             listing,
             sieve,
-            limits: push::history::Limits::default(),
+            limits: self.config.limits.history,
         });
         self.merge(push::router(push.clone()).merge(history));
         push
@@ -284,7 +283,7 @@ impl Build<'_> {
             lease,
             sessions,
             local,
-            KeeperLimits::default(),
+            self.config.limits.lease,
         );
         self.workers.spawn(keeper.run(self.working.clone()));
         membership
@@ -307,7 +306,7 @@ impl Build<'_> {
             self.table.clone(),
             local,
             peers,
-            DispatchLimits::default(),
+            self.config.limits.dispatch,
         );
         self.passers.spawn(dispatcher.clone().run(self.passing.clone()));
         Some(dispatcher)
@@ -316,7 +315,7 @@ impl Build<'_> {
     /// Links to every node of a role; none on a node that is no part of a cluster.
     fn links(&mut self, to: To, membership: &Membership) -> Option<Arc<Links>> {
         let secret = self.keys.cluster.clone()?;
-        let links = Links::new(self.id.clone(), to, secret, LinkLimits::default());
+        let links = Links::new(self.id.clone(), to, secret, self.config.limits.links);
         self.passers
             .spawn(links.clone().run(membership.clone(), self.passing.clone()));
         Some(links)
@@ -331,7 +330,7 @@ impl Build<'_> {
             secret,
             dispatch: dispatcher.map(|it| it as Arc<dyn Handoff>),
             push,
-            limits: LinkLimits::default(),
+            limits: self.config.limits.links,
             stop: self.working.clone(),
             tasks: self.workers.clone(),
         });
@@ -354,6 +353,7 @@ impl Build<'_> {
                 remote
             }
         };
+        let limits = self.config.limits.append;
         let appender = Appender::new(
             store.clone(),
             handoff,
@@ -361,15 +361,15 @@ impl Build<'_> {
                 streams: StreamLimits {
                     burst: self.config.new_streams,
                     per_minute: self.config.new_streams_per_minute,
-                    ..StreamLimits::default()
+                    ..limits.streams
                 },
-                ..AppendLimits::default()
+                ..limits
             },
         );
         self.merge(ingest::router(ingest::Parts {
             verifier: self.keys.verifier.clone(),
             appender: appender.clone(),
-            limits: ingest::Limits::default(),
+            limits: self.config.limits.ingest,
         }));
         let trimmer = Trimmer::new(trim::Parts {
             store,
@@ -390,7 +390,7 @@ impl Build<'_> {
             self.merge(auth::introspect::router(auth::introspect::Parts {
                 verifier: self.keys.verifier.clone(),
                 issuer: self.keys.issuer.clone(),
-                limits: auth::introspect::Limits::default(),
+                limits: self.config.limits.introspect,
             }));
         }
         if self.config.has(Role::Web) {
@@ -439,7 +439,7 @@ impl Build<'_> {
                 connections,
                 // How long it is waited for is decided in `stop`, for all phases together.
                 shutdown: STOPS_WITHIN,
-                ..ServeLimits::default()
+                ..self.config.limits.http.clone()
             };
             listeners.spawn(edge::serve(listener, router, limits, self.serving.clone()));
         }

@@ -7,7 +7,7 @@ use auth::ClusterSecret;
 use collect::LogStore;
 use collect::store::mongo::{MongoOptions, MongoStore};
 use collect::store::sqlite::{SqliteOptions, SqliteStore};
-use dispatch::{MemoryRoutes, RedisOptions, RedisRoutes, Role, RouteTable};
+use dispatch::{MemoryRoutes, RedisRoutes, Role, RouteTable};
 
 use crate::config::mask::Address;
 use crate::config::{Config, RoutesChoice, StoreChoice};
@@ -30,7 +30,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
             let folder = config.data.clone();
             let options = SqliteOptions {
                 compression: config.store_compression,
-                ..SqliteOptions::default()
+                ..config.limits.sqlite.clone()
             };
             let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&folder, options)).await?;
             Ok(Arc::new(opened?))
@@ -38,7 +38,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
         StoreChoice::Mongo(address) => {
             let options = MongoOptions {
                 compression: config.store_compression,
-                ..MongoOptions::default()
+                ..config.limits.mongo.clone()
             };
             let connected = MongoStore::connect(address.revealed(), options).await;
             Ok(Arc::new(connected.map_err(|error| {
@@ -54,7 +54,7 @@ pub async fn open_routes(config: &Config) -> anyhow::Result<Arc<dyn RouteTable>>
         RoutesChoice::Memory => Ok(Arc::new(MemoryRoutes::new())),
         RoutesChoice::Redis(address) => {
             let secret = cluster_secret(config)?.context("routes on Redis need a cluster secret")?;
-            let connected = RedisRoutes::connect(address.revealed(), secret, RedisOptions::default()).await;
+            let connected = RedisRoutes::connect(address.revealed(), secret, config.limits.redis).await;
             Ok(Arc::new(connected.map_err(|error| {
                 unusable("the address of the routes", address, &error.into())
             })?))
