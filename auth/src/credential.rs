@@ -1,9 +1,8 @@
 //! Where a request carries its token, and the refusal when it carries none that is good.
 
-use axum::extract::Query;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use edge::Problem;
+use edge::{Parameters, Problem};
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
@@ -66,7 +65,7 @@ fn unauthorized(code: &'static str, detail: &str) -> Problem {
 }
 
 fn refuse_token_in_query(uri: &Uri) -> Result<(), Problem> {
-    let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+    let Ok(parameters) = Parameters::of(uri) else {
         return Ok(());
     };
     let secret = |name: &str| {
@@ -74,7 +73,7 @@ fn refuse_token_in_query(uri: &Uri) -> Result<(), Problem> {
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known))
     };
-    match pairs.iter().any(|(name, _)| secret(name)) {
+    match parameters.iter().any(|(name, _)| secret(name)) {
         true => Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "token_in_query",

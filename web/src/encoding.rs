@@ -1,5 +1,6 @@
 //! Which form of a file a browser takes: `Accept-Encoding`, RFC 9110 §12.5.3.
 
+use edge::Preferences;
 use http::{HeaderMap, HeaderValue, header};
 
 /// A form that each file of the viewer has. In the order of preference: the smallest first.
@@ -15,16 +16,10 @@ const ALL: [Encoding; 3] = [Encoding::Brotli, Encoding::Gzip, Encoding::Identity
 impl Encoding {
     /// The one that the request likes best, and of equals the smallest; identity where it takes none.
     pub(crate) fn accepted(request: &HeaderMap) -> Self {
-        let offers: Vec<Offer<'_>> = request
-            .get_all(header::ACCEPT_ENCODING)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(Offer::read)
-            .collect();
+        let preferences = Preferences::of(request, header::ACCEPT_ENCODING);
         let mut best = (Encoding::Identity, 0);
         for encoding in ALL {
-            let quality = encoding.quality(&offers);
+            let quality = preferences.liking(encoding.names()).quality;
             if quality > best.1 {
                 best = (encoding, quality);
             }
@@ -50,57 +45,13 @@ impl Encoding {
         }
     }
 
-    /// What the request says of it by name, or else by `*`. Of what it does not say, nothing is liked.
-    fn quality(self, offers: &[Offer<'_>]) -> u16 {
-        let said = |of: fn(Self, &str) -> bool| offers.iter().find(|offer| of(self, offer.name));
-        said(Self::is_called)
-            .or_else(|| said(|_, name| name == "*"))
-            .map_or(0, |offer| offer.quality)
-    }
-
-    fn is_called(self, name: &str) -> bool {
-        let names: &[&str] = match self {
+    fn names(self) -> &'static [&'static str] {
+        match self {
             Self::Brotli => &["br"],
             Self::Gzip => &["gzip", "x-gzip"],
             Self::Identity => &["identity"],
-        };
-        names.iter().any(|known| known.eq_ignore_ascii_case(name))
+        }
     }
-}
-
-/// One element of the list.
-struct Offer<'a> {
-    name: &'a str,
-    /// In thousandths.
-    quality: u16,
-}
-
-impl<'a> Offer<'a> {
-    /// None of an element that cannot be read: it is passed over.
-    fn read(element: &'a str) -> Option<Self> {
-        let (name, weight) = match element.split_once(';') {
-            Some((name, weight)) => (name, thousandths(weight.trim())?),
-            None => (element, 1000),
-        };
-        Some(Self {
-            name: name.trim(),
-            quality: weight,
-        })
-    }
-}
-
-/// `q=0.5` is 500.
-fn thousandths(weight: &str) -> Option<u16> {
-    let value = weight.strip_prefix("q=").or_else(|| weight.strip_prefix("Q="))?;
-    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
-    if !matches!(whole, "0" | "1")
-        || fraction.len() > 3
-        || !fraction.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return None;
-    }
-    let quality: u16 = format!("{whole}{fraction:0<3}").parse().ok()?;
-    (quality <= 1000).then_some(quality)
 }
 
 #[cfg(test)]
@@ -151,7 +102,7 @@ mod tests {
             (&["br;q=0.1234"], Identity),
             (&["br;q=, gzip"], Gzip),
             (&["br;q=+1, gzip"], Gzip),
-            (&["br;level=1, gzip"], Gzip),
+            (&["br;level=1, gzip"], Brotli),
         ];
         for (said, expected) in cases {
             let mut request = HeaderMap::new();
