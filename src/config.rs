@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use auth::Key;
-use collect::store::{Compression, Retention};
 use dispatch::{Role, Roles};
+use lines::retention::Retention;
+use store::Compression;
 
 use ipnet::IpNet;
 use layers::{Found, Layers, Origin};

@@ -8,10 +8,9 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use collect::LogStore;
-use collect::store::StoreError;
 use edge::Problem;
 use http::StatusCode;
+use lines::{LogStore, StoreError};
 use serde_json::json;
 
 /// How long a load balancer is kept waiting for the store's word.

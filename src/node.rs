@@ -8,17 +8,16 @@ use anyhow::Context;
 use auth::{ClusterSecret, Key, Verifier};
 use axum::Router;
 use collect::append::{AppendLimits, Appender, StreamLimits};
-use collect::store::clock::SystemClock;
-use collect::trim::{self, Trimmer};
-use collect::{Handoff, LogStore, ingest};
+use collect::ingest;
 use dispatch::link::{self, Inbound, Links, RemoteHandoff, To};
-use dispatch::{
-    Dispatcher, Keeper, Lease, Membership, NodeId, NodeLink, Peers, Role, RouteTable, nodes_router,
-};
+use dispatch::{Dispatcher, Keeper, Lease, Membership, NodeId, Peers, Role, RouteTable, nodes_router};
 use edge::{ConnectionLimits, Problem, ServeLimits};
 use http::{Method, StatusCode, Uri};
+use lines::{HintSink, LogStore};
 use metrics_exporter_prometheus::PrometheusHandle;
 use push::{Listing, Push, Sieve};
+use store::clock::SystemClock;
+use store::trim::{self, Trimmer};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -124,7 +123,7 @@ impl Node {
             .filter(|_| config.has(Role::Push))
             .map(|store| build.push(store));
         let membership = build.lease(push.as_ref());
-        let local: Option<Arc<dyn NodeLink>> = push.clone().map(|push| push as Arc<dyn NodeLink>);
+        let local: Option<Arc<dyn HintSink>> = push.clone().map(|push| push as Arc<dyn HintSink>);
         let dispatcher = build.dispatch(local.clone(), &membership);
         build.links_in(dispatcher.clone(), local);
         let appender = match store.filter(|_| config.has(Role::Collect)) {
@@ -272,12 +271,12 @@ impl Build<'_> {
             roles: self.config.roles.clone(),
             address: self.address.clone(),
             sessions: 0,
-            started: collect::Timestamp::now().to_string(),
+            started: lines::Timestamp::now().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let counted = push.cloned();
         let sessions = move || counted.as_ref().map_or(0, |push| push.sessions() as u64);
-        let local = push.cloned().map(|push| push as Arc<dyn NodeLink>);
+        let local = push.cloned().map(|push| push as Arc<dyn HintSink>);
         let (keeper, membership) = Keeper::new(
             self.table.clone(),
             lease,
@@ -291,7 +290,7 @@ impl Build<'_> {
 
     fn dispatch(
         &mut self,
-        local: Option<Arc<dyn NodeLink>>,
+        local: Option<Arc<dyn HintSink>>,
         membership: &Membership,
     ) -> Option<Arc<Dispatcher>> {
         if !self.config.has(Role::Dispatch) {
@@ -321,14 +320,14 @@ impl Build<'_> {
         Some(links)
     }
 
-    fn links_in(&mut self, dispatcher: Option<Arc<Dispatcher>>, push: Option<Arc<dyn NodeLink>>) {
+    fn links_in(&mut self, dispatcher: Option<Arc<Dispatcher>>, push: Option<Arc<dyn HintSink>>) {
         let Some(secret) = self.keys.cluster.clone() else {
             return;
         };
         let inbound = link::router(Inbound {
             me: self.id.clone(),
             secret,
-            dispatch: dispatcher.map(|it| it as Arc<dyn Handoff>),
+            dispatch: dispatcher.map(|it| it as Arc<dyn HintSink>),
             push,
             limits: self.config.limits.links,
             stop: self.working.clone(),
@@ -343,7 +342,7 @@ impl Build<'_> {
         dispatcher: Option<Arc<Dispatcher>>,
         membership: &Membership,
     ) -> anyhow::Result<Appender> {
-        let handoff: Arc<dyn Handoff> = match dispatcher {
+        let handoff: Arc<dyn HintSink> = match dispatcher {
             Some(dispatcher) => dispatcher,
             None => {
                 let links = self.links(To::Dispatch, membership);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use auth::ClusterSecret;
-use collect::LogStore;
-use collect::store::mongo::{MongoOptions, MongoStore};
-use collect::store::sqlite::{SqliteOptions, SqliteStore};
 use dispatch::{MemoryRoutes, RedisRoutes, Role, RouteTable};
+use lines::LogStore;
+use store::mongo::{MongoOptions, MongoStore};
+use store::sqlite::{SqliteOptions, SqliteStore};
 
 use crate::config::mask::Address;
 use crate::config::{Config, RoutesChoice, StoreChoice};

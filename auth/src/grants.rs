@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::name::{NameError, Pattern, StreamName};
+use lines::{NameError, Pattern, StreamName};
 
 /// What somebody wants to do with a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,14 @@ impl Subscriber {
     /// The stream that is `@me` for this subscriber.
     pub fn personal(&self) -> &StreamName {
         &self.0.personal
+    }
+
+    /// Reads a stream's name in a request of this subscriber, where `@me` is the personal one.
+    pub fn names(&self, text: &str) -> Result<StreamName, NameError> {
+        match text {
+            "@me" => Ok(self.personal().clone()),
+            _ => StreamName::parse(text),
+        }
     }
 
     /// What the token allows.

@@ -16,11 +16,11 @@ use edge::Problem;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONNECTION, HeaderValue, PRAGMA};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use lines::Pattern;
 use serde::{Deserialize, Serialize};
 
 use crate::grants::Subscriber;
 use crate::guard::{Need, guarded};
-use crate::name::Pattern;
 use crate::token::{AUDIENCE, Verifier};
 
 /// What the service needs.

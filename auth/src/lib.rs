@@ -1,4 +1,4 @@
-//! Who may do what: names, grants, tokens, and the one authorization function.
+//! Who may do what: grants, tokens, and the one authorization function.
 //!
 //! `auth` has never heard of lines, stores, routes or sessions. It is the one home of `jsonwebtoken`.
 
@@ -8,7 +8,6 @@ pub mod grants;
 pub mod guard;
 pub mod introspect;
 pub mod key;
-pub mod name;
 pub mod token;
 
 pub use cluster::{ClusterSecret, Gate, PassError, Sealed};
@@ -16,5 +15,4 @@ pub use credential::authenticate;
 pub use grants::{Action, Grants, Subscriber, may};
 pub use guard::{Need, guarded};
 pub use key::{Key, KeyError};
-pub use name::{NameError, Pattern, StreamName, Target};
 pub use token::{Claims, Minter, TokenError, Verifier};

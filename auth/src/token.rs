@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use lines::{NameError, Pattern};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::grants::{Grants, Subscriber};
 use crate::key::Key;
-use crate::name::{NameError, Pattern};
 
 /// What every token of Tailcast names in `aud`.
 pub const AUDIENCE: &str = "tailcast";

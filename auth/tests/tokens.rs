@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use auth::token::unix_now;
 use auth::{
-    Action, Claims, ClusterSecret, Gate, Key, Minter, PassError, StreamName, TokenError, Verifier,
-    authenticate, may,
+    Action, Claims, ClusterSecret, Gate, Grants, Key, Minter, PassError, Subscriber, TokenError, Verifier,
+    authenticate, may, token::unix_now,
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -14,6 +13,7 @@ use edge::Problem;
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode, Uri};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use lines::StreamName;
 use serde_json::{Value, json};
 
 const KEY: &str = "an installation's key of 32 bytes or more";
@@ -283,4 +283,11 @@ fn a_link_opens_for_no_subscriber_and_a_pass_is_no_token() {
     );
     assert_eq!(gate.admit(&sign(&good())), Err(PassError::Foreign));
     assert_eq!(gate.admit(&pass).as_deref(), Ok("node-1"));
+}
+
+#[test]
+fn me_is_the_subscriber_of_the_request() {
+    let alice = Subscriber::new("alice", Grants::default(), 0, None).unwrap();
+    assert_eq!(alice.names("@me").unwrap().as_str(), "@alice");
+    assert_eq!(alice.names("a/b").unwrap().as_str(), "a/b");
 }

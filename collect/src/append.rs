@@ -15,13 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use lines::{AppendError, HintSink, Lines, LogStore, Offset, StoreError, StreamName, log_store::Draft};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{AppendError, Draft, StoreError};
-use crate::{Handoff, Lines, LogStore, Offset, StreamName};
 pub use key::{RequestKey, RunKey};
 use queue::{Queue, Waiting};
 use streams::Streams;
@@ -76,7 +75,7 @@ pub struct Run {
     /// The stream.
     pub stream: StreamName,
     /// The lines in order, at least one part, each small enough for a batch: at most
-    /// [`MAX_BATCH_BYTES`](crate::batch::MAX_BATCH_BYTES), unless it is a single line. A part is stored as a whole or not
+    /// [`MAX_BATCH_BYTES`](lines::batch::MAX_BATCH_BYTES), unless it is a single line. A part is stored as a whole or not
     /// at all, and only after those before it.
     pub parts: Vec<Lines>,
     /// What the parts are found again by.
@@ -159,7 +158,7 @@ pub struct Appender(Arc<Inner>);
 
 struct Inner {
     store: Arc<dyn LogStore>,
-    handoff: Arc<dyn Handoff>,
+    handoff: Arc<dyn HintSink>,
     limits: AppendLimits,
     streams: Streams,
     queue: Mutex<Queue>,
@@ -171,7 +170,7 @@ struct Inner {
 
 impl Appender {
     /// Appends to `store` and tells `handoff`.
-    pub fn new(store: Arc<dyn LogStore>, handoff: Arc<dyn Handoff>, limits: AppendLimits) -> Self {
+    pub fn new(store: Arc<dyn LogStore>, handoff: Arc<dyn HintSink>, limits: AppendLimits) -> Self {
         Self(Arc::new(Inner {
             store,
             handoff,
@@ -412,7 +411,7 @@ impl Inner {
     }
 }
 
-type Answer = Result<Arc<crate::Batch>, AppendError>;
+type Answer = Result<Arc<lines::Batch>, AppendError>;
 
 /// The failures of one call, logged once.
 #[derive(Default)]

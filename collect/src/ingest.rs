@@ -28,10 +28,9 @@ use axum::routing::post;
 use edge::Problem;
 use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use lines::{StoreError, StreamName};
 
-use crate::StreamName;
 use crate::append::{Appender, NotLetIn, Pending, Run, TooManyStreams};
-use crate::store::StoreError;
 use answer::{Answer, Streams};
 use idempotency::Key;
 use intake::{Intake, Taken};

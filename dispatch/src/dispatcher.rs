@@ -1,12 +1,12 @@
 //! From batches to the nodes that want them.
 //!
-//! Knows nothing of connections: nodes are [`NodeLink`]s.
+//! Knows nothing of connections: nodes are [`HintSink`]s.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use collect::{Handoff, Hint, StreamName};
 use futures_util::future::join_all;
+use lines::{Hint, HintSink, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::dropped::{self, Lost, Place};
 use crate::link::Links;
 use crate::parcel::{Parcel, Queue, QueueLimits};
-use crate::{Membership, NodeId, NodeLink, RouteTable};
+use crate::{Membership, NodeId, RouteTable};
 
 /// Bounds of a dispatcher.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ pub struct Peers {
 pub struct Dispatcher {
     me: NodeId,
     table: Arc<dyn RouteTable>,
-    local: Option<Arc<dyn NodeLink>>,
+    local: Option<Arc<dyn HintSink>>,
     peers: Option<Peers>,
     limits: DispatchLimits,
     shards: Vec<Shard>,
@@ -79,7 +79,7 @@ impl Dispatcher {
     pub fn new(
         me: NodeId,
         table: Arc<dyn RouteTable>,
-        local: Option<Arc<dyn NodeLink>>,
+        local: Option<Arc<dyn HintSink>>,
         peers: Option<Peers>,
         limits: DispatchLimits,
     ) -> Arc<Self> {
@@ -163,7 +163,7 @@ impl Dispatcher {
     fn pass_to(&self, node: &NodeId, parcel: &Arc<Parcel>) {
         if *node == self.me {
             if let Some(local) = &self.local {
-                local.deliver(parcel.hint.clone());
+                local.hand_off(parcel.hint.clone());
             }
             return;
         }
@@ -191,7 +191,7 @@ impl Dispatcher {
         let hints = self.lost.lock().take();
         for hint in hints {
             if let Some(local) = &self.local {
-                local.deliver(hint.clone());
+                local.hand_off(hint.clone());
             }
             if let Some(peers) = &self.peers {
                 peers.links.deliver_to_all(&Parcel::new(hint));
@@ -200,7 +200,7 @@ impl Dispatcher {
     }
 }
 
-impl Handoff for Dispatcher {
+impl HintSink for Dispatcher {
     fn hand_off(&self, hint: Hint) {
         match &hint {
             Hint::Batch(batch) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use collect::{Hint, StreamName};
+use lines::{Hint, StreamName};
 
 /// Where a hint was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

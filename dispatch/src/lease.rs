@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use collect::Hint;
+use lines::{Hint, HintSink};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Lease, NodeLink, Renewal, Role, RouteError, RouteTable};
+use crate::{Lease, Renewal, Role, RouteError, RouteTable};
 
 /// When the lease is renewed.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +72,7 @@ pub struct Keeper {
     table: Arc<dyn RouteTable>,
     lease: Lease,
     sessions: Box<dyn Fn() -> u64 + Send + Sync>,
-    local: Option<Arc<dyn NodeLink>>,
+    local: Option<Arc<dyn HintSink>>,
     limits: KeeperLimits,
     list: watch::Sender<Arc<[Lease]>>,
     look: Arc<Notify>,
@@ -87,7 +87,7 @@ impl Keeper {
         table: Arc<dyn RouteTable>,
         lease: Lease,
         sessions: impl Fn() -> u64 + Send + Sync + 'static,
-        local: Option<Arc<dyn NodeLink>>,
+        local: Option<Arc<dyn HintSink>>,
         limits: KeeperLimits,
     ) -> (Self, Membership) {
         let (list, seen) = watch::channel(Arc::from([]));
@@ -179,7 +179,7 @@ impl Keeper {
 
     fn any_lost(&self) {
         if let Some(local) = &self.local {
-            local.deliver(Hint::AnyLost);
+            local.hand_off(Hint::AnyLost);
         }
     }
 }

@@ -7,7 +7,6 @@ pub mod dispatcher;
 mod dropped;
 pub mod lease;
 pub mod link;
-pub mod node_link;
 pub mod nodes;
 mod parcel;
 pub mod routes;
@@ -15,7 +14,6 @@ pub mod routes;
 pub use backoff::BackoffLimits;
 pub use dispatcher::{DispatchLimits, Dispatcher, Peers};
 pub use lease::{Keeper, KeeperLimits, Membership};
-pub use node_link::NodeLink;
 pub use nodes::nodes_router;
 pub use parcel::QueueLimits;
 pub use routes::{

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use auth::ClusterSecret;
 use bytes::Bytes;
-use collect::Hint;
+use lines::Hint;
 
 use crate::link::codec;
 

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use collect::stream::{StreamName, Target};
+use lines::{StreamName, Target};
 
 pub use self::memory::MemoryRoutes;
 pub use self::redis::{AddressError, RedisOptions, RedisRoutes};

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use collect::stream::{StreamName, Target};
-use collect::{Handoff, Hint};
 use dispatch::link::{LinkLimits, Links, RemoteHandoff, To};
 use dispatch::{
     DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, MemoryRoutes, NodeId, Peers, QueueLimits,
     Renewal, Role, RouteError, RouteTable,
 };
+use lines::{Hint, HintSink, StreamName, Target};
 use support::hints::{Recorder, batch};
 use support::node::{Node, lease, local_dispatcher, secret};
 use support::{eventually, targets};
@@ -22,7 +21,7 @@ use tokio::net::TcpListener;
 
 /// A collector's hand-off, and the push node at the end of it.
 struct Way {
-    handoff: Arc<dyn Handoff>,
+    handoff: Arc<dyn HintSink>,
     arrived: Arc<Recorder>,
     table: Arc<dyn RouteTable>,
     push: NodeId,

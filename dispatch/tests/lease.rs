@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use collect::stream::{StreamName, Target};
 use dispatch::{
     Keeper, KeeperLimits, Lease, Membership, MemoryRoutes, NodeId, Renewal, Role, RouteError, RouteTable,
 };
+use lines::{StreamName, Target};
 use support::hints::Recorder;
 use support::node::lease;
 use support::{stream, targets};

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dispatch::link::{LinkLimits, PATH, RemoteNode, To, codec};
-use dispatch::{NodeId, NodeLink, QueueLimits, Role};
+use dispatch::{NodeId, QueueLimits, Role};
 use futures_util::{SinkExt, StreamExt};
+use lines::HintSink;
 use support::eventually;
 use support::hints::{Recorder, batch};
 use support::node::{Node, lease, secret, secret_of};
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A way to a node, and what arrives there.
 struct Way {
-    link: Arc<dyn NodeLink>,
+    link: Arc<dyn HintSink>,
     arrived: Arc<Recorder>,
     _node: Option<Node>,
 }
@@ -93,8 +94,8 @@ behaviours! {
 
 async fn hints_arrive_in_the_order_of_their_stream(way: Way) {
     for offset in 0..500 {
-        way.link.deliver(batch("a", offset));
-        way.link.deliver(batch("b", offset));
+        way.link.hand_off(batch("a", offset));
+        way.link.hand_off(batch("b", offset));
     }
     for name in ["a", "b"] {
         eventually("all has arrived", || async {
@@ -106,9 +107,9 @@ async fn hints_arrive_in_the_order_of_their_stream(way: Way) {
 }
 
 async fn a_lost_hint_arrives_with_its_name(way: Way) {
-    way.link.deliver(collect::Hint::Lost(support::stream("@alice")));
+    way.link.hand_off(lines::Hint::Lost(support::stream("@alice")));
     way.arrived.has("lost @alice").await;
-    way.link.deliver(collect::Hint::AnyLost);
+    way.link.hand_off(lines::Hint::AnyLost);
     way.arrived.has("any lost").await;
     assert_eq!(way.arrived.all(), ["lost @alice", "any lost"]);
 }
@@ -117,15 +118,15 @@ async fn a_lost_hint_arrives_with_its_name(way: Way) {
 #[tokio::test]
 async fn a_batch_arrives_as_it_was_sent() {
     let ndjson = "{\"message\":\"grüße\"}\n".repeat(50_000);
-    let ts = collect::Timestamp::now();
-    let sent = collect::Batch {
+    let ts = lines::Timestamp::now();
+    let sent = lines::Batch {
         stream: support::stream("payments/api"),
-        first: collect::Offset(41),
+        first: lines::Offset(41),
         arrived: ts,
-        lines: collect::Lines {
+        lines: lines::Lines {
             ndjson: ndjson.into(),
             count: 50_000,
-            oldest: collect::Timestamp::from_nanos(-5),
+            oldest: lines::Timestamp::from_nanos(-5),
             newest: ts,
         },
     };
@@ -133,7 +134,7 @@ async fn a_batch_arrives_as_it_was_sent() {
     let node = Node::listen(0, None, Some(arrived.clone())).await;
     let remote = connect(&node, LinkLimits::default());
     eventually("the batch arrives", || async {
-        remote.deliver(collect::Hint::Batch(Arc::new(sent.clone())));
+        remote.hand_off(lines::Hint::Batch(Arc::new(sent.clone())));
         tokio::time::sleep(Duration::from_millis(20)).await;
         arrived.0.lock().is_some()
     })
@@ -142,11 +143,11 @@ async fn a_batch_arrives_as_it_was_sent() {
 }
 
 #[derive(Default)]
-struct OneBatch(parking_lot::Mutex<Option<Arc<collect::Batch>>>);
+struct OneBatch(parking_lot::Mutex<Option<Arc<lines::Batch>>>);
 
-impl NodeLink for OneBatch {
-    fn deliver(&self, hint: collect::Hint) {
-        if let collect::Hint::Batch(batch) = hint {
+impl HintSink for OneBatch {
+    fn hand_off(&self, hint: lines::Hint) {
+        if let lines::Hint::Batch(batch) = hint {
             *self.0.lock() = Some(batch);
         }
     }
@@ -164,13 +165,13 @@ async fn a_node_that_was_away_is_told_that_anything_may_be_lost() {
     node.stop().await;
     assert_eq!(first.all(), ["any lost"], "the node notices on its side, too");
     eventually("the break is noticed", || async { !link.is_up() }).await;
-    link.deliver(batch("s", 0));
+    link.hand_off(batch("s", 0));
 
     let second = Recorder::new();
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let _node = Node::on(id, listener, None, Some(second.clone()));
     second.has("any lost").await;
-    link.deliver(batch("s", 1));
+    link.hand_off(batch("s", 1));
     second.has("s 1").await;
     assert_eq!(second.all(), ["any lost", "s 1"]);
 }
@@ -206,7 +207,7 @@ async fn a_node_that_does_not_read_makes_nobody_wait_and_hears_what_it_lost() {
     let mut sent = 0;
     // More than the sockets' buffers and the queue take.
     while link.is_up() {
-        link.deliver(big.clone());
+        link.hand_off(big.clone());
         sent += 1;
         tokio::task::yield_now().await;
         assert!(
@@ -219,20 +220,20 @@ async fn a_node_that_does_not_read_makes_nobody_wait_and_hears_what_it_lost() {
     let arrived = Recorder::new();
     let _node = Node::on(id, listener, None, Some(arrived.clone()));
     arrived.has("any lost").await;
-    link.deliver(batch("s", 7));
+    link.hand_off(batch("s", 7));
     arrived.has("s 7").await;
 }
 
 /// Lines that do not compress.
-fn batch_of(name: &str, bytes: usize) -> collect::Hint {
-    let collect::Hint::Batch(batch) = batch(name, 0) else {
+fn batch_of(name: &str, bytes: usize) -> lines::Hint {
+    let lines::Hint::Batch(batch) = batch(name, 0) else {
         unreachable!("a batch is a batch");
     };
     let mut batch = (*batch).clone();
     let mut line: Vec<u8> = (0..bytes).map(|_| rand::random_range(b'0'..=b'z')).collect();
     line.push(b'\n');
     batch.lines.ndjson = line.into();
-    collect::Hint::Batch(Arc::new(batch))
+    lines::Hint::Batch(Arc::new(batch))
 }
 
 #[tokio::test]
@@ -251,8 +252,8 @@ async fn a_wrong_secret_delivers_nothing() {
     let friend = connect(&node, LinkLimits::default());
     arrived.has("any lost").await;
     arrived.clear();
-    stranger.deliver(batch("s", 0));
-    friend.deliver(batch("s", 1));
+    stranger.hand_off(batch("s", 0));
+    friend.hand_off(batch("s", 1));
     arrived.has("s 1").await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!stranger.is_up());
@@ -306,7 +307,7 @@ async fn lines_that_no_node_sealed_reach_nobody() {
     }
     let friend = connect(&node, LinkLimits::default());
     eventually("the friend's link is up", || async { friend.is_up() }).await;
-    friend.deliver(batch("s", 9));
+    friend.hand_off(batch("s", 9));
     arrived.has("s 9").await;
     assert_eq!(arrived.lines(), ["s 9"]);
 }

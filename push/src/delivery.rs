@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use auth::Subscriber;
 use bytes::Bytes;
-use collect::{Offset, StreamName};
+use lines::{Offset, StreamName};
 use tokio::time::Instant;
 
 use self::left::Left;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use collect::{Batch, Extent, Offset, StreamName};
+use lines::{Batch, Extent, Offset, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use collect::stream::Target;
-use collect::{Batch, Hint, Offset, StreamName};
 use dispatch::{NodeId, RouteTable};
+use lines::{Batch, Hint, Offset, StreamName, Target};
 use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 
@@ -245,7 +244,7 @@ impl Member {
     }
 
     /// Tells the feed what the store said after the join, and answers the head.
-    pub(crate) fn open(&self, extent: collect::Extent) -> Offset {
+    pub(crate) fn open(&self, extent: lines::Extent) -> Offset {
         if let Some(at) = self.feed.open(extent, Instant::now()) {
             self.feeds.heads.plan(&self.stream, &self.feed, at);
         }

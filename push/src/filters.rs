@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use collect::{Filter, FilterError};
+use lines::{Filter, FilterError};
 use parking_lot::Mutex;
 
 /// The filters in use.

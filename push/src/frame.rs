@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
-use collect::{Filter, Offset, StreamName};
+use lines::{Filter, Offset, StreamName};
 
 const TEXT: u8 = 0x81;
 

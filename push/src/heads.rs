@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use collect::StreamName;
+use lines::StreamName;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;

@@ -49,11 +49,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use collect::filter::FilterLimits;
-use collect::store::StoreError;
-use collect::{Extent, LogStore, StreamName};
 use edge::Problem;
 use http::{HeaderMap, StatusCode, Uri};
+use lines::{Extent, LogStore, StoreError, StreamName, filter::FilterLimits};
 use tokio::time::timeout;
 
 use crate::listing::Listing;

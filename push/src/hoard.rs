@@ -72,7 +72,7 @@ impl Hoard {
 mod tests {
     use std::time::Duration;
 
-    use collect::{Offset, StreamName};
+    use lines::{Offset, StreamName};
 
     use super::*;
     use crate::Limits;

@@ -12,8 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use collect::store::StoreError;
-use collect::{LogStore, StreamInfo};
+use lines::{LogStore, StoreError, StreamInfo};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 

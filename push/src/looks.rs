@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use collect::{Filter, Offset, StreamName};
+use lines::{Filter, Offset, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 

@@ -11,9 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{Action, Subscriber, may};
-use collect::stream::Pattern;
-use collect::{Extent, Offset, StreamName};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use lines::{Extent, Offset, Pattern, StreamName};
 
 use crate::Push;
 use crate::delivery::Terms;

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{Action, Subscriber, may};
-use collect::StreamName;
-use collect::stream::{Pattern, Target};
+use lines::{Pattern, StreamName, Target};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;

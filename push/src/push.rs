@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Verifier;
-use collect::{Hint, LogStore};
-use dispatch::{NodeId, NodeLink, RouteTable};
+use dispatch::{NodeId, RouteTable};
+use lines::{Hint, HintSink, LogStore};
 use metrics::Counter;
 use tokio_util::sync::CancellationToken;
 
@@ -124,8 +124,8 @@ impl Push {
     }
 }
 
-impl NodeLink for Push {
-    fn deliver(&self, hint: Hint) {
+impl HintSink for Push {
+    fn hand_off(&self, hint: Hint) {
         self.feeds.deliver(hint);
     }
 }

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collect::store::Damage;
-use collect::{Offset, StreamName};
+use lines::{Offset, StreamName, log_store::Damage};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -323,7 +322,7 @@ pub(crate) fn pause_before(attempt: u32) -> Duration {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use collect::LogStore;
+    use lines::LogStore;
 
     use super::*;
     use crate::faulty_store::FaultyStore;

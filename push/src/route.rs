@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use collect::stream::Target;
 use dispatch::{NodeId, RouteTable};
+use lines::Target;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 

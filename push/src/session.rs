@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use auth::Subscriber;
-use collect::{StreamName, Timestamp};
+use lines::{StreamName, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 

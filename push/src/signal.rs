@@ -6,7 +6,7 @@
 
 use std::mem;
 
-use collect::StreamName;
+use lines::StreamName;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;

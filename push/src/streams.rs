@@ -10,15 +10,15 @@
 
 use std::sync::Arc;
 
-use auth::{Action, Pattern, Subscriber, may};
+use auth::{Action, Subscriber, may};
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use collect::{StreamInfo, StreamName};
 use edge::{CutOff, Outlet, Problem};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Uri};
+use lines::{Pattern, StreamInfo, StreamName};
 use serde::Serialize;
 
 use crate::history::{Parameters, Parts, Places, bad_parameter, counted, in_time, unavailable};
@@ -97,7 +97,8 @@ impl Wanted {
             Pattern::parse(text).map_err(|error| bad_parameter("match", &format!("`match`: {error}")))
         });
         let after = parameters.get("after").map(|text| {
-            StreamName::requested(text, &subscriber)
+            subscriber
+                .names(text)
                 .map_err(|error| bad_parameter("after", &format!("`after`: {error}")))
         });
         let limit = parameters.whole("limit")?;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use collect::{Batch, Filter, Offset, StreamName, Verdict};
+use lines::{Batch, Filter, Offset, StreamName, Verdict};
 
 use crate::frame::{Frame, View};
 use crate::sieve::Slice;

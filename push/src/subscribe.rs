@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use auth::{Action, Subscriber, may};
-use collect::stream::{Pattern, Target};
-use collect::{Extent, Offset, StreamName, Timestamp};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use lines::{Extent, Offset, Pattern, StreamName, Target, Timestamp};
 
 use crate::Push;
 use crate::delivery::Terms;
@@ -187,7 +186,7 @@ fn targets(texts: &[String], asker: &Asker, most: usize) -> Result<Targets, Refu
     let mut targets = Targets::default();
     let mut seen = HashSet::new();
     for text in texts {
-        let bad = |error: auth::NameError| Refusal::new("bad_stream", error.to_string()).about(text);
+        let bad = |error: lines::NameError| Refusal::new("bad_stream", error.to_string()).about(text);
         let target = match text.as_str() {
             "@me" => Target::Stream(asker.subscriber.personal().clone()),
             text => Target::parse(text).map_err(bad)?,
@@ -230,7 +229,7 @@ async fn place(push: &Push, from: &From, asker: &Asker) -> Result<Place, Refusal
         };
         return Err(Refusal::with("wrong_epoch", message, details));
     }
-    let read = |(text, offset): (&String, &u64)| match StreamName::requested(text, &asker.subscriber) {
+    let read = |(text, offset): (&String, &u64)| match asker.subscriber.names(text) {
         Ok(name) => Ok((name, Offset(*offset))),
         Err(error) => Err(Refusal::new("bad_from", error.to_string()).about(text)),
     };

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use collect::{Batch, Offset, StreamName};
+use lines::{Batch, Offset, StreamName};
 
 use crate::strip::Strip;
 

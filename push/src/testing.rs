@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use collect::{Batch, Line, Lines, Offset, StreamName, Timestamp};
+use lines::{Batch, Line, Lines, Offset, StreamName, Timestamp};
 
 /// A batch whose lines say their offsets: `line 17`.
 pub(crate) fn batch(stream: &str, first: u64, count: u32) -> Arc<Batch> {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use collect::store::{Damage, StoreError};
-use collect::{Batch, Epoch, Extent, LogStore, Offset, StreamName, Timestamp};
+use lines::{Batch, Epoch, Extent, LogStore, Offset, StoreError, StreamName, Timestamp, log_store::Damage};
 use tokio::sync::OnceCell;
 
 use crate::Limits;

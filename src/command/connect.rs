@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use auth::token::unix_now;
-use auth::{Claims, Minter};
+use auth::{Claims, Minter, token::unix_now};
 use client::{FixedToken, Server, TokenError, Tokens};
 
 use super::Failure;

@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use auth::token::unix_now;
-use auth::{Claims, Minter};
+use auth::{Claims, Minter, token::unix_now};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 

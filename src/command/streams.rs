@@ -1,8 +1,8 @@
 //! `tailcast streams`: which streams there are.
 
-use auth::Pattern;
 use client::StreamInfo;
 use jiff::Timestamp;
+use lines::Pattern;
 
 use super::Failure;
 use super::connect::{Connection, Need};

@@ -6,11 +6,11 @@ use std::os::fd::AsFd;
 use std::pin::pin;
 
 use anyhow::anyhow;
-use auth::Target;
 use client::{Event, Follow, From, Lines, State, Tail};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use lines::Target;
 use tokio::io::Interest;
 use tokio::net::unix::pipe;
 

@@ -1,8 +1,7 @@
 //! `tailcast token`: prints a token.
 
 use anyhow::Context;
-use auth::token::unix_now;
-use auth::{Claims, Minter};
+use auth::{Claims, Minter, token::unix_now};
 
 use super::Failure;
 use super::flags::SettingFlags;

@@ -3,12 +3,12 @@
 use auth::introspect;
 use collect::append::AppendLimits;
 use collect::ingest;
-use collect::store::mongo::MongoOptions;
-use collect::store::sqlite::SqliteOptions;
 use dispatch::link::LinkLimits;
 use dispatch::{DispatchLimits, KeeperLimits, RedisOptions};
 use edge::ServeLimits;
 use push::{ListingLimits, SieveLimits, history};
+use store::mongo::MongoOptions;
+use store::sqlite::SqliteOptions;
 
 /// The tables under `[limits]`.
 #[derive(Debug, Clone, Default)]

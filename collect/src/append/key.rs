@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
+use lines::log_store::{Digest, StoredKey};
 use sha2::{Digest as _, Sha256};
-
-use crate::store::{Digest, StoredKey};
 
 /// An idempotency key of one subscriber. Cheap to clone.
 #[derive(Debug, Clone)]

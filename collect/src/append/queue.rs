@@ -6,12 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use lines::{Lines, StreamName, log_store::StoredKey};
 use tokio::sync::oneshot;
 
 use super::write::{Settled, Write};
 use super::{AppendLimits, NotLetIn, RunError, RunFailure, RunKey, Stored};
-use crate::store::StoredKey;
-use crate::{Lines, StreamName};
 
 /// What a waiting part costs in memory beside its lines, in bytes: about.
 const PART_OVERHEAD: usize = 256;

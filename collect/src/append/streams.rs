@@ -9,11 +9,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lines::{LogStore, StoreError, StreamName};
 use parking_lot::Mutex;
 use tokio::time::Instant;
-
-use crate::store::StoreError;
-use crate::{LogStore, StreamName};
 
 /// How many streams one subscriber may make, at each collector.
 #[derive(Debug, Clone, Copy)]

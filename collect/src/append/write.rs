@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lines::batch::MAX_BATCH_BYTES;
+use lines::log_store::{Draft, KeyedRun, PriorRun, StoredKey};
+use lines::{Batch, Hint, Lines, Offset, StreamName, Timestamp};
 
 use super::queue::{Waiting, cost};
 use super::{RunError, Stored};
-use crate::batch::MAX_BATCH_BYTES;
-use crate::store::{Draft, KeyedRun, PriorRun, StoredKey};
-use crate::{Batch, Hint, Lines, Offset, StreamName, Timestamp};
 
 /// A batch to be stored: the first part of each of these runs, taken out of them.
 pub(super) struct Write {

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use edge::Problem;
+use lines::{Offset, StreamName};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use tokio::time::timeout;
@@ -16,7 +17,6 @@ use super::intake::Rejected;
 use super::memory::Held;
 use super::refusal::{Refusal, RejectCode};
 use crate::append::{Pending, Prior, RunError, Stored};
-use crate::{Offset, StreamName};
 
 /// What a sender is told when all that could be taken is stored.
 #[derive(Debug, Serialize)]

@@ -1,12 +1,12 @@
 //! Idempotency keys: how a repeated request is found again.
 
 use http::HeaderMap;
+use lines::log_store::Digest;
 use sha2::{Digest as _, Sha256};
 
 use super::Format;
 use super::refusal::Refusal;
 use crate::append::{RequestKey, RunKey};
-use crate::store::Digest;
 
 /// The longest key, in characters.
 const MAX_KEY_CHARS: usize = 128;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use auth::{Action, Subscriber};
+use lines::{Lines, StreamName, Timestamp, batch::MAX_BATCH_BYTES};
 use serde::Serialize;
 
 use super::Limits;
@@ -11,8 +12,6 @@ use super::memory::Held;
 use super::object::Parsed;
 use super::refusal::{Refusal, RejectCode};
 use crate::append::Run;
-use crate::batch::MAX_BATCH_BYTES;
-use crate::{Lines, StreamName, Timestamp};
 
 /// What a rejected line costs in memory beside its explanation, in bytes: about.
 const REJECTED_OVERHEAD: usize = 64;
@@ -302,7 +301,8 @@ pub(super) fn too_many_lines(most: u32) -> Refusal {
 
 /// The stream of that name, when the subscriber may write it (invariant 9).
 pub(super) fn writable(name: &str, subscriber: &Subscriber) -> Result<StreamName, NoPlace> {
-    let stream = StreamName::requested(name, subscriber)
+    let stream = subscriber
+        .names(name)
         .map_err(|error| (RejectCode::BadStream, error.to_string()))?;
     match auth::may(subscriber, Action::Write, &stream) {
         true => Ok(stream),

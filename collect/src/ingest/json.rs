@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use lines::Timestamp;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -10,7 +11,6 @@ use super::known;
 use super::object::{self, Parsed};
 use super::raw;
 use super::refusal::Refusal;
-use crate::Timestamp;
 
 /// Takes every element, or the one object. Invalid UTF-8 becomes U+FFFD before anything else, so the length of an
 /// element that holds some counts with that.

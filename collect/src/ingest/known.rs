@@ -1,8 +1,7 @@
 //! The values of the members that everybody has but nobody writes alike: times and levels.
 
+use lines::{Level, Timestamp};
 use serde_json::value::RawValue;
-
-use crate::{Level, Timestamp};
 
 /// Other words for levels, lower case.
 const SYNONYMS: &[(&str, Level)] = &[

@@ -1,11 +1,12 @@
 //! `application/x-ndjson`: an object a line. Every other line is a message.
 
+use lines::Timestamp;
+
 use super::intake::Intake;
 use super::object::{self, Parsed};
 use super::raw;
 use super::refusal::Refusal;
 use super::text;
-use crate::Timestamp;
 
 /// Stands before UTF-8 that some programs write.
 const BYTE_ORDER_MARK: char = '\u{feff}';

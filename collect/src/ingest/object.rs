@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use lines::{Level, Line, Timestamp};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::known;
 use super::raw;
-use crate::{Level, Line, Timestamp};
 
 /// A line as its sender wrote it.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! `text/plain`, and how bodies come apart into lines.
 
+use lines::Timestamp;
+
 use super::intake::Intake;
 use super::object::Parsed;
 use super::refusal::Refusal;
-use crate::Timestamp;
 
 /// Takes every line that is not blank as a message.
 pub(super) fn parse(body: &[u8], intake: &mut Intake) -> Result<(), Refusal> {

@@ -6,10 +6,9 @@ use std::time::Duration;
 use collect::append::{
     AppendLimits, Appender, NotLetIn, Pending, Prior, RequestKey, Run, RunError, RunFailure, RunKey, Stored,
 };
-use collect::store::Digest;
-use collect::{Handoff, Hint, Line, Lines, Offset, StreamName, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lines::{Hint, HintSink, Line, Lines, Offset, StreamName, Timestamp, log_store::Digest};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use parking_lot::Mutex;
 
@@ -277,7 +276,7 @@ async fn the_answer_is_given_before_the_batch_is_handed_off() {
         answered: Mutex<Vec<bool>>,
     }
 
-    impl Handoff for Witness {
+    impl HintSink for Witness {
         fn hand_off(&self, _: Hint) {
             let answer = self.answer.lock().take();
             let answered = answer.and_then(FutureExt::now_or_never).is_some();

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use collect::append::AppendLimits;
-use collect::ingest::Limits;
+use collect::{append::AppendLimits, ingest::Limits};
 use futures_util::{StreamExt, stream};
 
 use crate::fixture::{Collector, Post, gzip, zstd};

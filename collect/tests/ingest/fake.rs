@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use collect::store::{AppendError, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
-use collect::{Batch, Epoch, Extent, Handoff, Hint, Offset, StreamInfo, StreamName, Timestamp};
+use lines::log_store::{Draft, PriorRun, StoredKey};
+use lines::retention::{Retention, Trimmed};
+use lines::{
+    AppendError, Batch, Epoch, Extent, Hint, HintSink, LogStore, Offset, StoreError, StreamInfo, StreamName,
+    Timestamp,
+};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -252,7 +256,7 @@ impl Hints {
     }
 }
 
-impl Handoff for Hints {
+impl HintSink for Hints {
     fn hand_off(&self, hint: Hint) {
         self.0.lock().push(match hint {
             Hint::Batch(batch) => format!("{} {}..{}", batch.stream, batch.first, batch.next()),

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use collect::append::AppendLimits;
-use collect::ingest::Limits;
+use collect::{append::AppendLimits, ingest::Limits};
 
 use crate::fake::Fault;
 use crate::fixture::{Collector, LONG, Post};

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use collect::append::AppendLimits;
-use collect::ingest::Limits;
+use collect::{append::AppendLimits, ingest::Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use collect::store::sqlite::{SqliteOptions, SqliteStore};
-use collect::{LogStore, Offset, StreamName};
+use lines::{LogStore, Offset, StreamName};
 use serde_json::json;
+use store::sqlite::{SqliteOptions, SqliteStore};
 
 use crate::fixture::{Collector, LONG, Post};
 

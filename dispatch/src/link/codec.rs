@@ -17,10 +17,9 @@
 
 use std::sync::Arc;
 
-use auth::cluster::SEAL_BYTES;
-use auth::{ClusterSecret, Sealed};
+use auth::{ClusterSecret, Sealed, cluster::SEAL_BYTES};
 use bytes::{BufMut, Bytes, BytesMut};
-use collect::{Batch, Hint, Lines, Offset, StreamName, Timestamp};
+use lines::{Batch, Hint, Lines, Offset, StreamName, Timestamp};
 
 const VERSION: u8 = 2;
 const LINES: u8 = 1;

@@ -9,17 +9,17 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, Query, State};
 use axum::response::{IntoResponse, Response};
-use collect::{Handoff, Hint};
 use edge::{Problem, Visitor};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use lines::{Hint, HintSink};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::codec::{self, MAX_MESSAGE_BYTES};
 use super::{LinkLimits, PATH, READ_BUFFER_BYTES, To};
-use crate::{NodeId, NodeLink};
+use crate::NodeId;
 
 /// What the listening end needs.
 pub struct Inbound {
@@ -28,9 +28,9 @@ pub struct Inbound {
     /// The cluster's: who does not know it gets 401.
     pub secret: Arc<ClusterSecret>,
     /// This node's dispatcher, for the hints of collectors.
-    pub dispatch: Option<Arc<dyn Handoff>>,
+    pub dispatch: Option<Arc<dyn HintSink>>,
     /// This node's push role, for the hints of dispatchers.
-    pub push: Option<Arc<dyn NodeLink>>,
+    pub push: Option<Arc<dyn HintSink>>,
     /// Bounds.
     pub limits: LinkLimits,
     /// Ends the links.
@@ -62,21 +62,6 @@ struct Shared {
 struct Asked {
     #[serde(default)]
     to: String,
-}
-
-/// Where the hints of a link go.
-enum Sink {
-    Dispatch(Arc<dyn Handoff>),
-    Push(Arc<dyn NodeLink>),
-}
-
-impl Sink {
-    fn take(&self, hint: Hint) {
-        match self {
-            Self::Dispatch(handoff) => handoff.hand_off(hint),
-            Self::Push(node) => node.deliver(hint),
-        }
-    }
 }
 
 async fn accept(
@@ -111,9 +96,9 @@ async fn accept(
         .max_write_buffer_size(READ_BUFFER_BYTES);
     Ok(upgrade.on_upgrade(async move |socket| {
         tracing::info!(%from, to = to.as_str(), "link accepted");
-        let ended = receive(socket, &sink, &shared.inbound).await;
+        let ended = receive(socket, &*sink, &shared.inbound).await;
         // What was under way is lost, and the last batch of a stream has no successor that would show it.
-        sink.take(Hint::AnyLost);
+        sink.hand_off(Hint::AnyLost);
         tracing::info!(%from, to = to.as_str(), why = ended, "link ended");
         drop(token);
     }))
@@ -140,7 +125,7 @@ impl Shared {
         })
     }
 
-    fn sink(&self, to: &str) -> Result<(To, Sink), Problem> {
+    fn sink(&self, to: &str) -> Result<(To, Arc<dyn HintSink>), Problem> {
         let role = To::parse(to).ok_or_else(|| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -149,8 +134,8 @@ impl Shared {
             )
         })?;
         let sink = match role {
-            To::Dispatch => self.inbound.dispatch.clone().map(Sink::Dispatch),
-            To::Push => self.inbound.push.clone().map(Sink::Push),
+            To::Dispatch => self.inbound.dispatch.clone(),
+            To::Push => self.inbound.push.clone(),
         };
         let missing = || {
             Problem::new(
@@ -164,7 +149,7 @@ impl Shared {
 }
 
 /// Reads until the link ends, and says why it did.
-async fn receive(mut socket: WebSocket, sink: &Sink, inbound: &Inbound) -> &'static str {
+async fn receive(mut socket: WebSocket, sink: &dyn HintSink, inbound: &Inbound) -> &'static str {
     loop {
         let message = tokio::select! {
             message = tokio::time::timeout(inbound.limits.silence, socket.recv()) => message,
@@ -177,7 +162,7 @@ async fn receive(mut socket: WebSocket, sink: &Sink, inbound: &Inbound) -> &'sta
         };
         match message {
             Ok(Some(Ok(Message::Binary(frame)))) => match codec::decode(&frame, &inbound.secret) {
-                Ok(hint) => sink.take(hint),
+                Ok(hint) => sink.hand_off(hint),
                 Err(error) => {
                     metrics::counter!("tailcast_links_broken_off_total").increment(1);
                     tracing::warn!(%error, "a link is closed for what came over it");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use collect::{Handoff, Hint, StreamName};
+use lines::{Hint, HintSink, StreamName};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -74,7 +74,7 @@ struct Choice {
     is_favourite: bool,
 }
 
-impl Handoff for RemoteHandoff {
+impl HintSink for RemoteHandoff {
     fn hand_off(&self, hint: Hint) {
         let parcel = Parcel::new(hint);
         match &parcel.hint {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use auth::ClusterSecret;
-use collect::Hint;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{AUTHORIZATION, HeaderValue};
+use lines::{Hint, HintSink};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -21,7 +21,7 @@ use super::{LinkLimits, PATH, READ_BUFFER_BYTES, To, WRITE_BUFFER_BYTES};
 use crate::backoff::Backoff;
 use crate::dropped::{self, Lost, Place};
 use crate::parcel::{Parcel, Queue};
-use crate::{Lease, NodeId, NodeLink};
+use crate::{Lease, NodeId};
 
 /// One other node. [`RemoteNode::run`] has to run for anything to arrive.
 pub struct RemoteNode {
@@ -315,8 +315,8 @@ async fn feed(
     }
 }
 
-impl NodeLink for RemoteNode {
-    fn deliver(&self, hint: Hint) {
+impl HintSink for RemoteNode {
+    fn hand_off(&self, hint: Hint) {
         self.deliver_parcel(&Parcel::new(hint));
     }
 }

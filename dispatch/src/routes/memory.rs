@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use collect::stream::{Pattern, StreamName, Target};
+use lines::{Pattern, StreamName, Target};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 

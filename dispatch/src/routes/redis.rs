@@ -29,7 +29,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use auth::ClusterSecret;
-use collect::stream::{Pattern, StreamName, Target};
+use lines::{Pattern, StreamName, Target};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 

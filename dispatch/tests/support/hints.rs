@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use collect::{Batch, Handoff, Hint, Lines, Offset, Timestamp};
-use dispatch::NodeLink;
+use lines::{Batch, Hint, HintSink, Lines, Offset, Timestamp};
 use parking_lot::Mutex;
 
 use super::{eventually, stream};
@@ -79,13 +78,7 @@ fn short(hint: &Hint) -> String {
     }
 }
 
-impl NodeLink for Recorder {
-    fn deliver(&self, hint: Hint) {
-        self.hints.lock().push(hint);
-    }
-}
-
-impl Handoff for Recorder {
+impl HintSink for Recorder {
     fn hand_off(&self, hint: Hint) {
         self.hints.lock().push(hint);
     }

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use collect::stream::{StreamName, Target};
+use lines::{StreamName, Target};
 
 /// A redis-server of the test's own. Ends with the value.
 pub struct RedisServer {

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use auth::ClusterSecret;
-use collect::Handoff;
 use dispatch::link::{Inbound, LinkLimits, router};
 use dispatch::{
-    DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, Membership, NodeId, NodeLink, Role, RouteTable,
+    DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, Membership, NodeId, Role, RouteTable,
 };
+use lines::HintSink;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,8 +36,8 @@ impl Node {
     /// Listens for links at a port, or at any free one.
     pub async fn listen(
         port: u16,
-        dispatch: Option<Arc<dyn Handoff>>,
-        push: Option<Arc<dyn NodeLink>>,
+        dispatch: Option<Arc<dyn HintSink>>,
+        push: Option<Arc<dyn HintSink>>,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
@@ -49,8 +49,8 @@ impl Node {
     pub fn on(
         id: NodeId,
         listener: TcpListener,
-        dispatch: Option<Arc<dyn Handoff>>,
-        push: Option<Arc<dyn NodeLink>>,
+        dispatch: Option<Arc<dyn HintSink>>,
+        push: Option<Arc<dyn HintSink>>,
     ) -> Self {
         let address = listener.local_addr().expect("an address").to_string();
         let stop = CancellationToken::new();
@@ -132,7 +132,7 @@ pub fn lease(node: &NodeId, address: &str, roles: &[Role]) -> Lease {
 pub fn local_dispatcher(
     table: Arc<dyn RouteTable>,
     me: &NodeId,
-    local: Arc<dyn NodeLink>,
+    local: Arc<dyn HintSink>,
     limits: DispatchLimits,
 ) -> Arc<Dispatcher> {
     let dispatcher = Dispatcher::new(me.clone(), table, Some(local), None, limits);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use collect::{Offset, StreamName};
+use lines::{Offset, StreamName};
 
 /// The places that are remembered.
 pub(super) struct Left {

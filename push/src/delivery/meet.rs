@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auth::{Action, Subscriber, may};
-use collect::StreamName;
+use lines::StreamName;
 
 use super::{Delivery, Outgoing, Subscription};
 use crate::meeting::{Cover, Met, MetStream};

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
-use collect::LogStore;
-use collect::store::Draft;
 use dispatch::NodeId;
 use dispatch::routes::MemoryRoutes;
+use lines::{LogStore, log_store::Draft};
 
 use super::{Delivery, Outgoing, Step};
 use crate::memory_store::MemoryStore;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use auth::{Action, Subscriber, may};
-use collect::{Extent, Offset, StreamName};
+use lines::{Extent, Offset, StreamName};
 use tokio::time::Instant;
 
 use super::{Delivery, Outgoing, gap, live, owe};

@@ -7,10 +7,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use collect::{Offset, StreamName, Verdict};
 use edge::{CutOff, Outlet, Share, Shares};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use lines::{Offset, StreamName, Verdict};
 
 use super::holes::Holes;
 use super::scan::Scan;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, Range};
 
-use collect::{Level, LineHead, Offset, Second, Timestamp, Verdict};
+use lines::{Level, LineHead, Offset, Second, Timestamp, Verdict};
 use serde::{Serialize, Serializer};
 
 use super::answer::Head;
@@ -113,7 +113,7 @@ impl Counts {
 impl Take for Counts {
     /// Counts a line, unless it needs a bucket too many: then counting stops before it.
     ///
-    /// A store holds only what [`collect::Line::encode`] wrote. What is something else all the same has no time, and is
+    /// A store holds only what [`lines::Line::encode`] wrote. What is something else all the same has no time, and is
     /// not counted.
     fn take(&mut self, offset: Offset, line: &[u8], verdict: Verdict) -> ControlFlow<Offset> {
         if verdict == Verdict::Undecided {

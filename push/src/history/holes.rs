@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use collect::Offset;
+use lines::Offset;
 use serde::{Serialize, Serializer};
 
 /// In order, none touching the next.

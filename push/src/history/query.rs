@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use auth::Subscriber;
 use axum::extract::Query as Pairs;
-use collect::{Filter, Offset, StreamName, Timestamp};
 use edge::Problem;
 use http::{StatusCode, Uri};
+use lines::{Filter, Offset, StreamName, Timestamp};
 
 use super::Limits;
 use super::counts::Width;
@@ -75,7 +75,8 @@ impl Query {
         let stream = parameters
             .get("stream")
             .ok_or_else(|| bad_parameter("stream", "`stream` is missing: say which stream"))?;
-        let stream = StreamName::requested(stream, subscriber)
+        let stream = subscriber
+            .names(stream)
             .map_err(|error| bad_parameter("stream", &format!("`stream`: {error}")))?;
         let from = parameters.whole("from")?.map(Offset);
         let to = parameters.whole("to")?.map(Offset);

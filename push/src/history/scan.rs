@@ -5,8 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use collect::store::StoreError;
-use collect::{Batch, Extent, LogStore, Offset, StreamName, Verdict};
+use lines::{Batch, Extent, LogStore, Offset, StoreError, StreamName, Verdict};
 
 use super::answer::{Answer, Format};
 use super::holes::Holes;

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use collect::{Batch, Filter, Offset, Timestamp, Verdict};
+use lines::{Batch, Filter, Offset, Timestamp, Verdict};
 
 use crate::sieve::Slice;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use collect::Timestamp;
+use lines::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use auth::StreamName;
-use collect::Extent;
+use lines::{Extent, StreamName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -109,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn seek(&mut self, seek: Seek) -> Result<(), Refusal> {
         let Seek { id, stream, to } = seek;
-        let stream = StreamName::requested(&stream, &self.subscriber).map_err(|error| {
+        let stream = self.subscriber.names(&stream).map_err(|error| {
             Refusal::new("bad_stream", error.to_string())
                 .about(&stream)
                 .to(&id)

@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
-use collect::{Hint, LogStore};
+use dispatch::NodeId;
 use dispatch::routes::MemoryRoutes;
-use dispatch::{NodeId, NodeLink};
+use lines::{Hint, HintSink, LogStore};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -220,7 +220,7 @@ impl Story {
 
     /// A line of the stream, which nobody reads from a store.
     fn line(&mut self) {
-        self.push.deliver(Hint::Batch(batch("s", self.lines, 1)));
+        self.push.hand_off(Hint::Batch(batch("s", self.lines, 1)));
         self.lines += 1;
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use collect::{Level, Line, Timestamp};
+use lines::{Level, Line, Timestamp};
 use push::history::Limits;
 use serde_json::{Map, Value, json};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use collect::Level;
 use http_body_util::BodyExt;
+use lines::Level;
 use push::history::Limits;
 use tokio::time::timeout;
 

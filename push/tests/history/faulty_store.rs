@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use collect::store::{
-    AppendError, Damage, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed,
+use lines::log_store::{Damage, Draft, PriorRun, StoredKey};
+use lines::retention::{Retention, Trimmed};
+use lines::{
+    AppendError, Batch, Epoch, Extent, LogStore, Offset, StoreError, StreamInfo, StreamName, Timestamp,
 };
-use collect::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
 use parking_lot::Mutex;
 
 use crate::memory_store::MemoryStore;

@@ -6,14 +6,13 @@ use std::time::Duration;
 use auth::{Claims, Key, Minter, Verifier};
 use axum::Router;
 use axum::body::Body;
-use collect::store::sqlite::{SqliteOptions, SqliteStore};
-use collect::store::{Draft, LogStore, Retention};
-use collect::{Level, Line, Lines, StreamName, Timestamp};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use lines::{Level, Line, Lines, LogStore, StreamName, Timestamp, log_store::Draft, retention::Retention};
 use push::history::{Limits, Parts, router};
 use push::{Listing, ListingLimits, Sieve, SieveLimits};
 use serde_json::Value;
+use store::sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 use tower::ServiceExt;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use collect::{Level, Line};
+use lines::{Level, Line};
 use push::history::Limits;
 use serde_json::json;
 

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use collect::store::{AppendError, Draft, LogStore, PriorRun, Retention, StoreError, StoredKey, Trimmed};
-use collect::{Batch, Epoch, Extent, Offset, StreamInfo, StreamName, Timestamp};
+use lines::log_store::{Draft, PriorRun, StoredKey};
+use lines::retention::{Retention, Trimmed};
+use lines::{
+    AppendError, Batch, Epoch, Extent, LogStore, Offset, StoreError, StreamInfo, StreamName, Timestamp,
+};
 use tokio::sync::Mutex;
 
 #[derive(Default)]

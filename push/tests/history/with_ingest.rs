@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use auth::{Claims, Key, Minter, Verifier};
 use collect::append::{AppendLimits, Appender};
-use collect::{Handoff, Hint, LogStore, ingest};
+use collect::ingest;
 use edge::ServeLimits;
 use http_body_util::BodyExt;
+use lines::{Hint, HintSink, LogStore};
 use push::{Listing, ListingLimits, Sieve, SieveLimits, history};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,7 +19,7 @@ use crate::fixture::Given;
 
 struct Nowhere;
 
-impl Handoff for Nowhere {
+impl HintSink for Nowhere {
     fn hand_off(&self, _: Hint) {}
 }
 
@@ -103,7 +104,7 @@ pub(crate) async fn lines_of_every_form_make_good_json(given: &Given) {
     ];
     let lines: Vec<_> = messages
         .iter()
-        .map(|message| crate::fixture::line(0, collect::Level::Info, message))
+        .map(|message| crate::fixture::line(0, lines::Level::Info, message))
         .collect();
     node.append("app/api", &lines).await;
     let answer = node.get_json("/v1/lines?stream=app/api").await;

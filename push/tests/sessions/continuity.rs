@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use collect::Hint;
-use dispatch::NodeLink;
+use lines::{Hint, HintSink};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -80,7 +79,7 @@ async fn apply(node: &Node, session: &mut Witness, step: &Step) {
         Step::Stored(at, count, hinted) => {
             let batch = node.store(STREAMS[*at], *count).await;
             if *hinted {
-                node.push.deliver(Hint::Batch(batch));
+                node.push.hand_off(Hint::Batch(batch));
             }
         }
         Step::Trimmed(percent) => {

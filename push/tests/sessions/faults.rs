@@ -3,8 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use collect::{Hint, StreamName};
-use dispatch::NodeLink;
+use lines::{Hint, HintSink, StreamName};
 use serde_json::json;
 
 use crate::fixture::{Client, Node, until};
@@ -37,7 +36,7 @@ async fn hints_that_come_twice_or_in_another_order_change_nothing() {
         batches.push(node.store("app/a", 3).await);
     }
     for at in [1, 0, 0, 3, 5, 2, 4, 5, 1] {
-        node.push.deliver(Hint::Batch(batches[at].clone()));
+        node.push.hand_off(Hint::Batch(batches[at].clone()));
     }
     alice.take("app/a", 0, 18).await;
     alice.nothing_more().await;
@@ -59,10 +58,11 @@ async fn a_sign_of_loss_makes_the_node_look_at_once() {
     let node = Node::with(|limits| limits.head_first = Duration::from_secs(3600)).await;
     let mut alice = alice_on(&node, "app/a").await;
     node.store("app/a", 5).await;
-    node.push.deliver(Hint::Lost(StreamName::parse("app/a").unwrap()));
+    node.push
+        .hand_off(Hint::Lost(StreamName::parse("app/a").unwrap()));
     alice.take("app/a", 0, 5).await;
     node.store("app/a", 5).await;
-    node.push.deliver(Hint::AnyLost);
+    node.push.hand_off(Hint::AnyLost);
     alice.take("app/a", 5, 5).await;
 }
 
@@ -135,7 +135,7 @@ async fn a_stream_that_retention_emptied_is_a_gap_to_its_head() {
     let batch = node.store("app/a", 5).await;
     node.store("app/a", 5).await;
     node.trim_before(100).await;
-    node.push.deliver(Hint::Lost(batch.stream.clone()));
+    node.push.hand_off(Hint::Lost(batch.stream.clone()));
     let gap = json!({"type": "gap", "stream": "app/a", "from": 0, "to": 10, "reason": "retention"});
     assert_eq!(alice.message().await, gap);
     node.send("app/a", 1).await;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth::{Claims, Key, Minter, Verifier};
-use collect::store::{Draft, LogStore, Retention};
-use collect::stream::Target;
-use collect::{Batch, Hint, Line, Lines, StreamName, Timestamp};
 use dispatch::routes::MemoryRoutes;
-use dispatch::{Lease, NodeId, NodeLink, Renewal, RouteError, RouteTable};
+use dispatch::{Lease, NodeId, Renewal, RouteError, RouteTable};
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
+use lines::{
+    Batch, Hint, HintSink, Line, Lines, LogStore, StreamName, Target, Timestamp, log_store::Draft,
+    retention::Retention,
+};
 use push::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -138,7 +139,7 @@ impl Node {
     /// Stores lines as one batch, and says so: as a collector and a dispatcher do.
     pub(crate) async fn send(&self, stream: &str, count: u32) {
         let batch = self.store(stream, count).await;
-        self.push.deliver(Hint::Batch(batch));
+        self.push.hand_off(Hint::Batch(batch));
     }
 
     /// Stores lines, and the hint is lost.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use collect::StreamName;
+use lines::StreamName;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

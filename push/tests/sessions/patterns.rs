@@ -3,8 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use collect::Hint;
-use dispatch::NodeLink;
+use lines::{Hint, HintSink};
 use serde_json::json;
 
 use crate::fixture::Node;
@@ -63,7 +62,7 @@ async fn a_sign_of_loss_lists_at_once() {
     let mut alice = node.alice().await;
     alice.subscribe(&["app/*"], json!("live")).await;
     node.store("app/new", 3).await;
-    node.push.deliver(Hint::AnyLost);
+    node.push.hand_off(Hint::AnyLost);
     assert!(alice.message().await["streams"]["app/new"].is_object());
     alice.take("app/new", 0, 3).await;
 }

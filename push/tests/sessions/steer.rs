@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use collect::Hint;
-use dispatch::NodeLink;
+use lines::{Hint, HintSink};
 use serde_json::{Value, json};
 
 use crate::fixture::{Client, Node};
@@ -115,7 +114,7 @@ async fn a_client_that_wants_recent_lines_jumps_ahead_when_it_does_not_keep_up()
     let long = "x".repeat(10_000);
     for _ in 0..1_500 {
         let batch = node.store_lines("app/a", 1, &long).await;
-        node.push.deliver(Hint::Batch(batch));
+        node.push.hand_off(Hint::Batch(batch));
         tokio::task::yield_now().await;
     }
     let (mut next, mut gaps) = (0, 0);

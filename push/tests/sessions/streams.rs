@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use collect::Hint;
-use dispatch::NodeLink;
+use lines::{Hint, HintSink};
 use serde_json::json;
 
 use crate::fixture::{Node, until};
@@ -101,7 +100,7 @@ async fn a_line_of_any_length_arrives() {
     alice.message().await;
     for length in [0, 100, 40_000, 262_144] {
         let batch = node.store_lines("app/a", 1, &"x".repeat(length)).await;
-        node.push.deliver(Hint::Batch(batch));
+        node.push.hand_off(Hint::Batch(batch));
     }
     alice.take("app/a", 0, 4).await;
 }
@@ -119,7 +118,7 @@ async fn a_reader_that_stands_still_delays_nobody() {
     let long = "x".repeat(1_000);
     for round in 0..60 {
         let batch = node.store_lines("app/a", 200, &long).await;
-        node.push.deliver(Hint::Batch(batch));
+        node.push.hand_off(Hint::Batch(batch));
         alice.take("app/a", round * 200, 200).await;
     }
     assert_eq!(node.push.sessions(), 2);

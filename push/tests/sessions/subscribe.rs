@@ -22,7 +22,7 @@ async fn a_client_is_welcomed_with_all_it_has_to_know() {
             .as_str()
             .is_some_and(|session| !session.is_empty())
     );
-    assert!(collect::Timestamp::parse(welcome["expires_at"].as_str().unwrap()).is_some());
+    assert!(lines::Timestamp::parse(welcome["expires_at"].as_str().unwrap()).is_some());
     assert_eq!(node.push.sessions(), 1);
 }
 
@@ -76,7 +76,7 @@ async fn since_begins_at_the_first_line_of_that_time_or_later() {
     let node = Node::start().await;
     node.send("app/a", 10).await;
     let mut alice = node.alice().await;
-    let since = collect::Timestamp::from_nanos((START + 6) * 1_000_000_000 - 1).to_string();
+    let since = lines::Timestamp::from_nanos((START + 6) * 1_000_000_000 - 1).to_string();
     let subscribed = alice.subscribe(&["app/a"], json!({ "since": since })).await;
     assert_eq!(subscribed["streams"]["app/a"]["cursor"], 6);
     alice.take("app/a", 6, 4).await;

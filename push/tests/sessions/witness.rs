@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use collect::StreamName;
-use collect::stream::Pattern;
+use lines::{Pattern, StreamName};
 use serde_json::{Value, json};
 
 use crate::fixture::{Client, Node};

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use collect::stream::Target;
+use lines::Target;
 use parking_lot::Mutex;
 
 /// One node's announcements. Many callers change them; whoever has the turn tells Redis for all.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use collect::stream::Pattern;
+use lines::Pattern;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 

@@ -6,8 +6,7 @@
 
 use std::collections::HashSet;
 
-use auth::cluster::SKEW_SECONDS;
-use auth::{ClusterSecret, Sealed};
+use auth::{ClusterSecret, Sealed, cluster::SKEW_SECONDS};
 use parking_lot::Mutex;
 
 use super::{Lease, NodeId, Role};

@@ -1,6 +1,6 @@
 //! Removing what dead nodes announced. Any node may do it, many at once: every step can be repeated.
 
-use collect::stream::Target;
+use lines::Target;
 
 use super::tell::patterns_of;
 use super::{NODES, NodeId, RedisRoutes, RouteError, holds_key, lease_key, route_key, scripts};

@@ -1,6 +1,6 @@
 //! Telling Redis what a node announced and withdrew: those who wait for their turn are told together.
 
-use collect::stream::Target;
+use lines::Target;
 
 use super::announced::{Announced, Untold, Upkeep};
 use super::{NodeId, PATTERNS, RedisRoutes, RouteError, holds_key, route_key, scripts};

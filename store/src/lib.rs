@@ -1,0 +1,20 @@
+//! Where things are kept, and for how long: lines, on SQLite for one node and on MongoDB for a cluster.
+//!
+//! Both stores keep one contract, [`lines::LogStore`], and one behaviour suite runs against both. [`trim`] removes what
+//! is old.
+//!
+//! `store` has never heard of Redis, of routes or of sessions. It is the one home of `mongodb` and `rusqlite`.
+
+pub mod clock;
+mod damage;
+mod encoding;
+pub mod mongo;
+mod oldest;
+mod position;
+mod shared;
+pub mod sqlite;
+mod timing;
+pub mod trim;
+
+pub use clock::{Clock, SystemClock};
+pub use encoding::Compression;

@@ -1,0 +1,230 @@
+//! Where streams end, as far as this process knows without asking, and which of them others write to as well.
+//!
+//! # Why a known end grows old, and why removed batches stay on the disk for a while
+//!
+//! A known end may be outdated, because other collectors write too. Usually that does no harm: the unique index
+//! refuses an insert at a place that is taken. But suppose that this process knows a stream to end at 10, another one
+//! writes 10 to 15, and a trimmer deletes that batch: then the index has nothing at 10, the insert succeeds, and
+//! offsets that were given to other lines are given again (against invariants 2, 3 and 10).
+//!
+//! So a trim only raises the stream's floor, which every reader heeds at once, and batches below it are deleted when
+//! that was `grace` ago, by the clock of the database. And a known end counts for `tail_valid`, by this process's
+//! monotonic clock, from before it was asked for. `grace` is longer than `tail_valid` and the deadline of the insert
+//! together, so whoever inserts by a known end finds everything still there that was written since.
+//!
+//! Two clocks measure these two, and the database's may be set in between. By as much as [`TOLERANCE`] nobody notices,
+//! so `grace` is longer by that, too. A leap that is larger is noticed by whoever deletes, and nothing is deleted until
+//! `grace` has passed since then by its own monotonic clock; where somebody says that the clock is right, all that is
+//! invisible gets a new `grace`.
+//!
+//! That an insert ends with its deadline is a matter of the connection, since the driver has no `maxTimeMS` for inserts
+//! (and the server would count it from when the command arrives): whoever stops waiting closes the connection, and what
+//! the system still sends of it afterwards must arrive within what is left of `grace`, half a minute. A packet that was
+//! held back for longer could insert a batch where another one was deleted. It would lie below the floor, where nobody
+//! reads, and its sender was told that the outcome is unknown.
+//!
+//! [`TOLERANCE`]: crate::clock::TOLERANCE
+//!
+//! The next offset is the greater one of the last batch's end and the floor, so an emptied stream goes on.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use lines::{Offset, StreamName, Timestamp};
+
+/// Known ends of streams.
+pub(super) struct Tails {
+    /// Written by appends and by reading the database, read by appends; bounded by `most`.
+    known: HashMap<StreamName, Tail>,
+    /// Streams to which somebody else wrote lately, and until when that counts. Written and read by appends; bounded
+    /// by `most`.
+    contended: HashMap<StreamName, Race>,
+    most: usize,
+    valid: Duration,
+}
+
+/// A stream to which somebody else wrote lately.
+struct Race {
+    /// When this is forgotten unless it happens again.
+    until: Instant,
+    /// How long an append took that succeeded.
+    turn: Duration,
+}
+
+/// How long a turn is taken to be before there was one.
+const FIRST_TURN: Duration = Duration::from_millis(5);
+
+/// How long a stream counts as contended after somebody else wrote to it.
+const CONTENDED_FOR: Duration = Duration::from_secs(1);
+
+struct Tail {
+    next: Offset,
+    /// When the batch arrived that ends there; `None` when there is none.
+    arrived: Option<Timestamp>,
+    /// When the question was sent that this answers, or the insert that made it true.
+    confirmed: Instant,
+}
+
+impl Tails {
+    pub(super) fn new(most: usize, valid: Duration) -> Self {
+        Self {
+            known: HashMap::new(),
+            contended: HashMap::new(),
+            most,
+            valid,
+        }
+    }
+
+    /// The stream's end, when it is known well enough to insert there now.
+    pub(super) fn get(&self, stream: &StreamName, now: Instant) -> Option<Offset> {
+        let tail = self.known.get(stream)?;
+        (now.saturating_duration_since(tail.confirmed) < self.valid).then_some(tail.next)
+    }
+
+    /// Learns an end that was true at `confirmed` or after.
+    pub(super) fn learn(
+        &mut self,
+        stream: &StreamName,
+        next: Offset,
+        arrived: Option<Timestamp>,
+        confirmed: Instant,
+    ) {
+        if !self.known.contains_key(stream) && self.known.len() >= self.most {
+            self.make_room(confirmed);
+        }
+        let learned = Tail {
+            next,
+            arrived,
+            confirmed,
+        };
+        let Some(tail) = self.known.get_mut(stream) else {
+            self.known.insert(stream.clone(), learned);
+            return;
+        };
+        // Ends only grow, so of two answers that cross the greater one is the later one.
+        if next >= tail.next {
+            *tail = learned;
+        }
+    }
+
+    /// When the last batch of a stream arrived whose end is known.
+    pub(super) fn arrived(&self, stream: &StreamName) -> Option<Timestamp> {
+        self.known.get(stream)?.arrived
+    }
+
+    /// Ask the next time.
+    pub(super) fn forget(&mut self, stream: &StreamName) {
+        self.known.remove(stream);
+    }
+
+    /// Somebody else wrote where this process believed the stream to end.
+    pub(super) fn overtaken(&mut self, stream: &StreamName, now: Instant) {
+        if self.contended.len() >= self.most {
+            self.contended.retain(|_, race| race.until > now);
+        }
+        let until = now + CONTENDED_FOR;
+        if let Some(race) = self.contended.get_mut(stream) {
+            race.until = until;
+        } else if self.contended.len() < self.most {
+            let turn = FIRST_TURN;
+            self.contended.insert(stream.clone(), Race { until, turn });
+        }
+    }
+
+    /// Whether somebody else wrote to the stream lately.
+    pub(super) fn is_contended(&self, stream: &StreamName, now: Instant) -> bool {
+        self.contended.get(stream).is_some_and(|race| race.until > now)
+    }
+
+    /// How long an append to a contended stream takes.
+    pub(super) fn turn(&self, stream: &StreamName) -> Duration {
+        self.contended
+            .get(stream)
+            .map_or(Duration::ZERO, |race| race.turn)
+    }
+
+    /// An append to a contended stream succeeded after so long.
+    pub(super) fn won(&mut self, stream: &StreamName, turn: Duration) {
+        if let Some(race) = self.contended.get_mut(stream) {
+            race.turn = turn;
+        }
+    }
+
+    /// Old ends first; when all are young, all of them: asking again costs one round trip for many.
+    fn make_room(&mut self, now: Instant) {
+        let valid = self.valid;
+        self.known
+            .retain(|_, tail| now.saturating_duration_since(tail.confirmed) < valid);
+        if self.known.len() >= self.most {
+            self.known.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    const VALID: Duration = Duration::from_secs(30);
+
+    fn stream(name: &str) -> StreamName {
+        StreamName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_known_end_grows_old() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(10, VALID);
+        tails.learn(&stream("s"), Offset(5), None, begun);
+        assert_eq!(tails.get(&stream("s"), begun), Some(Offset(5)));
+        assert_eq!(tails.get(&stream("s"), begun + VALID), None);
+        tails.learn(&stream("s"), Offset(5), None, begun + VALID);
+        assert_eq!(tails.get(&stream("s"), begun + VALID), Some(Offset(5)));
+    }
+
+    #[test]
+    fn an_end_never_moves_back() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(10, VALID);
+        tails.learn(&stream("s"), Offset(9), None, begun);
+        tails.learn(&stream("s"), Offset(5), None, begun + VALID);
+        assert_eq!(tails.get(&stream("s"), begun), Some(Offset(9)));
+        assert_eq!(tails.get(&stream("s"), begun + VALID), None);
+        tails.forget(&stream("s"));
+        assert_eq!(tails.get(&stream("s"), begun), None);
+    }
+
+    #[test]
+    fn a_stream_is_contended_for_a_while_after_somebody_else_wrote_to_it() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(2, VALID);
+        tails.learn(&stream("s"), Offset(5), None, begun);
+        assert!(!tails.is_contended(&stream("s"), begun));
+        tails.overtaken(&stream("s"), begun);
+        assert!(tails.is_contended(&stream("s"), begun));
+        assert!(!tails.is_contended(&stream("s"), begun + CONTENDED_FOR));
+
+        tails.overtaken(&stream("t"), begun);
+        tails.overtaken(&stream("u"), begun);
+        assert!(!tails.is_contended(&stream("u"), begun), "there is no room");
+        tails.overtaken(&stream("u"), begun + CONTENDED_FOR);
+        assert!(tails.is_contended(&stream("u"), begun + CONTENDED_FOR));
+        assert_eq!(tails.contended.len(), 1, "what is over is forgotten");
+    }
+
+    #[test]
+    fn there_are_never_more_than_so_many() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(2, VALID);
+        tails.learn(&stream("old"), Offset(1), None, begun);
+        tails.learn(&stream("young"), Offset(2), None, begun + VALID);
+        tails.learn(&stream("new"), Offset(3), None, begun + VALID);
+        let known = |tails: &Tails| {
+            ["old", "young", "new", "last"].map(|s| tails.get(&stream(s), begun + VALID).map(|o| o.0))
+        };
+        assert_eq!(known(&tails), [None, Some(2), Some(3), None]);
+        tails.learn(&stream("last"), Offset(4), None, begun + VALID);
+        assert_eq!(known(&tails), [None, None, None, Some(4)]);
+    }
+}

@@ -1,0 +1,282 @@
+//! Every question that is answered from a reading connection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lines::{Batch, Extent, Offset, StoreError, StreamInfo, StreamName, Timestamp, log_store::Damage};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::away;
+use crate::damage::{Damages, Page, Row};
+use crate::encoding::{Read, checked_lines, decompress, end_of, first_line_since};
+
+/// How a stream is named inside the database.
+pub(super) type StreamId = i64;
+
+/// SQLite has signed integers only; offsets end long before.
+pub(super) fn to_sql(offset: Offset) -> i64 {
+    i64::try_from(offset.0).unwrap_or(i64::MAX)
+}
+
+pub(super) fn from_sql(offset: i64) -> Offset {
+    Offset(u64::try_from(offset).unwrap_or_default())
+}
+
+/// A stream's number and floor; `None` when it never had a line.
+pub(super) fn find(
+    connection: &Connection,
+    stream: &StreamName,
+) -> Result<Option<(StreamId, Offset)>, rusqlite::Error> {
+    connection
+        .prepare_cached("SELECT id, floor FROM streams WHERE name = ?1")?
+        .query_row([stream.as_str()], |row| Ok((row.get(0)?, from_sql(row.get(1)?))))
+        .optional()
+}
+
+/// When the last batch of a stream arrived.
+pub(super) fn last_arrival(
+    connection: &Connection,
+    id: StreamId,
+) -> Result<Option<Timestamp>, rusqlite::Error> {
+    let arrived: Option<i64> = connection
+        .prepare_cached("SELECT arrived FROM batches WHERE stream = ?1 ORDER BY first DESC LIMIT 1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    Ok(arrived.map(Timestamp::from_nanos))
+}
+
+/// The next offset of a stream: where its last batch ends, or its floor when it keeps none (invariant 10).
+pub(super) fn head(connection: &Connection, id: StreamId, floor: Offset) -> Result<Offset, rusqlite::Error> {
+    let end = connection
+        .prepare_cached("SELECT first, count FROM batches WHERE stream = ?1 ORDER BY first DESC LIMIT 1")?
+        .query_row([id], |row| Ok(end_of(from_sql(row.get(0)?), row.get(1)?)))
+        .optional()?;
+    Ok(end.map_or(floor, |end| end.max(floor)))
+}
+
+pub(super) fn extents(connection: &Connection, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
+    streams
+        .iter()
+        .map(|stream| match find(connection, stream)? {
+            None => Ok(Extent::default()),
+            Some((id, floor)) => Ok(Extent {
+                first_available: floor,
+                next: head(connection, id, floor)?,
+            }),
+        })
+        .collect::<Result<_, _>>()
+        .map_err(away)
+}
+
+pub(super) fn read(
+    connection: &Connection,
+    stream: &StreamName,
+    from: Offset,
+    max_bytes: usize,
+) -> Result<Vec<Arc<Batch>>, StoreError> {
+    let Some((id, floor)) = find(connection, stream).map_err(away)? else {
+        return Ok(Vec::new());
+    };
+    let from = from.max(floor);
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT first, count, oldest, newest, arrived, compressed, lines FROM batches
+             WHERE stream = ?1 AND first >= coalesce(
+                 (SELECT first FROM batches WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
+             ORDER BY first",
+        )
+        .map_err(away)?;
+    let mut rows = statement.query((id, to_sql(from))).map_err(away)?;
+    let mut page = Page::new(stream, from, max_bytes);
+    loop {
+        let offered = match rows.next() {
+            Ok(Some(row)) => page.offer(self::row(stream, row)?),
+            Ok(None) => break,
+            Err(_) if page.has_begun() => break,
+            Err(error) => {
+                let error = away(error);
+                if !matches!(error, StoreError::Broken(_)) {
+                    return Err(error);
+                }
+                let next = place_after(connection, id, page.next()).map_err(away)?;
+                page.unreadable(next.ok_or(error)?);
+                break;
+            }
+        };
+        if offered.is_break() {
+            break;
+        }
+    }
+    page.done()
+}
+
+/// Where the next batch begins, as the index alone has it.
+fn place_after(connection: &Connection, id: StreamId, at: Offset) -> Result<Option<Offset>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT first FROM batches INDEXED BY batches_place
+             WHERE stream = ?1 AND first > ?2 ORDER BY first LIMIT 1",
+        )?
+        .query_row((id, to_sql(at)), |row| Ok(from_sql(row.get(0)?)))
+        .optional()
+}
+
+/// Every stream, by name, with its lines a second as `rates` has them. Looks up the last batch of each, so it costs
+/// what there are of streams, whatever there is of batches.
+pub(super) fn streams(
+    connection: &Connection,
+    rates: &HashMap<StreamName, f64>,
+) -> Result<Vec<StreamInfo>, StoreError> {
+    list(connection, rates).map_err(away)
+}
+
+fn list(
+    connection: &Connection,
+    rates: &HashMap<StreamName, f64>,
+) -> Result<Vec<StreamInfo>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT s.name, s.floor, b.first, b.count, b.arrived FROM streams s
+         LEFT JOIN batches b ON b.id = (SELECT id FROM batches WHERE stream = s.id ORDER BY first DESC LIMIT 1)
+         ORDER BY s.name",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut streams = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (name, floor): (String, i64) = (row.get(0)?, row.get(1)?);
+        let (last, count): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+        let arrived: Option<i64> = row.get(4)?;
+        let Ok(name) = StreamName::parse(&name) else {
+            tracing::warn!(%name, "the store has a stream whose name cannot be one, it is left out");
+            continue;
+        };
+        let floor = from_sql(floor);
+        streams.push(StreamInfo {
+            extent: Extent {
+                first_available: floor,
+                next: last.map_or(floor, |first| end_of(from_sql(first), count).max(floor)),
+            },
+            // Batches below the floor may still be there.
+            last_arrival: arrived
+                .filter(|_| last.is_some_and(|first| end_of(from_sql(first), count) > floor))
+                .map(Timestamp::from_nanos),
+            lines_per_second: rates.get(&name).copied().unwrap_or_default(),
+            name,
+        });
+    }
+    Ok(streams)
+}
+
+/// How many lines of each stream arrived within these times.
+pub(super) fn arrivals(
+    connection: &Connection,
+    from: Timestamp,
+    to: Timestamp,
+    mut each: impl FnMut(&StreamName, Timestamp, u32),
+) -> Result<(), rusqlite::Error> {
+    // The index is named, or the planner goes through the whole table.
+    let mut statement = connection.prepare(
+        "SELECT s.name, b.arrived, b.count FROM batches b INDEXED BY batches_arrived
+         CROSS JOIN streams s ON s.id = b.stream WHERE b.arrived BETWEEN ?1 AND ?2",
+    )?;
+    let mut rows = statement.query((from.nanos(), to.nanos()))?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if let Ok(name) = StreamName::parse(&name) {
+            let count = u32::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
+            each(&name, Timestamp::from_nanos(row.get(1)?), count);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn first_since(
+    connection: &Connection,
+    stream: &StreamName,
+    since: Timestamp,
+    damages: &Damages,
+) -> Result<Offset, StoreError> {
+    let Some((id, floor)) = find(connection, stream).map_err(away)? else {
+        return Ok(Offset::ZERO);
+    };
+    // Answered from the index alone.
+    let first: Option<i64> = connection
+        .prepare_cached("SELECT min(first) FROM batches WHERE stream = ?1 AND newest >= ?2 AND first >= ?3")
+        .and_then(|mut statement| statement.query_row((id, since.nanos(), to_sql(floor)), |row| row.get(0)))
+        .map_err(away)?;
+    let Some(first) = first else {
+        return head(connection, id, floor).map_err(away);
+    };
+    let first = from_sql(first);
+    match read(connection, stream, first, 0) {
+        Ok(found) => Ok(found
+            .first()
+            .map_or(first, |batch| begin_in(batch, since, damages))),
+        // The reader is told when it gets there.
+        Err(StoreError::Damaged(_)) => Ok(first),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the lines since some time begin in a batch that claims to have any.
+fn begin_in(batch: &Batch, since: Timestamp, damages: &Damages) -> Offset {
+    let what = match first_line_since(&batch.lines, since) {
+        Ok(Some(i)) => return batch.first.plus(i),
+        Ok(None) => "it is older than it claims".to_owned(),
+        Err(what) => what,
+    };
+    damages.note(&Damage {
+        stream: batch.stream.clone(),
+        from: batch.first,
+        to: batch.next(),
+        what,
+    });
+    batch.first
+}
+
+/// Where the last batch with a line before `until` ends. Goes back from the head, so it costs what came since.
+pub(super) fn end_before(
+    connection: &Connection,
+    stream: &StreamName,
+    until: Timestamp,
+) -> Result<Offset, rusqlite::Error> {
+    let Some((id, floor)) = find(connection, stream)? else {
+        return Ok(Offset::ZERO);
+    };
+    let end = connection
+        .prepare_cached(
+            "SELECT first, count FROM batches WHERE stream = ?1 AND oldest < ?2 ORDER BY first DESC LIMIT 1",
+        )?
+        .query_row((id, until.nanos()), |row| {
+            Ok(end_of(from_sql(row.get(0)?), row.get(1)?))
+        })
+        .optional()?;
+    Ok(end.map_or(floor, |end| end.max(floor)))
+}
+
+/// A row of `first, count, oldest, newest, arrived, compressed, lines`.
+fn row(stream: &StreamName, row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {
+    let first = from_sql(row.get(0).map_err(away)?);
+    Ok(Row {
+        first,
+        next: end_of(first, row.get(1).ok()),
+        batch: batch(stream, first, row),
+    })
+}
+
+fn batch(stream: &StreamName, first: Offset, row: &rusqlite::Row<'_>) -> Result<Batch, String> {
+    let number = |column| row.get::<_, i64>(column).map_err(|error| error.to_string());
+    let bytes = row.get_ref(6).map_err(|error| error.to_string())?;
+    let bytes = bytes.as_blob().map_err(|error| error.to_string())?;
+    let read = match number(5)? {
+        0 => Read::plain(bytes.to_vec().into()),
+        _ => decompress(bytes)?,
+    };
+    let (oldest, newest) = (number(2)?, number(3)?);
+    let (oldest, newest) = (Timestamp::from_nanos(oldest), Timestamp::from_nanos(newest));
+    Ok(Batch {
+        stream: stream.clone(),
+        first,
+        arrived: Timestamp::from_nanos(number(4)?),
+        lines: checked_lines(read, number(1)?, oldest, newest)?,
+    })
+}

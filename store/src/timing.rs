@@ -1,0 +1,89 @@
+//! Every call of a store ends in time, and is counted.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use lines::{AppendError, Batch, StoreError};
+use tokio::time::timeout;
+
+/// Which call a measurement belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Operation {
+    Epoch,
+    Append,
+    Keys,
+    Read,
+    Extents,
+    Streams,
+    FirstSince,
+    EndBefore,
+    Look,
+    Trim,
+    DeleteHidden,
+    Holdings,
+    Hidden,
+    Restore,
+    Allow,
+    Check,
+}
+
+impl Operation {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Epoch => "epoch",
+            Self::Append => "append",
+            Self::Keys => "keys",
+            Self::Read => "read",
+            Self::Extents => "extents",
+            Self::Streams => "streams",
+            Self::FirstSince => "first_since",
+            Self::EndBefore => "end_before",
+            Self::Look => "look",
+            Self::Trim => "trim",
+            Self::DeleteHidden => "delete_hidden",
+            Self::Holdings => "holdings",
+            Self::Hidden => "hidden",
+            Self::Restore => "restore",
+            Self::Allow => "allow",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// Adds what a call took to `tailcast_store_seconds`.
+pub(super) async fn measured<T>(operation: Operation, call: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let answer = call.await;
+    metrics::histogram!("tailcast_store_seconds", "operation" => operation.as_str())
+        .record(begun.elapsed().as_secs_f64());
+    answer
+}
+
+/// The same for a question, which also ends after `deadline`.
+pub(super) async fn answered<T>(
+    operation: Operation,
+    deadline: Duration,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    measured(operation, async {
+        timeout(deadline, call)
+            .await
+            .unwrap_or(Err(StoreError::Timeout(deadline)))
+    })
+    .await
+}
+
+/// Counts what became of each draft in `tailcast_store_appends_total`.
+pub(super) fn count_appends<'a>(
+    outcomes: impl Iterator<Item = &'a Result<std::sync::Arc<Batch>, AppendError>>,
+) {
+    for outcome in outcomes {
+        let outcome = match outcome {
+            Ok(_) => "stored",
+            Err(AppendError::KeysUsed(_)) => "keys_used",
+            Err(AppendError::NotStored(_)) => "not_stored",
+            Err(AppendError::Unknown(_)) => "unknown",
+        };
+        metrics::counter!("tailcast_store_appends_total", "outcome" => outcome).increment(1);
+    }
+}
