@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CLIENT = join(ROOT, "web/client");
 const VIEWER = join(ROOT, "web/viewer");
 const TSC = join(CLIENT, "node_modules/typescript/bin/tsc");

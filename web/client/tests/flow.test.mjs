@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Flow } from "../../../web/client/dist/flow.js";
-import { Pace } from "../../../web/client/dist/pace.js";
-import { Watch } from "../../../web/client/dist/watch.js";
+import { Flow } from "../dist/flow.js";
+import { Pace } from "../dist/pace.js";
+import { Watch } from "../dist/watch.js";
 
 const KIB = 1024;
 

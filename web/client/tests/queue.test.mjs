@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Queue } from "../../../web/client/dist/queue.js";
+import { Queue } from "../dist/queue.js";
 
 const event = (next) => ({ type: "live", stream: "a", next });
 const item = (next, size = 10) => ({ event: event(next), size, place: { stream: "a", cursor: next } });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Continuity } from "../../../web/client/dist/continuity.js";
+import { Continuity } from "../dist/continuity.js";
 
 const STREAM = "payments/api";
 const line = (message, offset) => ({ ...(offset === undefined ? {} : { offset }), message });

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { covers, personal } from "../../../web/client/dist/names.js";
-import { requests } from "../../../web/client/dist/requests.js";
+import { covers, personal } from "../dist/names.js";
+import { requests } from "../dist/requests.js";
 
 const LAST = { last: 200 };
 const wanted = (more) => ({ targets: ["a/**"], from: LAST, cursors: new Map(), takenAway: new Set(), epoch: "e", begun: false, ...more });

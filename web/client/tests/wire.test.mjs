@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { Client } from "../../../web/client/dist/tailcast.js";
+import { Client } from "../dist/tailcast.js";
 
-const conversations = JSON.parse(await readFile(new URL("../../wire/conversations.json", import.meta.url), "utf8"));
+const conversations = JSON.parse(await readFile(new URL("../../../tests/wire/conversations.json", import.meta.url), "utf8"));
 const EPOCH = "e1";
 
 /** A server's end of a connection that never leaves the process. */

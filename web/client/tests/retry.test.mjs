@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { comesBack, delay } from "../../../web/client/dist/retry.js";
+import { comesBack, delay } from "../dist/retry.js";
 
 test("the close codes that mean come back, and those that do not", () => {
   for (const code of [1001, 1005, 1006, 1012, 4000, 4001, 4002, 4003, 4499]) assert.ok(comesBack(code), code);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Tokens, hasEnded } from "../../../web/client/dist/tokens.js";
+import { Tokens, hasEnded } from "../dist/tokens.js";
 
 test("a provider is asked once at a time, and only when there is need", async () => {
   const asked = [];

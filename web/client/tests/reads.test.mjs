@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { Reads } from "../../../web/client/dist/reads.js";
-import { Tokens } from "../../../web/client/dist/tokens.js";
+import { Reads } from "../dist/reads.js";
+import { Tokens } from "../dist/tokens.js";
 
 let http, base, answer;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WholeNumber, parse, parseByMarks } from "../../../web/client/dist/json.js";
+import { WholeNumber, parse, parseByMarks } from "../dist/json.js";
 
 for (const [how, read] of [["as this engine can", parse], ["without the engine's help", parseByMarks]]) {
   test(`whole numbers are never rounded, ${how}`, () => {
