@@ -1,5 +1,5 @@
 // A server with a token: subscriptions over one connection, and the reads over HTTP.
-import { Course } from "./course.js";
+import { Follower } from "./follower.js";
 import { asyncDispose } from "./dispose.js";
 import { TailcastError, tell } from "./errors.js";
 import { Lifeline } from "./lifeline.js";
@@ -16,7 +16,7 @@ export class Client {
     #options;
     #reads;
     #lifeline;
-    #courses = new Set();
+    #followers = new Set();
     #board;
     /** Connects to nothing yet. Throws a `TypeError` when `url` is no address. */
     constructor(options) {
@@ -49,20 +49,20 @@ export class Client {
         const targets = typeof streams === "string" ? [streams] : streams;
         if (targets.length === 0)
             throw new TypeError("There is no stream to subscribe to.");
-        const course = new Course(targets, options, () => this.#courses.delete(course), () => this.#lifeline.again());
-        this.#courses.add(course);
+        const follower = new Follower(targets, options, () => this.#followers.delete(follower), () => this.#lifeline.again());
+        this.#followers.add(follower);
         this.#lifeline.start();
-        course.link(this.state);
+        follower.link(this.state);
         if (this.#board)
-            course.connected(this.#board);
-        return new Subscription(course);
+            follower.connected(this.#board);
+        return new Subscription(follower);
     }
     /**
      * The cursors of all subscriptions that are not over, as one: see {@link Subscription.cursors}. `undefined` when there
      * are none yet.
      */
     cursors() {
-        const all = [...this.#courses].map((course) => course.cursors()).filter((cursors) => cursors !== undefined);
+        const all = [...this.#followers].map((follower) => follower.cursors()).filter((cursors) => cursors !== undefined);
         const epoch = this.#board?.epoch ?? all[0]?.epoch;
         const ours = all.filter((cursors) => cursors.epoch === epoch);
         if (epoch === undefined || ours.length === 0)
@@ -87,8 +87,8 @@ export class Client {
     }
     /** Ends every subscription, and the connection. */
     close() {
-        for (const course of [...this.#courses])
-            course.close();
+        for (const follower of [...this.#followers])
+            follower.close();
         this.#lifeline.end();
     }
     /** The same as {@link Client.close | close()}. */
@@ -102,17 +102,17 @@ export class Client {
             this.#board = undefined;
         if (state.name === "ended")
             listenToNetwork("remove", this.#networkChanged);
-        for (const course of [...this.#courses])
-            course.link(state);
+        for (const follower of [...this.#followers])
+            follower.link(state);
         tell(this.#options.onState, state);
     }
     #connected(welcome, connection) {
         const board = new Switchboard(welcome, (message) => connection.send(message));
         this.#board = board;
         // Who named a stream has it, and patterns pass over it: in any other order it could be the other way round.
-        const named = (course) => Number(course.targets.some(isPattern));
-        for (const course of [...this.#courses].sort((a, b) => named(a) - named(b)))
-            course.connected(board);
+        const named = (follower) => Number(follower.targets.some(isPattern));
+        for (const follower of [...this.#followers].sort((a, b) => named(a) - named(b)))
+            follower.connected(board);
     }
     #heard(message, size) {
         const concerned = this.#board?.deliver(message, size);

@@ -1,7 +1,7 @@
 // One WebSocket, from its opening to its end. Knows which messages there are, not what they mean for a subscription.
 import { TailcastError } from "./errors.js";
 import { readMessage } from "./messages.js";
-import { Pace } from "./pace.js";
+import { OutboundRate } from "./outbound.js";
 import { Watch } from "./watch.js";
 /** Between two looks at the clock. */
 const LOOK_MS = 2_500;
@@ -14,7 +14,7 @@ export class Connection {
     #events;
     #watch = new Watch(Date.now());
     #looking;
-    #pace = new Pace(MESSAGES_PER_SECOND, Date.now());
+    #rate = new OutboundRate(MESSAGES_PER_SECOND, Date.now());
     #waiting = [];
     #sending;
     #welcomed = false;
@@ -49,7 +49,7 @@ export class Connection {
     #flush() {
         this.#sending = undefined;
         while (this.#waiting[0] && !this.#over) {
-            const wait = this.#pace.take(Date.now());
+            const wait = this.#rate.take(Date.now());
             if (wait > 0) {
                 this.#sending = setTimeout(() => this.#flush(), wait);
                 return;
@@ -112,7 +112,7 @@ export class Connection {
         this.#watch.answered("welcome");
         if (welcome.requests?.includes(PING))
             this.#watch.canAsk(welcome.heartbeat_ms ?? HEARTBEAT_MS);
-        this.#pace = new Pace(welcome.limits?.messages_per_second ?? MESSAGES_PER_SECOND, Date.now());
+        this.#rate = new OutboundRate(welcome.limits?.messages_per_second ?? MESSAGES_PER_SECOND, Date.now());
         this.#welcomed = true;
         this.#events.welcome(welcome);
     }

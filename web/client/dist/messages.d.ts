@@ -12,7 +12,7 @@ export interface Welcome {
     /** The requests that this server knows, beyond those of the first version. */
     readonly requests?: readonly unknown[];
 }
-export interface Place {
+export interface Start {
     readonly first_available: number;
     readonly next: number;
     readonly cursor: number;
@@ -21,7 +21,7 @@ export interface Subscribed {
     readonly type: "subscribed";
     readonly id: string;
     readonly epoch: string;
-    readonly streams: Readonly<Record<string, Place>>;
+    readonly streams: Readonly<Record<string, Start>>;
 }
 export interface Done {
     readonly type: "done";

@@ -6,8 +6,8 @@ export const isObject = (value) => typeof value === "object" && value !== null &
 export const isOffset = (value) => Number.isSafeInteger(value) && value >= 0;
 const isNumber = (value) => typeof value === "number";
 const isListOf = (check) => (value) => Array.isArray(value) && value.every(check);
-const isPlace = (value) => isObject(value) && isOffset(value["first_available"]) && isOffset(value["next"]) && isOffset(value["cursor"]);
-const isPlaces = (value) => isObject(value) && Object.values(value).every(isPlace);
+const isStart = (value) => isObject(value) && isOffset(value["first_available"]) && isOffset(value["next"]) && isOffset(value["cursor"]);
+const areStarts = (value) => isObject(value) && Object.values(value).every(isStart);
 const maybe = (check) => (value) => value === undefined || check(value);
 /** What each message has. Members that are not here are not looked at. */
 const SHAPES = {
@@ -20,7 +20,7 @@ const SHAPES = {
         limits: maybe(isObject),
         requests: maybe(Array.isArray),
     },
-    subscribed: { id: isText, epoch: isText, streams: isPlaces },
+    subscribed: { id: isText, epoch: isText, streams: areStarts },
     done: { id: maybe(isText), request: isText },
     lines: { stream: isText, first: isOffset, next: isOffset, lines: isListOf(isObject) },
     live: { stream: isText, next: isOffset },

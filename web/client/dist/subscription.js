@@ -7,19 +7,19 @@ import { asyncDispose } from "./dispose.js";
  * {@link TailcastError} when the subscription ended for another reason, after everything that came before.
  */
 export class Subscription {
-    #course;
+    #follower;
     #iterated = false;
     /** @internal */
-    constructor(course) {
-        this.#course = course;
+    constructor(follower) {
+        this.#follower = follower;
     }
     /** The names and patterns that were asked for. */
     get streams() {
-        return this.#course.targets;
+        return this.#follower.targets;
     }
     /** How it stands, for a person to see. */
     get state() {
-        return this.#course.state;
+        return this.#follower.state;
     }
     /**
      * Behind the last event that the consumer got, of every stream: to be kept, and handed to
@@ -27,36 +27,36 @@ export class Subscription {
      * `undefined` until the server confirmed the subscription.
      */
     cursors() {
-        return this.#course.cursors();
+        return this.#follower.cursors();
     }
     /** No event comes from now on; the server says how many lines wait, which `state` tells. */
     pause() {
-        this.#course.pause(true);
+        this.#follower.pause(true);
     }
     /** Goes on after {@link Subscription.pause | pause()}, with the next line. */
     resume() {
-        this.#course.pause(false);
+        this.#follower.pause(false);
     }
     /**
      * Goes on elsewhere in a stream: at an offset, or with what comes now. What waits of it is let go of. Before the first
      * kept line it begins there, after a `gap`. Fails with `offline`, `cursor_ahead`, …, and nothing has changed then.
      */
     seek(stream, to) {
-        return this.#course.seek(stream, to);
+        return this.#follower.seek(stream, to);
     }
     /** Ends it: no event comes any more. */
     close() {
-        this.#course.close();
+        this.#follower.close();
     }
     /** The events, from the first one that nobody has got. */
     [Symbol.asyncIterator]() {
-        if (!this.#course.iterable)
+        if (!this.#follower.iterable)
             throw new Error("This subscription has callbacks: its events go there.");
         if (this.#iterated)
             throw new Error("This subscription is iterated over already: each event comes once.");
         this.#iterated = true;
         return {
-            next: () => this.#course.queue.next(),
+            next: () => this.#follower.queue.next(),
             return: () => {
                 this.close();
                 return Promise.resolve({ done: true, value: undefined });

@@ -9,7 +9,7 @@ export class Switchboard {
     /** Room in one request. */
     messageBytes;
     #send;
-    #courses = new Map();
+    #followers = new Map();
     #streams = new Map();
     #ids = 0;
     constructor(welcome, send) {
@@ -19,11 +19,11 @@ export class Switchboard {
         this.#send = send;
     }
     /** Asks for a subscription, under the id that is answered. */
-    subscribe(course, request) {
+    subscribe(follower, request) {
         this.#ids += 1;
         const id = String(this.#ids);
         const { patterns: _, type, ...members } = request;
-        this.#courses.set(id, course);
+        this.#followers.set(id, follower);
         this.#send({ type, id, ...members });
         return id;
     }
@@ -36,53 +36,53 @@ export class Switchboard {
     }
     /** Whether somebody asked for a stream by its name, and has it. */
     isNamed(stream) {
-        const course = this.#streams.get(stream)?.course;
-        return course !== undefined && this.#names(course, stream);
+        const follower = this.#streams.get(stream)?.follower;
+        return follower !== undefined && this.#names(follower, stream);
     }
     #names({ targets }, stream) {
         return targets.includes(stream) || (targets.includes(ME) && stream === personal(this.subscriber));
     }
     /** A subscription has a stream now: the patterns of others have passed over it. */
-    #holds(course, id, stream) {
-        this.#streams.set(stream, { id, course });
-        for (const other of new Set(this.#courses.values())) {
-            if (other !== course && !this.#names(other, stream))
+    #holds(follower, id, stream) {
+        this.#streams.set(stream, { id, follower });
+        for (const other of new Set(this.#followers.values())) {
+            if (other !== follower && !this.#names(other, stream))
                 other.passOver(stream);
         }
     }
-    /** Tells the course that it concerns. Answers whether there is one. */
+    /** Tells the follower that it concerns. Answers whether there is one. */
     deliver(message, size) {
         switch (message.type) {
             case "lines":
             case "gap":
             case "live": {
                 const place = this.#streams.get(message.stream);
-                place?.course.heard(message, place.id, size);
+                place?.follower.heard(message, place.id, size);
                 return true;
             }
             case "subscribed": {
-                const course = this.#courses.get(message.id);
-                if (!course)
+                const follower = this.#followers.get(message.id);
+                if (!follower)
                     return true;
                 for (const stream of Object.keys(message.streams))
-                    this.#holds(course, message.id, stream);
-                course.subscribed(message);
+                    this.#holds(follower, message.id, stream);
+                follower.subscribed(message);
                 return true;
             }
             case "behind":
-                this.#courses.get(message.id)?.behind(message);
+                this.#followers.get(message.id)?.behind(message);
                 return true;
             case "dropped":
                 for (const stream of message.streams)
                     this.#streams.delete(stream);
-                this.#courses.get(message.id)?.dropped(message);
+                this.#followers.get(message.id)?.dropped(message);
                 return true;
             case "done":
                 return this.#done(message.id ?? "", message.request);
             case "error": {
-                const course = this.#courses.get(message.id ?? "");
-                course?.refused(message);
-                return course !== undefined;
+                const follower = this.#followers.get(message.id ?? "");
+                follower?.refused(message);
+                return follower !== undefined;
             }
             default:
                 return true;
@@ -90,17 +90,17 @@ export class Switchboard {
     }
     /** A subscription that was refused, or is over. */
     forget(id) {
-        this.#courses.delete(id);
+        this.#followers.delete(id);
         for (const [stream, place] of this.#streams) {
             if (place.id === id)
                 this.#streams.delete(stream);
         }
     }
     #done(id, request) {
-        const course = this.#courses.get(id);
+        const follower = this.#followers.get(id);
         if (request === "unsubscribe")
             this.forget(id);
-        course?.done(id, request);
+        follower?.done(id, request);
         return true;
     }
 }

@@ -1,6 +1,6 @@
 // A server with a token: subscriptions over one connection, and the reads over HTTP.
 
-import { Course } from "./course.js";
+import { Follower } from "./follower.js";
 import { asyncDispose } from "./dispose.js";
 import { TailcastError, tell } from "./errors.js";
 import type { ClientState, Cursors, SubscribeOptions } from "./events.js";
@@ -36,7 +36,7 @@ export class Client implements AsyncDisposable {
   readonly #options: ClientOptions;
   readonly #reads: Reads;
   readonly #lifeline: Lifeline;
-  readonly #courses = new Set<Course>();
+  readonly #followers = new Set<Follower>();
   #board: Switchboard | undefined;
 
   /** Connects to nothing yet. Throws a `TypeError` when `url` is no address. */
@@ -71,17 +71,17 @@ export class Client implements AsyncDisposable {
   subscribe(streams: string | readonly string[], options: SubscribeOptions = {}): Subscription {
     const targets = typeof streams === "string" ? [streams] : streams;
     if (targets.length === 0) throw new TypeError("There is no stream to subscribe to.");
-    const course: Course = new Course(
+    const follower: Follower = new Follower(
       targets,
       options,
-      () => this.#courses.delete(course),
+      () => this.#followers.delete(follower),
       () => this.#lifeline.again(),
     );
-    this.#courses.add(course);
+    this.#followers.add(follower);
     this.#lifeline.start();
-    course.link(this.state);
-    if (this.#board) course.connected(this.#board);
-    return new Subscription(course);
+    follower.link(this.state);
+    if (this.#board) follower.connected(this.#board);
+    return new Subscription(follower);
   }
 
   /**
@@ -89,7 +89,7 @@ export class Client implements AsyncDisposable {
    * are none yet.
    */
   cursors(): Cursors | undefined {
-    const all = [...this.#courses].map((course) => course.cursors()).filter((cursors) => cursors !== undefined);
+    const all = [...this.#followers].map((follower) => follower.cursors()).filter((cursors) => cursors !== undefined);
     const epoch = this.#board?.epoch ?? all[0]?.epoch;
     const ours = all.filter((cursors) => cursors.epoch === epoch);
     if (epoch === undefined || ours.length === 0) return undefined;
@@ -118,7 +118,7 @@ export class Client implements AsyncDisposable {
 
   /** Ends every subscription, and the connection. */
   close(): void {
-    for (const course of [...this.#courses]) course.close();
+    for (const follower of [...this.#followers]) follower.close();
     this.#lifeline.end();
   }
 
@@ -133,7 +133,7 @@ export class Client implements AsyncDisposable {
   #became(state: ClientState): void {
     if (state.name !== "open") this.#board = undefined;
     if (state.name === "ended") listenToNetwork("remove", this.#networkChanged);
-    for (const course of [...this.#courses]) course.link(state);
+    for (const follower of [...this.#followers]) follower.link(state);
     tell(this.#options.onState, state);
   }
 
@@ -141,8 +141,8 @@ export class Client implements AsyncDisposable {
     const board = new Switchboard(welcome, (message) => connection.send(message));
     this.#board = board;
     // Who named a stream has it, and patterns pass over it: in any other order it could be the other way round.
-    const named = (course: Course) => Number(course.targets.some(isPattern));
-    for (const course of [...this.#courses].sort((a, b) => named(a) - named(b))) course.connected(board);
+    const named = (follower: Follower) => Number(follower.targets.some(isPattern));
+    for (const follower of [...this.#followers].sort((a, b) => named(a) - named(b))) follower.connected(board);
   }
 
   #heard(message: ServerMessage, size: number): void {

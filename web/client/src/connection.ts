@@ -3,7 +3,7 @@
 import { TailcastError } from "./errors.js";
 import { readMessage } from "./messages.js";
 import type { ClientMessage, Closing, ServerMessage, Welcome } from "./messages.js";
-import { Pace } from "./pace.js";
+import { OutboundRate } from "./outbound.js";
 import { Watch } from "./watch.js";
 
 /** Between two looks at the clock. */
@@ -38,7 +38,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #watch = new Watch(Date.now());
   readonly #looking: ReturnType<typeof setInterval>;
-  #pace = new Pace(MESSAGES_PER_SECOND, Date.now());
+  #rate = new OutboundRate(MESSAGES_PER_SECOND, Date.now());
   #waiting: ClientMessage[] = [];
   #sending: ReturnType<typeof setTimeout> | undefined;
   #welcomed = false;
@@ -76,7 +76,7 @@ export class Connection {
   #flush(): void {
     this.#sending = undefined;
     while (this.#waiting[0] && !this.#over) {
-      const wait = this.#pace.take(Date.now());
+      const wait = this.#rate.take(Date.now());
       if (wait > 0) {
         this.#sending = setTimeout(() => this.#flush(), wait);
         return;
@@ -136,7 +136,7 @@ export class Connection {
   #welcome(welcome: Welcome): void {
     this.#watch.answered("welcome");
     if (welcome.requests?.includes(PING)) this.#watch.canAsk(welcome.heartbeat_ms ?? HEARTBEAT_MS);
-    this.#pace = new Pace(welcome.limits?.messages_per_second ?? MESSAGES_PER_SECOND, Date.now());
+    this.#rate = new OutboundRate(welcome.limits?.messages_per_second ?? MESSAGES_PER_SECOND, Date.now());
     this.#welcomed = true;
     this.#events.welcome(welcome);
   }

@@ -15,7 +15,7 @@ export interface Welcome {
   readonly requests?: readonly unknown[];
 }
 
-export interface Place {
+export interface Start {
   readonly first_available: number;
   readonly next: number;
   readonly cursor: number;
@@ -25,7 +25,7 @@ export interface Subscribed {
   readonly type: "subscribed";
   readonly id: string;
   readonly epoch: string;
-  readonly streams: Readonly<Record<string, Place>>;
+  readonly streams: Readonly<Record<string, Start>>;
 }
 
 export interface Done {
@@ -137,9 +137,9 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
 export const isOffset = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isNumber: Check = (value) => typeof value === "number";
 const isListOf = (check: Check): Check => (value) => Array.isArray(value) && value.every(check);
-const isPlace: Check = (value) =>
+const isStart: Check = (value) =>
   isObject(value) && isOffset(value["first_available"]) && isOffset(value["next"]) && isOffset(value["cursor"]);
-const isPlaces: Check = (value) => isObject(value) && Object.values(value).every(isPlace);
+const areStarts: Check = (value) => isObject(value) && Object.values(value).every(isStart);
 const maybe = (check: Check): Check => (value) => value === undefined || check(value);
 
 /** What each message has. Members that are not here are not looked at. */
@@ -153,7 +153,7 @@ const SHAPES: Readonly<Record<ServerMessage["type"], Readonly<Record<string, Che
     limits: maybe(isObject),
     requests: maybe(Array.isArray),
   },
-  subscribed: { id: isText, epoch: isText, streams: isPlaces },
+  subscribed: { id: isText, epoch: isText, streams: areStarts },
   done: { id: maybe(isText), request: isText },
   lines: { stream: isText, first: isOffset, next: isOffset, lines: isListOf(isObject) },
   live: { stream: isText, next: isOffset },

@@ -1,6 +1,6 @@
 // What a page holds of a subscription.
 
-import type { Course } from "./course.js";
+import type { Follower } from "./follower.js";
 import { asyncDispose } from "./dispose.js";
 import type { Cursors, Event, SubscriptionState } from "./events.js";
 
@@ -11,22 +11,22 @@ import type { Cursors, Event, SubscriptionState } from "./events.js";
  * {@link TailcastError} when the subscription ended for another reason, after everything that came before.
  */
 export class Subscription implements AsyncIterable<Event>, AsyncDisposable {
-  readonly #course: Course;
+  readonly #follower: Follower;
   #iterated = false;
 
   /** @internal */
-  constructor(course: Course) {
-    this.#course = course;
+  constructor(follower: Follower) {
+    this.#follower = follower;
   }
 
   /** The names and patterns that were asked for. */
   get streams(): readonly string[] {
-    return this.#course.targets;
+    return this.#follower.targets;
   }
 
   /** How it stands, for a person to see. */
   get state(): SubscriptionState {
-    return this.#course.state;
+    return this.#follower.state;
   }
 
   /**
@@ -35,17 +35,17 @@ export class Subscription implements AsyncIterable<Event>, AsyncDisposable {
    * `undefined` until the server confirmed the subscription.
    */
   cursors(): Cursors | undefined {
-    return this.#course.cursors();
+    return this.#follower.cursors();
   }
 
   /** No event comes from now on; the server says how many lines wait, which `state` tells. */
   pause(): void {
-    this.#course.pause(true);
+    this.#follower.pause(true);
   }
 
   /** Goes on after {@link Subscription.pause | pause()}, with the next line. */
   resume(): void {
-    this.#course.pause(false);
+    this.#follower.pause(false);
   }
 
   /**
@@ -53,21 +53,21 @@ export class Subscription implements AsyncIterable<Event>, AsyncDisposable {
    * kept line it begins there, after a `gap`. Fails with `offline`, `cursor_ahead`, …, and nothing has changed then.
    */
   seek(stream: string, to: number | "live"): Promise<void> {
-    return this.#course.seek(stream, to);
+    return this.#follower.seek(stream, to);
   }
 
   /** Ends it: no event comes any more. */
   close(): void {
-    this.#course.close();
+    this.#follower.close();
   }
 
   /** The events, from the first one that nobody has got. */
   [Symbol.asyncIterator](): AsyncIterator<Event, undefined> {
-    if (!this.#course.iterable) throw new Error("This subscription has callbacks: its events go there.");
+    if (!this.#follower.iterable) throw new Error("This subscription has callbacks: its events go there.");
     if (this.#iterated) throw new Error("This subscription is iterated over already: each event comes once.");
     this.#iterated = true;
     return {
-      next: () => this.#course.queue.next(),
+      next: () => this.#follower.queue.next(),
       return: () => {
         this.close();
         return Promise.resolve({ done: true, value: undefined });

@@ -1,7 +1,7 @@
 // Which subscription a message is for, on one connection. Frames of lines name a stream and no subscription: a stream is
 // in one of them at a time.
 
-import type { Course } from "./course.js";
+import type { Follower } from "./follower.js";
 import type { ClientMessage, ServerMessage, Welcome } from "./messages.js";
 import { ME, personal } from "./names.js";
 import type { Request } from "./requests.js";
@@ -15,8 +15,8 @@ export class Switchboard {
   /** Room in one request. */
   readonly messageBytes: number;
   readonly #send: (message: ClientMessage) => void;
-  readonly #courses = new Map<string, Course>();
-  readonly #streams = new Map<string, { readonly id: string; readonly course: Course }>();
+  readonly #followers = new Map<string, Follower>();
+  readonly #streams = new Map<string, { readonly id: string; readonly follower: Follower }>();
   #ids = 0;
 
   constructor(welcome: Welcome, send: (message: ClientMessage) => void) {
@@ -27,11 +27,11 @@ export class Switchboard {
   }
 
   /** Asks for a subscription, under the id that is answered. */
-  subscribe(course: Course, request: Request): string {
+  subscribe(follower: Follower, request: Request): string {
     this.#ids += 1;
     const id = String(this.#ids);
     const { patterns: _, type, ...members } = request;
-    this.#courses.set(id, course);
+    this.#followers.set(id, follower);
     this.#send({ type, id, ...members });
     return id;
   }
@@ -47,52 +47,52 @@ export class Switchboard {
 
   /** Whether somebody asked for a stream by its name, and has it. */
   isNamed(stream: string): boolean {
-    const course = this.#streams.get(stream)?.course;
-    return course !== undefined && this.#names(course, stream);
+    const follower = this.#streams.get(stream)?.follower;
+    return follower !== undefined && this.#names(follower, stream);
   }
 
-  #names({ targets }: Course, stream: string): boolean {
+  #names({ targets }: Follower, stream: string): boolean {
     return targets.includes(stream) || (targets.includes(ME) && stream === personal(this.subscriber));
   }
 
   /** A subscription has a stream now: the patterns of others have passed over it. */
-  #holds(course: Course, id: string, stream: string): void {
-    this.#streams.set(stream, { id, course });
-    for (const other of new Set(this.#courses.values())) {
-      if (other !== course && !this.#names(other, stream)) other.passOver(stream);
+  #holds(follower: Follower, id: string, stream: string): void {
+    this.#streams.set(stream, { id, follower });
+    for (const other of new Set(this.#followers.values())) {
+      if (other !== follower && !this.#names(other, stream)) other.passOver(stream);
     }
   }
 
-  /** Tells the course that it concerns. Answers whether there is one. */
+  /** Tells the follower that it concerns. Answers whether there is one. */
   deliver(message: ServerMessage, size: number): boolean {
     switch (message.type) {
       case "lines":
       case "gap":
       case "live": {
         const place = this.#streams.get(message.stream);
-        place?.course.heard(message, place.id, size);
+        place?.follower.heard(message, place.id, size);
         return true;
       }
       case "subscribed": {
-        const course = this.#courses.get(message.id);
-        if (!course) return true;
-        for (const stream of Object.keys(message.streams)) this.#holds(course, message.id, stream);
-        course.subscribed(message);
+        const follower = this.#followers.get(message.id);
+        if (!follower) return true;
+        for (const stream of Object.keys(message.streams)) this.#holds(follower, message.id, stream);
+        follower.subscribed(message);
         return true;
       }
       case "behind":
-        this.#courses.get(message.id)?.behind(message);
+        this.#followers.get(message.id)?.behind(message);
         return true;
       case "dropped":
         for (const stream of message.streams) this.#streams.delete(stream);
-        this.#courses.get(message.id)?.dropped(message);
+        this.#followers.get(message.id)?.dropped(message);
         return true;
       case "done":
         return this.#done(message.id ?? "", message.request);
       case "error": {
-        const course = this.#courses.get(message.id ?? "");
-        course?.refused(message);
-        return course !== undefined;
+        const follower = this.#followers.get(message.id ?? "");
+        follower?.refused(message);
+        return follower !== undefined;
       }
       default:
         return true;
@@ -101,16 +101,16 @@ export class Switchboard {
 
   /** A subscription that was refused, or is over. */
   forget(id: string): void {
-    this.#courses.delete(id);
+    this.#followers.delete(id);
     for (const [stream, place] of this.#streams) {
       if (place.id === id) this.#streams.delete(stream);
     }
   }
 
   #done(id: string, request: string): boolean {
-    const course = this.#courses.get(id);
+    const follower = this.#followers.get(id);
     if (request === "unsubscribe") this.forget(id);
-    course?.done(id, request);
+    follower?.done(id, request);
     return true;
   }
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Flow } from "../dist/flow.js";
-import { Pace } from "../dist/pace.js";
+import { OutboundRate } from "../dist/outbound.js";
 import { Watch } from "../dist/watch.js";
 
 const KIB = 1024;
@@ -37,15 +37,15 @@ test("a pause that the consumer asked for holds however little waits", () => {
 });
 
 test("requests are sent as fast as the server allows and no faster", () => {
-  const pace = new Pace(20, 0);
+  const rate = new OutboundRate(20, 0);
   let sent = 0;
   for (let now = 0; now < 10_000; now += 1) {
-    while (pace.take(now) === 0) sent += 1;
+    while (rate.take(now) === 0) sent += 1;
   }
   assert.ok(sent > 180 && sent <= 240, `${sent} in ten seconds`);
-  const wait = pace.take(9_999);
+  const wait = rate.take(9_999);
   assert.ok(wait > 0);
-  assert.equal(pace.take(9_999 + wait), 0);
+  assert.equal(rate.take(9_999 + wait), 0);
 });
 
 test("silence is no fault while nothing is awaited and no sign can be asked for", () => {

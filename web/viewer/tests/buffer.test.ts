@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Buffer } from "../src/buffer/buffer.ts";
 import { size } from "../src/buffer/chunk.ts";
 import type { Entry } from "../src/buffer/entry.ts";
-import { A, B, hole, line, lines, told } from "./log.ts";
+import { A, B, hole, line, lines, told } from "./samples.ts";
 
 /** Chunks in a few words: the first and the last entry of each. */
 function shape(buffer: Buffer): string {

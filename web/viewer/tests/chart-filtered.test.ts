@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client } from "tailcast-client";
 import { Histogram } from "../src/chart/histogram.ts";
-import { Tail } from "../src/follow/tail.ts";
+import { Log } from "../src/follow/log.ts";
 
 /** A server's end of a connection that never leaves the process. */
 class Socket {
@@ -41,7 +41,7 @@ const frame = (first: number, next: number, ...offsets: number[]) => ({
 test("what the server looked through for a filter is counted, whether or not anything in it matched", async () => {
   const histogram = new Histogram();
   const nothing = () => undefined;
-  const tail = new Tail({
+  const log = new Log({
     streams: ["a"],
     filter: "level>=warn",
     continues: () => false,
@@ -59,7 +59,7 @@ test("what the server looked through for a filter is counted, whether or not any
     },
   });
   const client = new Client({ url: "http://x/", token: "t", WebSocket: Socket as unknown as typeof WebSocket });
-  tail.start(client);
+  log.start(client);
   await settled();
   const server = Socket.last;
   server.says({ type: "welcome", session: "s", node: "n", subscriber: "alice", epoch: "e" });
@@ -69,6 +69,6 @@ test("what the server looked through for a filter is counted, whether or not any
   assert.deepEqual([...histogram.newestUncounted()], []);
   assert.deepEqual(histogram.stored(new Set()), { all: 4_002, uncounted: 0 });
   assert.equal(histogram.totals.warn, 2);
-  tail.stop();
+  log.stop();
   client.close();
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Buffer } from "../src/buffer/buffer.ts";
 import { edges } from "../src/find/edges.ts";
-import { A, B, hole, line } from "./log.ts";
+import { A, B, hole, line } from "./samples.ts";
 
 test("the store is searched from the nearest lines that the tab has not, on the side that is asked for", () => {
   const buffer = new Buffer();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cut, load } from "../src/follow/holes.ts";
 import { merged } from "../src/follow/merge.ts";
-import { A, B, hole, line, lines, store, told } from "./log.ts";
+import { A, B, hole, line, lines, store, told } from "./samples.ts";
 
 const never = () => false;
 

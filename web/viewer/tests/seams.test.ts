@@ -5,7 +5,7 @@ import { Chunk } from "../src/buffer/chunk.ts";
 import type { Entry, HoleEntry, LineEntry, Stream } from "../src/buffer/entry.ts";
 import { Entries } from "../src/follow/lines.ts";
 import { joinTraces } from "../src/follow/seams.ts";
-import { A, B, hole } from "./log.ts";
+import { A, B, hole } from "./samples.ts";
 
 const continues = (message: string) => message.startsWith("+");
 

@@ -44,12 +44,12 @@ export class Finding {
   constructor(reading: Reading, parts: FindParts) {
     this.#reading = reading;
     this.#parts = parts;
-    const { tail } = reading;
+    const { log } = reading;
     this.#finder = new Finder({
       worker: parts.worker,
       source: {
         get chunks() {
-          return tail.buffer.chunks;
+          return log.buffer.chunks;
         },
         // What is folded is found, and unfolded then.
         get shown() {
@@ -132,7 +132,7 @@ export class Finding {
       const arrival = await this.#reading.seek({ stream: found.stream, offset: found.line.offset });
       if (arrival !== "there" || hunt.signal.aborted) return;
       // Where its own page could not be loaded, the reader is at the line behind it, which is no match.
-      const entry = this.#reading.tail.buffer.find(found.stream, found.line.offset)?.entry;
+      const entry = this.#reading.log.buffer.find(found.stream, found.line.offset)?.entry;
       if (entry?.kind === "line") this.#goTo(entry);
     } catch (error) {
       if (!hunt.signal.aborted) this.beyond = { state: "failed", direction, error: error instanceof Error ? error.message : String(error) };
@@ -155,7 +155,7 @@ export class Finding {
   };
 
   #goTo(entry: LineEntry): void {
-    const place = this.#reading.tail.buffer.find(entry.stream.name, entry.line.offset);
+    const place = this.#reading.log.buffer.find(entry.stream.name, entry.line.offset);
     if (!place) return;
     this.#current = entry;
     if (this.#hides(entry)) this.#reading.disclosure.unfold(entry);

@@ -13,10 +13,10 @@ import type { Direction, Edge } from "../find/beyond.ts";
 import { edges } from "../find/edges.ts";
 import type { Side } from "../follow/holes.ts";
 import type { Continues } from "../follow/lines.ts";
-import { type Position, Tail } from "../follow/tail.ts";
+import { type Position, Log } from "../follow/log.ts";
 import type { Drawn, List } from "../list/list.ts";
 import { Choice } from "./choice.svelte.ts";
-import { type Arrival, Course } from "./course.ts";
+import { type Arrival, Journey } from "./journey.ts";
 import { Disclosure } from "./disclosure.ts";
 import { Finding, type FindParts } from "./finding.svelte.ts";
 
@@ -39,7 +39,7 @@ export interface ReadingOptions {
 
 export class Reading {
   readonly #options: ReadingOptions;
-  readonly tail: Tail;
+  readonly log: Log;
   readonly histogram = new Histogram();
   /** Of what is stored and not loaded. */
   readonly counting: Counting;
@@ -47,7 +47,7 @@ export class Reading {
   readonly finding: Finding;
   readonly disclosure: Disclosure;
   readonly choice: Choice;
-  readonly #course: Course;
+  readonly #journey: Journey;
   readonly streams: readonly string[];
   readonly filter: string;
   /** Whether there may be more than one stream. */
@@ -82,7 +82,7 @@ export class Reading {
     this.columns = view.columns;
     this.hidden = new Set(view.hidden);
     this.#start = positionOf(view);
-    this.tail = new Tail({
+    this.log = new Log({
       streams: view.streams,
       filter: view.filter,
       continues: options.continues,
@@ -110,11 +110,11 @@ export class Reading {
       },
     });
     this.counting = new Counting({ histogram: this.histogram, filter: view.filter, onchange: () => (this.version += 1) });
-    this.disclosure = new Disclosure(this.tail.buffer);
+    this.disclosure = new Disclosure(this.log.buffer);
     this.disclosure.hide(this.hidden);
-    this.choice = new Choice(this.tail.buffer);
-    this.#course = new Course({
-      tail: this.tail,
+    this.choice = new Choice(this.log.buffer);
+    this.#journey = new Journey({
+      log: this.log,
       show: (place) => this.show(place),
       fail: (reason) => (this.failure = `That place could not be loaded: ${reason}.`),
     });
@@ -123,11 +123,11 @@ export class Reading {
 
   start(client: Client): void {
     this.counting.renewed();
-    this.tail.start(client);
+    this.log.start(client);
   }
 
   stop(): void {
-    this.tail.stop();
+    this.log.stop();
     this.finding.stop();
     this.counting.stop();
     clearTimeout(this.#timer);
@@ -137,13 +137,13 @@ export class Reading {
   /** The page shows this view in a list. */
   attach(list: Rows): void {
     this.#list = list;
-    list.open(this.tail.buffer);
+    list.open(this.log.buffer);
     this.finding.adopt(this.#options.view.find);
   }
 
   /** How many lines came while the reader was elsewhere. */
   get unseen(): number {
-    return this.following ? 0 : this.tail.arrived - this.#leftAt;
+    return this.following ? 0 : this.log.arrived - this.#leftAt;
   }
 
   changed(): void {
@@ -169,8 +169,8 @@ export class Reading {
 
   /** Lines wait at the server, or come again. */
   togglePause(): void {
-    if (this.state.name === "paused") this.tail.resume();
-    else this.tail.pause();
+    if (this.state.name === "paused") this.log.resume();
+    else this.log.pause();
   }
 
   // --- where the reader is
@@ -178,13 +178,13 @@ export class Reading {
   followed(following: boolean): void {
     this.following = following;
     this.drawn = this.#drawn;
-    if (!following) this.#leftAt = this.tail.arrived;
+    if (!following) this.#leftAt = this.log.arrived;
     else this.choice.cursor = undefined;
     this.#options.moved();
   }
 
   toLive(): void {
-    this.#course.leave();
+    this.#journey.leave();
     this.choice.clear();
     this.#list?.follow();
   }
@@ -217,7 +217,7 @@ export class Reading {
 
   /** Where to look on in the store, from where the reader is. */
   edges(direction: Direction): Edge[] {
-    const { buffer } = this.tail;
+    const { buffer } = this.log;
     const line = this.following ? undefined : this.standing;
     const reading = line && buffer.find(line.stream.name, line.line.offset)?.chunk;
     return edges(buffer.chunks, reading, direction);
@@ -225,29 +225,29 @@ export class Reading {
 
   /** Goes to a line or a time, loading what is around it. */
   seek(position: Position): Promise<Arrival> {
-    return this.#course.to(position);
+    return this.#journey.to(position);
   }
 
   /** The same for who drags: places come faster than lines can be loaded. */
   drag(time: number): void {
-    this.#course.drag({ time });
+    this.#journey.drag({ time });
   }
 
   /** Goes to the first line that the tab can have. */
   async toStart(): Promise<void> {
-    const first = this.tail.buffer.at(0);
+    const first = this.log.buffer.at(0);
     if (first?.entry.kind === "hole") {
       const [run] = first.entry.runs;
       const before = first.entry.runs.length === 1 && run ? { stream: run.stream.name, offset: run.from } : { time: 0 };
-      const arrival = await this.#course.to(before, () => {});
+      const arrival = await this.#journey.to(before, () => {});
       if (arrival === "elsewhere" || arrival === "failed") return;
-    } else this.#course.leave();
+    } else this.#journey.leave();
     this.#list?.scrollToRow(0);
   }
 
   /** A hole comes near: it is loaded, unless that gave nothing before. */
   near(hole: HoleEntry, side: Side): void {
-    if (this.#tried.has(hole) || this.tail.isLoading(hole)) return;
+    if (this.#tried.has(hole) || this.log.isLoading(hole)) return;
     // Following, only as much is loaded as the window has room for.
     if (this.following && this.#drawn.first > 0) return;
     if (hole.reason !== "earlier" && this.following) return;
@@ -256,16 +256,16 @@ export class Reading {
 
   /** The reader asks for a hole's lines: the first ones, or the last ones where no line stands before it. */
   fill(hole: HoleEntry): void {
-    const { chunks } = this.tail.buffer;
+    const { chunks } = this.log.buffer;
     const at = chunks.findIndex((chunk) => chunk.hole === hole);
     void this.#load(hole, chunks.slice(0, at).some(({ lines }) => lines > 0) ? "start" : "end");
   }
 
   async #load(hole: HoleEntry, side: Side): Promise<void> {
-    const lines = await this.tail.load(hole, side);
+    const lines = await this.log.load(hole, side);
     if (!lines) this.#tried.add(hole);
     // Nothing more to see: be it that nothing matched, or that all of it is of streams that are hidden.
-    else if (!lines.some(this.disclosure.shown)) for (const chunk of this.tail.buffer.chunks) if (chunk.hole) this.#tried.add(chunk.hole);
+    else if (!lines.some(this.disclosure.shown)) for (const chunk of this.log.buffer.chunks) if (chunk.hole) this.#tried.add(chunk.hole);
   }
 
   #opened(): void {
@@ -276,11 +276,11 @@ export class Reading {
 
   /** Goes to the place that the address names. */
   async #toNamed(position: Position): Promise<void> {
-    const arrival = await this.#course.to(position, (place) => {
+    const arrival = await this.#journey.to(position, (place) => {
       this.show(place);
       this.#list?.bring(place, READ_AT);
     });
-    if (arrival === "nowhere") this.tail.say("info", "There is no line at the place that the address names. This is the live end.");
+    if (arrival === "nowhere") this.log.say("info", "There is no line at the place that the address names. This is the live end.");
   }
 
   // --- rows. Reading one is no following
@@ -350,14 +350,14 @@ export class Reading {
 
   /** The streams that were met, in that order. */
   get known(): readonly Stream[] {
-    return this.tail.streams.all;
+    return this.log.streams.all;
   }
 
   // --- the row that keys act on, and the chosen ones
 
   /** Moves the cursor by rows, from where the reader is. `choosing` takes the rows on the way along. */
   moveCursor(by: number, choosing: boolean): void {
-    const { buffer } = this.tail;
+    const { buffer } = this.log;
     const { cursor } = this.choice;
     const from = cursor && buffer.rowOf(cursor);
     const row = from === undefined ? this.#drawn.first + (by > 0 ? 0 : this.#drawn.visible.length - 1) : from + by;
@@ -384,7 +384,7 @@ export class Reading {
 
   /** All lines that are shown. */
   shownLines(): LineEntry[] {
-    const { buffer } = this.tail;
+    const { buffer } = this.log;
     return buffer.chunks.flatMap((chunk) => buffer.rowsOf(chunk).filter((entry) => entry.kind === "line"));
   }
 

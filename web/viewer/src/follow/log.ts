@@ -14,7 +14,7 @@ import { faultText } from "./words.ts";
 /** Whoever drags through the chart asks for another place of a hole before the first one came: it is divided meanwhile. */
 const SEEK_TRIES = 10;
 
-/** What a tail tells. */
+/** What a log tells. */
 export interface On {
   /**
    * Lines came in, live or out of the store; also what the tab had before and let go of. `runs`: the offsets that were
@@ -41,17 +41,17 @@ export interface On {
 /** A line of a stream, or the first line at a time (ms since 1970). */
 export type Position = { readonly stream: string; readonly offset: number } | { readonly time: number };
 
-export interface TailOptions {
+export interface LogOptions {
   readonly streams: readonly string[];
   readonly filter: string;
   readonly continues: Continues;
   readonly on: On;
 }
 
-export class Tail {
+export class Log {
   readonly buffer = new Buffer();
   readonly streams = new Streams();
-  readonly #options: TailOptions;
+  readonly #options: LogOptions;
   readonly #live: Entries;
   readonly #loading = new Map<HoleEntry, Promise<readonly LineEntry[] | undefined>>();
   #client: Client | undefined;
@@ -66,12 +66,12 @@ export class Tail {
   /** Streams of the stores before: what is not in the tab of them cannot be had. */
   readonly #left = new Set<Stream>();
 
-  constructor(options: TailOptions) {
+  constructor(options: LogOptions) {
     this.#options = options;
     this.#live = new Entries(options.continues);
   }
 
-  /** Lines that came since the tail was opened, of all streams. */
+  /** Lines that came since the log was opened, of all streams. */
   arrived = 0;
 
   // --- following

@@ -5,7 +5,7 @@ const BURST_SECONDS = 2;
 /** Two clocks are never alike. */
 const MARGIN = 0.9;
 
-export class Pace {
+export class OutboundRate {
   #perMs: number;
   #burst: number;
   #allowance: number;

@@ -3,7 +3,7 @@
 const BURST_SECONDS = 2;
 /** Two clocks are never alike. */
 const MARGIN = 0.9;
-export class Pace {
+export class OutboundRate {
     #perMs;
     #burst;
     #allowance;

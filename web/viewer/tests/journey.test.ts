@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Place } from "../src/buffer/buffer.ts";
 import { Chunk } from "../src/buffer/chunk.ts";
-import type { Position } from "../src/follow/tail.ts";
-import { Course } from "../src/page/course.ts";
-import { A, line } from "./log.ts";
+import type { Position } from "../src/follow/log.ts";
+import { Journey } from "../src/page/journey.ts";
+import { A, line } from "./samples.ts";
 
 const settled = () => new Promise((done) => setImmediate(done));
 
@@ -14,12 +14,12 @@ class Reader {
   readonly shown: number[] = [];
   readonly told: string[] = [];
   readonly #answers = new Map<number, { found: (place: Place | undefined) => void; fail: (error: Error) => void }>();
-  readonly course: Course;
+  readonly journey: Journey;
 
   constructor(held: readonly number[] = []) {
     const timeOf = (position: Position) => ("time" in position ? position.time : NaN);
-    this.course = new Course({
-      tail: {
+    this.journey = new Journey({
+      log: {
         lacks: (position) => !held.includes(timeOf(position)),
         seek: (position) => {
           const time = timeOf(position);
@@ -53,14 +53,14 @@ const placeOf = (time: number): Place => ({ chunk: new Chunk(), entry: line(A, t
 
 test("who goes somewhere knows whether they are there, nowhere or elsewhere", async () => {
   const reader = new Reader();
-  const there = reader.course.to({ time: 1 });
+  const there = reader.journey.to({ time: 1 });
   await reader.found(1);
   assert.equal(await there, "there");
-  const nowhere = reader.course.to({ time: 2 });
+  const nowhere = reader.journey.to({ time: 2 });
   await reader.foundNothing(2);
   assert.equal(await nowhere, "nowhere");
-  const elsewhere = reader.course.to({ time: 3 });
-  reader.course.leave();
+  const elsewhere = reader.journey.to({ time: 3 });
+  reader.journey.leave();
   await reader.found(3);
   assert.equal(await elsewhere, "elsewhere");
   assert.deepEqual(reader.shown, [1]);
@@ -68,7 +68,7 @@ test("who goes somewhere knows whether they are there, nowhere or elsewhere", as
 
 test("whichever answer is the last to come, the reader is where they asked for last", async () => {
   const reader = new Reader();
-  const [first, second] = [reader.course.to({ time: 1 }), reader.course.to({ time: 2 })];
+  const [first, second] = [reader.journey.to({ time: 1 }), reader.journey.to({ time: 2 })];
   await reader.found(2);
   await reader.found(1);
   assert.deepEqual([await first, await second, reader.shown], ["elsewhere", "there", [2]]);
@@ -76,21 +76,21 @@ test("whichever answer is the last to come, the reader is where they asked for l
 
 test("a place that could not be loaded is told, unless the reader went elsewhere", async () => {
   const reader = new Reader();
-  const failed = reader.course.to({ time: 1 });
+  const failed = reader.journey.to({ time: 1 });
   await reader.failed(1);
   assert.equal(await failed, "failed");
-  const left = reader.course.to({ time: 2 });
-  reader.course.leave();
+  const left = reader.journey.to({ time: 2 });
+  reader.journey.leave();
   await reader.failed(2);
   assert.equal(await left, "elsewhere");
-  reader.course.drag({ time: 3 });
+  reader.journey.drag({ time: 3 });
   await reader.failed(3);
   assert.deepEqual(reader.told, ["the server is away", "the server is away"]);
 });
 
 test("who drags over what is not loaded is led to the last place, one load after the other", async () => {
   const reader = new Reader();
-  for (const time of [1, 2, 3]) reader.course.drag({ time });
+  for (const time of [1, 2, 3]) reader.journey.drag({ time });
   assert.deepEqual(reader.asked, [1]);
   await reader.found(1);
   await reader.found(3);
@@ -99,7 +99,7 @@ test("who drags over what is not loaded is led to the last place, one load after
 
 test("what is loaded is shown at once, while the server is silent about another place", async () => {
   const reader = new Reader([5, 6]);
-  for (const time of [1, 2, 5, 6]) reader.course.drag({ time });
+  for (const time of [1, 2, 5, 6]) reader.journey.drag({ time });
   await settled();
   assert.deepEqual(reader.shown.at(-1), 6);
   const [shown, asked] = [[...reader.shown], [...reader.asked]];
@@ -108,9 +108,9 @@ test("what is loaded is shown at once, while the server is silent about another 
 });
 
 test("who leaves is not led away by what waits", async () => {
-  for (const leave of [(reader: Reader) => reader.course.leave(), (reader: Reader) => void reader.course.to({ time: 5 })]) {
+  for (const leave of [(reader: Reader) => reader.journey.leave(), (reader: Reader) => void reader.journey.to({ time: 5 })]) {
     const reader = new Reader([5]);
-    for (const time of [1, 2]) reader.course.drag({ time });
+    for (const time of [1, 2]) reader.journey.drag({ time });
     leave(reader);
     await reader.found(1);
     assert.deepEqual([reader.asked.includes(2), reader.shown.includes(1)], [false, false]);

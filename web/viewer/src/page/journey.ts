@@ -1,7 +1,7 @@
 // Leads a reader to places of the log. What they asked for last is where they go, whichever answer is the last to come.
 
 import type { Place } from "../buffer/buffer.ts";
-import type { Position, Tail } from "../follow/tail.ts";
+import type { Position, Log } from "../follow/log.ts";
 import { Latest } from "./latest.ts";
 
 /**
@@ -10,20 +10,20 @@ import { Latest } from "./latest.ts";
  */
 export type Arrival = "there" | "nowhere" | "elsewhere" | "failed";
 
-export interface CourseOptions {
-  readonly tail: Pick<Tail, "seek" | "lacks">;
+export interface JourneyOptions {
+  readonly log: Pick<Log, "seek" | "lacks">;
   readonly show: (place: Place) => void;
   /** Tells the reader why a place could not be loaded. */
   readonly fail: (reason: string) => void;
 }
 
-export class Course {
-  readonly #options: CourseOptions;
+export class Journey {
+  readonly #options: JourneyOptions;
   readonly #drags = new Latest<Position>((position) => this.#go(position, this.#options.show));
   /** Counts where the reader asked to go. */
   #turn = 0;
 
-  constructor(options: CourseOptions) {
+  constructor(options: JourneyOptions) {
     this.#options = options;
   }
 
@@ -41,14 +41,14 @@ export class Course {
 
   /** The same for who asks faster than lines can be loaded: one place after the other. What is loaded is shown at once. */
   drag(position: Position): void {
-    if (this.#options.tail.lacks(position)) this.#drags.ask(position);
+    if (this.#options.log.lacks(position)) this.#drags.ask(position);
     else void this.to(position);
   }
 
   async #go(position: Position, show: (place: Place) => void): Promise<Arrival> {
     const turn = (this.#turn += 1);
     try {
-      const place = await this.#options.tail.seek(position);
+      const place = await this.#options.log.seek(position);
       if (turn !== this.#turn) return "elsewhere";
       if (!place) return "nowhere";
       show(place);

@@ -26,7 +26,7 @@ interface Seek {
   reject(error: TailcastError): void;
 }
 
-export class Course {
+export class Follower {
   readonly #targets: readonly string[];
   readonly #options: SubscribeOptions;
   readonly #from: WireFrom;

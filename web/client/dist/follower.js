@@ -11,7 +11,7 @@ import { requests } from "./requests.js";
 import { delay } from "./retry.js";
 /** Refusals after which asking again makes sense. */
 const PASSING = ["unavailable", "rate_limited"];
-export class Course {
+export class Follower {
     #targets;
     #options;
     #from;

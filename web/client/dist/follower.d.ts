@@ -2,7 +2,7 @@ import type { ClientState, Cursors, SubscribeOptions, SubscriptionState } from "
 import type { Behind, Dropped, Gap, Lines, Live, Refusal, Subscribed } from "./messages.js";
 import { Queue } from "./queue.js";
 import type { Switchboard } from "./switchboard.js";
-export declare class Course {
+export declare class Follower {
     #private;
     /**
      * @param left called once, when nothing more is wanted of the connection.
