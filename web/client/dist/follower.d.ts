@@ -1,8 +1,8 @@
 import type { ClientState, Cursors, SubscribeOptions, SubscriptionState } from "./events.js";
 import type { Behind, Dropped, Gap, Lines, Live, Refusal, Subscribed } from "./messages.js";
 import { Queue } from "./queue.js";
-import type { Switchboard } from "./switchboard.js";
-export declare class Follower {
+import type { Seat, Switchboard } from "./switchboard.js";
+export declare class Follower implements Seat {
     #private;
     /**
      * @param left called once, when nothing more is wanted of the connection.

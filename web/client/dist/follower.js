@@ -5,10 +5,13 @@
 import { Continuity } from "./continuity.js";
 import { TailcastError, tell } from "./errors.js";
 import { Flow } from "./flow.js";
+import { errorOf } from "./messages.js";
 import { isPattern } from "./names.js";
+import { Outstanding } from "./outstanding.js";
 import { Queue } from "./queue.js";
-import { requests } from "./requests.js";
+import { isCursors, requests, wireFrom } from "./requests.js";
 import { delay } from "./retry.js";
+import { Seeks } from "./seeks.js";
 /** Refusals after which asking again makes sense. */
 const PASSING = ["unavailable", "rate_limited"];
 export class Follower {
@@ -28,17 +31,14 @@ export class Follower {
     #announced = new Set();
     /** Names that the token does not allow any more. */
     #lost = new Set();
-    /** Heads of the streams that did not reach theirs yet. */
-    #heads = new Map();
-    /** Lines that wait at the server while it is paused, by stream. */
-    #behind = new Map();
+    #outstanding = new Outstanding();
     #board;
     /** Requests that were not answered yet, and that stand, by id. */
     #asked = new Map();
     #standing = new Set();
     /** Subscriptions that are being left, until the server says so. */
     #leaving = new Set();
-    #seeks = new Map();
+    #seeks = new Seeks();
     /** Streams that go on at the head, wherever that is: the next frame tells. */
     #jumps = new Set();
     #timers = new Set();
@@ -105,7 +105,7 @@ export class Follower {
             return Promise.reject(new TailcastError("offline", `${stream} is not being followed at the moment.`, { stream }));
         }
         return new Promise((resolve, reject) => {
-            this.#seeks.set(id, [...(this.#seeks.get(id) ?? []), { stream, to, resolve, reject }]);
+            this.#seeks.add(id, { stream, to, resolve, reject });
             board.send({ type: "seek", id, stream, to });
         });
     }
@@ -130,7 +130,7 @@ export class Follower {
         if (this.#end)
             return;
         if (this.#epoch !== undefined && this.#epoch !== board.epoch) {
-            return this.#finish(wrongEpoch("The cursors belong to another store.", { epoch: board.epoch }));
+            return this.#finish(new TailcastError("wrong_epoch", "The cursors belong to another store.", { epoch: board.epoch }));
         }
         this.#board = board;
         this.#epoch = board.epoch;
@@ -150,7 +150,7 @@ export class Follower {
             this.#continuity.begin(stream, place.cursor);
             if (!this.#taken.has(stream))
                 this.#taken.set(stream, place.cursor);
-            this.#heads.set(stream, place.next);
+            this.#outstanding.expect(stream, place.next);
             this.#announce({
                 type: "begin",
                 stream,
@@ -169,8 +169,7 @@ export class Follower {
         this.#continuity.forget(stream);
         this.#taken.delete(stream);
         this.#announced.delete(stream);
-        this.#heads.delete(stream);
-        this.#behind.delete(stream);
+        this.#outstanding.forget(stream);
         this.#tell();
     }
     /** @param size of the message's text. */
@@ -190,14 +189,13 @@ export class Follower {
         this.#tell();
     }
     behind({ stream, count }) {
-        this.#behind.set(stream, count);
+        this.#outstanding.waits(stream, count);
         this.#tell();
     }
     dropped({ streams, reason }) {
         for (const stream of streams) {
             this.#continuity.takeAway(stream);
-            this.#heads.delete(stream);
-            this.#behind.delete(stream);
+            this.#outstanding.forget(stream);
             this.#announced.delete(stream);
             this.#lost.add(stream);
         }
@@ -218,9 +216,9 @@ export class Follower {
         const request = this.#asked.get(id);
         if (request)
             return this.#notStanding(id, request, refusal);
-        const seek = this.#nextSeek(id);
+        const seek = this.#seeks.next(id);
         if (seek)
-            return seek.reject(new TailcastError(code, message, details(refusal)));
+            return seek.reject(errorOf(refusal));
         if (this.#standing.has(id))
             this.#push({ type: "warning", code, message });
     }
@@ -243,7 +241,7 @@ export class Follower {
                 this.#tell();
                 break;
             case "resume":
-                this.#behind.clear();
+                this.#outstanding.flows();
                 for (const id of this.#standing)
                     board.send({ type: "resume", id });
                 this.#tell();
@@ -282,7 +280,7 @@ export class Follower {
             this.#board?.send({ type: "pause", id });
     }
     #notStanding(id, request, refusal) {
-        const { code, message, stream, retry_after_ms: hint } = refusal;
+        const { code, stream, retry_after_ms: hint } = refusal;
         const board = this.#board;
         this.#asked.delete(id);
         board?.forget(id);
@@ -303,7 +301,7 @@ export class Follower {
         if (code === "duplicate_stream" && stream !== undefined && board?.isNamed(stream) === false)
             return this.#again();
         this.#leave();
-        this.#finish(new TailcastError(code, message, details(refusal)));
+        this.#finish(errorOf(refusal));
     }
     #notLeft(id, code) {
         if (code === "rate_limited")
@@ -346,17 +344,12 @@ export class Follower {
     #stopWaiting() {
         this.#standing.clear();
         this.#asked.clear();
-        this.#heads.clear();
-        this.#behind.clear();
+        this.#outstanding.clear();
         for (const timer of this.#timers)
             clearTimeout(timer);
         this.#timers.clear();
         this.#jumps.clear();
-        const seeks = [...this.#seeks.values()].flat();
-        this.#seeks.clear();
-        for (const { stream, reject } of seeks) {
-            reject(new TailcastError("offline", "The connection ended before the answer came.", { stream }));
-        }
+        this.#seeks.abandon();
     }
     #finish(error) {
         if (this.#end)
@@ -395,21 +388,14 @@ export class Follower {
         for (const fault of this.#continuity.live(message))
             this.#push(fault);
         const { stream, next } = message;
-        this.#heads.delete(stream);
+        this.#outstanding.reached(stream);
         this.#queue.push({ event: { type: "live", stream, next }, size: 0, place: { stream, cursor: next } });
     }
     #push(event) {
         this.#queue.push({ event, size: 0 });
     }
-    #nextSeek(id) {
-        const seeks = this.#seeks.get(id);
-        const seek = seeks?.shift();
-        if (seeks?.length === 0)
-            this.#seeks.delete(id);
-        return seek;
-    }
     #sought(id) {
-        const seek = this.#nextSeek(id);
+        const seek = this.#seeks.next(id);
         if (!seek)
             return;
         const { stream, to } = seek;
@@ -421,7 +407,7 @@ export class Follower {
         else {
             this.#continuity.move(stream, to);
             this.#taken.set(stream, to);
-            this.#heads.set(stream, Math.max(was, this.#heads.get(stream) ?? 0));
+            this.#outstanding.expectAgain(stream, was);
         }
         seek.resolve();
         this.#tell();
@@ -442,49 +428,17 @@ export class Follower {
         if (this.#flow.paused || (this.#board && this.#flow.out)) {
             // Lines that were on their way when a pause was asked for wait here, and not at the server.
             const held = this.#flow.wanted ? this.#queue.lines : 0;
-            return { name: "paused", behind: sum(this.#behind.values()) + held, slow: !this.#flow.wanted };
+            return { name: "paused", behind: this.#outstanding.behind + held, slow: !this.#flow.wanted };
         }
         if (!this.#board || this.#asked.size + this.#timers.size > 0 || this.#standing.size === 0)
             return { name: "connecting" };
-        if (this.#heads.size === 0)
+        if (this.#outstanding.none)
             return { name: "live" };
-        const cursors = this.#continuity.cursors;
-        const remaining = [...this.#heads].map(([stream, head]) => Math.max(0, head - (cursors.get(stream) ?? head)));
-        return { name: "replaying", remaining: sum(remaining) };
+        return { name: "replaying", remaining: this.#outstanding.remaining(this.#continuity.cursors) };
     }
-}
-function sum(numbers) {
-    let total = 0;
-    for (const number of numbers)
-        total += number;
-    return total;
 }
 function beginOf(message) {
     if (message.type === "lines")
         return message.first;
     return message.type === "gap" ? message.from : message.next;
-}
-function isCursors(from) {
-    return typeof from === "object" && "cursors" in from;
-}
-/** Where streams begin that have no cursor. */
-function wireFrom(from) {
-    if (typeof from === "string")
-        return from;
-    if ("cursors" in from)
-        return { cursors: {}, epoch: from.epoch };
-    if ("since" in from)
-        return { since: from.since instanceof Date ? from.since.toISOString() : from.since };
-    return from;
-}
-function wrongEpoch(message, more) {
-    return new TailcastError("wrong_epoch", message, more);
-}
-function details({ stream, next, epoch, position }) {
-    return {
-        ...(stream === undefined ? {} : { stream }),
-        ...(next === undefined ? {} : { next }),
-        ...(epoch === undefined ? {} : { epoch }),
-        ...(position === undefined ? {} : { position }),
-    };
 }

@@ -1,3 +1,4 @@
+import { TailcastError } from "./errors.js";
 export interface Welcome {
     readonly type: "welcome";
     readonly session: string;
@@ -119,3 +120,5 @@ export declare const isOffset: (value: unknown) => value is number;
  * message of this protocol: who cannot understand a message must not go on as if nothing had been said.
  */
 export declare function readMessage(text: unknown): ServerMessage | undefined;
+/** A refusal, for whoever asked. */
+export declare function errorOf({ code, message, stream, next, epoch, position }: Refusal): TailcastError;

@@ -75,3 +75,13 @@ function parsed(text) {
 function bad(what) {
     return new TailcastError("bad_answer", `The server sent ${what}.`);
 }
+/** A refusal, for whoever asked. */
+export function errorOf({ code, message, stream, next, epoch, position }) {
+    const details = {
+        ...(stream === undefined ? {} : { stream }),
+        ...(next === undefined ? {} : { next }),
+        ...(epoch === undefined ? {} : { epoch }),
+        ...(position === undefined ? {} : { position }),
+    };
+    return new TailcastError(code, message, details);
+}

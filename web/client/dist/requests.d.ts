@@ -1,3 +1,4 @@
+import type { Cursors, From } from "./events.js";
 import type { WireFrom } from "./messages.js";
 /** What a subscription wants, and how far it is. */
 export interface Wanted {
@@ -17,6 +18,10 @@ export interface Wanted {
     readonly filter?: string;
     readonly mode?: "recent";
 }
+/** Whether a subscription goes on where another one was. */
+export declare function isCursors(from: From): from is Cursors;
+/** Where streams begin that have no cursor. */
+export declare function wireFrom(from: From): WireFrom;
 /** A `subscribe` without its id. */
 export interface Request {
     readonly type: "subscribe";

@@ -1,5 +1,19 @@
 // The `subscribe` messages that begin a subscription, or go on with it. Pure.
 import { ME, covers, isPattern, personal } from "./names.js";
+/** Whether a subscription goes on where another one was. */
+export function isCursors(from) {
+    return typeof from === "object" && "cursors" in from;
+}
+/** Where streams begin that have no cursor. */
+export function wireFrom(from) {
+    if (typeof from === "string")
+        return from;
+    if (isCursors(from))
+        return { cursors: {}, epoch: from.epoch };
+    if ("since" in from)
+        return { since: from.since instanceof Date ? from.since.toISOString() : from.since };
+    return from;
+}
 /** Kept free for what is around names and cursors. */
 const ENVELOPE_BYTES = 256;
 /**

@@ -9,7 +9,7 @@ export class Switchboard {
     /** Room in one request. */
     messageBytes;
     #send;
-    #followers = new Map();
+    #seats = new Map();
     #streams = new Map();
     #ids = 0;
     constructor(welcome, send) {
@@ -19,11 +19,11 @@ export class Switchboard {
         this.#send = send;
     }
     /** Asks for a subscription, under the id that is answered. */
-    subscribe(follower, request) {
+    subscribe(seat, request) {
         this.#ids += 1;
         const id = String(this.#ids);
         const { patterns: _, type, ...members } = request;
-        this.#followers.set(id, follower);
+        this.#seats.set(id, seat);
         this.#send({ type, id, ...members });
         return id;
     }
@@ -36,53 +36,53 @@ export class Switchboard {
     }
     /** Whether somebody asked for a stream by its name, and has it. */
     isNamed(stream) {
-        const follower = this.#streams.get(stream)?.follower;
-        return follower !== undefined && this.#names(follower, stream);
+        const seat = this.#streams.get(stream)?.seat;
+        return seat !== undefined && this.#names(seat, stream);
     }
     #names({ targets }, stream) {
         return targets.includes(stream) || (targets.includes(ME) && stream === personal(this.subscriber));
     }
     /** A subscription has a stream now: the patterns of others have passed over it. */
-    #holds(follower, id, stream) {
-        this.#streams.set(stream, { id, follower });
-        for (const other of new Set(this.#followers.values())) {
-            if (other !== follower && !this.#names(other, stream))
+    #holds(seat, id, stream) {
+        this.#streams.set(stream, { id, seat });
+        for (const other of new Set(this.#seats.values())) {
+            if (other !== seat && !this.#names(other, stream))
                 other.passOver(stream);
         }
     }
-    /** Tells the follower that it concerns. Answers whether there is one. */
+    /** Tells the subscription that it concerns. Answers whether there is one. */
     deliver(message, size) {
         switch (message.type) {
             case "lines":
             case "gap":
             case "live": {
                 const place = this.#streams.get(message.stream);
-                place?.follower.heard(message, place.id, size);
+                place?.seat.heard(message, place.id, size);
                 return true;
             }
             case "subscribed": {
-                const follower = this.#followers.get(message.id);
-                if (!follower)
+                const seat = this.#seats.get(message.id);
+                if (!seat)
                     return true;
                 for (const stream of Object.keys(message.streams))
-                    this.#holds(follower, message.id, stream);
-                follower.subscribed(message);
+                    this.#holds(seat, message.id, stream);
+                seat.subscribed(message);
                 return true;
             }
             case "behind":
-                this.#followers.get(message.id)?.behind(message);
+                this.#seats.get(message.id)?.behind(message);
                 return true;
             case "dropped":
                 for (const stream of message.streams)
                     this.#streams.delete(stream);
-                this.#followers.get(message.id)?.dropped(message);
+                this.#seats.get(message.id)?.dropped(message);
                 return true;
             case "done":
                 return this.#done(message.id ?? "", message.request);
             case "error": {
-                const follower = this.#followers.get(message.id ?? "");
-                follower?.refused(message);
-                return follower !== undefined;
+                const seat = this.#seats.get(message.id ?? "");
+                seat?.refused(message);
+                return seat !== undefined;
             }
             default:
                 return true;
@@ -90,17 +90,17 @@ export class Switchboard {
     }
     /** A subscription that was refused, or is over. */
     forget(id) {
-        this.#followers.delete(id);
+        this.#seats.delete(id);
         for (const [stream, place] of this.#streams) {
             if (place.id === id)
                 this.#streams.delete(stream);
         }
     }
     #done(id, request) {
-        const follower = this.#followers.get(id);
+        const seat = this.#seats.get(id);
         if (request === "unsubscribe")
             this.forget(id);
-        follower?.done(id, request);
+        seat?.done(id, request);
         return true;
     }
 }

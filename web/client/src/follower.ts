@@ -5,28 +5,23 @@
 
 import { Continuity } from "./continuity.js";
 import { TailcastError, tell } from "./errors.js";
-import type { ErrorDetails } from "./errors.js";
-import type { BeginEvent, ClientState, Cursors, Event, From, SubscribeOptions, SubscriptionState } from "./events.js";
+import type { BeginEvent, ClientState, Cursors, Event, SubscribeOptions, SubscriptionState } from "./events.js";
 import { Flow } from "./flow.js";
+import { errorOf } from "./messages.js";
 import type { Behind, Dropped, Gap, Lines, Live, Refusal, Subscribed, WireFrom } from "./messages.js";
 import { isPattern } from "./names.js";
+import { Outstanding } from "./outstanding.js";
 import { Queue } from "./queue.js";
-import { requests } from "./requests.js";
+import { isCursors, requests, wireFrom } from "./requests.js";
 import type { Request } from "./requests.js";
 import { delay } from "./retry.js";
-import type { Switchboard } from "./switchboard.js";
+import { Seeks } from "./seeks.js";
+import type { Seat, Switchboard } from "./switchboard.js";
 
 /** Refusals after which asking again makes sense. */
 const PASSING = ["unavailable", "rate_limited"];
 
-interface Seek {
-  readonly stream: string;
-  readonly to: number | "live";
-  resolve(): void;
-  reject(error: TailcastError): void;
-}
-
-export class Follower {
+export class Follower implements Seat {
   readonly #targets: readonly string[];
   readonly #options: SubscribeOptions;
   readonly #from: WireFrom;
@@ -43,17 +38,14 @@ export class Follower {
   readonly #announced = new Set<string>();
   /** Names that the token does not allow any more. */
   readonly #lost = new Set<string>();
-  /** Heads of the streams that did not reach theirs yet. */
-  readonly #heads = new Map<string, number>();
-  /** Lines that wait at the server while it is paused, by stream. */
-  readonly #behind = new Map<string, number>();
+  readonly #outstanding = new Outstanding();
   #board: Switchboard | undefined;
   /** Requests that were not answered yet, and that stand, by id. */
   readonly #asked = new Map<string, Request>();
   readonly #standing = new Set<string>();
   /** Subscriptions that are being left, until the server says so. */
   readonly #leaving = new Set<string>();
-  readonly #seeks = new Map<string, Seek[]>();
+  readonly #seeks = new Seeks();
   /** Streams that go on at the head, wherever that is: the next frame tells. */
   readonly #jumps = new Set<string>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -125,7 +117,7 @@ export class Follower {
       return Promise.reject(new TailcastError("offline", `${stream} is not being followed at the moment.`, { stream }));
     }
     return new Promise((resolve, reject) => {
-      this.#seeks.set(id, [...(this.#seeks.get(id) ?? []), { stream, to, resolve, reject }]);
+      this.#seeks.add(id, { stream, to, resolve, reject });
       board.send({ type: "seek", id, stream, to });
     });
   }
@@ -150,7 +142,7 @@ export class Follower {
   connected(board: Switchboard): void {
     if (this.#end) return;
     if (this.#epoch !== undefined && this.#epoch !== board.epoch) {
-      return this.#finish(wrongEpoch("The cursors belong to another store.", { epoch: board.epoch }));
+      return this.#finish(new TailcastError("wrong_epoch", "The cursors belong to another store.", { epoch: board.epoch }));
     }
     this.#board = board;
     this.#epoch = board.epoch;
@@ -168,7 +160,7 @@ export class Follower {
       this.#lost.delete(stream);
       this.#continuity.begin(stream, place.cursor);
       if (!this.#taken.has(stream)) this.#taken.set(stream, place.cursor);
-      this.#heads.set(stream, place.next);
+      this.#outstanding.expect(stream, place.next);
       this.#announce({
         type: "begin",
         stream,
@@ -188,8 +180,7 @@ export class Follower {
     this.#continuity.forget(stream);
     this.#taken.delete(stream);
     this.#announced.delete(stream);
-    this.#heads.delete(stream);
-    this.#behind.delete(stream);
+    this.#outstanding.forget(stream);
     this.#tell();
   }
 
@@ -206,15 +197,14 @@ export class Follower {
   }
 
   behind({ stream, count }: Behind): void {
-    this.#behind.set(stream, count);
+    this.#outstanding.waits(stream, count);
     this.#tell();
   }
 
   dropped({ streams, reason }: Pick<Dropped, "streams" | "reason">): void {
     for (const stream of streams) {
       this.#continuity.takeAway(stream);
-      this.#heads.delete(stream);
-      this.#behind.delete(stream);
+      this.#outstanding.forget(stream);
       this.#announced.delete(stream);
       this.#lost.add(stream);
     }
@@ -233,8 +223,8 @@ export class Follower {
     if (this.#leaving.has(id)) return this.#notLeft(id, code);
     const request = this.#asked.get(id);
     if (request) return this.#notStanding(id, request, refusal);
-    const seek = this.#nextSeek(id);
-    if (seek) return seek.reject(new TailcastError(code, message, details(refusal)));
+    const seek = this.#seeks.next(id);
+    if (seek) return seek.reject(errorOf(refusal));
     if (this.#standing.has(id)) this.#push({ type: "warning", code, message });
   }
 
@@ -256,7 +246,7 @@ export class Follower {
         this.#tell();
         break;
       case "resume":
-        this.#behind.clear();
+        this.#outstanding.flows();
         for (const id of this.#standing) board.send({ type: "resume", id });
         this.#tell();
         break;
@@ -294,7 +284,7 @@ export class Follower {
   }
 
   #notStanding(id: string, request: Request, refusal: Refusal): void {
-    const { code, message, stream, retry_after_ms: hint } = refusal;
+    const { code, stream, retry_after_ms: hint } = refusal;
     const board = this.#board;
     this.#asked.delete(id);
     board?.forget(id);
@@ -312,7 +302,7 @@ export class Follower {
     // Only a pattern has it, of which who names a stream takes it: on a new connection names are the first to ask.
     if (code === "duplicate_stream" && stream !== undefined && board?.isNamed(stream) === false) return this.#again();
     this.#leave();
-    this.#finish(new TailcastError(code, message, details(refusal)));
+    this.#finish(errorOf(refusal));
   }
 
   #notLeft(id: string, code: string): void {
@@ -360,16 +350,11 @@ export class Follower {
   #stopWaiting(): void {
     this.#standing.clear();
     this.#asked.clear();
-    this.#heads.clear();
-    this.#behind.clear();
+    this.#outstanding.clear();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#jumps.clear();
-    const seeks = [...this.#seeks.values()].flat();
-    this.#seeks.clear();
-    for (const { stream, reject } of seeks) {
-      reject(new TailcastError("offline", "The connection ended before the answer came.", { stream }));
-    }
+    this.#seeks.abandon();
   }
 
   #finish(error?: TailcastError): void {
@@ -407,7 +392,7 @@ export class Follower {
   #live(message: Live): void {
     for (const fault of this.#continuity.live(message)) this.#push(fault);
     const { stream, next } = message;
-    this.#heads.delete(stream);
+    this.#outstanding.reached(stream);
     this.#queue.push({ event: { type: "live", stream, next }, size: 0, place: { stream, cursor: next } });
   }
 
@@ -415,15 +400,8 @@ export class Follower {
     this.#queue.push({ event, size: 0 });
   }
 
-  #nextSeek(id: string): Seek | undefined {
-    const seeks = this.#seeks.get(id);
-    const seek = seeks?.shift();
-    if (seeks?.length === 0) this.#seeks.delete(id);
-    return seek;
-  }
-
   #sought(id: string): void {
-    const seek = this.#nextSeek(id);
+    const seek = this.#seeks.next(id);
     if (!seek) return;
     const { stream, to } = seek;
     const was = this.#continuity.cursors.get(stream) ?? 0;
@@ -433,7 +411,7 @@ export class Follower {
     } else {
       this.#continuity.move(stream, to);
       this.#taken.set(stream, to);
-      this.#heads.set(stream, Math.max(was, this.#heads.get(stream) ?? 0));
+      this.#outstanding.expectAgain(stream, was);
     }
     seek.resolve();
     this.#tell();
@@ -454,48 +432,15 @@ export class Follower {
     if (this.#flow.paused || (this.#board && this.#flow.out)) {
       // Lines that were on their way when a pause was asked for wait here, and not at the server.
       const held = this.#flow.wanted ? this.#queue.lines : 0;
-      return { name: "paused", behind: sum(this.#behind.values()) + held, slow: !this.#flow.wanted };
+      return { name: "paused", behind: this.#outstanding.behind + held, slow: !this.#flow.wanted };
     }
     if (!this.#board || this.#asked.size + this.#timers.size > 0 || this.#standing.size === 0) return { name: "connecting" };
-    if (this.#heads.size === 0) return { name: "live" };
-    const cursors = this.#continuity.cursors;
-    const remaining = [...this.#heads].map(([stream, head]) => Math.max(0, head - (cursors.get(stream) ?? head)));
-    return { name: "replaying", remaining: sum(remaining) };
+    if (this.#outstanding.none) return { name: "live" };
+    return { name: "replaying", remaining: this.#outstanding.remaining(this.#continuity.cursors) };
   }
-}
-
-function sum(numbers: Iterable<number>): number {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
 }
 
 function beginOf(message: Lines | Gap | Live): number {
   if (message.type === "lines") return message.first;
   return message.type === "gap" ? message.from : message.next;
-}
-
-function isCursors(from: From): from is Cursors {
-  return typeof from === "object" && "cursors" in from;
-}
-
-/** Where streams begin that have no cursor. */
-function wireFrom(from: From): WireFrom {
-  if (typeof from === "string") return from;
-  if ("cursors" in from) return { cursors: {}, epoch: from.epoch };
-  if ("since" in from) return { since: from.since instanceof Date ? from.since.toISOString() : from.since };
-  return from;
-}
-
-function wrongEpoch(message: string, more: ErrorDetails): TailcastError {
-  return new TailcastError("wrong_epoch", message, more);
-}
-
-function details({ stream, next, epoch, position }: Refusal): ErrorDetails {
-  return {
-    ...(stream === undefined ? {} : { stream }),
-    ...(next === undefined ? {} : { next }),
-    ...(epoch === undefined ? {} : { epoch }),
-    ...(position === undefined ? {} : { position }),
-  };
 }

@@ -1,6 +1,7 @@
 // The messages of `tailcast.v1` as they are on the wire. What comes in is checked here and nowhere else.
 
 import { TailcastError } from "./errors.js";
+import type { ErrorDetails } from "./errors.js";
 import { parse } from "./json.js";
 
 export interface Welcome {
@@ -205,4 +206,15 @@ function parsed(text: unknown): unknown {
 
 function bad(what: string): TailcastError {
   return new TailcastError("bad_answer", `The server sent ${what}.`);
+}
+
+/** A refusal, for whoever asked. */
+export function errorOf({ code, message, stream, next, epoch, position }: Refusal): TailcastError {
+  const details: ErrorDetails = {
+    ...(stream === undefined ? {} : { stream }),
+    ...(next === undefined ? {} : { next }),
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(position === undefined ? {} : { position }),
+  };
+  return new TailcastError(code, message, details);
 }

@@ -1,5 +1,6 @@
 // The `subscribe` messages that begin a subscription, or go on with it. Pure.
 
+import type { Cursors, From } from "./events.js";
 import type { WireFrom } from "./messages.js";
 import { ME, covers, isPattern, personal } from "./names.js";
 
@@ -20,6 +21,19 @@ export interface Wanted {
   /** Members of every message. */
   readonly filter?: string;
   readonly mode?: "recent";
+}
+
+/** Whether a subscription goes on where another one was. */
+export function isCursors(from: From): from is Cursors {
+  return typeof from === "object" && "cursors" in from;
+}
+
+/** Where streams begin that have no cursor. */
+export function wireFrom(from: From): WireFrom {
+  if (typeof from === "string") return from;
+  if (isCursors(from)) return { cursors: {}, epoch: from.epoch };
+  if ("since" in from) return { since: from.since instanceof Date ? from.since.toISOString() : from.since };
+  return from;
 }
 
 /** A `subscribe` without its id. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TailcastError, type Line, type Page, type Range } from "tailcast-client";
 import { batchesOf, download, type Progress } from "../src/export/download.ts";
-import type { StreamLine } from "../src/export/format.ts";
+import type { StreamLine } from "../src/export/line.ts";
 import { history, type HistoryRange, type Source } from "../src/export/history.ts";
 import { MemorySink, openSink, TextSink } from "../src/export/sink.ts";
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WholeNumber, type Line } from "tailcast-client";
 import { copyText } from "../src/export/copy.ts";
-import { fileName, formatted, type StreamLine } from "../src/export/format.ts";
+import { fileName, formatted } from "../src/export/format.ts";
+import type { StreamLine } from "../src/export/line.ts";
 
 function lineOf(message: string, more: Partial<Line> = {}): StreamLine {
   return { stream: "payments/api", line: { offset: 17, ts: "2026-11-21T10:00:00.000000001Z", message, ...more } };

@@ -5,7 +5,7 @@ import { Finder, NO_WORKER, TOO_SLOW } from "../src/find/finder.ts";
 import { Marks } from "../src/find/marks.ts";
 import { NO_QUERY, type Query } from "../src/find/query.ts";
 import { work, type Job } from "../src/find/search.ts";
-import type { Chunk, Source } from "../src/find/source.ts";
+import type { SearchedChunk, Source } from "../src/find/source.ts";
 import { NoWorker, TooSlow, WatchedWorker, type WorkerLike } from "../src/find/watched.ts";
 
 /** A worker that does its work at the next turn, unless the expression is `slow`. */
@@ -53,7 +53,7 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 200; i += 1) await Promise.resolve();
 }
 
-function stage(context: TestContext, chunks: Chunk[], boots = true) {
+function stage(context: TestContext, chunks: SearchedChunk[], boots = true) {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const workers: FakeWorker[] = [];
   const worker = new WatchedWorker(() => {
@@ -61,7 +61,7 @@ function stage(context: TestContext, chunks: Chunk[], boots = true) {
     workers.push(made);
     return made;
   });
-  const source: { chunks: Chunk[]; shown?: Source["shown"] } = { chunks };
+  const source: { chunks: SearchedChunk[]; shown?: Source["shown"] } = { chunks };
   let painted = 0;
   const finder = new Finder({ source, worker, onchange: () => undefined, onhighlights: () => (painted += 1) });
   return {

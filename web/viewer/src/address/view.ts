@@ -3,7 +3,7 @@
 // read may be bent. Knows nothing of what a stream or a filter means; the server refuses those that are none.
 
 /** Where the reader is: at a line, or at a time (RFC 3339 with its zone). */
-export type Place = { readonly stream: string; readonly offset: number } | { readonly time: string };
+export type At = { readonly stream: string; readonly offset: number } | { readonly time: string };
 
 /** A field that stands in a column of its own. */
 export interface Column {
@@ -19,7 +19,7 @@ export interface View {
   readonly streams: readonly string[];
   readonly filter: string;
   /** Absent: live. */
-  readonly at?: Place;
+  readonly at?: At;
   readonly columns: readonly Column[];
   /** Names of streams that are followed and not shown. */
   readonly hidden: readonly string[];
@@ -107,7 +107,7 @@ function readView(text: string): View {
   const streams = /^\/stream\/(.+)$/s.exec(decoded(path))?.[1];
   if (streams === undefined) return NO_VIEW;
   const members = readMembers(query);
-  const at = readPlace(members.get("at") ?? "");
+  const at = readAt(members.get("at") ?? "");
   const find = members.get("find");
   return {
     streams: splitNames(streams),
@@ -131,7 +131,7 @@ function readMembers(query: string): Map<string, string> {
 
 const TIME = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)([Zz]|[+-]\d{2}:?\d{2})?)?$/;
 
-function readPlace(text: string): Place | undefined {
+function readAt(text: string): At | undefined {
   // The zone's `+` may have come as a space.
   const time = text.replace(/ (\d{2}:?\d{2})$/, (whole, zone) => (/[T ]\d{2}:\d{2}.*\s/.test(text) ? `+${zone}` : whole));
   if (TIME.test(time)) return readTime(time);

@@ -1,7 +1,7 @@
 // The log as the tab holds it: chunks of entries, in the order in which they are read. Bounded: what is let go of leaves a
 // hole that says so. Knows no server, and no pixels.
 
-import { Chunk, type Shown, joined } from "./chunk.ts";
+import { Chunk, type Rule, joined } from "./chunk.ts";
 import type { Entry, HoleEntry, Run } from "./entry.ts";
 
 /** What a tab may hold. */
@@ -25,7 +25,7 @@ export interface Place {
 export class Buffer {
   readonly #bounds: Bounds;
   #chunks: Chunk[] = [];
-  #shown: Shown | undefined;
+  #shown: Rule | undefined;
   #lines = 0;
   #characters = 0;
 
@@ -45,7 +45,7 @@ export class Buffer {
   // --- rows: the entries that are shown
 
   /** Shows only these entries; all of them without a rule. */
-  show(shown: Shown | undefined): void {
+  show(shown: Rule | undefined): void {
     this.#shown = shown;
     for (const chunk of this.#chunks) chunk.forgetRows();
   }

@@ -8,7 +8,7 @@ export const CHUNK_ENTRIES = 1_000;
 export const CHUNK_CHARACTERS = 512 * 1024;
 
 /** Whether an entry is shown. */
-export type Shown = (entry: Entry) => boolean;
+export type Rule = (entry: Entry) => boolean;
 
 /**
  * Consecutive entries, or one hole alone. Has an identity: places in the log, found matches and the like are kept by it, and
@@ -40,7 +40,7 @@ export class Chunk {
   }
 
   /** The entries that are shown. */
-  rows(shown: Shown | undefined): readonly Entry[] {
+  rows(shown: Rule | undefined): readonly Entry[] {
     if (!shown) return this.entries;
     return (this.#rows ??= this.entries.filter(shown));
   }

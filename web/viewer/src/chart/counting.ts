@@ -4,7 +4,7 @@ import { type Client, type CountsPage, TailcastError } from "tailcast-client";
 import { pause } from "../pause.ts";
 import type { Histogram } from "./histogram.ts";
 import { Piece } from "./piece.ts";
-import { nextQuestion, type Progress, progress, type Question, take } from "./stored.ts";
+import { nextQuestion, type CountedShare, progress, type Question, take } from "./stored.ts";
 
 export type Counter = Pick<Client, "counts">;
 
@@ -18,7 +18,7 @@ export interface CountingParts {
 }
 
 /** Where it stands. */
-export interface CountingStanding extends Progress {
+export interface CountingStanding extends CountedShare {
   /** `whole`: there is nothing to count. `partly`: there is, and nobody has asked for it. */
   readonly state: "whole" | "partly" | "counting" | "failed";
   /** Why it failed, as a sentence. */

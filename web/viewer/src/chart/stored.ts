@@ -18,7 +18,7 @@ export interface Question {
 export type Outcome = "counted" | "crossed" | "nothing";
 
 /** How far counting has come. */
-export interface Progress {
+export interface CountedShare {
   /** Of what is stored, as far as it can be counted: 1 when all is. */
   readonly share: number;
   /** Since when all is counted, in ms; absent while no time is known. */
@@ -47,7 +47,7 @@ export function take(histogram: Histogram, { stream, from, to, width }: Question
   return histogram.addCounted(counted) ? "counted" : "crossed";
 }
 
-export function progress(histogram: Histogram, without: ReadonlySet<string>): Progress {
+export function progress(histogram: Histogram, without: ReadonlySet<string>): CountedShare {
   const { all, uncounted } = histogram.stored(without);
   const share = uncounted === 0 ? 1 : 1 - uncounted / all;
   const since = newestOf(histogram, without)?.before ?? NaN;

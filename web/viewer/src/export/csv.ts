@@ -5,7 +5,7 @@
 // other separators than commas, whatever the quotes say: what follows one within a cell is treated like a beginning.
 
 import { asText, json, valueAt } from "../row/fields.ts";
-import type { StreamLine } from "./format.ts";
+import type { StreamLine } from "./line.ts";
 
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** At the beginning, also behind what a program passes over; the signs of the full width are as good to some. */

@@ -1,7 +1,8 @@
 // Lines into a sink, as they come, with progress. Knows neither where they come from nor where they go.
 
-import { FORMATS, type FormatName, type StreamLine } from "./format.ts";
+import { FORMATS, type FormatName } from "./format.ts";
 import type { Batch } from "./history.ts";
+import type { StreamLine } from "./line.ts";
 import type { Sink } from "./sink.ts";
 
 export interface Progress {

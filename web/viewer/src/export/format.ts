@@ -1,15 +1,9 @@
 // The formats that lines can be copied and downloaded in. Pure.
 
-import type { Line } from "tailcast-client";
 import { csvHead, csvLine } from "./csv.ts";
+import type { StreamLine } from "./line.ts";
 import { ndjsonLine } from "./ndjson.ts";
 import { textLine } from "./text.ts";
-
-/** A line and the name of its stream. */
-export interface StreamLine {
-  readonly stream: string;
-  readonly line: Line;
-}
 
 export type FormatName = "text" | "ndjson" | "csv";
 

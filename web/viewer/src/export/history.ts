@@ -6,7 +6,7 @@
 import { TailcastError, type Client, type Line, type Page, type Range } from "tailcast-client";
 import { pause } from "../pause.ts";
 import { instant } from "../row/clock.ts";
-import type { StreamLine } from "./format.ts";
+import type { StreamLine } from "./line.ts";
 
 /** What is asked for: all of it that is kept when the download begins. */
 export interface HistoryRange {

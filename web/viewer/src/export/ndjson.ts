@@ -1,7 +1,7 @@
 // A line as JSON: the wire's object with its stream, every digit of whole numbers kept. Pure.
 
 import { json } from "../row/fields.ts";
-import type { StreamLine } from "./format.ts";
+import type { StreamLine } from "./line.ts";
 
 /** With its line feed at the end. */
 export function ndjsonLine({ stream, line }: StreamLine): string {

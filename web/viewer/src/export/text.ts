@@ -4,7 +4,7 @@
 
 import { type Fields, hasFields, summary } from "../row/fields.ts";
 import { INVISIBLE } from "../row/signs.ts";
-import type { StreamLine } from "./format.ts";
+import type { StreamLine } from "./line.ts";
 
 const COLOURS = /\x1b\[[\d;:]*m/g;
 /** Not the line feed: it stays one. */

@@ -2,7 +2,7 @@
 
 import { placeOf, tokens, type TokenKind } from "./syntax.ts";
 
-export interface Piece {
+export interface ColouredText {
   readonly text: string;
   readonly kind: TokenKind;
   /** The character that cannot be there. */
@@ -10,7 +10,7 @@ export interface Piece {
 }
 
 /** @param position the server's: in characters, and the text's length when something is missing at its end. */
-export function pieces(text: string, position?: number): readonly Piece[] {
+export function pieces(text: string, position?: number): readonly ColouredText[] {
   const from = position === undefined ? undefined : placeOf(text, position);
   const all = tokens(text);
   if (from === undefined) return all.map(({ from, to, kind }) => ({ text: text.slice(from, to), kind, fault: false }));

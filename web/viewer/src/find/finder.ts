@@ -4,7 +4,7 @@ import { keyOf, type LineEntry } from "../buffer/entry.ts";
 import { Highlights } from "./highlights.ts";
 import { NO_QUERY, searchFor, type Pattern, type Query } from "./query.ts";
 import { MOST_TEXT, textsOf, type Range } from "./search.ts";
-import type { Chunk, Source } from "./source.ts";
+import type { SearchedChunk, Source } from "./source.ts";
 import { TooSlow, type WatchedWorker } from "./watched.ts";
 
 /** Of one piece of work. */
@@ -47,7 +47,7 @@ export class Finder {
   readonly #parts: FinderParts;
   #query = NO_QUERY;
   #pattern: Pattern | undefined;
-  #found = new WeakMap<Chunk, Found>();
+  #found = new WeakMap<SearchedChunk, Found>();
   #matching = new WeakSet<LineEntry>();
   #highlights: Highlights | undefined;
   #stop = new AbortController();
@@ -216,7 +216,7 @@ export class Finder {
     return undefined;
   }
 
-  #shownIn(chunk: Chunk | undefined): readonly number[] {
+  #shownIn(chunk: SearchedChunk | undefined): readonly number[] {
     const found = chunk && this.#found.get(chunk);
     if (!chunk || !found) return [];
     const rule = this.#parts.source.shown;
@@ -243,14 +243,14 @@ export class Finder {
     return undefined;
   }
 
-  #line(chunk: Chunk | undefined, at: number): LineEntry | undefined {
+  #line(chunk: SearchedChunk | undefined, at: number): LineEntry | undefined {
     const entry = chunk?.entries[at];
     return entry?.kind === "line" ? entry : undefined;
   }
 }
 
 /** As much of the chunk as may be sent at once, from where it was not looked at. */
-function pieceOf(chunk: Chunk, found: Found, pattern: Pattern): Piece {
+function pieceOf(chunk: SearchedChunk, found: Found, pattern: Pattern): Piece {
   const entries: LineEntry[] = [];
   const at: number[] = [];
   const lines: (readonly string[])[] = [];

@@ -4,7 +4,7 @@ import { count as inWords, figure } from "../count.ts";
 import type { Direction, Reached } from "./beyond.ts";
 import type { Stopped } from "./highlights.ts";
 
-export interface Standing {
+export interface Matches {
   /** Lines that match, as far as it is known. */
   readonly count: number;
   /** Which of them is the current one, from 1. */
@@ -22,7 +22,7 @@ export interface BeyondStanding {
   readonly error?: string;
 }
 
-export function standing({ count, position, finished }: Standing): string {
+export function standing({ count, position, finished }: Matches): string {
   const more = finished ? "" : " so far";
   if (position !== undefined) return `${figure(position)} of ${figure(count)}${more}`;
   if (count === 0) return finished ? "Not in the loaded lines" : "Looking…";

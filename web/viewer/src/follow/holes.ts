@@ -18,7 +18,7 @@ const AT_ONCE = 6;
 /** What it needs of the client. */
 export type Store = Pick<Client, "lines">;
 
-export interface Wanted {
+export interface LoadRequest {
   readonly hole: HoleEntry;
   readonly side: Side;
   readonly filter: string;
@@ -27,7 +27,7 @@ export interface Wanted {
 }
 
 /** The entries that take the hole's place: what is still missing is a hole among them. */
-export async function load(store: Store, wanted: Wanted, continues: Continues): Promise<Entry[]> {
+export async function load(store: Store, wanted: LoadRequest, continues: Continues): Promise<Entry[]> {
   const { hole, side, filter } = wanted;
   const lines = Math.max(LEAST, Math.ceil((wanted.lines ?? PAGE) / hole.runs.length));
   const ask = (run: Run) => (side === "end" ? fromEnd(store, run, lines, filter) : fromStart(store, run, lines, filter));

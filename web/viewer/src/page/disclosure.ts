@@ -1,9 +1,8 @@
 // What is shown of the log: which rows, and how much of each. Pure.
 
 import type { Buffer } from "../buffer/buffer.ts";
+import type { Rule } from "../buffer/chunk.ts";
 import type { Entry } from "../buffer/entry.ts";
-
-type Rule = (entry: Entry) => boolean;
 
 export class Disclosure {
   readonly #buffer: Buffer;

@@ -3,8 +3,9 @@
 import type { LineEntry } from "../buffer/entry.ts";
 import { copyText } from "../export/copy.ts";
 import { type Progress, batchesOf, download } from "../export/download.ts";
-import { FORMATS, type StreamLine, fileName } from "../export/format.ts";
+import { FORMATS, fileName } from "../export/format.ts";
 import { type Batch, history } from "../export/history.ts";
+import type { StreamLine } from "../export/line.ts";
 import { type ExportRequest, timesOf } from "../export/request.ts";
 import { type FileToSave, type Sink, TextSink, openSink } from "../export/sink.ts";
 import type { Page } from "./page.svelte.ts";

@@ -2,11 +2,11 @@
 
 import type { Entry } from "../buffer/entry.ts";
 import type { Clock } from "./clock.ts";
-import { type Highlight, MESSAGE_SHOWN, type Reading, cutMessage } from "./segments.ts";
+import { type Highlight, MESSAGE_SHOWN, type Colouring, cutMessage } from "./segments.ts";
 import { foldLines } from "./trace.ts";
 
 /** How all rows look. A new object when anything in it changes, the same one otherwise. */
-export interface Look extends Clock, Reading {
+export interface Look extends Clock, Colouring {
   /** Long messages go on below. The list's root has the class `wrap` then. */
   readonly wrap: boolean;
   /** Of a message of many lines, the first one is shown until somebody unfolds it. */

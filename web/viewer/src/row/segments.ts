@@ -21,7 +21,7 @@ export interface Segment {
 export type Highlight = readonly [start: number, end: number, kind: number];
 
 /** Whether `ESC [ … m` colours the text, or is shown like any other control character. */
-export interface Reading {
+export interface Colouring {
   readonly ansi: boolean;
 }
 
@@ -45,7 +45,7 @@ const SPECIAL = new RegExp(`(${INVISIBLE})\\1*|(${MARKS})`, "gu");
 const SPECIAL_OR_SGR = new RegExp(`${SGR}|(${INVISIBLE})(?:${NO_SGR}\\2)*|(${MARKS})`, "gu");
 const SGR_BEGUN = /\x1b(?:\[[\d:;]{0,96})?$/;
 
-export function segments(message: string, { ansi }: Reading): Segment[] {
+export function segments(message: string, { ansi }: Colouring): Segment[] {
   if (message.length <= PIECE_MOST && !NOT_PLAIN.test(message)) {
     return message === "" ? [] : [{ text: message, from: 0, to: message.length }];
   }
@@ -103,7 +103,7 @@ export function cut(text: string, length: number): string {
 }
 
 /** A message as far as it is shown before anybody asks for all of it: no half character, no half colour at the cut. */
-export function cutMessage(message: string, { ansi }: Reading): string {
+export function cutMessage(message: string, { ansi }: Colouring): string {
   if (message.length <= MESSAGE_SHOWN) return message;
   const shown = cut(message, MESSAGE_SHOWN);
   return ansi ? shown.replace(SGR_BEGUN, "") : shown;
