@@ -10,13 +10,12 @@ pub mod link;
 pub mod nodes;
 mod parcel;
 pub mod routes;
+mod table;
 
 pub use backoff::BackoffLimits;
 pub use dispatcher::{DispatchLimits, Dispatcher, Peers};
 pub use lease::{Keeper, KeeperLimits, Membership};
 pub use nodes::nodes_router;
 pub use parcel::QueueLimits;
-pub use routes::{
-    AddressError, Lease, MemoryRoutes, NodeId, RedisOptions, RedisRoutes, Renewal, Role, Roles, RouteError,
-    RouteTable,
-};
+pub use routes::{Lease, NodeId, Renewal, Role, Roles, RouteError, RouteTable};
+pub use table::{AddressError, MemoryRoutes, RedisOptions, RedisRoutes};

@@ -3,17 +3,11 @@
 //!
 //! Knows nothing of lines, sessions or links.
 
-mod memory;
-mod redis;
-
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use lines::{StreamName, Target};
-
-pub use self::memory::MemoryRoutes;
-pub use self::redis::{AddressError, RedisOptions, RedisRoutes};
 
 /// How long a lease lasts from one renewal to the next, unless a table is made with another length.
 pub const LEASE: std::time::Duration = std::time::Duration::from_secs(10);

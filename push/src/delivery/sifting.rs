@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
-use dispatch::NodeId;
-use dispatch::routes::MemoryRoutes;
+use dispatch::{MemoryRoutes, NodeId};
 use lines::{LogStore, log_store::Draft};
 
 use super::{Delivery, Outgoing, Step};

@@ -9,8 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
-use dispatch::NodeId;
-use dispatch::routes::MemoryRoutes;
+use dispatch::{MemoryRoutes, NodeId};
 use lines::{Hint, HintSink, LogStore};
 use parking_lot::Mutex;
 use proptest::prelude::*;

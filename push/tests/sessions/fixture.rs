@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth::{Claims, Key, Minter, Verifier};
-use dispatch::routes::MemoryRoutes;
-use dispatch::{Lease, NodeId, Renewal, RouteError, RouteTable};
+use dispatch::{Lease, MemoryRoutes, NodeId, Renewal, RouteError, RouteTable};
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use lines::{

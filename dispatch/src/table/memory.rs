@@ -8,7 +8,7 @@ use lines::{Pattern, StreamName, Target};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{Lease, NodeId, Renewal, RouteError, RouteTable};
+use crate::routes::{LEASE, Lease, NodeId, Renewal, RouteError, RouteTable};
 
 /// Routes in memory. They end with the process.
 pub struct MemoryRoutes {
@@ -34,7 +34,7 @@ struct Node {
 impl MemoryRoutes {
     /// An empty table with leases of 10 s.
     pub fn new() -> Self {
-        Self::with_lease(super::LEASE)
+        Self::with_lease(LEASE)
     }
 
     /// An empty table whose leases last `lease` from one renewal to the next.

@@ -39,8 +39,8 @@ use self::announced::{Announced, Upkeep};
 use self::cache::{Cache, Fact};
 use self::connection::Connection;
 use self::signed::Refusals;
-use super::{Lease, NodeId, Renewal, Role, RouteError, RouteTable};
 use crate::backoff::BackoffLimits;
+use crate::routes::{LEASE, Lease, NodeId, Renewal, Role, RouteError, RouteTable};
 
 /// Bounds of the table on Redis.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +81,7 @@ impl Default for RedisOptions {
                 first: Duration::from_millis(50),
                 most: Duration::from_secs(1),
             },
-            lease: super::LEASE,
+            lease: LEASE,
             targets_per_call: 500,
             sweeps_per_renewal: 20,
             withdrawals: 100_000,
