@@ -4,38 +4,30 @@
 //! the lines are gathered by stream, and [`append`](crate::append) stores them. Knows nothing of how they are stored,
 //! and nothing of who watches.
 
-mod answer;
-mod body;
-mod idempotency;
-mod intake;
-mod json;
-mod known;
-mod memory;
-mod ndjson;
-mod object;
-mod raw;
-mod refusal;
-mod text;
+mod decode;
+pub(crate) mod http;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
+use ::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use auth::{Need, Subscriber, Verifier};
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use edge::Problem;
-use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use lines::{StoreError, StreamName};
 
+use self::http::answer::{self, Answer, Streams};
+use self::http::body;
 use crate::append::{Appender, NotLetIn, Pending, Run, TooManyStreams};
-use answer::{Answer, Streams};
-use idempotency::Key;
-use intake::{Intake, Taken};
-use memory::{Held, Memory};
-use refusal::{Refusal, RejectCode};
+use crate::door::intake::{self, Intake, Taken};
+use crate::door::key::Key;
+use crate::door::memory::{Held, Memory};
+use crate::door::refused::{Refusal, RejectCode};
+use decode::{json, ndjson, text};
 
 /// What the edge needs.
 pub struct Parts {
@@ -117,7 +109,7 @@ struct Edge {
 
 /// How a body is to be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(crate) enum Format {
     Ndjson,
     Json,
     Text,
@@ -125,7 +117,7 @@ enum Format {
 
 /// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
+pub(crate) enum Encoding {
     None,
     Gzip,
     Zstd,

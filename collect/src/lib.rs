@@ -6,4 +6,6 @@
 //! `collect` has never heard of databases, of Redis, of routes or of sessions.
 
 pub mod append;
+mod builder;
+mod door;
 pub mod ingest;

@@ -6,15 +6,15 @@ use lines::Timestamp;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::intake::Intake;
-use super::known;
-use super::object::{self, Parsed};
-use super::raw;
-use super::refusal::Refusal;
+use crate::builder::known;
+use crate::builder::raw;
+use crate::builder::{self, Parsed};
+use crate::door::intake::Intake;
+use crate::door::refused::Refusal;
 
 /// Takes every element, or the one object. Invalid UTF-8 becomes U+FFFD before anything else, so the length of an
 /// element that holds some counts with that.
-pub(super) fn parse(body: &[u8], intake: &mut Intake) -> Result<(), Refusal> {
+pub(crate) fn parse(body: &[u8], intake: &mut Intake) -> Result<(), Refusal> {
     let text = String::from_utf8_lossy(body);
     intake.charge(match &text {
         std::borrow::Cow::Borrowed(_) => 0,
@@ -80,7 +80,7 @@ fn take(element: &RawValue, intake: &mut Intake) -> Result<(), Refusal> {
 }
 
 fn line(element: &RawValue, arrived: Timestamp) -> Parsed {
-    object::read(element.get(), arrived).unwrap_or_else(|| {
+    builder::read(element.get(), arrived).unwrap_or_else(|| {
         let message = known::string(element).unwrap_or_else(|| element.get().to_owned());
         Parsed::message(message, arrived)
     })

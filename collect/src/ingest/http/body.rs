@@ -15,10 +15,10 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::StreamReader;
 
-use super::intake::too_many_lines;
-use super::memory::Held;
-use super::refusal::Refusal;
-use super::{Encoding, Format, Limits};
+use crate::door::intake::too_many_lines;
+use crate::door::memory::Held;
+use crate::door::refused::Refusal;
+use crate::ingest::{Encoding, Format, Limits};
 
 /// The largest window a zstd frame may ask for, as a power of two: 8 MiB, as RFC 9659 has it for HTTP.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -30,7 +30,7 @@ const FIRST_CAPACITY: usize = 16 * 1024;
 const DECODER: usize = 160 * 1024;
 
 /// Reads it whole. An error leaves the rest unread.
-pub(super) async fn read(
+pub(crate) async fn read(
     body: &mut Body,
     encoding: Encoding,
     format: Format,
@@ -157,7 +157,7 @@ fn received(
 }
 
 /// What comes next of a body's bytes; trailers are of no interest.
-pub(super) fn poll_data(
+pub(crate) fn poll_data(
     body: &mut Body,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<bytes::Bytes, axum::Error>>> {

@@ -6,12 +6,12 @@ use auth::{Action, Subscriber};
 use lines::{Lines, StreamName, Timestamp, batch::MAX_BATCH_BYTES};
 use serde::Serialize;
 
-use super::Limits;
-use super::idempotency::KeyedBody;
+use super::key::KeyedBody;
 use super::memory::Held;
-use super::object::Parsed;
-use super::refusal::{Refusal, RejectCode};
+use super::refused::{Refusal, RejectCode};
 use crate::append::Run;
+use crate::builder::Parsed;
+use crate::ingest::Limits;
 
 /// What a rejected line costs in memory beside its explanation, in bytes: about.
 const REJECTED_OVERHEAD: usize = 64;
@@ -25,30 +25,30 @@ const REJECTED_TOLD: usize = 100;
 
 /// A line that is not taken, while the others are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Rejected {
+pub(crate) struct Rejected {
     /// Its number, from 1, blank lines counted.
-    pub(super) line: u32,
-    pub(super) code: RejectCode,
+    pub(crate) line: u32,
+    pub(crate) code: RejectCode,
     /// For people.
-    pub(super) error: String,
+    pub(crate) error: String,
 }
 
 /// The lines that are not taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Rejects {
+pub(crate) struct Rejects {
     /// The first of them, in the order of their numbers.
-    pub(super) told: Vec<Rejected>,
+    pub(crate) told: Vec<Rejected>,
     /// How many more there are, by their code.
-    pub(super) more: BTreeMap<RejectCode, u32>,
+    pub(crate) more: BTreeMap<RejectCode, u32>,
 }
 
 impl Rejects {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.told.is_empty()
     }
 
     /// Whether every one of them has this code.
-    pub(super) fn are_all(&self, code: RejectCode) -> bool {
+    pub(crate) fn are_all(&self, code: RejectCode) -> bool {
         self.told.iter().all(|line| line.code == code) && self.more.keys().all(|more| *more == code)
     }
 
@@ -76,7 +76,7 @@ impl Rejects {
 type NoPlace = (RejectCode, String);
 
 /// Takes lines one by one, encodes each at once, and gathers them by stream.
-pub(super) struct Intake {
+pub(crate) struct Intake {
     subscriber: Subscriber,
     limits: Limits,
     memory: Held,
@@ -101,17 +101,17 @@ pub(super) struct Intake {
 
 /// What is taken of a request.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     /// In the order in which the streams appear.
-    pub(super) runs: Vec<Run>,
-    pub(super) rejected: Rejects,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) rejected: Rejects,
     /// How many lines there are in `runs`.
-    pub(super) accepted: u32,
+    pub(crate) accepted: u32,
 }
 
 impl Taken {
     /// What telling the sender takes, in bytes: about.
-    pub(super) fn answer_bytes(&self) -> usize {
+    pub(crate) fn answer_bytes(&self) -> usize {
         /// A name with what stands around it, and a range.
         const STREAM: usize = 64;
         const RANGE: usize = 64;
@@ -121,7 +121,7 @@ impl Taken {
     }
 
     /// Whether a key that was used for something else could be found after a part of the request is stored.
-    pub(super) fn can_be_half_stored(&self) -> bool {
+    pub(crate) fn can_be_half_stored(&self) -> bool {
         let keyed = self.runs.first().is_some_and(|run| run.key.is_some());
         keyed && self.runs.iter().map(|run| run.parts.len()).sum::<usize>() > 1
     }
@@ -146,7 +146,7 @@ struct Gathering {
 
 impl Intake {
     /// For one request of `subscriber`. `default` is the stream's name that the request itself gives.
-    pub(super) fn new(subscriber: Subscriber, default: Option<&str>, limits: Limits, memory: Held) -> Self {
+    pub(crate) fn new(subscriber: Subscriber, default: Option<&str>, limits: Limits, memory: Held) -> Self {
         let default = match default {
             Some(name) => writable(name, &subscriber),
             None => Err((
@@ -171,7 +171,7 @@ impl Intake {
     }
 
     /// Passes over a blank line.
-    pub(super) fn blank(&mut self) -> Result<(), Refusal> {
+    pub(crate) fn blank(&mut self) -> Result<(), Refusal> {
         self.number += 1;
         match self.number > self.limits.lines {
             true => Err(too_many_lines(self.limits.lines)),
@@ -180,7 +180,7 @@ impl Intake {
     }
 
     /// Takes or rejects a line of `received` bytes, which is parsed only when it is not too long.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         received: usize,
         parse: impl FnOnce(Timestamp) -> Parsed,
@@ -198,12 +198,12 @@ impl Intake {
     }
 
     /// Counts memory that the request needs for a while.
-    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
         self.memory.grow(bytes)
     }
 
     /// Everything taken, ready to be stored, and the memory it is in.
-    pub(super) fn finish(self, keyed: Option<&KeyedBody>) -> (Taken, Held) {
+    pub(crate) fn finish(self, keyed: Option<&KeyedBody>) -> (Taken, Held) {
         self.rejected.count();
         let mut taken = Taken {
             runs: Vec::with_capacity(self.gathered.len()),
@@ -295,12 +295,12 @@ impl Intake {
 }
 
 /// The refusal of a body with more lines than `most`.
-pub(super) fn too_many_lines(most: u32) -> Refusal {
+pub(crate) fn too_many_lines(most: u32) -> Refusal {
     Refusal::TooLarge(format!("the body has more than {most} lines"))
 }
 
 /// The stream of that name, when the subscriber may write it (invariant 9).
-pub(super) fn writable(name: &str, subscriber: &Subscriber) -> Result<StreamName, NoPlace> {
+pub(crate) fn writable(name: &str, subscriber: &Subscriber) -> Result<StreamName, NoPlace> {
     let stream = subscriber
         .names(name)
         .map_err(|error| (RejectCode::BadStream, error.to_string()))?;

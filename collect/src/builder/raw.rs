@@ -7,10 +7,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 /// How deep a kept value is nested at most. Many readers of JSON give up not far beyond, and one such line would end
 /// their sessions; so a deeper value is kept as a string that holds its text.
-pub(super) const MAX_DEPTH: usize = 100;
+pub(crate) const MAX_DEPTH: usize = 100;
 
 /// A value as a line keeps it: the same text, without the white space between its tokens.
-pub(super) fn kept(value: &RawValue) -> Box<RawValue> {
+pub(crate) fn kept(value: &RawValue) -> Box<RawValue> {
     let text = value.get();
     if !text.starts_with(['{', '[']) {
         return value.to_owned();
@@ -27,7 +27,7 @@ pub(super) fn kept(value: &RawValue) -> Box<RawValue> {
 
 /// JSON text whose strings hold no half of a surrogate pair: such escapes (`\ud800` alone) stand for no character,
 /// and become that of U+FFFD.
-pub(super) fn repaired(json: &str) -> Cow<'_, str> {
+pub(crate) fn repaired(json: &str) -> Cow<'_, str> {
     let suspicious = |needle: &[u8]| memmem::find(json.as_bytes(), needle).is_some();
     if !suspicious(b"\\ud") && !suspicious(b"\\uD") {
         return Cow::Borrowed(json);

@@ -6,8 +6,8 @@ use edge::Problem;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::answer::Streams;
 use super::intake::Rejects;
+use crate::ingest::http::answer::Streams;
 
 /// When to come back while there is too much to do.
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const FULL_FOR: Duration = Duration::from_secs(10);
 
 /// Why nothing of a request is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// There is no line in the body.
     Empty,
     /// The idempotency key is none.
@@ -66,8 +66,8 @@ pub(super) enum Refusal {
 /// Why one line is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum RejectCode {
-    /// Over [`super::Limits::line`].
+pub(crate) enum RejectCode {
+    /// Over [`crate::ingest::Limits::line`].
     LineTooLong,
     /// It names something that is no stream.
     BadStream,
@@ -79,7 +79,7 @@ pub(super) enum RejectCode {
 
 impl RejectCode {
     /// As it is written in answers and metrics.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::LineTooLong => "line_too_long",
             Self::BadStream => "bad_stream",

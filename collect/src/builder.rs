@@ -7,21 +7,21 @@ use lines::{Level, Line, Timestamp};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::known;
-use super::raw;
+pub(crate) mod known;
+pub(crate) mod raw;
 
 /// A line as its sender wrote it.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     /// What is kept.
-    pub(super) line: Line,
+    pub(crate) line: Line,
     /// The stream that the line names itself.
-    pub(super) stream: Option<String>,
+    pub(crate) stream: Option<String>,
 }
 
 impl Parsed {
     /// A line that is nothing but a message.
-    pub(super) fn message(message: String, arrived: Timestamp) -> Self {
+    pub(crate) fn message(message: String, arrived: Timestamp) -> Self {
         Self {
             line: Line {
                 ts: arrived,
@@ -61,7 +61,7 @@ const NAMES: &[(&str, Part)] = &[
 
 /// Reads an object. `None` when the text is something else. Halves of surrogate pairs have been
 /// [repaired](raw::repaired).
-pub(super) fn read(json: &str, arrived: Timestamp) -> Option<Parsed> {
+pub(crate) fn read(json: &str, arrived: Timestamp) -> Option<Parsed> {
     let mut members = members(json)?;
     let mut parsed = Parsed::message(String::new(), arrived);
     let mut own = Vec::new();

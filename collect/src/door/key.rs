@@ -4,26 +4,26 @@ use http::HeaderMap;
 use lines::log_store::Digest;
 use sha2::{Digest as _, Sha256};
 
-use super::Format;
-use super::refusal::Refusal;
+use super::refused::Refusal;
 use crate::append::{RequestKey, RunKey};
+use crate::ingest::Format;
 
 /// The longest key, in characters.
 const MAX_KEY_CHARS: usize = 128;
 
 /// A request that can be repeated.
 #[derive(Debug, Clone)]
-pub(super) struct Key(RequestKey);
+pub(crate) struct Key(RequestKey);
 
 /// A key together with what its body comes to.
-pub(super) struct KeyedBody {
+pub(crate) struct KeyedBody {
     key: RequestKey,
     body: [u8; 32],
 }
 
 impl Key {
     /// The key of a request's headers, when it has one.
-    pub(super) fn of(headers: &HeaderMap, subscriber: &auth::Subscriber) -> Result<Option<Self>, Refusal> {
+    pub(crate) fn of(headers: &HeaderMap, subscriber: &auth::Subscriber) -> Result<Option<Self>, Refusal> {
         let mut all = headers.get_all("idempotency-key").iter();
         let Some(value) = all.next() else { return Ok(None) };
         let key = std::str::from_utf8(value.as_bytes()).map_err(|_| Refusal::BadKey)?;
@@ -36,7 +36,7 @@ impl Key {
     }
 
     /// The key with its inflated body. The format counts too: the same bytes can be other lines in another format.
-    pub(super) fn with(self, body: &[u8], format: Format) -> KeyedBody {
+    pub(crate) fn with(self, body: &[u8], format: Format) -> KeyedBody {
         let mut hash = Sha256::new();
         hash.update([match format {
             Format::Ndjson => 0,
@@ -57,7 +57,7 @@ impl KeyedBody {
     /// `by_default` says whether a line of that stream is there because the request named the stream and the line did
     /// not: then the same body, sent with another stream as the default, has other lines for this one, and counts as
     /// another body. Streams that the lines name themselves are not concerned.
-    pub(super) fn run(&self, by_default: bool) -> RunKey {
+    pub(crate) fn run(&self, by_default: bool) -> RunKey {
         let mut digest = Sha256::new();
         digest.update(self.body);
         digest.update([u8::from(by_default)]);

@@ -33,7 +33,7 @@ const SYNONYMS: &[(&str, Level)] = &[
 ];
 
 /// The level that a word or pino's number stands for.
-pub(super) fn level(value: &RawValue) -> Option<Level> {
+pub(crate) fn level(value: &RawValue) -> Option<Level> {
     if let Some(word) = string(value) {
         let word = word.trim().to_ascii_lowercase();
         return Level::ALL
@@ -53,7 +53,7 @@ pub(super) fn level(value: &RawValue) -> Option<Level> {
 }
 
 /// The time that an RFC 3339 text or a number stands for.
-pub(super) fn time(value: &RawValue) -> Option<Timestamp> {
+pub(crate) fn time(value: &RawValue) -> Option<Timestamp> {
     match string(value) {
         Some(text) => Timestamp::parse(&text),
         None => unix_time(value.get()),
@@ -61,7 +61,7 @@ pub(super) fn time(value: &RawValue) -> Option<Timestamp> {
 }
 
 /// The value of a JSON string.
-pub(super) fn string(value: &RawValue) -> Option<String> {
+pub(crate) fn string(value: &RawValue) -> Option<String> {
     match value.get().starts_with('"') {
         true => serde_json::from_str(value.get()).ok(),
         false => None,

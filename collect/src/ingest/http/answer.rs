@@ -13,24 +13,24 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use tokio::time::timeout;
 
-use super::intake::Rejected;
-use super::memory::Held;
-use super::refusal::{Refusal, RejectCode};
 use crate::append::{Pending, Prior, RunError, Stored};
+use crate::door::intake::Rejected;
+use crate::door::memory::Held;
+use crate::door::refused::{Refusal, RejectCode};
 
 /// What a sender is told when all that could be taken is stored.
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
-    pub(super) accepted: u32,
-    pub(super) rejected: Vec<Rejected>,
+pub(crate) struct Answer {
+    pub(crate) accepted: u32,
+    pub(crate) rejected: Vec<Rejected>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) rejected_more: BTreeMap<RejectCode, u32>,
-    pub(super) streams: Streams,
+    pub(crate) rejected_more: BTreeMap<RejectCode, u32>,
+    pub(crate) streams: Streams,
 }
 
 /// The answer to a request. What it holds of the requests' memory is given back when its last byte is sent, or its
 /// connection ended.
-pub(super) async fn respond(outcome: Result<Answer, Problem>, held: Option<Held>) -> Response {
+pub(crate) async fn respond(outcome: Result<Answer, Problem>, held: Option<Held>) -> Response {
     let many = |answer: &Answer| answer.streams.0.len() > MANY_STREAMS;
     let write = |outcome: Result<Answer, Problem>| match outcome {
         Ok(answer) => axum::Json(answer).into_response(),
@@ -66,11 +66,11 @@ impl AsRef<[u8]> for Sent {
 
 /// Where lines are, per stream, in the order in which the streams appear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Streams(Vec<(StreamName, Stored)>);
+pub(crate) struct Streams(Vec<(StreamName, Stored)>);
 
 impl Streams {
     /// Whether no line is stored.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -83,7 +83,7 @@ impl Streams {
 
 /// Refuses a request when one of its streams has its key from another request, before anything of it is stored. What is
 /// stored of this one is told: an attempt before may have got so far.
-pub(super) fn refuse_reused(names: &[StreamName], prior: Vec<Prior>) -> Result<(), Refusal> {
+pub(crate) fn refuse_reused(names: &[StreamName], prior: Vec<Prior>) -> Result<(), Refusal> {
     if !prior.contains(&Prior::KeyReused) {
         return Ok(());
     }
@@ -98,7 +98,7 @@ pub(super) fn refuse_reused(names: &[StreamName], prior: Vec<Prior>) -> Result<(
 
 /// Waits for the store. Of several failures the one is told that the sender has to act on first: what is not known has to
 /// be asked again before anything else can be said.
-pub(super) async fn answered(
+pub(crate) async fn answered(
     names: Vec<StreamName>,
     pending: Pending,
     within: Duration,

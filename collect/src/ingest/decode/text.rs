@@ -2,19 +2,19 @@
 
 use lines::Timestamp;
 
-use super::intake::Intake;
-use super::object::Parsed;
-use super::refusal::Refusal;
+use crate::builder::Parsed;
+use crate::door::intake::Intake;
+use crate::door::refused::Refusal;
 
 /// Takes every line that is not blank as a message.
-pub(super) fn parse(body: &[u8], intake: &mut Intake) -> Result<(), Refusal> {
+pub(crate) fn parse(body: &[u8], intake: &mut Intake) -> Result<(), Refusal> {
     each_line(body, intake, |line, arrived| {
         Parsed::message(String::from_utf8_lossy(line).into_owned(), arrived)
     })
 }
 
 /// Hands each line that is not blank to `read`, without its end: a line feed, or a carriage return and a line feed.
-pub(super) fn each_line(
+pub(crate) fn each_line(
     body: &[u8],
     intake: &mut Intake,
     read: impl Fn(&[u8], Timestamp) -> Parsed,

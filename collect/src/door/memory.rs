@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::refusal::Refusal;
+use super::refused::Refusal;
 
 /// Memory is counted in pieces of so many bytes.
 const PIECE: usize = 16 * 1024;
@@ -26,7 +26,7 @@ const GOES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What all requests together may hold.
 #[derive(Clone)]
-pub(super) struct Memory(Arc<Shared>);
+pub(crate) struct Memory(Arc<Shared>);
 
 struct Shared {
     /// Of all requests, in bytes.
@@ -66,7 +66,7 @@ struct Reading {
 }
 
 /// What one request holds. Given back when it is dropped.
-pub(super) struct Held {
+pub(crate) struct Held {
     shared: Arc<Shared>,
     subscriber: Arc<str>,
     id: u64,
@@ -90,7 +90,7 @@ enum Short {
 
 impl Memory {
     /// At most `total` bytes at once. `share` of one subscriber, and more as long as `share` stays free for others.
-    pub(super) fn new(total: usize, share: usize) -> Self {
+    pub(crate) fn new(total: usize, share: usize) -> Self {
         Self(Arc::new(Shared {
             total,
             share,
@@ -100,7 +100,7 @@ impl Memory {
     }
 
     /// For one request of a subscriber, whose body is going to be read. Holds nothing yet.
-    pub(super) fn hold(&self, subscriber: &str) -> Held {
+    pub(crate) fn hold(&self, subscriber: &str) -> Held {
         let subscriber: Arc<str> = subscriber.into();
         let reading = Arc::new(Reading {
             subscriber: Arc::clone(&subscriber),
@@ -129,13 +129,13 @@ impl Memory {
 
 impl Held {
     /// Holds `bytes` more, or says that there is no room. Never waits.
-    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
         self.take(bytes).map_err(|_| Refusal::Busy)
     }
 
     /// The same, and waits a moment for a slower body to go. Only for a body that is being read, which can be told to go
     /// itself: so nobody waits for whoever waits.
-    pub(super) async fn grow_or_wait(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(crate) async fn grow_or_wait(&mut self, bytes: usize) -> Result<(), Refusal> {
         let until = Instant::now() + GOES_WITHIN;
         let shared = Arc::clone(&self.shared);
         loop {
@@ -149,21 +149,21 @@ impl Held {
     }
 
     /// The same for what will be needed when the body is parsed, when waiting is no longer possible: it is there then.
-    pub(super) async fn reserve(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(crate) async fn reserve(&mut self, bytes: usize) -> Result<(), Refusal> {
         self.grow_or_wait(bytes).await?;
         self.bytes -= bytes;
         Ok(())
     }
 
     /// How much of the body has come.
-    pub(super) fn received(&self, bytes: usize) {
+    pub(crate) fn received(&self, bytes: usize) {
         if let Some(reading) = &self.reading {
             reading.received.store(bytes, Relaxed);
         }
     }
 
     /// Waits until others need the memory more. Nothing of this is held while it is waited for.
-    pub(super) fn has_to_go(&self) -> CancellationToken {
+    pub(crate) fn has_to_go(&self) -> CancellationToken {
         match &self.reading {
             Some(reading) => reading.go.clone(),
             None => CancellationToken::new(),
@@ -171,14 +171,14 @@ impl Held {
     }
 
     /// The body is read: from now on it cannot be told to go.
-    pub(super) fn is_read(&mut self) {
+    pub(crate) fn is_read(&mut self) {
         if self.reading.take().is_some() {
             self.shared.state.lock().reading.remove(&self.id);
         }
     }
 
     /// Keeps so many bytes, or fewer when it holds fewer.
-    pub(super) fn shrink(&mut self, bytes: usize) {
+    pub(crate) fn shrink(&mut self, bytes: usize) {
         self.bytes = self.bytes.min(bytes);
         let keeps = self.bytes.div_ceil(PIECE) * PIECE;
         self.give_back(self.taken.saturating_sub(keeps));

@@ -1,0 +1,4 @@
+//! What is HTTP in the ways in.
+
+pub(crate) mod answer;
+pub(crate) mod body;
