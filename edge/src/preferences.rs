@@ -55,6 +55,7 @@ impl<'a> Preferences<'a> {
             })
         });
         said.max_by_key(|liking| (liking.exactness, liking.place))
+            .filter(|liking| liking.quality > 0)
             .unwrap_or_default()
     }
 }
@@ -157,6 +158,7 @@ mod tests {
             ("application/json, application/x-ndjson", true),
             ("application/x-ndjson, application/json", false),
             ("application/json;q=0.5, */*", false),
+            ("application/json;q=0", false),
         ] {
             let headers = said(&[line]);
             let preferences = Preferences::of(&headers, ACCEPT);

@@ -60,7 +60,6 @@ use crate::streams;
 use answer::{Answer, Head, Way};
 use counts::Counts;
 pub(crate) use places::Places;
-pub(crate) use query::{Parameters, bad_parameter};
 use query::{Portion, Query};
 use scan::Scan;
 

@@ -15,13 +15,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use edge::{CutOff, Outlet, Problem};
+use edge::{CutOff, Outlet, Parameters, Problem, bad_parameter};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Uri};
 use lines::{Pattern, StreamInfo, StreamName};
 use serde::Serialize;
 
-use crate::history::{Parameters, Parts, Places, bad_parameter, counted, in_time, unavailable};
+use crate::history::{Parts, Places, counted, in_time, unavailable};
 use crate::listing::{Listing, Streams, beginning_of};
 
 /// Streams that are looked at before others get their turn.
@@ -88,7 +88,7 @@ struct Wanted {
 
 impl Wanted {
     fn of(uri: &Uri, subscriber: Subscriber) -> Result<Self, Problem> {
-        let parameters = Parameters::of(uri, &["match", "limit", "after"])?;
+        let parameters = Parameters::known(uri, &["match", "limit", "after"])?;
         let pattern = parameters.get("match").map(|text| {
             let text = match text {
                 "@me" => subscriber.personal().as_str(),

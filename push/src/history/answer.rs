@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use edge::{CutOff, Outlet, Share, Shares};
+use edge::{CutOff, Outlet, Preferences, Share, Shares};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lines::{Offset, StreamName, Verdict};
@@ -70,25 +70,13 @@ enum Source {
 impl Format {
     /// NDJSON, unless the request likes JSON better.
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
-        let mut best = (0.0, Self::Ndjson);
-        let lists = headers
-            .get_all(ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        for range in lists.flat_map(|list| list.split(',')) {
-            let mut parts = range.split(';').map(str::trim);
-            let format = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "application/json" => Self::Json,
-                _ => Self::Ndjson,
-            };
-            let quality = parts
-                .find_map(|part| part.strip_prefix("q=")?.parse().ok())
-                .unwrap_or(1.0);
-            if quality > best.0 {
-                best = (quality, format);
-            }
+        let preferences = Preferences::of(headers, ACCEPT);
+        let ndjson = preferences.liking(&["application/x-ndjson"]);
+        if preferences.liking(&["application/json"]) > ndjson {
+            Self::Json
+        } else {
+            Self::Ndjson
         }
-        best.1
     }
 
     fn content_type(self) -> HeaderValue {

@@ -1,11 +1,8 @@
 //! The parameters of `GET /v1/lines` and `GET /v1/counts`, checked.
 
-use std::str::FromStr;
-
 use auth::Subscriber;
-use axum::extract::Query as Pairs;
-use edge::Problem;
-use http::{StatusCode, Uri};
+use edge::{Parameters, Problem, bad_parameter};
+use http::Uri;
 use lines::{Filter, Offset, StreamName, Timestamp};
 
 use super::Limits;
@@ -47,7 +44,7 @@ impl Query {
         subscriber: &Subscriber,
         limits: &Limits,
     ) -> Result<(Self, Portion), Problem> {
-        let parameters = Parameters::of(uri, OF_LINES)?;
+        let parameters = Parameters::known(uri, OF_LINES)?;
         let query = Self::of(&parameters, subscriber, limits)?;
         let last = parameters.whole("last")?.map(|last| last.min(limits.lines));
         let limit = parameters.whole("limit")?.map(|limit| limit.min(limits.lines));
@@ -60,7 +57,7 @@ impl Query {
         subscriber: &Subscriber,
         limits: &Limits,
     ) -> Result<(Self, Width), Problem> {
-        let parameters = Parameters::of(uri, OF_COUNTS)?;
+        let parameters = Parameters::known(uri, OF_COUNTS)?;
         let query = Self::of(&parameters, subscriber, limits)?;
         let width = parameters.get("width").map_or(Ok(Width::default()), |text| {
             Width::parse(text).ok_or_else(|| {
@@ -89,8 +86,8 @@ impl Query {
             stream,
             from,
             to,
-            since: parameters.time("since")?,
-            until: parameters.time("until")?,
+            since: time(parameters, "since")?,
+            until: time(parameters, "until")?,
             filter: filter(parameters, limits)?,
         })
     }
@@ -107,56 +104,8 @@ fn filter(parameters: &Parameters, limits: &Limits) -> Result<Option<Filter>, Pr
         })
 }
 
-/// The parameters of an address: each is known, and there once.
-pub(crate) struct Parameters(Vec<(String, String)>);
-
-impl Parameters {
-    pub(crate) fn of(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
-        let Ok(Pairs(pairs)) = Pairs::<Vec<(String, String)>>::try_from_uri(uri) else {
-            return Err(bad_parameter(
-                "",
-                "the address has parameters that cannot be read",
-            ));
-        };
-        for (i, (name, _)) in pairs.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let sentence = format!("there is no parameter `{name}`; there are {}", known.join(", "));
-                return Err(bad_parameter(name, &sentence));
-            }
-            if pairs[..i].iter().any(|(earlier, _)| earlier == name) {
-                return Err(bad_parameter(name, &format!("`{name}` is there twice")));
-            }
-        }
-        Ok(Self(pairs))
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(have, _)| have == name)?;
-        Some(value)
-    }
-
-    pub(crate) fn whole(&self, name: &str) -> Result<Option<u64>, Problem> {
-        let parse = |text| {
-            u64::from_str(text)
-                .map_err(|_| bad_parameter(name, &format!("`{name}` is a whole number from 0 on")))
-        };
-        self.get(name).map(parse).transpose()
-    }
-
-    fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
-        let parse = |text| {
-            Timestamp::parse(text).ok_or_else(|| {
-                let sentence = format!(
-                    "`{name}` is a time like 2026-11-21T10:00:00Z; the plus sign of an offset is written %2B"
-                );
-                bad_parameter(name, &sentence)
-            })
-        };
-        self.get(name).map(parse).transpose()
-    }
-}
-
-/// The refusal that names a parameter.
-pub(crate) fn bad_parameter(name: &str, sentence: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "bad_parameter", sentence).member("parameter", name.into())
+fn time(parameters: &Parameters, name: &str) -> Result<Option<Timestamp>, Problem> {
+    let sentence =
+        format!("`{name}` is a time like 2026-11-21T10:00:00Z; the plus sign of an offset is written %2B");
+    parameters.parsed(name, Timestamp::parse, &sentence)
 }
