@@ -7,6 +7,7 @@ pub mod layers;
 pub mod limits;
 pub mod mask;
 pub mod settings;
+pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod units;
@@ -45,12 +46,20 @@ pub enum ConfigError {
         error: String,
     },
     /// The file names a setting that does not exist.
-    #[error("{} has an unknown setting `{key}`{}", path.display(), suggestion(key))]
+    #[error("there is no setting {origin}{}", suggestion(meant.as_deref()))]
     UnknownKey {
-        /// Which file.
-        path: PathBuf,
-        /// The key.
-        key: String,
+        /// The key, and where it stands.
+        origin: Origin,
+        /// What is probably meant.
+        meant: Option<String>,
+    },
+    /// The file has a value where a table should be, or a table where a value should be.
+    #[error("{origin}: {problem}")]
+    BadShape {
+        /// Where it stands.
+        origin: Origin,
+        /// What would be right.
+        problem: String,
     },
     /// A setting's text is not what it must be.
     #[error("{origin} is {value:?}: {problem}")]
@@ -67,13 +76,9 @@ pub enum ConfigError {
     Conflict(String),
 }
 
-fn suggestion(key: &str) -> String {
-    let wanted = key.replace('-', "_").to_lowercase();
-    let near = settings::SETTINGS
-        .iter()
-        .find(|it| it.key == wanted || it.key.contains(&wanted) || wanted.contains(it.key));
-    match near {
-        Some(setting) => format!(": is `{}` meant?", setting.key),
+fn suggestion(meant: Option<&str>) -> String {
+    match meant {
+        Some(key) => format!(": is `{key}` meant?"),
         None => ": see docs/configuration.md for all of them".to_owned(),
     }
 }
@@ -190,7 +195,7 @@ impl Config {
             issuer: layers.parse("issuer", |text| Ok(text.to_owned()))?,
             log: layers.parse("log", parse_log_filter)?,
             log_format: layers.parse("log_format", parse_log_format)?,
-            limits: Limits::default(),
+            limits: Limits::read(layers.table(limits::NAME)?)?,
         };
         config.check_together()?;
         Ok(config)

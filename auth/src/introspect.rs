@@ -37,9 +37,9 @@ pub struct Parts {
 /// What a question may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The bytes of its form: 16 KiB.
+    /// The bytes of a question's form: 16 KiB.
     pub form_bytes: usize,
-    /// From its head to the last byte of its form: 5 s.
+    /// From a question's head to the last byte of its form: 5 s.
     pub form_within: Duration,
 }
 

@@ -101,9 +101,9 @@ pub struct Limits {
     pub answers_of_subscriber: usize,
     /// Answers on their way, in bytes that they hold in memory; a quarter of it for one subscriber.
     pub sending_bytes: usize,
-    /// An answer of so many bytes is a small one …
+    /// An answer of at most so many bytes is a small one.
     pub small_answer: usize,
-    /// … and these have so many bytes for themselves; a quarter of it for one subscriber.
+    /// Small answers on their way, in bytes that they have for themselves; a quarter of it for one subscriber.
     pub small_bytes: usize,
     /// How long a request waits for its place; then it is refused.
     pub turn: Duration,

@@ -49,7 +49,7 @@ pub struct Limits {
     /// What a filter looks through before others get their turn, in bytes of lines: 128 KiB.
     pub filter_bytes: usize,
     /// A filter that is sure to take no longer than this for the lines that came is put to them in passing: 0.2 ms.
-    /// Otherwise it takes its turn away from the threads that serve ([`crate::Sieve`]).
+    /// Otherwise it takes its turn away from the threads that serve.
     pub filter_in_passing: Duration,
     /// The longest time that a client with a filter is not told how far the server has looked: 5 s.
     pub filter_told_every: Duration,
@@ -80,9 +80,9 @@ pub struct Limits {
     pub replays: usize,
     /// The size of such a read, in bytes of lines: 256 KiB.
     pub replay_bytes: usize,
-    /// What was read is shared for so long: 10 s …
+    /// How long what was read is shared: 10 s.
     pub replay_kept: Duration,
-    /// … and in so many bytes, with the frames cut from it: 64 MiB.
+    /// What was read and is shared, with the frames cut from it, in bytes: 64 MiB.
     pub replay_cache_bytes: usize,
     /// The deadline of each question to the store: 10 s.
     pub store_within: Duration,

@@ -18,11 +18,11 @@ use tokio::time::Instant;
 /// What filters may take of a node.
 #[derive(Debug, Clone, Copy)]
 pub struct SieveLimits {
-    /// Slices at once: half of the processors, at least one.
+    /// Threads that put filters to lines at once: half of the processors, at least one.
     pub threads: usize,
-    /// How long one goes on: 5 ms. The line that it is at then is finished.
+    /// How long one goes on before it is another subscriber's turn: 5 ms. The line that it is at then is finished.
     pub slice: Duration,
-    /// What one subscriber may use at once: 30 s.
+    /// The time that one subscriber may use at once: 30 s.
     pub burst: Duration,
     /// What it may use in the long run, in seconds a second: 0.5.
     pub share: f64,

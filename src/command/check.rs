@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use super::Failure;
 use super::flags::SettingFlags;
+use crate::config::limits::{Limits, Listed};
 use crate::config::{Config, settings, shown};
 use crate::{log, parts};
 
@@ -18,6 +19,9 @@ pub struct Args {
     /// Only look at the settings, do not connect to what they name
     #[arg(long)]
     offline: bool,
+    /// Show every limit, not only those that are set
+    #[arg(long)]
+    limits: bool,
     #[command(flatten)]
     settings: SettingFlags,
 }
@@ -35,6 +39,12 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         let (text, origin) = shown(layers.found(setting.key), setting.default, secret);
         println!("{:<20} {:<32} {}", setting.key, text, origin);
     }
+    for limit in changed_limits(&config.limits, args.limits) {
+        let key = limit.key();
+        let origin = layers.origin(&key);
+        let origin = origin.map_or_else(|| "default".to_owned(), |origin| origin.to_string());
+        println!("{key:<43} {:<9} {origin}", limit.shown());
+    }
     for name in layers.unknown_variables() {
         println!("{name} looks like a setting and is none: it is ignored");
     }
@@ -43,6 +53,14 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     }
     println!("\nThe configuration is good.");
     Ok(())
+}
+
+/// Those that are not the default, or all of them.
+fn changed_limits(limits: &Limits, all: bool) -> impl Iterator<Item = Listed> {
+    let defaults = Limits::default().list();
+    let each = limits.list().into_iter().zip(defaults);
+    each.filter(move |(limit, default)| all || limit != default)
+        .map(|(limit, _)| limit)
 }
 
 async fn try_what_is_named(config: &Config) -> anyhow::Result<()> {

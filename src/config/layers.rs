@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::limits::{self, Limits};
 use super::mask::masked;
 use super::settings::{self, SETTINGS};
+use super::table::Table;
 use super::{ConfigError, read_file};
 
 /// Where a text was found.
@@ -16,8 +18,15 @@ pub enum Origin {
     Flag(String),
     /// In this environment variable.
     Variable(String),
-    /// In a configuration file, under this key.
-    File(PathBuf, String),
+    /// In a configuration file.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Under this key, with the tables that it is in.
+        key: String,
+        /// In this line, counted from 1.
+        line: usize,
+    },
     /// Nowhere: it is the default of this setting.
     Default(String),
 }
@@ -27,7 +36,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(name) => write!(f, "--{name}"),
             Self::Variable(name) => f.write_str(name),
-            Self::File(path, key) => write!(f, "`{key}` in {}", path.display()),
+            Self::File { path, key, line } => write!(f, "`{key}` in {}, line {line}", path.display()),
             Self::Default(key) => write!(f, "the default of {key}"),
         }
     }
@@ -46,6 +55,8 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub struct Layers {
     found: BTreeMap<&'static str, Found>,
+    /// What the file has beside single settings.
+    tables: Option<Table>,
     unknown_variables: Vec<String>,
 }
 
@@ -173,51 +184,41 @@ impl Layers {
         parse(text.trim_end_matches(['\n', '\r'])).map(Some).map_err(bad)
     }
 
-    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let text = read_file(path)?;
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| ConfigError::NotToml {
-                path: path.to_owned(),
-                error: error.to_string().trim_end().to_owned(),
-            })?;
-        for (key, value) in table {
-            let Some(setting) = settings::find(&key) else {
-                return Err(ConfigError::UnknownKey {
-                    path: path.to_owned(),
-                    key,
-                });
-            };
-            let origin = Origin::File(path.to_owned(), key);
-            let found = Found {
-                text: file_text(&value, &origin)?,
-                origin,
-            };
-            self.found.insert(setting.key, found);
+    /// A table of the file.
+    pub fn table(&self, key: &'static str) -> Result<Option<Table>, ConfigError> {
+        match self.tables.clone() {
+            Some(mut tables) => tables.table(key),
+            None => Ok(None),
         }
-        Ok(())
+    }
+
+    /// Where something in a table of the file stands, by its name with dots.
+    pub fn origin(&self, path: &str) -> Option<Origin> {
+        self.tables.as_ref()?.origin(path)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let mut file = Table::parse(&read_file(path)?, path)?;
+        for setting in SETTINGS {
+            if let Some((text, origin)) = file.take_text(setting.key)? {
+                self.found.insert(setting.key, Found { text, origin });
+            }
+        }
+        self.tables = Some(file.clone());
+        for table in TABLES {
+            file.table(table)?;
+        }
+        let settings = SETTINGS.iter().map(|setting| setting.key.to_owned());
+        let tables = TABLES.iter().map(|table| (*table).to_owned());
+        file.finish_with(settings.chain(tables).chain(Limits::keys()).collect())
     }
 }
+
+/// What the file has beside single settings.
+const TABLES: &[&str] = &[limits::NAME];
 
 /// Variables of the other commands.
 const NOT_OF_SERVE: &[&str] = &["URL", "TOKEN", "INTERNAL_URL"];
-
-/// A list is a text with commas: `roles = ["push", "web"]`.
-fn file_text(value: &toml::Value, origin: &Origin) -> Result<String, ConfigError> {
-    match value {
-        toml::Value::String(text) => Ok(text.clone()),
-        toml::Value::Integer(number) => Ok(number.to_string()),
-        toml::Value::Array(items) => {
-            let texts: Result<Vec<_>, _> = items.iter().map(|item| file_text(item, origin)).collect();
-            Ok(texts?.join(","))
-        }
-        other => Err(ConfigError::BadValue {
-            origin: origin.clone(),
-            value: other.to_string(),
-            problem: "a text, a number or a list is wanted here".to_owned(),
-        }),
-    }
-}
 
 fn parsed<T>(found: &Found, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
     parse(&found.text).map_err(|problem| ConfigError::BadValue {

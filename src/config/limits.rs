@@ -1,4 +1,15 @@
-//! What a node may take and give: the limits of every crate, each with the default of its own struct.
+//! `[limits]` of the file: what a node may take and give. The limits of every crate are here, each under the name and with
+//! the default that it has in its own struct.
+//!
+//! [`limited`] says how a struct becomes a table, one file for each crate has the rows, [`together`] says which limits
+//! bound each other.
+
+mod bounds;
+mod limited;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod together;
 
 use auth::introspect;
 use collect::append::AppendLimits;
@@ -10,13 +21,16 @@ use push::{ListingLimits, SieveLimits, history};
 use store::mongo::MongoOptions;
 use store::sqlite::SqliteOptions;
 
+use super::ConfigError;
+use super::table::Table;
+use bounds::Bounds;
+use limited::{Limited, Number, Visit, limits};
+
 /// The tables under `[limits]`.
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
     /// Both listeners, and their connections.
     pub http: ServeLimits,
-    /// `/v1/introspect`.
-    pub introspect: introspect::Limits,
     /// Requests that bring lines.
     pub ingest: ingest::Limits,
     /// Lines on their way into the store.
@@ -41,4 +55,136 @@ pub struct Limits {
     pub listing: ListingLimits,
     /// What filters may compute.
     pub filters: SieveLimits,
+    /// Questions about tokens.
+    pub introspect: introspect::Limits,
+}
+
+limits! {
+    Limits {
+        http: group,
+        ingest: group,
+        append: group,
+        sqlite: group,
+        mongo: group,
+        dispatch: group,
+        links: group,
+        lease: group,
+        redis: group,
+        sessions: group,
+        history: group,
+        listing: group,
+        filters: group,
+        introspect: group,
+    }
+}
+
+/// The table's name.
+pub const NAME: &str = "limits";
+
+/// One limit, as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in `[limits]`, with dots.
+    pub name: String,
+    /// What it may be.
+    pub bounds: Bounds,
+    /// What it is.
+    pub number: u64,
+}
+
+impl Listed {
+    /// The key in the file, with the tables it stands in.
+    pub fn key(&self) -> String {
+        format!("{NAME}.{}", self.name)
+    }
+
+    /// As it is written in the file.
+    pub fn shown(&self) -> String {
+        self.bounds.shown(self.number)
+    }
+}
+
+impl Limits {
+    /// Reads what `table` sets; everything else is the default.
+    pub fn read(table: Option<Table>) -> Result<Self, ConfigError> {
+        let mut limits = Self::default();
+        if let Some(table) = table {
+            let mut reader = Reader { table };
+            limits.each(&mut reader)?;
+            reader.table.finish()?;
+        }
+        together::check(&limits)?;
+        Ok(limits)
+    }
+
+    /// All of them, in the order of the tables.
+    pub fn list(&self) -> Vec<Listed> {
+        let mut lister = Lister::default();
+        // Nothing is read that could be wrong, and nothing is changed.
+        let _ = self.clone().each(&mut lister);
+        lister.listed
+    }
+
+    /// The keys of all limits.
+    pub fn keys() -> Vec<String> {
+        Self::default().list().iter().map(Listed::key).collect()
+    }
+}
+
+struct Reader {
+    table: Table,
+}
+
+impl Visit for Reader {
+    fn limit(
+        &mut self,
+        name: &'static str,
+        bounds: Bounds,
+        value: &mut dyn Number,
+    ) -> Result<(), ConfigError> {
+        if let Some(number) = self.table.take(name, |text| bounds.parse(text))? {
+            value.set(number);
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, name: &'static str, group: &mut dyn Limited) -> Result<(), ConfigError> {
+        if let Some(table) = self.table.table(name)? {
+            let mut reader = Self { table };
+            group.each(&mut reader)?;
+            reader.table.finish()?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Lister {
+    /// The tables that it is in, each with a dot.
+    before: String,
+    listed: Vec<Listed>,
+}
+
+impl Visit for Lister {
+    fn limit(
+        &mut self,
+        name: &'static str,
+        bounds: Bounds,
+        value: &mut dyn Number,
+    ) -> Result<(), ConfigError> {
+        self.listed.push(Listed {
+            name: format!("{}{name}", self.before),
+            bounds,
+            number: value.get(),
+        });
+        Ok(())
+    }
+
+    fn group(&mut self, name: &'static str, group: &mut dyn Limited) -> Result<(), ConfigError> {
+        let length = self.before.len();
+        self.before.extend([name, "."]);
+        group.each(self)?;
+        self.before.truncate(length);
+        Ok(())
+    }
 }

@@ -23,33 +23,71 @@ pub fn host_and_port(text: &str) -> Result<String, String> {
 }
 
 /// `30s`, `10m`, `1h30m`, `30d`, and sums of such; at least a second.
+///
+/// Not by humantime, which understands more: `10M` is ten months there, and `0` is a duration. What is removed for ever
+/// depends on these texts, so none is understood that may be a slip.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wanted = || "a duration is like 30s, 10m, 1h30m or 30d".to_owned();
-    let mut seconds: u64 = 0;
-    let mut digits = String::new();
-    for character in text.chars() {
-        if character.is_ascii_digit() {
-            digits.push(character);
-            continue;
+    let duration = any_duration(text).ok();
+    duration
+        .filter(|duration| duration.as_secs() > 0)
+        .ok_or_else(|| DURATION.to_owned())
+}
+
+const DURATION: &str = "a duration is like 30s, 10m, 1h30m or 30d";
+
+/// The same, and parts of seconds: `200us`, `16ms`.
+pub fn any_duration(text: &str) -> Result<Duration, String> {
+    let wanted = || DURATION.to_owned();
+    let mut sum = Duration::ZERO;
+    let mut rest = text;
+    loop {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (count, after) = rest.split_at(digits);
+        let letters = after.bytes().take_while(u8::is_ascii_lowercase).count();
+        let (unit, after) = after.split_at(letters);
+        let micros = DURATIONS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, micros)| *micros);
+        let part = count
+            .parse::<u64>()
+            .ok()
+            .zip(micros)
+            .and_then(|(count, micros)| multiplied(count, micros));
+        sum = part.and_then(|part| sum.checked_add(part)).ok_or_else(wanted)?;
+        if after.is_empty() {
+            return Ok(sum);
         }
-        let unit = match character {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 86_400,
-            'w' => 604_800,
-            _ => return Err(wanted()),
-        };
-        let count: u64 = digits.parse().map_err(|_| wanted())?;
-        seconds = count
-            .checked_mul(unit)
-            .and_then(|more| seconds.checked_add(more))
-            .ok_or_else(wanted)?;
-        digits.clear();
+        rest = after;
     }
-    match digits.is_empty() && seconds > 0 {
-        true => Ok(Duration::from_secs(seconds)),
-        false => Err(wanted()),
+}
+
+/// Units of durations, in microseconds, the longest first.
+const DURATIONS: &[(&str, u64)] = &[
+    ("w", 604_800_000_000),
+    ("d", 86_400_000_000),
+    ("h", 3_600_000_000),
+    ("m", 60_000_000),
+    ("s", 1_000_000),
+    ("ms", 1_000),
+    ("us", 1),
+];
+
+fn multiplied(count: u64, micros: u64) -> Option<Duration> {
+    match micros {
+        1_000_000.. => count.checked_mul(micros / 1_000_000).map(Duration::from_secs),
+        _ => count.checked_mul(micros).map(Duration::from_micros),
+    }
+}
+
+/// As it can be read again: in the longest unit that leaves no rest.
+pub fn shown_duration(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    // Nobody thinks of retention in weeks.
+    let mut units = DURATIONS.iter().filter(|(name, _)| *name != "w");
+    match units.find(|(_, unit)| micros > 0 && micros.is_multiple_of((*unit).into())) {
+        Some((name, unit)) => format!("{}{name}", micros / u128::from(*unit)),
+        None => "0s".to_owned(),
     }
 }
 
@@ -63,8 +101,20 @@ pub fn at_most_a_day(text: &str) -> Result<Duration, String> {
 }
 
 /// `500MB`, `10GiB`, or bytes; at least one.
+///
+/// Not by bytesize, which makes the largest number there is of one that is too large, and takes `10g` and `.5GB`.
 pub fn bytes(text: &str) -> Result<u64, String> {
-    let wanted = || "a size is like 500MB, 10GiB or a number of bytes".to_owned();
+    any_bytes(text)
+        .ok()
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| SIZE.to_owned())
+}
+
+const SIZE: &str = "a size is like 500MB, 10GiB or a number of bytes";
+
+/// The same, and none.
+pub fn any_bytes(text: &str) -> Result<u64, String> {
+    let wanted = || SIZE.to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
@@ -79,11 +129,27 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         "tib" => 1 << 40,
         _ => return Err(wanted()),
     };
-    let size = count
-        .parse::<u64>()
-        .ok()
-        .and_then(|count| count.checked_mul(factor));
-    size.filter(|size| *size > 0).ok_or_else(wanted)
+    let count = count.parse::<u64>().ok();
+    count
+        .and_then(|count| count.checked_mul(factor))
+        .ok_or_else(wanted)
+}
+
+/// As it can be read again: in the largest binary unit that leaves no rest.
+pub fn shown_bytes(bytes: u64) -> String {
+    let units = [
+        (1 << 40, "TiB"),
+        (1 << 30, "GiB"),
+        (1 << 20, "MiB"),
+        (1 << 10, "KiB"),
+    ];
+    match units
+        .iter()
+        .find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit))
+    {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => bytes.to_string(),
+    }
 }
 
 /// How many; at least one.
@@ -157,6 +223,39 @@ mod tests {
     }
 
     #[test]
+    fn limits_may_be_parts_of_seconds_and_are_shown_as_they_are_read() {
+        for (text, micros, shown) in [
+            ("200us", 200, "200us"),
+            ("16ms", 16_000, "16ms"),
+            ("1s500ms", 1_500_000, "1500ms"),
+            ("1m15s", 75_000_000, "75s"),
+            ("90m", 5_400_000_000, "90m"),
+            ("24h", 86_400_000_000, "1d"),
+            ("2w", 1_209_600_000_000, "14d"),
+            ("0s", 0, "0s"),
+        ] {
+            let duration = Duration::from_micros(micros);
+            assert_eq!(any_duration(text), Ok(duration), "{text}");
+            assert_eq!(shown_duration(duration), shown);
+            assert_eq!(any_duration(shown), Ok(duration));
+        }
+        for bad in ["16", "ms", "1.5ms", "10M", "1month", "18446744073709551615w"] {
+            assert!(any_duration(bad).is_err(), "{bad}");
+        }
+        assert_eq!(duration("999ms"), Err(DURATION.to_owned()), "a second at least");
+        for (bytes, shown) in [
+            (0, "0"),
+            (1_000, "1000"),
+            (1_536, "1536"),
+            (16_384, "16KiB"),
+            (10 << 30, "10GiB"),
+        ] {
+            assert_eq!(shown_bytes(bytes), shown);
+            assert_eq!(any_bytes(shown), Ok(bytes));
+        }
+    }
+
+    #[test]
     fn some_durations_are_a_day_at_most() {
         assert_eq!(at_most_a_day("24h"), Ok(Duration::from_secs(86_400)));
         for long in ["25h", "99999999999d"] {
@@ -180,7 +279,7 @@ mod tests {
         for (text, size) in good {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
-        for bad in ["", "GB", "0", "-1", "1.5GB", "10XB", "99999999999999TiB"] {
+        for bad in ["", "GB", "0", "-1", "1.5GB", "10XB", "10g", "99999999999999TiB"] {
             assert!(bytes(bad).is_err(), "{bad:?}");
         }
     }

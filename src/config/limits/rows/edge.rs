@@ -1,0 +1,33 @@
+//! Of `edge`.
+
+use ::edge::{AttemptLimits, LingerLimits, ServeLimits};
+
+use super::*;
+
+limits! {
+    ServeLimits {
+        connections: elsewhere("`connections`, `connections_per_address` and `proxies`"),
+        attempts: group,
+        first_byte: duration(ms(100), HOUR),
+        request_head: duration(ms(100), HOUR),
+        idle: duration(s(1), HOUR),
+        stall: duration(s(1), HOUR),
+        // The library takes no less.
+        head_bytes: size(8 * KIB, MIB),
+        head_fields: count(16, 1_000),
+        unsent: size(4 * KIB, 64 * MIB),
+        linger: group,
+        shutdown: elsewhere("what all phases of stopping take together is decided in one place"),
+    }
+
+    AttemptLimits {
+        burst: count(1, 1_000_000),
+        every: duration(Duration::from_micros(1), HOUR),
+        addresses: count(1, 10_000_000),
+    }
+
+    LingerLimits {
+        within: duration(ms(1), MINUTE),
+        bytes: size(1, TIB),
+    }
+}

@@ -1,0 +1,87 @@
+//! Of `push`.
+
+use ::push::{Limits, ListingLimits, SieveLimits, history};
+use history::Limits as HistoryLimits;
+
+use super::*;
+
+limits! {
+    Limits {
+        message_bytes: size(KIB, 16 * MIB),
+        message_fragments: count(1, 100_000),
+        messages_per_second: count(1, 1_000_000),
+        message_burst: count(1, 1_000_000),
+        rate_limited_in_a_row: count(1, 1_000_000),
+        bad_messages_in_a_row: count(1, 1_000_000),
+        subscriptions: count(1, 1_000_000),
+        streams: count(1, 1_000_000),
+        sessions: count(1, 10_000_000),
+        sessions_of_subscriber: count(1, 10_000_000),
+        sessions_per_second: count(1, 1_000_000),
+        subscribe_within: duration(ms(100), HOUR),
+        announce_within: duration(ms(10), HOUR),
+        // What stands between forgets a connection that is silent for minutes.
+        heartbeat: duration(s(1), 5 * MINUTE),
+        pong_within: duration(ms(100), HOUR),
+        progress_within: duration(s(1), HOUR),
+        close_within: duration(ms(10), MINUTE),
+        expiring_ahead: duration(s(1), DAY),
+        frame_bytes: size(KIB, 16 * MIB),
+        filter_bytes: size(KIB, 64 * MIB),
+        filter_in_passing: duration(Duration::from_micros(1), ms(10)),
+        // The protocol promises it.
+        filter_told_every: duration(ms(100), s(5)),
+        recent_bytes: size(KIB, GIB),
+        // The protocol promises that it is not more often.
+        behind_every: duration(s(1), HOUR),
+        queue_bytes: size(KIB, 64 * MIB),
+        feed_bytes: size(KIB, 64 * GIB),
+        feeds_bytes: size(MIB, TIB),
+        tick: duration(ms(1), MINUTE),
+        tick_stretched: duration(ms(1), MINUTE),
+        frames_per_second: count(1, 1_000_000_000),
+        linger: duration(ms(1), HOUR),
+        replays: count(1, 10_000),
+        replay_bytes: size(KIB, GIB),
+        replay_kept: duration(ms(1), HOUR),
+        replay_cache_bytes: size(MIB, TIB),
+        store_within: duration(ms(100), HOUR),
+        head_first: duration(ms(10), HOUR),
+        head_last: duration(ms(10), HOUR),
+        heads_at_once: count(1, 1_000_000),
+        list_every: duration(ms(100), DAY),
+        offered: count(1, 100_000_000),
+    }
+
+    HistoryLimits {
+        default_lines: count(1, 100_000_000),
+        lines: count(1, 100_000_000),
+        page_bytes: size(64 * KIB, GIB),
+        answer_bytes: size(64 * KIB, 16 * GIB),
+        scan_bytes: size(64 * KIB, TIB),
+        scan_time: duration(ms(10), HOUR),
+        buckets: count(1, 10_000_000),
+        answers: count(1, 1_000_000),
+        answers_of_subscriber: count(1, 1_000_000),
+        sending_bytes: size(MIB, TIB),
+        small_answer: size(KIB, GIB),
+        small_bytes: size(MIB, TIB),
+        turn: duration(ms(1), HOUR),
+        store_deadline: duration(ms(100), HOUR),
+        stall: duration(s(1), HOUR),
+        listing_age: duration(ms(1), HOUR),
+        filter: group,
+    }
+
+    ListingLimits {
+        apart: duration(ms(1), HOUR),
+        within: duration(ms(100), HOUR),
+    }
+
+    SieveLimits {
+        threads: count(1, 10_000),
+        slice: duration(Duration::from_micros(100), s(1)),
+        burst: duration(ms(10), DAY),
+        share: share(0.001, 1_000.0),
+    }
+}

@@ -1,0 +1,33 @@
+//! Of the stores.
+
+use ::store::mongo::MongoOptions;
+use ::store::sqlite::SqliteOptions;
+
+use super::*;
+
+limits! {
+    SqliteOptions {
+        compression: elsewhere("`store_compression`"),
+        deadline: duration(ms(100), HOUR),
+        readers: count(2, 1_000),
+        queue: count(1, 1_000_000),
+        commit_bytes: size(64 * KIB, GIB),
+        trim_batches: count(1, 100_000_000),
+        grace: duration(s(1), 30 * DAY),
+        clock: elsewhere("no limit"),
+        spare_bytes: size(0, TIB),
+        reserve_bytes: size(0, TIB),
+    }
+
+    MongoOptions {
+        compression: elsewhere("`store_compression`"),
+        deadline: duration(ms(100), HOUR),
+        server_selection: duration(ms(10), HOUR),
+        tail_valid: duration(ms(100), HOUR),
+        tails: count(1, 100_000_000),
+        grace: duration(s(60), 30 * DAY),
+        trim_batches: count(1, 100_000_000),
+        clock: elsewhere("no limit"),
+        database_clock: elsewhere("no limit"),
+    }
+}
