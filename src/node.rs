@@ -10,7 +10,7 @@ use axum::Router;
 use collect::append::{AppendLimits, Appender, StreamLimits};
 use collect::ingest;
 use dispatch::link::{self, Inbound, Links, RemoteHandoff, To};
-use dispatch::{Dispatcher, Keeper, Lease, Membership, NodeId, Peers, Role, RouteTable, nodes_router};
+use dispatch::{Dispatcher, Keeper, Lease, NodeId, Peers, Role, Roster, nodes_router};
 use edge::{ConnectionLimits, Problem, ServeLimits};
 use http::{Method, StatusCode, Uri};
 use lines::{HintSink, LogStore};
@@ -104,7 +104,7 @@ impl Node {
             config,
             keys,
             id: NodeId::random(),
-            table: parts::open_routes(config).await?,
+            table: parts::open_table(config).await?,
             address: config
                 .advertise
                 .clone()
@@ -122,15 +122,15 @@ impl Node {
             .clone()
             .filter(|_| config.has(Role::Push))
             .map(|store| build.push(store));
-        let membership = build.lease(push.as_ref());
+        let roster = build.lease(push.as_ref());
         let local: Option<Arc<dyn HintSink>> = push.clone().map(|push| push as Arc<dyn HintSink>);
-        let dispatcher = build.dispatch(local.clone(), &membership);
+        let dispatcher = build.dispatch(local.clone(), &roster);
         build.links_in(dispatcher.clone(), local);
         let appender = match store.filter(|_| config.has(Role::Collect)) {
-            Some(store) => Some(build.collect(store, dispatcher, &membership)?),
+            Some(store) => Some(build.collect(store, dispatcher, &roster)?),
             None => None,
         };
-        build.rest(membership, metrics);
+        build.rest(roster, metrics);
         tracing::info!(node = %build.id, public = %public.address, internal = %internal.address, "started");
         Ok(build.serve(public, internal, push, appender, shares))
     }
@@ -225,7 +225,7 @@ struct Build<'a> {
     config: &'a Config,
     keys: Keys,
     id: NodeId,
-    table: Arc<dyn RouteTable>,
+    table: parts::Table,
     /// `host:port` for the other nodes.
     address: String,
     health: Arc<Health>,
@@ -246,7 +246,7 @@ impl Build<'_> {
             store: store.clone(),
             listing: listing.clone(),
             sieve: sieve.clone(),
-            routes: self.table.clone(),
+            routes: self.table.routes.clone(),
             node: self.id.clone(),
             verifier: self.keys.verifier.clone(),
             limits: self.config.limits.sessions.clone(),
@@ -265,7 +265,7 @@ impl Build<'_> {
     }
 
     /// Takes out the lease; from then on the other nodes know this one.
-    fn lease(&mut self, push: Option<&Arc<Push>>) -> Membership {
+    fn lease(&mut self, push: Option<&Arc<Push>>) -> Roster {
         let lease = Lease {
             node: self.id.clone(),
             roles: self.config.roles.clone(),
@@ -277,32 +277,28 @@ impl Build<'_> {
         let counted = push.cloned();
         let sessions = move || counted.as_ref().map_or(0, |push| push.sessions() as u64);
         let local = push.cloned().map(|push| push as Arc<dyn HintSink>);
-        let (keeper, membership) = Keeper::new(
-            self.table.clone(),
+        let (keeper, roster) = Keeper::new(
+            self.table.membership.clone(),
             lease,
             sessions,
             local,
             self.config.limits.lease,
         );
         self.workers.spawn(keeper.run(self.working.clone()));
-        membership
+        roster
     }
 
-    fn dispatch(
-        &mut self,
-        local: Option<Arc<dyn HintSink>>,
-        membership: &Membership,
-    ) -> Option<Arc<Dispatcher>> {
+    fn dispatch(&mut self, local: Option<Arc<dyn HintSink>>, roster: &Roster) -> Option<Arc<Dispatcher>> {
         if !self.config.has(Role::Dispatch) {
             return None;
         }
-        let peers = self.links(To::Push, membership).map(|links| Peers {
+        let peers = self.links(To::Push, roster).map(|links| Peers {
             links,
-            membership: membership.clone(),
+            roster: roster.clone(),
         });
         let dispatcher = Dispatcher::new(
             self.id.clone(),
-            self.table.clone(),
+            self.table.routes.clone(),
             local,
             peers,
             self.config.limits.dispatch,
@@ -312,11 +308,11 @@ impl Build<'_> {
     }
 
     /// Links to every node of a role; none on a node that is no part of a cluster.
-    fn links(&mut self, to: To, membership: &Membership) -> Option<Arc<Links>> {
+    fn links(&mut self, to: To, roster: &Roster) -> Option<Arc<Links>> {
         let secret = self.keys.cluster.clone()?;
         let links = Links::new(self.id.clone(), to, secret, self.config.limits.links);
         self.passers
-            .spawn(links.clone().run(membership.clone(), self.passing.clone()));
+            .spawn(links.clone().run(roster.clone(), self.passing.clone()));
         Some(links)
     }
 
@@ -340,12 +336,12 @@ impl Build<'_> {
         &mut self,
         store: Arc<dyn LogStore>,
         dispatcher: Option<Arc<Dispatcher>>,
-        membership: &Membership,
+        roster: &Roster,
     ) -> anyhow::Result<Appender> {
         let handoff: Arc<dyn HintSink> = match dispatcher {
             Some(dispatcher) => dispatcher,
             None => {
-                let links = self.links(To::Dispatch, membership);
+                let links = self.links(To::Dispatch, roster);
                 let remote =
                     RemoteHandoff::new(links.context("a collector without a dispatcher needs a cluster")?);
                 self.passers.spawn(remote.clone().run(self.passing.clone()));
@@ -384,7 +380,7 @@ impl Build<'_> {
     }
 
     /// What has no place in the path of a line.
-    fn rest(&mut self, membership: Membership, metrics: PrometheusHandle) {
+    fn rest(&mut self, roster: Roster, metrics: PrometheusHandle) {
         if self.config.has(Role::Auth) {
             self.merge(auth::introspect::router(auth::introspect::Parts {
                 verifier: self.keys.verifier.clone(),
@@ -402,7 +398,7 @@ impl Build<'_> {
         self.internal = internal
             .merge(health::router(self.health.clone()))
             .merge(measure::router(metrics))
-            .merge(nodes_router(self.keys.verifier.clone(), membership));
+            .merge(nodes_router(self.keys.verifier.clone(), roster));
     }
 
     fn merge(&mut self, router: Router) {

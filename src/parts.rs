@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use auth::ClusterSecret;
-use dispatch::{MemoryRoutes, RedisRoutes, Role, RouteTable};
+use dispatch::{Membership, MemoryTable, RedisTable, Role, Routes};
 use lines::LogStore;
 use store::mongo::{MongoOptions, MongoStore};
 use store::sqlite::{SqliteOptions, SqliteStore};
@@ -48,14 +48,32 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
     }
 }
 
-/// The route table of the configuration. Redis need not be there yet.
-pub async fn open_routes(config: &Config) -> anyhow::Result<Arc<dyn RouteTable>> {
+/// The table of a node: two seams, and one table behind them, since a route counts as long as its node's lease.
+pub struct Table {
+    /// Who lives.
+    pub membership: Arc<dyn Membership>,
+    /// Who wants what.
+    pub routes: Arc<dyn Routes>,
+}
+
+impl Table {
+    fn behind<T: Membership + Routes + 'static>(table: T) -> Self {
+        let table = Arc::new(table);
+        Self {
+            membership: table.clone(),
+            routes: table,
+        }
+    }
+}
+
+/// The table of the configuration. Redis need not be there yet.
+pub async fn open_table(config: &Config) -> anyhow::Result<Table> {
     match &config.routes {
-        RoutesChoice::Memory => Ok(Arc::new(MemoryRoutes::new())),
+        RoutesChoice::Memory => Ok(Table::behind(MemoryTable::new())),
         RoutesChoice::Redis(address) => {
             let secret = cluster_secret(config)?.context("routes on Redis need a cluster secret")?;
-            let connected = RedisRoutes::connect(address.revealed(), secret, config.limits.redis).await;
-            Ok(Arc::new(connected.map_err(|error| {
+            let connected = RedisTable::connect(address.revealed(), secret, config.limits.redis).await;
+            Ok(Table::behind(connected.map_err(|error| {
                 unusable("the address of the routes", address, &error.into())
             })?))
         }

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::dropped::{self, Lost, Place};
 use crate::link::Links;
 use crate::parcel::{Parcel, Queue, QueueLimits};
-use crate::{Membership, NodeId, RouteTable};
+use crate::{NodeId, Roster, Routes};
 
 /// Bounds of a dispatcher.
 #[derive(Debug, Clone, Copy)]
@@ -53,13 +53,13 @@ pub struct Peers {
     /// Links to push nodes ([`crate::link::To::Push`]).
     pub links: Arc<Links>,
     /// Who there is.
-    pub membership: Membership,
+    pub roster: Roster,
 }
 
 /// Passes every batch to the nodes that have a route for its stream.
 pub struct Dispatcher {
     me: NodeId,
-    table: Arc<dyn RouteTable>,
+    routes: Arc<dyn Routes>,
     local: Option<Arc<dyn HintSink>>,
     peers: Option<Peers>,
     limits: DispatchLimits,
@@ -78,7 +78,7 @@ impl Dispatcher {
     /// anything to go on.
     pub fn new(
         me: NodeId,
-        table: Arc<dyn RouteTable>,
+        routes: Arc<dyn Routes>,
         local: Option<Arc<dyn HintSink>>,
         peers: Option<Peers>,
         limits: DispatchLimits,
@@ -89,7 +89,7 @@ impl Dispatcher {
         };
         Arc::new(Self {
             me,
-            table,
+            routes,
             local,
             peers,
             limits,
@@ -139,7 +139,7 @@ impl Dispatcher {
     async fn pass_on(&self, parcels: &[Arc<Parcel>]) {
         let lookups = parcels.iter().map(|parcel| async move {
             match &parcel.hint {
-                Hint::Batch(batch) => Some((batch, self.table.nodes_for(&batch.stream).await)),
+                Hint::Batch(batch) => Some((batch, self.routes.nodes_for(&batch.stream).await)),
                 Hint::Lost(_) | Hint::AnyLost => None,
             }
         });
@@ -176,7 +176,7 @@ impl Dispatcher {
                 // A node so new that there is no link to it yet. The link will begin by saying that anything may be
                 // lost.
                 dropped::count(Place::NoLink, 1);
-                peers.membership.look();
+                peers.roster.look();
             }
         }
     }

@@ -5,8 +5,9 @@
 mod backoff;
 pub mod dispatcher;
 mod dropped;
-pub mod lease;
+pub mod keeper;
 pub mod link;
+pub mod membership;
 pub mod nodes;
 mod parcel;
 pub mod routes;
@@ -14,8 +15,9 @@ mod table;
 
 pub use backoff::BackoffLimits;
 pub use dispatcher::{DispatchLimits, Dispatcher, Peers};
-pub use lease::{Keeper, KeeperLimits, Membership};
+pub use keeper::{Keeper, KeeperLimits, Roster};
+pub use membership::{Lease, Membership, NodeId, Renewal, Role, Roles};
 pub use nodes::nodes_router;
 pub use parcel::QueueLimits;
-pub use routes::{Lease, NodeId, Renewal, Role, Roles, RouteError, RouteTable};
-pub use table::{AddressError, MemoryRoutes, RedisOptions, RedisRoutes};
+pub use routes::Routes;
+pub use table::{AddressError, MemoryTable, RedisOptions, RedisTable, TableError};

@@ -18,9 +18,9 @@ pub use self::inbound::{Inbound, router};
 pub use self::links::Links;
 pub use self::remote_handoff::RemoteHandoff;
 pub use self::remote_node::RemoteNode;
+use crate::Role;
 use crate::backoff::BackoffLimits;
 use crate::parcel::QueueLimits;
-use crate::routes::Role;
 
 /// Where links are made.
 pub const PATH: &str = "/internal/v1/link";

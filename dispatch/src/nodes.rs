@@ -11,13 +11,13 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
-use crate::{Lease, Membership};
+use crate::{Lease, Roster};
 
 /// For the internal listener.
-pub fn nodes_router(verifier: Arc<Verifier>, membership: Membership) -> Router {
+pub fn nodes_router(verifier: Arc<Verifier>, roster: Roster) -> Router {
     let routes = Router::new()
         .route("/v1/nodes", axum::routing::get(list))
-        .with_state(membership);
+        .with_state(roster);
     auth::guarded(routes, verifier, Need::Admin)
 }
 
@@ -49,8 +49,8 @@ impl<'a> From<&'a Lease> for Node<'a> {
     }
 }
 
-async fn list(State(membership): State<Membership>) -> Result<Response, Problem> {
-    let leases = membership.nodes();
+async fn list(State(roster): State<Roster>) -> Result<Response, Problem> {
+    let leases = roster.nodes();
     let listing = Listing {
         nodes: leases.iter().map(Node::from).collect(),
     };

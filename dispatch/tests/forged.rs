@@ -9,16 +9,16 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use dispatch::link::{LinkLimits, Links, To};
-use dispatch::{Membership, NodeId, RedisOptions, RedisRoutes, Renewal, Role, RouteError, RouteTable};
+use dispatch::{Membership, NodeId, RedisOptions, RedisTable, Renewal, Role, Roster, Routes, TableError};
 use support::hints::Recorder;
-use support::node::{Node, lease, secret, secret_of};
+use support::node::{Node, Table, lease, secret, secret_of};
 use support::{RedisServer, eventually, stream, targets};
 
-async fn table_with(address: &str, options: RedisOptions) -> RedisRoutes {
-    RedisRoutes::connect(address, secret(), options).await.unwrap()
+async fn table_with(address: &str, options: RedisOptions) -> RedisTable {
+    RedisTable::connect(address, secret(), options).await.unwrap()
 }
 
-async fn table_at(address: &str) -> RedisRoutes {
+async fn table_at(address: &str) -> RedisTable {
     table_with(address, RedisOptions::default()).await
 }
 
@@ -49,16 +49,16 @@ async fn write_lease(server: &RedisServer, id: &str, address: &str, more: &[&str
 }
 
 /// A node that follows the members of a cluster.
-fn follow(node: &Node, membership: &Membership) -> Arc<Links> {
+fn follow(node: &Node, roster: &Roster) -> Arc<Links> {
     let links = Links::new(node.id.clone(), To::Push, secret(), LinkLimits::default());
-    node.spawn(links.clone().run(membership.clone(), node.token()));
+    node.spawn(links.clone().run(roster.clone(), node.token()));
     links
 }
 
 #[tokio::test]
 async fn nobody_connects_to_an_address_that_no_node_signed() {
     let server = RedisServer::start().await;
-    let table: Arc<dyn RouteTable> = Arc::new(table_at(&server.address()).await);
+    let table: Arc<dyn Table> = Arc::new(table_at(&server.address()).await);
     let trap = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     trap.set_nonblocking(true).unwrap();
     let address = trap.local_addr().unwrap().to_string();
@@ -72,7 +72,7 @@ async fn nobody_connects_to_an_address_that_no_node_signed() {
     )
     .await;
     let other = secret_of("a secret that this cluster does not have");
-    let other = RedisRoutes::connect(&server.address(), other, RedisOptions::default()).await;
+    let other = RedisTable::connect(&server.address(), other, RedisOptions::default()).await;
     let stranger = lease(&NodeId::random(), &address, &[Role::Push]);
     other.unwrap().renew(&stranger).await.unwrap();
     // A true one whose address was changed.
@@ -164,7 +164,7 @@ async fn a_route_that_holds_something_else_is_no_answer_and_harms_no_other() {
     server.command::<()>(&["SET", "tc:route:bad", "nonsense"]).await;
     let bad = table.nodes_for(&stream("bad")).await;
     assert!(
-        matches!(&bad, Err(RouteError::Damaged(key)) if key == "tc:route:bad"),
+        matches!(&bad, Err(TableError::Damaged(key)) if key == "tc:route:bad"),
         "{bad:?}"
     );
     assert_eq!(table.nodes_for(&stream("good")).await.unwrap(), [node]);
@@ -212,7 +212,7 @@ async fn sets_are_read_up_to_a_bound_and_names_that_are_none_are_passed_over() {
     }
     for name in ["s", "u"] {
         eventually("a crowd is no answer", || async {
-            matches!(table.nodes_for(&stream(name)).await, Err(RouteError::Damaged(_)))
+            matches!(table.nodes_for(&stream(name)).await, Err(TableError::Damaged(_)))
         })
         .await;
     }

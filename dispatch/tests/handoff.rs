@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use dispatch::link::{LinkLimits, Links, RemoteHandoff, To};
 use dispatch::{
-    DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, MemoryRoutes, NodeId, Peers, QueueLimits,
-    Renewal, Role, RouteError, RouteTable,
+    DispatchLimits, Dispatcher, Keeper, KeeperLimits, MemoryTable, NodeId, Peers, QueueLimits, Role, Routes,
+    TableError,
 };
 use lines::{Hint, HintSink, StreamName, Target};
 use support::hints::{Recorder, batch};
-use support::node::{Node, lease, local_dispatcher, secret};
+use support::node::{Node, Table, lease, local_dispatcher, secret};
 use support::{eventually, targets};
 use tokio::net::TcpListener;
 
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 struct Way {
     handoff: Arc<dyn HintSink>,
     arrived: Arc<Recorder>,
-    table: Arc<dyn RouteTable>,
+    table: Arc<dyn Table>,
     push: NodeId,
     nodes: Vec<Node>,
 }
@@ -55,7 +55,7 @@ fn tiny() -> Bounds {
 
 impl Way {
     async fn in_process(bounds: Bounds) -> Self {
-        let table: Arc<dyn RouteTable> = Arc::new(MemoryRoutes::new());
+        let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
         let (push, arrived) = (NodeId::random(), Recorder::new());
         table
             .renew(&lease(&push, "127.0.0.1:1", &Role::ALL))
@@ -72,7 +72,7 @@ impl Way {
 
     /// A collector, two dispatchers and a push node, each with a listener of its own.
     async fn over_links(bounds: Bounds) -> Self {
-        let table: Arc<dyn RouteTable> = Arc::new(MemoryRoutes::new());
+        let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
         let arrived = Recorder::new();
         let push = Node::listen(0, None, Some(arrived.clone())).await;
         push.keep(&table, &[Role::Push]);
@@ -81,9 +81,9 @@ impl Way {
             nodes.push(dispatcher_node(&table, bounds).await);
         }
         let collector = Node::listen(0, None, None).await;
-        let membership = collector.keep(&table, &[Role::Collect]);
+        let roster = collector.keep(&table, &[Role::Collect]);
         let links = Links::new(collector.id.clone(), To::Dispatch, secret(), bounds.link);
-        collector.spawn(links.clone().run(membership, collector.token()));
+        collector.spawn(links.clone().run(roster, collector.token()));
         let handoff = RemoteHandoff::new(links);
         collector.spawn(handoff.clone().run(collector.token()));
         let way = Self {
@@ -118,27 +118,27 @@ impl Way {
     }
 }
 
-async fn dispatcher_node(table: &Arc<dyn RouteTable>, bounds: Bounds) -> Node {
+async fn dispatcher_node(table: &Arc<dyn Table>, bounds: Bounds) -> Node {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let id = NodeId::random();
     let links = Links::new(id.clone(), To::Push, secret(), bounds.link);
-    // The node's membership comes from the keeper, which needs the address, which is the listener's.
+    // The node's roster comes from the keeper, which needs the address, which is the listener's.
     let address = listener.local_addr().unwrap().to_string();
     let roles = [Role::Dispatch];
     let limits = dispatch::KeeperLimits {
         renew: Duration::from_millis(50),
         ..Default::default()
     };
-    let (keeper, membership) =
+    let (keeper, roster) =
         dispatch::Keeper::new(table.clone(), lease(&id, &address, &roles), || 0, None, limits);
     let peers = Peers {
         links: links.clone(),
-        membership: membership.clone(),
+        roster: roster.clone(),
     };
     let dispatcher = Dispatcher::new(id.clone(), table.clone(), None, Some(peers), bounds.dispatch);
     let node = Node::on(id, listener, Some(dispatcher.clone()), None);
     node.spawn(keeper.run(node.token()));
-    node.spawn(links.run(membership, node.token()));
+    node.spawn(links.run(roster, node.token()));
     node.spawn(dispatcher.run(node.token()));
     node
 }
@@ -270,26 +270,23 @@ async fn without_any_dispatcher_hints_are_dropped_and_told_as_lost_when_there_is
 
 #[tokio::test]
 async fn a_collector_that_knows_no_dispatcher_looks_for_one_before_its_lease_is_due() {
-    let table: Arc<dyn RouteTable> = Arc::new(MemoryRoutes::new());
+    let table: Arc<dyn Table> = Arc::new(MemoryTable::new());
     let collector = Node::listen(0, None, None).await;
     let limits = KeeperLimits {
         renew: Duration::from_secs(3600),
         ..KeeperLimits::default()
     };
     let lease = collector.lease(&[Role::Collect]);
-    let (keeper, membership) = Keeper::new(table.clone(), lease, || 0, None, limits);
+    let (keeper, roster) = Keeper::new(table.clone(), lease, || 0, None, limits);
     collector.spawn(keeper.run(collector.token()));
-    assert!(
-        membership.clone().changed().await,
-        "it has looked, and found nobody"
-    );
+    assert!(roster.clone().changed().await, "it has looked, and found nobody");
     let links = Links::new(
         collector.id.clone(),
         To::Dispatch,
         secret(),
         LinkLimits::default(),
     );
-    collector.spawn(links.clone().run(membership, collector.token()));
+    collector.spawn(links.clone().run(roster, collector.token()));
     let handoff = RemoteHandoff::new(links);
     let arrived = Recorder::new();
     let dispatcher = Node::listen(0, Some(arrived.clone()), None).await;
@@ -302,28 +299,19 @@ async fn a_collector_that_knows_no_dispatcher_looks_for_one_before_its_lease_is_
     .await;
 }
 
-/// A table that cannot be reached.
+/// Routes that cannot be reached.
 struct Away;
 
 #[async_trait]
-impl RouteTable for Away {
-    async fn renew(&self, _: &Lease) -> Result<Renewal, RouteError> {
-        Err(RouteError::Timeout(Duration::ZERO))
+impl Routes for Away {
+    async fn announce(&self, _: &NodeId, _: &[Target]) -> Result<(), TableError> {
+        Err(TableError::Timeout(Duration::ZERO))
     }
-    async fn leave(&self, _: &NodeId) -> Result<(), RouteError> {
-        Err(RouteError::Timeout(Duration::ZERO))
+    async fn withdraw(&self, _: &NodeId, _: &[Target]) -> Result<(), TableError> {
+        Err(TableError::Timeout(Duration::ZERO))
     }
-    async fn announce(&self, _: &NodeId, _: &[Target]) -> Result<(), RouteError> {
-        Err(RouteError::Timeout(Duration::ZERO))
-    }
-    async fn withdraw(&self, _: &NodeId, _: &[Target]) -> Result<(), RouteError> {
-        Err(RouteError::Timeout(Duration::ZERO))
-    }
-    async fn nodes_for(&self, _: &StreamName) -> Result<Vec<NodeId>, RouteError> {
-        Err(RouteError::Timeout(Duration::ZERO))
-    }
-    async fn nodes(&self) -> Result<Vec<Lease>, RouteError> {
-        Err(RouteError::Timeout(Duration::ZERO))
+    async fn nodes_for(&self, _: &StreamName) -> Result<Vec<NodeId>, TableError> {
+        Err(TableError::Timeout(Duration::ZERO))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dispatch::{
-    Keeper, KeeperLimits, Lease, Membership, MemoryRoutes, NodeId, Renewal, Role, RouteError, RouteTable,
+    Keeper, KeeperLimits, Lease, Membership, MemoryTable, NodeId, Renewal, Role, Roster, Routes, TableError,
 };
 use lines::{StreamName, Target};
 use support::hints::Recorder;
@@ -21,38 +21,42 @@ use tokio_util::sync::CancellationToken;
 /// A table in memory that can be out of reach.
 #[derive(Default)]
 struct Table {
-    memory: MemoryRoutes,
+    memory: MemoryTable,
     away: AtomicBool,
 }
 
 impl Table {
-    fn answer(&self) -> Result<&MemoryRoutes, RouteError> {
+    fn answer(&self) -> Result<&MemoryTable, TableError> {
         match self.away.load(Ordering::Relaxed) {
-            true => Err(RouteError::Timeout(Duration::from_secs(1))),
+            true => Err(TableError::Timeout(Duration::from_secs(1))),
             false => Ok(&self.memory),
         }
     }
 }
 
 #[async_trait]
-impl RouteTable for Table {
-    async fn renew(&self, lease: &Lease) -> Result<Renewal, RouteError> {
+impl Membership for Table {
+    async fn renew(&self, lease: &Lease) -> Result<Renewal, TableError> {
         self.answer()?.renew(lease).await
     }
-    async fn leave(&self, node: &NodeId) -> Result<(), RouteError> {
+    async fn leave(&self, node: &NodeId) -> Result<(), TableError> {
         self.answer()?.leave(node).await
     }
-    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+    async fn nodes(&self) -> Result<Vec<Lease>, TableError> {
+        self.answer()?.nodes().await
+    }
+}
+
+#[async_trait]
+impl Routes for Table {
+    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
         self.answer()?.announce(node, targets).await
     }
-    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
         self.answer()?.withdraw(node, targets).await
     }
-    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, RouteError> {
+    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, TableError> {
         self.answer()?.nodes_for(stream).await
-    }
-    async fn nodes(&self) -> Result<Vec<Lease>, RouteError> {
-        self.answer()?.nodes().await
     }
 }
 
@@ -62,7 +66,7 @@ struct Kept {
     lease: Lease,
     sessions: Arc<AtomicU64>,
     told: Arc<Recorder>,
-    membership: Membership,
+    roster: Roster,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,
 }
@@ -72,7 +76,7 @@ fn keep(table: &Arc<Table>) -> Kept {
     let sessions = Arc::new(AtomicU64::new(0));
     let counted = sessions.clone();
     let told = Recorder::new();
-    let (keeper, membership) = Keeper::new(
+    let (keeper, roster) = Keeper::new(
         table.clone(),
         lease.clone(),
         move || counted.load(Ordering::Relaxed),
@@ -85,7 +89,7 @@ fn keep(table: &Arc<Table>) -> Kept {
         lease,
         sessions,
         told,
-        membership,
+        roster,
         running: tokio::spawn(keeper.run(stop.clone())),
         stop,
     }
@@ -99,10 +103,10 @@ async fn seconds(n: u64) {
 async fn a_lease_lives_as_long_as_its_node_and_says_how_busy_it_is() {
     let node = keep(&Arc::default());
     seconds(60).await;
-    assert_eq!(node.membership.nodes().to_vec(), vec![node.lease.clone()]);
+    assert_eq!(node.roster.nodes().to_vec(), vec![node.lease.clone()]);
     node.sessions.store(7, Ordering::Relaxed);
     seconds(4).await;
-    assert_eq!(node.membership.nodes()[0].sessions, 7);
+    assert_eq!(node.roster.nodes()[0].sessions, 7);
     assert_eq!(node.told.all(), [""; 0]);
     node.stop.cancel();
     node.running.await.unwrap();
@@ -121,15 +125,11 @@ async fn the_end_of_a_collector_or_dispatcher_makes_heads_be_read_and_that_of_a_
         let other = lease(&NodeId::random(), "10.0.0.2:7441", &[role]);
         node.table.renew(&other).await.unwrap();
         seconds(4).await;
-        assert!(node.membership.nodes().contains(&other), "{role:?}");
-        assert!(node.membership.with_role(role).contains(&other), "{role:?}");
+        assert!(node.roster.nodes().contains(&other), "{role:?}");
+        assert!(node.roster.with_role(role).contains(&other), "{role:?}");
         node.told.clear();
         seconds(14).await;
-        assert_eq!(
-            node.membership.nodes().to_vec(),
-            vec![node.lease.clone()],
-            "{role:?}"
-        );
+        assert_eq!(node.roster.nodes().to_vec(), vec![node.lease.clone()], "{role:?}");
         assert_eq!(node.told.all(), expected, "{role:?}");
     }
 }
@@ -147,7 +147,7 @@ async fn while_the_table_is_away_heads_are_read_every_second() {
         "{times} times in 12 s, of which 2 pass before the first renewal fails"
     );
     assert_eq!(
-        node.membership.nodes().to_vec(),
+        node.roster.nodes().to_vec(),
         vec![node.lease.clone()],
         "the last list stays"
     );
@@ -181,7 +181,7 @@ async fn a_node_that_was_heard_of_is_looked_for_at_once() {
     seconds(1).await;
     let other = lease(&NodeId::random(), "10.0.0.2:7441", &[Role::Push]);
     node.table.renew(&other).await.unwrap();
-    node.membership.look();
+    node.roster.look();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(node.membership.nodes().contains(&other));
+    assert!(node.roster.nodes().contains(&other));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use auth::{Claims, Key, Minter, Verifier};
 use axum::body::Body;
-use dispatch::{Keeper, KeeperLimits, MemoryRoutes, NodeId, Role, nodes_router};
+use dispatch::{Keeper, KeeperLimits, MemoryTable, NodeId, Role, nodes_router};
 use http::Request;
 use http_body_util::BodyExt;
 use support::node::lease;
@@ -24,10 +24,10 @@ async fn whoever_may_administer_sees_the_nodes_and_nobody_else_does() {
         &[Role::Collect, Role::Push],
     );
     let limits = KeeperLimits::default();
-    let (keeper, mut membership) = Keeper::new(Arc::new(MemoryRoutes::new()), lease, || 42, None, limits);
+    let (keeper, mut roster) = Keeper::new(Arc::new(MemoryTable::new()), lease, || 42, None, limits);
     tokio::spawn(keeper.run(CancellationToken::new()));
-    assert!(membership.changed().await);
-    let router = nodes_router(Arc::new(Verifier::hs256(&key, "tailcast")), membership);
+    assert!(roster.changed().await);
+    let router = nodes_router(Arc::new(Verifier::hs256(&key, "tailcast")), roster);
 
     let get = async |admin: Option<bool>| {
         let mut request = Request::get("/v1/nodes");

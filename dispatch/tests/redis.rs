@@ -7,12 +7,12 @@ mod support;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use dispatch::{NodeId, RedisOptions, RedisRoutes, Renewal, Role, RouteTable};
+use dispatch::{Membership, NodeId, RedisOptions, RedisTable, Renewal, Role, Routes};
 use support::node::{lease, secret};
 use support::{RedisServer, eventually, stream, targets};
 
-async fn table_at(address: &str) -> RedisRoutes {
-    RedisRoutes::connect(address, secret(), RedisOptions::default())
+async fn table_at(address: &str) -> RedisTable {
+    RedisTable::connect(address, secret(), RedisOptions::default())
         .await
         .unwrap()
 }
@@ -21,14 +21,14 @@ fn push_lease(node: &NodeId) -> dispatch::Lease {
     lease(node, "10.0.0.1:7441", &[Role::Dispatch, Role::Push])
 }
 
-async fn living(table: &RedisRoutes) -> NodeId {
+async fn living(table: &RedisTable) -> NodeId {
     let node = NodeId::random();
     table.renew(&push_lease(&node)).await.unwrap();
     node
 }
 
 /// Waits until a lookup works and gives these nodes.
-async fn becomes(table: &RedisRoutes, name: &str, expected: &[&NodeId]) {
+async fn becomes(table: &RedisTable, name: &str, expected: &[&NodeId]) {
     eventually(&format!("{name} is wanted by {expected:?}"), || async {
         table
             .nodes_for(&stream(name))
@@ -39,7 +39,7 @@ async fn becomes(table: &RedisRoutes, name: &str, expected: &[&NodeId]) {
 }
 
 /// Waits until the table works again, and gives what its first renewal found.
-async fn renewed(table: &RedisRoutes, node: &NodeId) -> Renewal {
+async fn renewed(table: &RedisTable, node: &NodeId) -> Renewal {
     let found = std::cell::Cell::new(None);
     eventually("the lease can be renewed", || async {
         found.set(table.renew(&push_lease(node)).await.ok());
@@ -239,10 +239,10 @@ async fn what_a_dead_node_announced_is_swept_and_a_living_ones_is_not() {
         targets_per_call: 10,
         ..RedisOptions::default()
     };
-    let dead = RedisRoutes::connect(&server.address(), secret(), options)
+    let dead = RedisTable::connect(&server.address(), secret(), options)
         .await
         .unwrap();
-    let sweeper = RedisRoutes::connect(&server.address(), secret(), options)
+    let sweeper = RedisTable::connect(&server.address(), secret(), options)
         .await
         .unwrap();
     let (node, other) = (living(&dead).await, living(&sweeper).await);

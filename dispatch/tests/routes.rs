@@ -7,20 +7,20 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dispatch::{Lease, MemoryRoutes, NodeId, RedisOptions, RedisRoutes, Renewal, Role, RouteTable};
-use support::node::secret;
+use dispatch::{Lease, MemoryTable, NodeId, RedisOptions, RedisTable, Renewal, Role};
+use support::node::{Table, secret};
 use support::{RedisServer, eventually, stream, targets};
 
 /// Two nodes and the tables they use: the same one in memory, one each on Redis.
 struct Cluster {
-    a: Arc<dyn RouteTable>,
-    b: Arc<dyn RouteTable>,
+    a: Arc<dyn Table>,
+    b: Arc<dyn Table>,
     server: Option<RedisServer>,
 }
 
 impl Cluster {
     fn in_memory() -> Self {
-        let table = Arc::new(MemoryRoutes::new());
+        let table = Arc::new(MemoryTable::new());
         Self {
             a: table.clone(),
             b: table,
@@ -33,12 +33,12 @@ impl Cluster {
         let options = RedisOptions::default();
         Self {
             a: Arc::new(
-                RedisRoutes::connect(&server.address(), secret(), options)
+                RedisTable::connect(&server.address(), secret(), options)
                     .await
                     .unwrap(),
             ),
             b: Arc::new(
-                RedisRoutes::connect(&server.address(), secret(), options)
+                RedisTable::connect(&server.address(), secret(), options)
                     .await
                     .unwrap(),
             ),
@@ -76,20 +76,20 @@ fn lease_of(node: &NodeId) -> Lease {
     }
 }
 
-async fn living(table: &dyn RouteTable) -> NodeId {
+async fn living(table: &dyn Table) -> NodeId {
     let node = NodeId::random();
     assert_eq!(table.renew(&lease_of(&node)).await.unwrap(), Renewal::Kept);
     node
 }
 
-async fn found(table: &dyn RouteTable, name: &str) -> Vec<NodeId> {
+async fn found(table: &dyn Table, name: &str) -> Vec<NodeId> {
     let mut nodes = table.nodes_for(&stream(name)).await.unwrap();
     nodes.sort();
     nodes
 }
 
 /// Another node's cache hears of a change a moment later than the node that made it.
-async fn becomes(table: &dyn RouteTable, name: &str, mut expected: Vec<NodeId>) {
+async fn becomes(table: &dyn Table, name: &str, mut expected: Vec<NodeId>) {
     expected.sort();
     let expected = &expected;
     eventually(&format!("{name} is wanted by {expected:?}"), || async move {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use dispatch::{NodeId, RouteTable};
+use dispatch::NodeId;
 use lines::{Batch, Hint, Offset, StreamName, Target};
 use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
@@ -48,7 +48,7 @@ pub(crate) struct Feeds {
 impl Feeds {
     pub(crate) fn new(
         truth: Arc<Truth>,
-        table: Arc<dyn RouteTable>,
+        table: Arc<dyn dispatch::Routes>,
         node: NodeId,
         limits: Arc<Limits>,
     ) -> Arc<Self> {

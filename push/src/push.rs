@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Verifier;
-use dispatch::{NodeId, RouteTable};
+use dispatch::{NodeId, Routes};
 use lines::{Hint, HintSink, LogStore};
 use metrics::Counter;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ pub struct Parts {
     /// The truth.
     pub store: Arc<dyn LogStore>,
     /// Where the node announces what its sessions watch. Its lease is renewed by somebody else.
-    pub routes: Arc<dyn RouteTable>,
+    pub routes: Arc<dyn Routes>,
     /// Who the node is there.
     pub node: NodeId,
     /// Who checks tokens.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dispatch::{NodeId, RouteTable};
+use dispatch::NodeId;
 use lines::Target;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -81,7 +81,7 @@ enum Change {
 }
 
 impl Routes {
-    pub(crate) fn new(table: Arc<dyn RouteTable>, node: NodeId) -> Self {
+    pub(crate) fn new(table: Arc<dyn dispatch::Routes>, node: NodeId) -> Self {
         let missing: Arc<Missing> = Arc::default();
         let failed = Arc::clone(&missing);
         let changes = Lane::new(move |changes| {
@@ -112,7 +112,12 @@ impl Routes {
     }
 }
 
-async fn apply(table: &dyn RouteTable, node: &NodeId, changes: Vec<Change>, missing: &Missing) -> Vec<()> {
+async fn apply(
+    table: &dyn dispatch::Routes,
+    node: &NodeId,
+    changes: Vec<Change>,
+    missing: &Missing,
+) -> Vec<()> {
     let answers = vec![(); changes.len()];
     let mut last: HashMap<Target, Option<Arc<Route>>> = HashMap::new();
     for change in changes {

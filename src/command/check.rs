@@ -73,8 +73,8 @@ async fn try_what_is_named(config: &Config) -> anyhow::Result<()> {
             .context("the store cannot be used")?;
         println!("the store answers, and can be written");
     }
-    let table = parts::open_routes(config).await?;
-    let nodes = tokio::time::timeout(DEADLINE, table.nodes()).await;
+    let table = parts::open_table(config).await?;
+    let nodes = tokio::time::timeout(DEADLINE, table.membership.nodes()).await;
     let nodes = nodes
         .context("the route table does not answer")?
         .context("the route table cannot be used")?;

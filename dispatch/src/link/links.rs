@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::{LinkLimits, RemoteNode, To};
 use crate::backoff::Backoff;
 use crate::parcel::Parcel;
-use crate::{Membership, NodeId};
+use crate::{NodeId, Roster};
 
 /// One link to each living node of a role, but not to this one.
 pub struct Links {
@@ -38,14 +38,14 @@ impl Links {
         })
     }
 
-    /// Follows the membership until `stop`, then lets every link write what waits.
-    pub async fn run(self: Arc<Self>, mut membership: Membership, stop: CancellationToken) {
+    /// Follows the roster until `stop`, then lets every link write what waits.
+    pub async fn run(self: Arc<Self>, mut roster: Roster, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         let mut stops: HashMap<NodeId, CancellationToken> = HashMap::new();
         let mut looks = Backoff::new(self.limits.look);
         let mut look_at = Instant::now() + looks.pause();
         loop {
-            self.follow(&membership, &mut stops, &tasks, &stop);
+            self.follow(&roster, &mut stops, &tasks, &stop);
             let alone = self.all().is_empty();
             if !alone {
                 looks.reset();
@@ -53,10 +53,10 @@ impl Links {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep_until(look_at), if alone => {
-                    membership.look();
+                    roster.look();
                     look_at = Instant::now() + looks.pause();
                 }
-                more = membership.changed() => if !more {
+                more = roster.changed() => if !more {
                     stop.cancelled().await;
                     break;
                 },
@@ -90,12 +90,12 @@ impl Links {
 
     fn follow(
         self: &Arc<Self>,
-        membership: &Membership,
+        roster: &Roster,
         stops: &mut HashMap<NodeId, CancellationToken>,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) {
-        let mut wanted = membership.with_role(self.to.role());
+        let mut wanted = roster.with_role(self.to.role());
         wanted.retain(|lease| lease.node != self.me);
         let before = self.all();
         // A link that works is kept although the lease is gone: Redis may have lost the lease, not we the node.

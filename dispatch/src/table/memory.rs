@@ -8,10 +8,12 @@ use lines::{Pattern, StreamName, Target};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::routes::{LEASE, Lease, NodeId, Renewal, RouteError, RouteTable};
+use super::TableError;
+use crate::membership::{LEASE, Lease, Membership, NodeId, Renewal};
+use crate::routes::Routes;
 
 /// Routes in memory. They end with the process.
-pub struct MemoryRoutes {
+pub struct MemoryTable {
     lease: Duration,
     state: Mutex<State>,
 }
@@ -31,7 +33,7 @@ struct Node {
     targets: HashSet<Target>,
 }
 
-impl MemoryRoutes {
+impl MemoryTable {
     /// An empty table with leases of 10 s.
     pub fn new() -> Self {
         Self::with_lease(LEASE)
@@ -46,15 +48,15 @@ impl MemoryRoutes {
     }
 }
 
-impl Default for MemoryRoutes {
+impl Default for MemoryTable {
     fn default() -> Self {
         Self::new()
     }
 }
 
 #[async_trait]
-impl RouteTable for MemoryRoutes {
-    async fn renew(&self, lease: &Lease) -> Result<Renewal, RouteError> {
+impl Membership for MemoryTable {
+    async fn renew(&self, lease: &Lease) -> Result<Renewal, TableError> {
         let now = Instant::now();
         let mut state = self.state.lock();
         let node = state.nodes.entry(lease.node.clone()).or_default();
@@ -67,7 +69,7 @@ impl RouteTable for MemoryRoutes {
         Ok(found)
     }
 
-    async fn leave(&self, node: &NodeId) -> Result<(), RouteError> {
+    async fn leave(&self, node: &NodeId) -> Result<(), TableError> {
         let mut state = self.state.lock();
         if let Some(left) = state.nodes.remove(node) {
             for target in &left.targets {
@@ -77,7 +79,20 @@ impl RouteTable for MemoryRoutes {
         Ok(())
     }
 
-    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+    async fn nodes(&self) -> Result<Vec<Lease>, TableError> {
+        let now = Instant::now();
+        let state = self.state.lock();
+        let alive = state.nodes.values().filter_map(|node| node.lease.as_ref());
+        Ok(alive
+            .filter(|(_, end)| *end > now)
+            .map(|(lease, _)| lease.clone())
+            .collect())
+    }
+}
+
+#[async_trait]
+impl Routes for MemoryTable {
+    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
         let mut state = self.state.lock();
         for target in targets {
             match target {
@@ -98,7 +113,7 @@ impl RouteTable for MemoryRoutes {
         Ok(())
     }
 
-    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
         let mut state = self.state.lock();
         for target in targets {
             state.remove(node, target);
@@ -109,7 +124,7 @@ impl RouteTable for MemoryRoutes {
         Ok(())
     }
 
-    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, RouteError> {
+    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, TableError> {
         let now = Instant::now();
         let state = self.state.lock();
         let exact = state.streams.get(stream).into_iter().flatten();
@@ -122,16 +137,6 @@ impl RouteTable for MemoryRoutes {
             .into_iter()
             .filter(|node| state.is_alive(node, now))
             .cloned()
-            .collect())
-    }
-
-    async fn nodes(&self) -> Result<Vec<Lease>, RouteError> {
-        let now = Instant::now();
-        let state = self.state.lock();
-        let alive = state.nodes.values().filter_map(|node| node.lease.as_ref());
-        Ok(alive
-            .filter(|(_, end)| *end > now)
-            .map(|(lease, _)| lease.clone())
             .collect())
     }
 }

@@ -39,8 +39,10 @@ use self::announced::{Announced, Upkeep};
 use self::cache::{Cache, Fact};
 use self::connection::Connection;
 use self::signed::Refusals;
+use super::TableError;
 use crate::backoff::BackoffLimits;
-use crate::routes::{LEASE, Lease, NodeId, Renewal, Role, RouteError, RouteTable};
+use crate::membership::{LEASE, Lease, Membership, NodeId, Renewal, Role};
+use crate::routes::Routes;
 
 /// Bounds of the table on Redis.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +96,7 @@ impl Default for RedisOptions {
 }
 
 /// Routes on Redis, cached as long as Redis does not say otherwise.
-pub struct RedisRoutes {
+pub struct RedisTable {
     options: RedisOptions,
     secret: Arc<ClusterSecret>,
     refusals: Refusals,
@@ -128,7 +130,7 @@ enum Ask {
     Alive,
 }
 
-impl RedisRoutes {
+impl RedisTable {
     /// A table on the Redis at `address`: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS,
     /// `redis+sentinel://host[:port][,host…]/service[/db]`, `redis+cluster://host[:port][,host…]`.
     ///
@@ -159,7 +161,7 @@ impl RedisRoutes {
     }
 
     /// From the cache, and in one round trip from Redis what is not there.
-    async fn facts(&self, asks: &[(Ask, String)]) -> Result<Vec<Fact>, RouteError> {
+    async fn facts(&self, asks: &[(Ask, String)]) -> Result<Vec<Fact>, TableError> {
         let mut facts: Vec<Option<Fact>> = asks.iter().map(|(_, key)| self.cache.get(key)).collect();
         let mut questions = Vec::new();
         let mut commands = Vec::new();
@@ -186,7 +188,7 @@ impl RedisRoutes {
         Ok(facts.into_iter().flatten().collect())
     }
 
-    async fn wanted_by(&self, stream: &StreamName) -> Result<BTreeSet<NodeId>, RouteError> {
+    async fn wanted_by(&self, stream: &StreamName) -> Result<BTreeSet<NodeId>, TableError> {
         let exact = (Ask::Nodes, route_key(stream.as_str()));
         let found = self.facts(&[exact, (Ask::Patterns, PATTERNS.to_owned())]).await?;
         let mut nodes = BTreeSet::new();
@@ -222,7 +224,7 @@ impl RedisRoutes {
         lease: &Lease,
         announced: &Announced,
         upkeep: &mut Upkeep,
-    ) -> Result<Found, RouteError> {
+    ) -> Result<Found, TableError> {
         let before = announced.snapshot();
         let breaks = self.connection.breaks();
         // Before the first lease nothing counts.
@@ -269,8 +271,8 @@ struct Found {
 }
 
 #[async_trait]
-impl RouteTable for RedisRoutes {
-    async fn renew(&self, lease: &Lease) -> Result<Renewal, RouteError> {
+impl Membership for RedisTable {
+    async fn renew(&self, lease: &Lease) -> Result<Renewal, TableError> {
         let announced = self.announced(&lease.node);
         let attempt = announced.attempt();
         let found = {
@@ -291,7 +293,7 @@ impl RouteTable for RedisRoutes {
         }
     }
 
-    async fn leave(&self, node: &NodeId) -> Result<(), RouteError> {
+    async fn leave(&self, node: &NodeId) -> Result<(), TableError> {
         let announced = self.announced(node);
         let turn = announced.turn.lock().await;
         let end = redis::cmd("DEL").arg(lease_key(node)).take();
@@ -308,33 +310,7 @@ impl RouteTable for RedisRoutes {
         Ok(())
     }
 
-    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
-        let announced = self.announced(node);
-        announced.announce(targets);
-        self.tell(node, &announced, targets).await
-    }
-
-    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
-        let announced = self.announced(node);
-        announced.withdraw(targets, self.options.withdrawals);
-        self.tell(node, &announced, targets).await
-    }
-
-    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, RouteError> {
-        let wanted: Vec<NodeId> = self.wanted_by(stream).await?.into_iter().collect();
-        let leases: Vec<_> = wanted.iter().map(|node| (Ask::Alive, lease_key(node))).collect();
-        let alive = self.facts(&leases).await?;
-        let mut nodes = Vec::with_capacity(wanted.len());
-        for (node, fact) in wanted.into_iter().zip(alive) {
-            match fact == Fact::Alive(true) {
-                true => nodes.push(node),
-                false => self.found_dead(&node),
-            }
-        }
-        Ok(nodes)
-    }
-
-    async fn nodes(&self) -> Result<Vec<Lease>, RouteError> {
+    async fn nodes(&self) -> Result<Vec<Lease>, TableError> {
         let all = scripts::newest(NODES, self.options.nodes);
         let ids: Vec<String> = self.connection.run(vec![vec![all]]).await?.take()?;
         let nodes: Vec<NodeId> = ids.iter().filter_map(|id| NodeId::parse(id)).collect();
@@ -361,14 +337,43 @@ impl RouteTable for RedisRoutes {
     }
 }
 
+#[async_trait]
+impl Routes for RedisTable {
+    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
+        let announced = self.announced(node);
+        announced.announce(targets);
+        self.tell(node, &announced, targets).await
+    }
+
+    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
+        let announced = self.announced(node);
+        announced.withdraw(targets, self.options.withdrawals);
+        self.tell(node, &announced, targets).await
+    }
+
+    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, TableError> {
+        let wanted: Vec<NodeId> = self.wanted_by(stream).await?.into_iter().collect();
+        let leases: Vec<_> = wanted.iter().map(|node| (Ask::Alive, lease_key(node))).collect();
+        let alive = self.facts(&leases).await?;
+        let mut nodes = Vec::with_capacity(wanted.len());
+        for (node, fact) in wanted.into_iter().zip(alive) {
+            match fact == Fact::Alive(true) {
+                true => nodes.push(node),
+                false => self.found_dead(&node),
+            }
+        }
+        Ok(nodes)
+    }
+}
+
 fn read_fact(
     ask: Ask,
     key: &str,
     answers: &mut connection::Answers,
-) -> Result<(Fact, Option<Duration>), RouteError> {
+) -> Result<(Fact, Option<Duration>), TableError> {
     let mut members = || {
         let found: Option<Vec<String>> = answers.take()?;
-        found.ok_or_else(|| RouteError::Damaged(key.to_owned()))
+        found.ok_or_else(|| TableError::Damaged(key.to_owned()))
     };
     Ok(match ask {
         Ask::Nodes => {

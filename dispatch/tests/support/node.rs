@@ -7,7 +7,7 @@ use std::sync::Arc;
 use auth::ClusterSecret;
 use dispatch::link::{Inbound, LinkLimits, router};
 use dispatch::{
-    DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, Membership, NodeId, Role, RouteTable,
+    DispatchLimits, Dispatcher, Keeper, KeeperLimits, Lease, Membership, NodeId, Role, Roster, Routes,
 };
 use lines::HintSink;
 use tokio::net::TcpListener;
@@ -23,6 +23,11 @@ pub fn secret() -> Arc<ClusterSecret> {
 pub fn secret_of(text: &str) -> Arc<ClusterSecret> {
     Arc::new(ClusterSecret::from_text(text).expect("a secret"))
 }
+
+/// What the tables of this crate are: both seams.
+pub trait Table: Membership + Routes {}
+
+impl<T: Membership + Routes> Table for T {}
 
 /// A node that can be stopped at once.
 pub struct Node {
@@ -99,14 +104,14 @@ impl Node {
     }
 
     /// Keeps its lease, quickly.
-    pub fn keep(&self, table: &Arc<dyn RouteTable>, roles: &[Role]) -> Membership {
+    pub fn keep(&self, table: &Arc<dyn Table>, roles: &[Role]) -> Roster {
         let limits = KeeperLimits {
             renew: std::time::Duration::from_millis(50),
             ..KeeperLimits::default()
         };
-        let (keeper, membership) = Keeper::new(table.clone(), self.lease(roles), || 0, None, limits);
+        let (keeper, roster) = Keeper::new(table.clone(), self.lease(roles), || 0, None, limits);
         self.spawn(keeper.run(self.token()));
-        membership
+        roster
     }
 
     /// Ends it, and waits until its port is free.
@@ -130,12 +135,12 @@ pub fn lease(node: &NodeId, address: &str, roles: &[Role]) -> Lease {
 
 /// A dispatcher that runs and only has its own push role.
 pub fn local_dispatcher(
-    table: Arc<dyn RouteTable>,
+    routes: Arc<dyn Routes>,
     me: &NodeId,
     local: Arc<dyn HintSink>,
     limits: DispatchLimits,
 ) -> Arc<Dispatcher> {
-    let dispatcher = Dispatcher::new(me.clone(), table, Some(local), None, limits);
+    let dispatcher = Dispatcher::new(me.clone(), routes, Some(local), None, limits);
     tokio::spawn(dispatcher.clone().run(CancellationToken::new()));
     dispatcher
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
-use dispatch::{MemoryRoutes, NodeId};
+use dispatch::{MemoryTable, NodeId};
 use lines::{LogStore, log_store::Draft};
 
 use super::{Delivery, Outgoing, Step};
@@ -40,7 +40,7 @@ async fn delivery(filter: &str) -> Delivery {
         listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
         sieve: Sieve::new(SieveLimits::default()),
         store,
-        routes: Arc::new(MemoryRoutes::default()),
+        routes: Arc::new(MemoryTable::default()),
         node: NodeId::from_text("this-node"),
         verifier,
         limits: Limits {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
-use dispatch::{MemoryRoutes, NodeId};
+use dispatch::{MemoryTable, NodeId};
 use lines::{Hint, HintSink, LogStore};
 use parking_lot::Mutex;
 use proptest::prelude::*;
@@ -180,7 +180,7 @@ impl Story {
             listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
             sieve: Sieve::new(SieveLimits::default()),
             store,
-            routes: Arc::new(MemoryRoutes::default()),
+            routes: Arc::new(MemoryTable::default()),
             node: NodeId::from_text("this-node"),
             verifier,
             limits: Limits {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth::{Claims, Key, Minter, Verifier};
-use dispatch::{Lease, MemoryRoutes, NodeId, Renewal, RouteError, RouteTable};
+use dispatch::{Lease, Membership, MemoryTable, NodeId, Routes, TableError};
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use lines::{
@@ -41,10 +41,10 @@ pub(crate) struct Node {
     _stop: DropGuard,
 }
 
-/// A route table that can be away.
+/// Routes that can be away.
 #[derive(Default)]
 pub(crate) struct Table {
-    inner: MemoryRoutes,
+    inner: MemoryTable,
     pub(crate) away: AtomicBool,
     /// How many announcements were made.
     pub(crate) announced: AtomicUsize,
@@ -73,12 +73,12 @@ impl Node {
         let key = Key::from_text("a key of at least thirty-two bytes").unwrap();
         let (store, routes) = (Arc::<FaultyStore>::default(), Arc::<Table>::default());
         let node = NodeId::from_text("this-node");
-        routes.renew(&lease(&node)).await.unwrap();
+        routes.inner.renew(&lease(&node)).await.unwrap();
         let push = Push::new(Parts {
             store: Arc::clone(&store) as Arc<dyn LogStore>,
             listing: Listing::new(Arc::clone(&store) as Arc<dyn LogStore>, ListingLimits::default()),
             sieve: Sieve::new(SieveLimits::default()),
-            routes: Arc::clone(&routes) as Arc<dyn RouteTable>,
+            routes: Arc::clone(&routes) as Arc<dyn Routes>,
             node,
             verifier: Arc::new(Verifier::hs256(&key, "tailcast")),
             limits,
@@ -313,32 +313,20 @@ fn lease(node: &NodeId) -> Lease {
 }
 
 #[async_trait]
-impl RouteTable for Table {
-    async fn renew(&self, lease: &Lease) -> Result<Renewal, RouteError> {
-        self.inner.renew(lease).await
-    }
-
-    async fn leave(&self, node: &NodeId) -> Result<(), RouteError> {
-        self.inner.leave(node).await
-    }
-
-    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+impl Routes for Table {
+    async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
         self.announced.fetch_add(targets.len(), Ordering::SeqCst);
         match self.away.load(Ordering::SeqCst) {
-            true => Err(RouteError::Away("unplugged".into())),
+            true => Err(TableError::Away("unplugged".into())),
             false => self.inner.announce(node, targets).await,
         }
     }
 
-    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), RouteError> {
+    async fn withdraw(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
         self.inner.withdraw(node, targets).await
     }
 
-    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, RouteError> {
+    async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, TableError> {
         self.inner.nodes_for(stream).await
-    }
-
-    async fn nodes(&self) -> Result<Vec<Lease>, RouteError> {
-        self.inner.nodes().await
     }
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::address::Address;
 use super::cache::Cache;
-use super::{RedisOptions, RouteError};
+use super::{RedisOptions, TableError};
 use crate::backoff::Backoff;
 
 /// A connection that is made again whenever it breaks.
@@ -58,9 +58,9 @@ pub(super) struct Answers {
 
 impl Answers {
     /// The next answer, as what it has to be.
-    pub(super) fn take<T: redis::FromRedisValue>(&mut self) -> Result<T, RouteError> {
+    pub(super) fn take<T: redis::FromRedisValue>(&mut self) -> Result<T, TableError> {
         let value = self.values.next().unwrap_or(Value::Nil);
-        redis::from_redis_value(value).map_err(|error| RouteError::Away(Box::new(error)))
+        redis::from_redis_value(value).map_err(|error| TableError::Away(Box::new(error)))
     }
 }
 
@@ -89,10 +89,10 @@ impl Connection {
     }
 
     /// Does the commands, stage after stage. A stage begins after the one before is done.
-    pub(super) async fn run(&self, stages: Vec<Vec<Cmd>>) -> Result<Answers, RouteError> {
+    pub(super) async fn run(&self, stages: Vec<Vec<Cmd>>) -> Result<Answers, TableError> {
         let live = self.shared.live.lock().clone();
         let Some(Live { number, wire }) = live else {
-            return Err(RouteError::Away("there is no connection to Redis".into()));
+            return Err(TableError::Away("there is no connection to Redis".into()));
         };
         let within = self.shared.options.response;
         let done = match wire {
@@ -109,13 +109,13 @@ impl Connection {
                     self.shared.give_up(number);
                 }
                 match error.is_timeout() {
-                    true => Err(RouteError::Timeout(within)),
-                    false => Err(RouteError::Away(Box::new(error))),
+                    true => Err(TableError::Timeout(within)),
+                    false => Err(TableError::Away(Box::new(error))),
                 }
             }
             Err(_) => {
                 self.shared.give_up(number);
-                Err(RouteError::Timeout(within))
+                Err(TableError::Timeout(within))
             }
         }
     }
@@ -181,12 +181,12 @@ async fn keep_up(shared: Arc<Shared>) {
 
 impl Shared {
     /// Makes the connection with this number, and lets calls use it.
-    async fn connect(self: &Arc<Self>, number: u64) -> Result<(), RouteError> {
+    async fn connect(self: &Arc<Self>, number: u64) -> Result<(), TableError> {
         // Sentinels, master and tracking are one after the other: more than one connection's time.
         let within = self.options.connect * 2;
         let wire = tokio::time::timeout(within, self.connect_wire(number)).await;
-        let wire = wire.map_err(|_| RouteError::Timeout(within))?;
-        let wire = wire.map_err(|error| RouteError::Away(Box::new(error)))?;
+        let wire = wire.map_err(|_| TableError::Timeout(within))?;
+        let wire = wire.map_err(|error| TableError::Away(Box::new(error)))?;
         self.cache.connected(number);
         *self.live.lock() = Some(Live { number, wire });
         Ok(())

@@ -3,7 +3,7 @@
 use lines::Target;
 
 use super::tell::patterns_of;
-use super::{NODES, NodeId, RedisRoutes, RouteError, holds_key, lease_key, route_key, scripts};
+use super::{NODES, NodeId, RedisTable, TableError, holds_key, lease_key, route_key, scripts};
 
 /// How far a sweep came.
 enum Swept {
@@ -13,7 +13,7 @@ enum Swept {
     Some,
 }
 
-impl RedisRoutes {
+impl RedisTable {
     /// Sweeps after nodes that have been without a lease for the length of one: a node that was merely stopped for a
     /// while finds its routes where they were. What fails is tried again with the next renewal.
     pub(super) async fn sweep(&self, me: &NodeId) {
@@ -47,7 +47,7 @@ impl RedisRoutes {
         }
     }
 
-    async fn sweep_some(&self, node: &NodeId) -> Result<Swept, RouteError> {
+    async fn sweep_some(&self, node: &NodeId) -> Result<Swept, TableError> {
         let alive = redis::cmd("EXISTS").arg(lease_key(node)).take();
         let some = scripts::some(&holds_key(node), self.options.targets_per_call);
         let mut answers = self.connection.run(vec![vec![alive], vec![some]]).await?;

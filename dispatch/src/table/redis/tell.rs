@@ -3,7 +3,7 @@
 use lines::Target;
 
 use super::announced::{Announced, Untold, Upkeep};
-use super::{NodeId, PATTERNS, RedisRoutes, RouteError, holds_key, route_key, scripts};
+use super::{NodeId, PATTERNS, RedisTable, TableError, holds_key, route_key, scripts};
 
 /// Whether there was something left to tell Redis.
 #[derive(PartialEq, Eq)]
@@ -12,17 +12,17 @@ enum Told {
     Some,
 }
 
-impl RedisRoutes {
+impl RedisTable {
     /// Tells Redis what changed of `targets`, together with everything else that waits.
     pub(super) async fn tell(
         &self,
         node: &NodeId,
         announced: &Announced,
         targets: &[Target],
-    ) -> Result<(), RouteError> {
+    ) -> Result<(), TableError> {
         let attempt = announced.attempt();
         let turn = tokio::time::timeout(self.options.turn, announced.turn.lock()).await;
-        let turn = turn.map_err(|_| RouteError::Timeout(self.options.turn))?;
+        let turn = turn.map_err(|_| TableError::Timeout(self.options.turn))?;
         while !announced.is_told(targets) {
             self.tell_some(node, announced, &turn).await?;
         }
@@ -36,13 +36,13 @@ impl RedisRoutes {
         node: &NodeId,
         announced: &Announced,
         turn: &Upkeep,
-    ) -> Result<(), RouteError> {
+    ) -> Result<(), TableError> {
         while self.tell_some(node, announced, turn).await? == Told::Some {}
         Ok(())
     }
 
     /// Tells Redis as much as goes into one round trip. The caller has the turn.
-    async fn tell_some(&self, node: &NodeId, announced: &Announced, _: &Upkeep) -> Result<Told, RouteError> {
+    async fn tell_some(&self, node: &NodeId, announced: &Announced, _: &Upkeep) -> Result<Told, TableError> {
         let next = announced.untold(self.options.targets_per_call);
         if next.is_empty() {
             return Ok(Told::All);
@@ -59,7 +59,7 @@ impl RedisRoutes {
         Ok(Told::Some)
     }
 
-    async fn write_routes(&self, node: &NodeId, changes: &Untold) -> Result<(), RouteError> {
+    async fn write_routes(&self, node: &NodeId, changes: &Untold) -> Result<(), TableError> {
         let holds = holds_key(node);
         let mut stages = vec![Vec::new(), Vec::new(), Vec::new()];
         if !changes.present.is_empty() {
@@ -90,7 +90,7 @@ impl RedisRoutes {
     /// Takes patterns that no node holds off the list. A node may announce one at the same moment: it writes the route
     /// first and the list afterwards, and we look at the route again after taking the pattern off, so that one of the
     /// two puts it back.
-    pub(super) async fn forget_patterns(&self, patterns: &[&str]) -> Result<(), RouteError> {
+    pub(super) async fn forget_patterns(&self, patterns: &[&str]) -> Result<(), TableError> {
         let empty = self.without_nodes(patterns).await?;
         if empty.is_empty() {
             return Ok(());
@@ -109,7 +109,7 @@ impl RedisRoutes {
         Ok(())
     }
 
-    async fn without_nodes<'a>(&self, patterns: &[&'a str]) -> Result<Vec<&'a str>, RouteError> {
+    async fn without_nodes<'a>(&self, patterns: &[&'a str]) -> Result<Vec<&'a str>, TableError> {
         if patterns.is_empty() {
             return Ok(Vec::new());
         }

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Lease, Renewal, Role, RouteError, RouteTable};
+use crate::{Lease, Membership, Renewal, Role, TableError};
 
 /// When the lease is renewed.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +35,12 @@ impl Default for KeeperLimits {
 
 /// The nodes that live, as this node last saw them. Cheap to clone.
 #[derive(Clone)]
-pub struct Membership {
+pub struct Roster {
     list: watch::Receiver<Arc<[Lease]>>,
     look: Arc<Notify>,
 }
 
-impl Membership {
+impl Roster {
     /// Everybody.
     pub fn nodes(&self) -> Arc<[Lease]> {
         self.list.borrow().clone()
@@ -69,7 +69,7 @@ impl Membership {
 
 /// Keeps one node's lease and its view of the others.
 pub struct Keeper {
-    table: Arc<dyn RouteTable>,
+    membership: Arc<dyn Membership>,
     lease: Lease,
     sessions: Box<dyn Fn() -> u64 + Send + Sync>,
     local: Option<Arc<dyn HintSink>>,
@@ -81,19 +81,19 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps `lease` in `table`; each renewal says how many `sessions` there are. `local` is the push node in this
+    /// Keeps `lease` alive; each renewal says how many `sessions` there are. `local` is the push node in this
     /// process, if there is one.
     pub fn new(
-        table: Arc<dyn RouteTable>,
+        membership: Arc<dyn Membership>,
         lease: Lease,
         sessions: impl Fn() -> u64 + Send + Sync + 'static,
         local: Option<Arc<dyn HintSink>>,
         limits: KeeperLimits,
-    ) -> (Self, Membership) {
+    ) -> (Self, Roster) {
         let (list, seen) = watch::channel(Arc::from([]));
         let look = Arc::new(Notify::new());
         let keeper = Self {
-            table,
+            membership,
             lease,
             sessions: Box::new(sessions),
             local,
@@ -102,7 +102,7 @@ impl Keeper {
             look: look.clone(),
             away: false,
         };
-        (keeper, Membership { list: seen, look })
+        (keeper, Roster { list: seen, look })
     }
 
     /// Renews until `shutdown`, then ends the lease with all that it announced.
@@ -121,7 +121,7 @@ impl Keeper {
                 }
             }
         }
-        if let Err(error) = self.table.leave(&self.lease.node).await {
+        if let Err(error) = self.membership.leave(&self.lease.node).await {
             tracing::warn!(%error, "could not end the lease, it ends by itself");
         }
     }
@@ -130,7 +130,7 @@ impl Keeper {
     async fn renew(&mut self) -> Instant {
         let begun = Instant::now();
         self.lease.sessions = (self.sessions)();
-        let renewed = match self.table.renew(&self.lease).await {
+        let renewed = match self.membership.renew(&self.lease).await {
             Ok(found) => self.look().await.map(|()| found),
             Err(error) => Err(error),
         };
@@ -157,8 +157,8 @@ impl Keeper {
     }
 
     /// Looks who is there. A collector or dispatcher that went away may have taken hints with it.
-    async fn look(&self) -> Result<(), RouteError> {
-        let now: Arc<[Lease]> = self.table.nodes().await?.into();
+    async fn look(&self) -> Result<(), TableError> {
+        let now: Arc<[Lease]> = self.membership.nodes().await?.into();
         let before = self.list.send_replace(now.clone());
         let carries =
             |lease: &&Lease| lease.roles.contains(&Role::Collect) || lease.roles.contains(&Role::Dispatch);
