@@ -1,25 +1,36 @@
 //! The feeds of a node: who joins them, who leaves, and where hints arrive.
 
+pub(crate) mod announcements;
+pub(crate) mod budget;
+pub(crate) mod feed;
+pub(crate) mod head;
+pub(crate) mod head_checks;
+pub(crate) mod pages;
+pub(crate) mod patterns;
+pub(crate) mod tick;
+pub(crate) mod wake;
+pub(crate) mod window;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use dispatch::NodeId;
+use dispatch::{NodeId, Routes};
 use lines::{Batch, Hint, Offset, StreamName, Target};
 use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 
 use crate::Limits;
-use crate::feed::{Feed, Pull};
-use crate::frame::View;
-use crate::heads::Heads;
-use crate::hoard::Hoard;
-use crate::load::Load;
-use crate::patterns::Patterns;
-use crate::route::Routes;
-use crate::signal::Signal;
+use crate::feeds::announcements::Announcements;
+use crate::feeds::budget::Budget;
+use crate::feeds::feed::{Feed, Pull};
+use crate::feeds::head_checks::HeadChecks;
+use crate::feeds::patterns::Patterns;
+use crate::feeds::tick::Tick;
+use crate::feeds::wake::Wake;
 use crate::truth::{StoreAway, Truth};
+use crate::wire::frame::View;
 
 /// How often what was left behind is looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -34,13 +45,13 @@ const ON_THEIR_WAY: Duration = Duration::from_millis(50);
 pub(crate) struct Feeds {
     limits: Arc<Limits>,
     truth: Arc<Truth>,
-    pub(crate) load: Arc<Load>,
-    pub(crate) routes: Routes,
+    pub(crate) tick: Arc<Tick>,
+    pub(crate) announcements: Announcements,
     pub(crate) patterns: Patterns,
-    heads: Heads,
+    heads: HeadChecks,
     by_stream: RwLock<HashMap<StreamName, Arc<Feed>>>,
     /// What all of them hold.
-    hoard: Arc<Hoard>,
+    budget: Arc<Budget>,
     /// Feeds that lost their last member, and when.
     left: Mutex<Vec<(Instant, StreamName)>>,
 }
@@ -48,18 +59,18 @@ pub(crate) struct Feeds {
 impl Feeds {
     pub(crate) fn new(
         truth: Arc<Truth>,
-        table: Arc<dyn dispatch::Routes>,
+        table: Arc<dyn Routes>,
         node: NodeId,
         limits: Arc<Limits>,
     ) -> Arc<Self> {
         Arc::new(Self {
             truth,
-            load: Load::new(Arc::clone(&limits)),
-            routes: Routes::new(table, node),
+            tick: Tick::new(Arc::clone(&limits)),
+            announcements: Announcements::new(table, node),
             patterns: Patterns::new(limits.offered),
-            heads: Heads::default(),
+            heads: HeadChecks::default(),
             by_stream: RwLock::default(),
-            hoard: Hoard::new(limits.feeds_bytes),
+            budget: Budget::new(limits.feeds_bytes),
             left: Mutex::default(),
             limits,
         })
@@ -92,10 +103,11 @@ impl Feeds {
             let feed = Arc::new(Feed::new(
                 stream.clone(),
                 Arc::clone(&self.limits),
-                Arc::clone(&self.load),
-                Arc::clone(&self.hoard),
+                Arc::clone(&self.tick),
+                Arc::clone(&self.budget),
             ));
-            self.routes.announce(Target::Stream(stream.clone()), &feed.route);
+            self.announcements
+                .announce(Target::Stream(stream.clone()), &feed.route);
             feed
         });
         Member::new(self, stream, feed)
@@ -152,7 +164,7 @@ impl Feeds {
                     }
                 }
                 Err(StoreAway) => {
-                    tokio::time::sleep(crate::replay::pause_before(attempt)).await;
+                    tokio::time::sleep(crate::feeds::pages::pause_before(attempt)).await;
                     attempt += 1;
                     self.heads.lost(due.iter().map(|(stream, feed)| (stream, feed)));
                 }
@@ -164,12 +176,13 @@ impl Feeds {
     pub(crate) async fn sweep(&self) {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
-            self.routes.retry();
+            self.announcements.retry();
             self.withdraw_left();
             metrics::gauge!("tailcast_feeds").set(self.by_stream.read().len() as f64);
-            self.hoard.sweep();
-            metrics::gauge!("tailcast_feed_bytes").set(self.hoard.held() as f64);
-            self.patterns.withdraw_left(&self.routes, self.limits.linger);
+            self.budget.sweep();
+            metrics::gauge!("tailcast_feed_bytes").set(self.budget.held() as f64);
+            self.patterns
+                .withdraw_left(&self.announcements, self.limits.linger);
         }
     }
 
@@ -190,7 +203,7 @@ impl Feeds {
                 .is_some_and(|feed| feed.members.load(Ordering::Acquire) == 0);
             if unused {
                 all.remove(&stream);
-                self.routes.withdraw(Target::Stream(stream));
+                self.announcements.withdraw(Target::Stream(stream));
             }
         }
     }
@@ -209,7 +222,7 @@ impl Feeds {
                     }
                 }
                 Err(StoreAway) => {
-                    tokio::time::sleep(crate::replay::pause_before(attempt)).await;
+                    tokio::time::sleep(crate::feeds::pages::pause_before(attempt)).await;
                     attempt += 1;
                     self.patterns.list_soon();
                 }
@@ -252,8 +265,8 @@ impl Member {
     }
 
     /// From now on the feed marks `slot` of `signal` when something is new.
-    pub(crate) fn watch(&mut self, signal: Arc<Signal>, slot: u32) {
-        self.watch = Some(self.feed.watch(signal, slot));
+    pub(crate) fn watch(&mut self, wake: Arc<Wake>, slot: u32) {
+        self.watch = Some(self.feed.watch(wake, slot));
     }
 
     /// The lines at `cursor` that `view` wants.

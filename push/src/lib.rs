@@ -1,50 +1,26 @@
 //! Sessions: batches reach the subscribers.
 //!
-//! The path of a line through this crate: a hint arrives in the `feeds`, its `feed` adds it to what it holds and
-//! wakes the sessions by their `signal`; each `session` asks its `delivery` what its cursors are owed, gets
-//! `frame`s that are shared by all who stand at the same place, from the feed or, further back, from the `replay`,
-//! and writes them to its `socket`. What was is asked for in [`history`].
+//! The path of a line through its wings: a hint arrives in the [`feeds`], the feed of its stream adds it to its `window`
+//! and tells the sessions' `wake`; each [`session`] asks its [`cursors`] what they are owed, gets frames that are shared
+//! by all who stand at the same place, from the window or, further back, from `pages` of the store, and the [`wire`]
+//! writes them. What was is asked for in [`history`].
 //!
 //! `push` has never heard of MongoDB, SQLite or Redis, nor of how lines come in. It asks `auth` who may read, and
 //! decides nothing of that itself.
 
-pub mod close;
-#[cfg(feature = "echo")]
-pub mod echo;
 pub mod history;
 pub mod limits;
-pub mod protocol;
 
-mod clock;
-mod delivery;
-mod feed;
+mod cursors;
 mod feeds;
-mod filters;
-mod fragments;
-mod frame;
-mod handshake;
-mod heads;
-mod hoard;
 mod lane;
 mod listing;
-mod load;
-mod looks;
-mod meeting;
-mod pace;
-mod patterns;
 mod push;
-mod replay;
-mod route;
 mod session;
-mod sessions;
 mod sieve;
-mod signal;
-mod socket;
 mod streams;
-mod strip;
-mod subscribe;
-mod tail;
 mod truth;
+mod wire;
 
 #[cfg(test)]
 #[allow(dead_code)]
@@ -57,8 +33,12 @@ mod memory_store;
 #[allow(clippy::unwrap_used)]
 mod testing;
 
-pub use handshake::router;
 pub use limits::Limits;
 pub use listing::{Listing, ListingLimits};
 pub use push::{Parts, Push};
+pub use session::close;
 pub use sieve::{Sieve, SieveLimits};
+#[cfg(feature = "echo")]
+pub use wire::echo;
+pub use wire::handshake::router;
+pub use wire::protocol;

@@ -10,12 +10,12 @@ use metrics::Counter;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
+use crate::cursors::filtering::Filtering;
+use crate::cursors::filters::Filters;
 use crate::feeds::Feeds;
-use crate::filters::Filters;
+use crate::feeds::pages::Pages;
 use crate::listing::Listing;
-use crate::looks::Looks;
-use crate::replay::Replay;
-use crate::sessions::Sessions;
+use crate::session::admission::Admission;
 use crate::sieve::Sieve;
 use crate::truth::Truth;
 
@@ -47,10 +47,10 @@ pub struct Push {
     pub(crate) limits: Arc<Limits>,
     pub(crate) truth: Arc<Truth>,
     pub(crate) feeds: Arc<Feeds>,
-    pub(crate) replay: Replay,
+    pub(crate) pages: Pages,
     pub(crate) filters: Filters,
-    pub(crate) looks: Looks,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) filtering: Filtering,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) counters: Counters,
 }
 
@@ -74,12 +74,12 @@ impl Push {
         Arc::new(Self {
             node: parts.node,
             verifier: parts.verifier,
-            replay: Replay::new(Arc::clone(&truth), Arc::clone(&limits)),
+            pages: Pages::new(Arc::clone(&truth), Arc::clone(&limits)),
             filters: Filters::default(),
-            looks: Looks::new(parts.sieve, Arc::clone(&limits)),
+            filtering: Filtering::new(parts.sieve, Arc::clone(&limits)),
             feeds,
             truth,
-            sessions: Sessions::new(Arc::clone(&limits)),
+            admission: Admission::new(Arc::clone(&limits)),
             limits,
             counters: Counters {
                 frames: metrics::counter!("tailcast_frames_sent_total"),
@@ -94,7 +94,7 @@ impl Push {
         let pages = async {
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
-                self.replay.sweep();
+                self.pages.sweep();
             }
         };
         let all = async {
@@ -102,7 +102,7 @@ impl Push {
                 self.feeds.read_heads(),
                 self.feeds.sweep(),
                 self.feeds.list(),
-                self.feeds.load.run(),
+                self.feeds.tick.run(),
                 pages
             )
         };
@@ -114,13 +114,13 @@ impl Push {
 
     /// How many sessions there are.
     pub fn sessions(&self) -> usize {
-        self.sessions.count()
+        self.admission.count()
     }
 
     /// Tells every session to leave, with 1012, evenly over `time`, and waits until all have. New ones are refused.
     /// Ends a few seconds after `time` at the latest.
     pub async fn drain(&self, time: Duration) {
-        self.sessions.leave(time).await;
+        self.admission.leave(time).await;
     }
 }
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use lines::{Batch, Filter, Offset, StreamName, Verdict};
 
-use crate::frame::{Frame, View};
 use crate::sieve::Slice;
+use crate::wire::frame::{Frame, View};
 
-/// Frames that a strip remembers, at most.
+/// Frames that a window remembers, at most.
 const MAX_FRAMES: usize = 64;
 
 /// A run of batches. What it holds in bytes of lines is bounded by whoever adds and sheds.
-pub(crate) struct Strip {
+pub(crate) struct Window {
     stream: StreamName,
     /// In order; each ends where the next begins.
     batches: VecDeque<Arc<Batch>>,
@@ -24,7 +24,7 @@ pub(crate) struct Strip {
     frames_bytes: usize,
 }
 
-impl Strip {
+impl Window {
     /// With nothing in it.
     pub(crate) fn new(stream: StreamName) -> Self {
         Self {
@@ -166,7 +166,7 @@ impl Strip {
     }
 }
 
-/// Lines of a strip that are on their way into a frame.
+/// Lines of a window that are on their way into a frame.
 pub(crate) struct Piece {
     stream: StreamName,
     batches: Vec<Arc<Batch>>,
@@ -280,24 +280,24 @@ mod tests {
     use super::*;
     use crate::testing::batch;
 
-    fn strip(counts: &[u32]) -> Strip {
-        let mut strip = Strip::new(StreamName::parse("s").unwrap());
+    fn window(counts: &[u32]) -> Window {
+        let mut window = Window::new(StreamName::parse("s").unwrap());
         let mut first = 100;
         for &count in counts {
-            strip.append(batch("s", first, count));
+            window.append(batch("s", first, count));
             first += u64::from(count);
         }
-        strip
+        window
     }
 
     #[test]
     fn frames_follow_each_other_without_a_hole_whatever_the_batches_are() {
         for target in [1, 100, 500, 100_000] {
-            let mut strip = strip(&[1, 10, 3, 50]);
-            let (mut cursor, end) = strip.range().unwrap();
+            let mut window = window(&[1, 10, 3, 50]);
+            let (mut cursor, end) = window.range().unwrap();
             let mut seen = Vec::new();
             while cursor < end {
-                let frame = strip.cut(cursor, end, target).unwrap();
+                let frame = window.cut(cursor, end, target).unwrap();
                 assert_eq!(frame.first, cursor);
                 seen.extend(crate::testing::messages(&frame.bytes));
                 cursor = frame.next;
@@ -309,17 +309,17 @@ mod tests {
 
     #[test]
     fn sessions_at_the_same_cursor_get_the_same_bytes() {
-        let mut strip = strip(&[10]);
-        let one = strip.cut(Offset(103), Offset(106), 1000).unwrap();
-        strip.append(batch("s", 110, 5));
-        let two = strip.cut(Offset(103), Offset(115), 1000).unwrap();
+        let mut window = window(&[10]);
+        let one = window.cut(Offset(103), Offset(106), 1000).unwrap();
+        window.append(batch("s", 110, 5));
+        let two = window.cut(Offset(103), Offset(115), 1000).unwrap();
         assert_eq!(one.bytes.as_ptr(), two.bytes.as_ptr());
     }
 
     #[test]
     fn a_line_longer_than_a_frame_goes_alone() {
-        let mut strip = strip(&[3]);
-        let frame = strip.cut(Offset(101), Offset(103), 1).unwrap();
+        let mut window = window(&[3]);
+        let frame = window.cut(Offset(101), Offset(103), 1).unwrap();
         assert_eq!(
             (frame.first, frame.next, frame.lines),
             (Offset(101), Offset(102), 1)
@@ -328,37 +328,37 @@ mod tests {
 
     #[test]
     fn what_is_not_here_is_not_cut() {
-        let mut strip = strip(&[3]);
-        assert_eq!(strip.cut(Offset(99), Offset(103), 100), None);
-        assert_eq!(strip.cut(Offset(103), Offset(104), 100), None);
-        assert_eq!(strip.cut(Offset(101), Offset(101), 100), None);
+        let mut window = window(&[3]);
+        assert_eq!(window.cut(Offset(99), Offset(103), 100), None);
+        assert_eq!(window.cut(Offset(103), Offset(104), 100), None);
+        assert_eq!(window.cut(Offset(101), Offset(101), 100), None);
     }
 
     #[test]
     fn a_filter_leaves_lines_with_their_offsets_and_moves_past_the_others() {
-        let mut strip = strip(&[1, 10, 3, 50]);
+        let mut window = window(&[1, 10, 3, 50]);
         let filter = Arc::new(Filter::parse("/1$/").unwrap());
         let view = View::Matching(Arc::clone(&filter));
-        let (mut cursor, end) = strip.range().unwrap();
+        let (mut cursor, end) = window.range().unwrap();
         let mut seen = Vec::new();
         while cursor < end {
-            let frame = match strip.known(cursor, &view) {
+            let frame = match window.known(cursor, &view) {
                 Some(frame) => frame,
                 None => {
-                    let frame = strip.piece(cursor, end, 300).unwrap().matching(
+                    let frame = window.piece(cursor, end, 300).unwrap().matching(
                         &filter,
                         80,
                         1_000,
                         Slice::of(std::time::Duration::from_secs(60)),
                     );
-                    strip.remember(&view, &frame);
+                    window.remember(&view, &frame);
                     frame
                 }
             };
             assert!(frame.next > cursor);
-            assert!(strip.known(cursor, &view).is_some());
+            assert!(window.known(cursor, &view).is_some());
             assert!(
-                strip.known(cursor, &View::All).is_none(),
+                window.known(cursor, &View::All).is_none(),
                 "a filter's frame is for that filter"
             );
             let lines = crate::testing::lines(&frame.bytes);

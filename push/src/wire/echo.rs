@@ -11,10 +11,10 @@ use edge::Problem;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::frame;
-use crate::handshake::{accept_key, switching};
 use crate::limits::Limits;
-use crate::socket::{Event, Listen, Socket};
+use crate::wire::frame;
+use crate::wire::handshake::{accept_key, switching};
+use crate::wire::socket::{Event, Listen, Socket};
 
 const BINARY: u8 = 0x82;
 

@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::Session;
+use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
-use crate::signal::Signal;
 use crate::testing::batch;
 use crate::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
 
@@ -142,7 +142,7 @@ impl AsyncWrite for Wire {
         end.full = (count < bytes.len()).then(Instant::now);
         end.room -= count;
         end.taken.extend_from_slice(&bytes[..count]);
-        if bytes[..count].ends_with(&crate::frame::ping()) {
+        if bytes[..count].ends_with(&crate::wire::frame::ping()) {
             end.asked.get_or_insert_with(Instant::now);
         }
         Poll::Ready(Ok(count))
@@ -193,9 +193,9 @@ impl Story {
         let wire = Wire::new();
         let (node, io) = (Arc::clone(&push), wire.clone());
         let session = tokio::spawn(async move {
-            let signal = Arc::<Signal>::default();
+            let wake = Arc::<Wake>::default();
             let polls = io.clone();
-            let session = Session::new(node, subscriber, "epoch".into(), signal, io);
+            let session = Session::new(node, subscriber, "epoch".into(), wake, io);
             let mut running = std::pin::pin!(Box::new(session).run("a session"));
             std::future::poll_fn(|cx| {
                 polls.0.lock().polls += 1;

@@ -1,7 +1,7 @@
 //! What a feed knows of its stream: the head, and the lines just before it. Pure: no clock, no store, no sessions.
 //!
 //! Whatever a hint says is stored already and offsets have no holes, so a batch ahead of the head proves that
-//! everything before it is in the store. The tail therefore never waits for what is missing: it moves its head, keeps
+//! everything before it is in the store. The head therefore never waits for what is missing: it moves its head, keeps
 //! what it has without a hole, and sessions that stand before that read the store, together (invariant 6). Hints may
 //! come in any order, twice, or not at all.
 
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use lines::{Batch, Offset, StreamName};
 
-use crate::strip::Strip;
+use crate::feeds::window::Window;
 
 /// The end of one stream.
-pub(crate) struct Tail {
+pub(crate) struct Head {
     /// Every line before it is known to be stored. Only grows.
     head: Offset,
     /// Ends at the head, unless it is empty.
-    strip: Strip,
+    window: Window,
 }
 
 /// What a piece of news was.
@@ -30,12 +30,12 @@ pub(crate) enum News {
     Jump(u64),
 }
 
-impl Tail {
+impl Head {
     /// Of a stream of which nothing is known yet.
     pub(crate) fn new(stream: StreamName) -> Self {
         Self {
             head: Offset::ZERO,
-            strip: Strip::new(stream),
+            window: Window::new(stream),
         }
     }
 
@@ -45,28 +45,28 @@ impl Tail {
     }
 
     /// The lines before the head that are at hand.
-    pub(crate) fn strip(&mut self) -> &mut Strip {
-        &mut self.strip
+    pub(crate) fn window(&mut self) -> &mut Window {
+        &mut self.window
     }
 
     /// Takes a batch that somebody stored.
     pub(crate) fn take(&mut self, batch: Arc<Batch>) -> News {
         let (first, next) = (batch.first, batch.next());
-        let start = self.strip.range().map_or(self.head, |(start, _)| start);
+        let start = self.window.range().map_or(self.head, |(start, _)| start);
         if next <= self.head {
             // One that was overtaken, or whose lines a look at the head told of first: it saves a read.
             if next == start {
-                self.strip.prepend(batch);
+                self.window.prepend(batch);
             }
             return News::Old;
         }
         let missing = first.since(self.head);
         if first != self.head {
-            self.strip.clear();
+            self.window.clear();
         }
         // Batches never overlap. If one should, the store decides what is right.
         if first >= self.head {
-            self.strip.append(batch);
+            self.window.append(batch);
         }
         self.head = next;
         match missing {
@@ -81,7 +81,7 @@ impl Tail {
         if missing == 0 {
             return News::Old;
         }
-        self.strip.clear();
+        self.window.clear();
         self.head = next;
         News::Jump(missing)
     }
@@ -119,10 +119,10 @@ mod tests {
         ]
     }
 
-    /// A store that always tells the truth, a tail, and one session's cursor.
+    /// A store that always tells the truth, a head, and one session's cursor.
     struct World {
         stored: Vec<Arc<Batch>>,
-        tail: Tail,
+        head: Head,
         cursor: Offset,
         seen: Vec<String>,
     }
@@ -137,28 +137,28 @@ mod tests {
                 Step::Stored(count) => self.stored.push(batch("s", self.head().0, *count)),
                 Step::Hinted(_) if self.stored.is_empty() => {}
                 Step::Hinted(which) => {
-                    self.tail.take(Arc::clone(which.get(&self.stored)));
+                    self.head.take(Arc::clone(which.get(&self.stored)));
                 }
                 Step::Looked => {
-                    self.tail.heard(self.head());
+                    self.head.heard(self.head());
                 }
                 Step::Pulled => self.pull(),
-                Step::Shed => self.tail.strip().shed(1),
+                Step::Shed => self.head.window().shed(1),
             }
             assert!(
-                self.tail.head() <= self.head(),
-                "the tail knows of lines that nobody stored"
+                self.head.head() <= self.head(),
+                "the head knows of lines that nobody stored"
             );
         }
 
-        /// What a session does: from the tail, and from the store where the tail does not reach.
+        /// What a session does: from the head, and from the store where the head does not reach.
         fn pull(&mut self) {
-            let head = self.tail.head();
+            let head = self.head.head();
             while self.cursor < head {
-                let frame = match self.tail.strip().cut(self.cursor, head, 60) {
+                let frame = match self.head.window().cut(self.cursor, head, 60) {
                     Some(frame) => frame,
                     None => {
-                        let mut page = Strip::new(self.tail.strip().stream().clone());
+                        let mut page = Window::new(self.head.window().stream().clone());
                         for batch in self.stored.iter().filter(|batch| batch.next() > self.cursor) {
                             page.append(Arc::clone(batch));
                         }
@@ -179,7 +179,7 @@ mod tests {
         ) {
             let mut world = World {
                 stored: Vec::new(),
-                tail: Tail::new(StreamName::parse("s").unwrap()),
+                head: Head::new(StreamName::parse("s").unwrap()),
                 cursor: Offset::ZERO,
                 seen: Vec::new(),
             };
@@ -195,18 +195,18 @@ mod tests {
 
     #[test]
     fn news_says_what_was_missing() {
-        let mut tail = Tail::new(StreamName::parse("s").unwrap());
-        assert_eq!(tail.heard(Offset(10)), News::Jump(10));
-        assert_eq!(tail.take(batch("s", 10, 5)), News::Next);
-        assert_eq!(tail.take(batch("s", 10, 5)), News::Old);
-        assert_eq!(tail.take(batch("s", 20, 5)), News::Jump(5));
-        assert_eq!(tail.strip().range(), Some((Offset(20), Offset(25))));
-        assert_eq!(tail.take(batch("s", 15, 5)), News::Old);
+        let mut head = Head::new(StreamName::parse("s").unwrap());
+        assert_eq!(head.heard(Offset(10)), News::Jump(10));
+        assert_eq!(head.take(batch("s", 10, 5)), News::Next);
+        assert_eq!(head.take(batch("s", 10, 5)), News::Old);
+        assert_eq!(head.take(batch("s", 20, 5)), News::Jump(5));
+        assert_eq!(head.window().range(), Some((Offset(20), Offset(25))));
+        assert_eq!(head.take(batch("s", 15, 5)), News::Old);
         assert_eq!(
-            tail.strip().range(),
+            head.window().range(),
             Some((Offset(15), Offset(25))),
             "what was overtaken is at hand"
         );
-        assert_eq!(tail.heard(Offset(24)), News::Old, "a head is never taken back");
+        assert_eq!(head.heard(Offset(24)), News::Old, "a head is never taken back");
     }
 }

@@ -6,10 +6,10 @@ use auth::{Action, Subscriber, may};
 use lines::{Extent, Offset, StreamName};
 use tokio::time::Instant;
 
-use super::{Delivery, Outgoing, gap, live, owe};
-use crate::protocol::{Details, Message, Missing, Refusal, To};
+use super::{Cursors, Outgoing, gap, live, owe};
+use crate::wire::protocol::{Details, Message, Missing, Refusal, To};
 
-impl Delivery {
+impl Cursors {
     /// Stops or goes on with a subscription. Whether there is one.
     pub(crate) fn pause(&mut self, id: &str, paused: bool) -> bool {
         let mut subscriptions = self.subscriptions.iter_mut();
@@ -78,7 +78,7 @@ impl Delivery {
         }
     }
 
-    /// Goes on elsewhere, in a stream that [`Delivery::check_has`] found, after the store said what is kept of it.
+    /// Goes on elsewhere, in a stream that [`Cursors::check_has`] found, after the store said what is kept of it.
     pub(crate) fn seek(
         &mut self,
         id: &str,

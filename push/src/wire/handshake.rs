@@ -19,9 +19,9 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::Push;
-use crate::protocol::SUBPROTOCOL;
-use crate::session::Session;
-use crate::sessions::NoPlace;
+use crate::session::admission::NoPlace;
+use crate::wire::protocol::SUBPROTOCOL;
+use crate::wire::websocket::Session;
 
 /// The WebSocket's route.
 pub fn router(push: Arc<Push>) -> Router {
@@ -38,7 +38,7 @@ async fn open(
     let accept = accept_key(&request)?;
     let subprotocol = subprotocol(request.headers())?;
     // The place is taken before the upgrade: whoever waits for sessions to end must not miss one that begins.
-    let place = push.sessions.enter(subscriber.sub()).map_err(no_place)?;
+    let place = push.admission.enter(subscriber.sub()).map_err(no_place)?;
     let epoch = push.truth.epoch().await.map_err(|away| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", away.to_string())
             .retry_after(Duration::from_secs(1))
@@ -48,9 +48,9 @@ async fn open(
     tokio::spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {
-                let (id, signal) = (place.id().to_owned(), Arc::clone(place.signal()));
+                let (id, wake) = (place.id().to_owned(), Arc::clone(place.wake()));
                 let io = TokioIo::new(upgraded);
-                let session = Box::new(Session::new(push, subscriber, epoch, signal, io));
+                let session = Box::new(Session::new(push, subscriber, epoch, wake, io));
                 session.run(&id).await;
             }
             Err(error) => tracing::debug!(%error, "a client went away while its connection was upgraded"),

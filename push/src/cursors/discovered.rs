@@ -6,12 +6,12 @@ use std::sync::Arc;
 use auth::{Action, Subscriber, may};
 use lines::StreamName;
 
-use super::{Delivery, Outgoing, Subscription};
-use crate::meeting::{Cover, Met, MetStream};
-use crate::protocol::Message;
-use crate::subscribe::{self, Beginning};
+use super::{Cursors, Outgoing, Subscription};
+use crate::cursors::discovery::{Cover, Discovered, DiscoveredStream};
+use crate::cursors::subscribe::{self, Beginning};
+use crate::wire::protocol::Message;
 
-impl Delivery {
+impl Cursors {
     /// All patterns that are held, with where what they meet begins.
     pub(crate) fn covers(&self) -> Vec<Cover> {
         let with_patterns = self.subscriptions.iter().filter(|of| !of.holds.is_empty());
@@ -30,7 +30,7 @@ impl Delivery {
     /// what they were met with has changed meanwhile.
     pub(crate) fn add_met(
         &mut self,
-        met: Met,
+        met: Discovered,
         subscriber: &Subscriber,
         epoch: &str,
         out: &mut Vec<Outgoing>,
@@ -38,7 +38,7 @@ impl Delivery {
         let mut room = self.push.limits.streams.saturating_sub(self.by_stream.len());
         let mut by_subscription: BTreeMap<usize, Vec<Beginning>> = BTreeMap::new();
         let mut again = Vec::new();
-        for MetStream { of, left, beginning } in met.streams {
+        for DiscoveredStream { of, left, beginning } in met.streams {
             let stream = beginning.member.stream();
             if self.by_stream.contains_key(stream) || !may(subscriber, Action::Read, stream) {
                 continue;

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{End, Session};
-use crate::close;
-use crate::delivery::unknown;
-use crate::protocol::{Message, Refusal, Request, Seek, Subscribe, To};
-use crate::subscribe::{self, Started};
+use crate::cursors::subscribe::{self, Started};
+use crate::cursors::unknown;
+use crate::session::close;
+use crate::wire::protocol::{Message, Refusal, Request, Seek, Subscribe, To};
 
 /// What became of a request that had to wait for the store.
 pub(super) enum Answer {
@@ -30,7 +30,7 @@ pub(super) struct Sought {
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Does what a message asks for, or begins to.
     pub(super) fn read(&mut self, text: &Utf8Bytes) -> Result<(), End> {
-        match self.pace.judge(Request::read(text), Instant::now()) {
+        match self.inbound_rate.judge(Request::read(text), Instant::now()) {
             Ok(request) => self.perform(request),
             Err(refused) => {
                 self.refuse(refused.refusal);
@@ -51,7 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Request::Seek(seek) => self.seek(seek),
             Request::Unsubscribe { id } => {
                 let mut out = Vec::new();
-                let freed = self.delivery.remove(&id, &mut out);
+                let freed = self.cursors.remove(&id, &mut out);
                 self.send(&mut out);
                 let done = self.done(&id, "unsubscribe", freed.is_some());
                 if let Some(freed) = freed {
@@ -61,11 +61,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 done
             }
             Request::Pause { id } => {
-                let paused = self.delivery.pause(&id, true);
+                let paused = self.cursors.pause(&id, true);
                 self.done(&id, "pause", paused)
             }
             Request::Resume { id } => {
-                let resumed = self.delivery.pause(&id, false);
+                let resumed = self.cursors.pause(&id, false);
                 self.done(&id, "resume", resumed)
             }
         };
@@ -92,12 +92,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn subscribe(&mut self, request: Subscribe) -> Result<(), Refusal> {
         let id = &request.id;
-        if self.delivery.has(id) {
+        if self.cursors.has(id) {
             let message = "this session has a subscription with this `id` already";
             return Err(Refusal::new("duplicate_id", message).to(id));
         }
         let most = self.push.limits.subscriptions;
-        if self.delivery.subscriptions() >= most {
+        if self.cursors.subscriptions() >= most {
             let message = format!("a session has at most {most} subscriptions");
             return Err(Refusal::new("limit", message).to(id));
         }
@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 .about(&stream)
                 .to(&id)
         })?;
-        self.delivery.check_has(&id, &stream)?;
+        self.cursors.check_has(&id, &stream)?;
         let push = Arc::clone(&self.push);
         self.request = Some(Box::pin(async move {
             let extent = subscribe::extent(push, id.clone(), stream.clone()).await;
@@ -147,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.clock.renew(subscriber.expires_at(), Instant::now());
         self.subscriber = subscriber;
         let mut out = Vec::new();
-        self.delivery.regrant(&self.subscriber, &mut out);
+        self.cursors.regrant(&self.subscriber, &mut out);
         self.send(&mut out);
         self.socket.send(
             Message::Done {
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut out = Vec::new();
         let done = match answer {
             Answer::Subscribe(Ok(started)) => {
-                self.delivery.add(started, &self.epoch, &mut out);
+                self.cursors.add(started, &self.epoch, &mut out);
                 Ok(())
             }
             Answer::Seek(Ok(Sought {
@@ -175,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 stream,
                 to,
                 extent,
-            })) => self.delivery.seek(&id, &stream, to, extent, &mut out),
+            })) => self.cursors.seek(&id, &stream, to, extent, &mut out),
             Answer::Subscribe(Err(refusal)) | Answer::Seek(Err(refusal)) => Err(refusal),
         };
         self.send(&mut out);

@@ -10,14 +10,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use lines::{Extent, Offset, Pattern, StreamName, Target, Timestamp};
 
 use crate::Push;
-use crate::delivery::Terms;
+use crate::cursors::Terms;
 use crate::feeds::Member;
-use crate::frame::View;
+use crate::feeds::patterns::Hold;
+use crate::feeds::wake::Wake;
 use crate::listing::beginning_of;
-use crate::patterns::Hold;
-use crate::protocol::{Details, From, Refusal, Subscribe};
-use crate::signal::Signal;
 use crate::truth::StoreAway;
+use crate::wire::frame::View;
+use crate::wire::protocol::{Details, From, Refusal, Subscribe};
 
 /// Questions for the first line since some time that one `subscribe` asks at once.
 pub(crate) const SINCE_AT_ONCE: usize = 16;
@@ -28,7 +28,7 @@ const LOOKED_AT_ONCE: usize = 1_000;
 /// Who subscribes, and what its session has already.
 pub(crate) struct Asker {
     pub(crate) subscriber: Subscriber,
-    pub(crate) signal: Arc<Signal>,
+    pub(crate) wake: Arc<Wake>,
     /// The streams of its other subscriptions.
     pub(crate) have: HashSet<StreamName>,
 }
@@ -86,9 +86,9 @@ async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<St
     let targets = targets(&request.streams, asker, push.limits.streams)?;
     let place = place(push, &request.from, asker).await?;
     let hold = |pattern: &Pattern| {
-        let (subscriber, signal) = (&asker.subscriber, &asker.signal);
+        let (subscriber, wake) = (&asker.subscriber, &asker.wake);
         let within = push.limits.announce_within;
-        Hold::take(&push.feeds, pattern.clone(), subscriber, signal, within)
+        Hold::take(&push.feeds, pattern.clone(), subscriber, wake, within)
     };
     let holds = join_all(targets.patterns.iter().map(hold)).await;
     let mut names = targets.names;

@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::feeds::Feeds;
-use crate::route::{Route, Routes};
-use crate::signal::Signal;
+use crate::feeds::announcements::{Announcement, Announcements};
+use crate::feeds::wake::Wake;
 
 /// The patterns of a node.
 pub(crate) struct Patterns {
@@ -36,13 +36,13 @@ struct State {
 }
 
 struct Held {
-    route: Arc<Route>,
+    route: Arc<Announcement>,
     holders: HashMap<u64, Holder>,
 }
 
 struct Holder {
     subscriber: Subscriber,
-    signal: Arc<Signal>,
+    wake: Arc<Wake>,
 }
 
 impl Patterns {
@@ -69,7 +69,7 @@ impl Patterns {
         let matching = state.held.iter().filter(|(pattern, _)| pattern.matches(stream));
         for holder in matching.flat_map(|(_, held)| held.holders.values()) {
             if may(&holder.subscriber, Action::Read, stream) {
-                holder.signal.offer(stream);
+                holder.wake.offer(stream);
             }
         }
     }
@@ -93,7 +93,7 @@ impl Patterns {
     }
 
     /// Takes patterns back that nobody came back to.
-    pub(crate) fn withdraw_left(&self, routes: &Routes, linger: Duration) {
+    pub(crate) fn withdraw_left(&self, announcements: &Announcements, linger: Duration) {
         let Some(before) = Instant::now().checked_sub(linger) else {
             return;
         };
@@ -107,7 +107,7 @@ impl Patterns {
                 .is_some_and(|held| held.holders.is_empty());
             if unused {
                 state.held.remove(&pattern);
-                routes.withdraw(Target::Pattern(pattern));
+                announcements.withdraw(Target::Pattern(pattern));
             }
         }
         if state.held.is_empty() {
@@ -130,7 +130,7 @@ impl Hold {
         feeds: &Arc<Feeds>,
         pattern: Pattern,
         subscriber: &Subscriber,
-        signal: &Arc<Signal>,
+        wake: &Arc<Wake>,
         within: Duration,
     ) -> Self {
         let (hold, route) = {
@@ -139,14 +139,16 @@ impl Hold {
             let id = state.last_id;
             let held = state.held.entry(pattern.clone()).or_insert_with(|| {
                 let route = Arc::default();
-                feeds.routes.announce(Target::Pattern(pattern.clone()), &route);
+                feeds
+                    .announcements
+                    .announce(Target::Pattern(pattern.clone()), &route);
                 Held {
                     route,
                     holders: HashMap::new(),
                 }
             });
-            let (subscriber, signal) = (subscriber.clone(), Arc::clone(signal));
-            held.holders.insert(id, Holder { subscriber, signal });
+            let (subscriber, wake) = (subscriber.clone(), Arc::clone(wake));
+            held.holders.insert(id, Holder { subscriber, wake });
             let feeds = Arc::clone(feeds);
             (Self { feeds, pattern, id }, Arc::clone(&held.route))
         };

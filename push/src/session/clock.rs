@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::Limits;
-use crate::close::{self, Close};
-use crate::socket::Vitals;
+use crate::session::close::{self, Close};
+use crate::wire::socket::Vitals;
 
 /// Pings of different sessions are this part of the heartbeat apart, up or down.
 const JITTER: f64 = 0.2;

@@ -1,4 +1,4 @@
-//! Looks through lines whose slots come and go.
+//! Looking through lines whose slots come and go.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use auth::{Claims, Key, Minter, Verifier};
 use dispatch::{MemoryTable, NodeId};
 use lines::{LogStore, log_store::Draft};
 
-use super::{Delivery, Outgoing, Step};
+use super::{Cursors, Outgoing, Step};
+use crate::cursors::subscribe::{self, Asker};
+use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
-use crate::protocol::Request;
-use crate::signal::Signal;
-use crate::subscribe::{self, Asker};
 use crate::testing::batch;
+use crate::wire::protocol::Request;
 use crate::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
 
 /// A session of alice with this filter on each of two streams that have lines; no filter is cheap enough to be put to them
 /// in passing.
-async fn delivery(filter: &str) -> Delivery {
+async fn cursors(filter: &str) -> Cursors {
     let key = Key::from_text("a key of at least thirty-two bytes").unwrap();
     let verifier = Arc::new(Verifier::hs256(&key, "tailcast"));
     let mut claims = Claims::new("alice", auth::token::unix_now() + 1_000);
@@ -49,8 +49,8 @@ async fn delivery(filter: &str) -> Delivery {
             ..Limits::default()
         },
     });
-    let signal = Arc::<Signal>::default();
-    let mut delivery = Delivery::new(Arc::clone(&push), Arc::clone(&signal), &subscriber);
+    let wake = Arc::<Wake>::default();
+    let mut cursors = Cursors::new(Arc::clone(&push), Arc::clone(&wake), &subscriber);
     for stream in ["a", "b"] {
         let text = format!(
             r#"{{"type":"subscribe","id":"{stream}","streams":["{stream}"],"from":{{"last":10}},"filter":"{filter}"}}"#
@@ -60,28 +60,28 @@ async fn delivery(filter: &str) -> Delivery {
         };
         let asker = Asker {
             subscriber: subscriber.clone(),
-            signal: Arc::clone(&signal),
+            wake: Arc::clone(&wake),
             have: HashSet::new(),
         };
         let started = subscribe::start(Arc::clone(&push), asker, request).await;
         let started = started.unwrap_or_else(|refusal| panic!("{}", refusal.code));
-        delivery.add(started, "epoch", &mut Vec::new());
+        cursors.add(started, "epoch", &mut Vec::new());
     }
-    delivery
+    cursors
 }
 
 /// Goes on until a frame is ready.
-async fn look(delivery: &mut Delivery) -> String {
+async fn look(cursors: &mut Cursors) -> String {
     loop {
-        while delivery.next(&mut Vec::new()) != Step::Idle {}
-        if let Some(fetch) = delivery.fetch() {
+        while cursors.next(&mut Vec::new()) != Step::Idle {}
+        if let Some(fetch) = cursors.fetch() {
             let fetched = fetch.await;
-            delivery.fetched(fetched, &mut Vec::new());
-        } else if let Some(looking) = delivery.look() {
+            cursors.fetched(fetched, &mut Vec::new());
+        } else if let Some(looking) = cursors.look() {
             let sifted = looking.await;
             let stream = sifted.stream.to_string();
             let found = sifted.frame.is_some();
-            delivery.sifted(sifted);
+            cursors.sifted(sifted);
             if found {
                 return stream;
             }
@@ -93,29 +93,29 @@ async fn look(delivery: &mut Delivery) -> String {
 
 #[tokio::test]
 async fn a_frame_whose_subscription_ends_before_it_is_taken_holds_up_no_other_filter() {
-    let mut delivery = delivery("line").await;
-    let first = look(&mut delivery).await;
+    let mut cursors = cursors("line").await;
+    let first = look(&mut cursors).await;
     // The client takes nothing at the moment, so the frame waits; what it was for ends.
-    delivery.remove(&first, &mut Vec::new()).unwrap();
-    let second = look(&mut delivery).await;
+    cursors.remove(&first, &mut Vec::new()).unwrap();
+    let second = look(&mut cursors).await;
     assert_ne!(first, second);
     let mut out = Vec::new();
-    assert_eq!(delivery.next(&mut out), Step::Sent);
+    assert_eq!(cursors.next(&mut out), Step::Sent);
     assert!(matches!(&out[0], Outgoing::Lines(frame) if frame.lines == 10));
 }
 
 #[tokio::test]
 async fn how_far_a_filter_looked_before_a_pause_is_told_after_it() {
-    let mut delivery = delivery("nowhere").await;
-    let stream = look(&mut delivery).await;
-    assert_eq!(delivery.next(&mut Vec::new()), Step::Looked);
-    delivery.pause(&stream, true);
+    let mut cursors = cursors("nowhere").await;
+    let stream = look(&mut cursors).await;
+    assert_eq!(cursors.next(&mut Vec::new()), Step::Looked);
+    cursors.pause(&stream, true);
     let mut out = Vec::new();
-    delivery.words(&mut out);
+    cursors.words(&mut out);
     assert!(!out.iter().any(|out| matches!(out, Outgoing::Lines(_))));
-    delivery.pause(&stream, false);
-    assert!(delivery.word_at().is_some(), "a word is owed");
-    delivery.words(&mut out);
+    cursors.pause(&stream, false);
+    assert!(cursors.word_at().is_some(), "a word is owed");
+    cursors.words(&mut out);
     let told = out
         .iter()
         .any(|out| matches!(out, Outgoing::Lines(frame) if frame.next.0 == 10));

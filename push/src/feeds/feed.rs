@@ -1,6 +1,6 @@
 //! One watched stream: its recent lines, and the one wake-up for all of its sessions.
 //!
-//! A line of a quiet stream wakes the sessions at once. Faster lines are coalesced by the node's tick ([`crate::load`]):
+//! A line of a quiet stream wakes the sessions at once. Faster lines are coalesced by the node's tick ([`crate::feeds::tick`]):
 //! what fan-out costs is the number of writes, not the number of lines. All sessions see the same ends of ticks, so they
 //! stand at the same cursors and share their frames.
 
@@ -14,13 +14,13 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::Limits;
-use crate::frame::{Frame, View};
-use crate::hoard::Hoard;
-use crate::load::Load;
-use crate::route::Route;
-use crate::signal::Signal;
-use crate::strip::Piece;
-use crate::tail::{News, Tail};
+use crate::feeds::announcements::Announcement;
+use crate::feeds::budget::Budget;
+use crate::feeds::head::{Head, News};
+use crate::feeds::tick::Tick;
+use crate::feeds::wake::Wake;
+use crate::feeds::window::Piece;
+use crate::wire::frame::{Frame, View};
 
 /// So much of `feed_bytes` may wait for a tick; then the sessions are woken early.
 const EARLY_PART: usize = 8;
@@ -33,9 +33,9 @@ const WAKE_AT_ONCE: usize = 64;
 pub(crate) struct Feed {
     limits: Arc<Limits>,
     /// Says how long a tick is.
-    load: Arc<Load>,
+    tick: Arc<Tick>,
     /// What all feeds of the node hold.
-    hoard: Arc<Hoard>,
+    budget: Arc<Budget>,
     state: Mutex<State>,
     /// Told when too much waits for the tick's end.
     hurry: Notify,
@@ -43,12 +43,12 @@ pub(crate) struct Feed {
     /// How many members there are; counted by [`crate::feeds`] under its lock.
     pub(crate) members: AtomicUsize,
     /// Whether hints find this node.
-    pub(crate) route: Arc<Route>,
+    pub(crate) route: Arc<Announcement>,
 }
 
 struct State {
-    tail: Tail,
-    /// Whether the hoard knows that there is something to give.
+    head: Head,
+    /// Whether the budget knows that there is something to give.
     enlisted: bool,
     /// Up to where sessions are shown the stream: the head at the last wake-up.
     shown: Offset,
@@ -64,7 +64,7 @@ struct State {
 
 /// When the head is to be read again.
 struct Look {
-    /// The entry in [`crate::heads`] that counts; older ones are void.
+    /// The entry in [`crate::feeds::head_checks`] that counts; older ones are void.
     at: Option<Instant>,
     /// After so long a silence.
     step: Duration,
@@ -88,17 +88,17 @@ pub(crate) enum Pull {
     Frame(Frame),
     /// Nothing yet: the feed will wake it.
     AtHead,
-    /// Lines that a filter has to look through: [`crate::looks`] does.
+    /// Lines that a filter has to look through: [`crate::cursors::filtering`] does.
     Sift(Piece),
     /// Lines that the feed no longer has, or never had: read the store.
     Behind,
 }
 
 impl Feed {
-    pub(crate) fn new(stream: StreamName, limits: Arc<Limits>, load: Arc<Load>, hoard: Arc<Hoard>) -> Self {
+    pub(crate) fn new(stream: StreamName, limits: Arc<Limits>, tick: Arc<Tick>, budget: Arc<Budget>) -> Self {
         Self {
             state: Mutex::new(State {
-                tail: Tail::new(stream),
+                head: Head::new(stream),
                 enlisted: false,
                 shown: Offset::ZERO,
                 unshown_bytes: 0,
@@ -112,8 +112,8 @@ impl Feed {
                 },
             }),
             limits,
-            load,
-            hoard,
+            tick,
+            budget,
             hurry: Notify::new(),
             watchers: Mutex::default(),
             members: AtomicUsize::new(0),
@@ -123,41 +123,41 @@ impl Feed {
 
     /// The offset after the last line that is known of.
     pub(crate) fn head(&self) -> Offset {
-        self.state.lock().tail.head()
+        self.state.lock().head.head()
     }
 
     /// Takes a batch that was stored. Answers when the head is to be looked at, if it is sooner than planned.
     pub(crate) fn take(self: &Arc<Self>, batch: Arc<Batch>) -> Option<Instant> {
         let mut state = self.state.lock();
         let bytes = batch.lines.ndjson.len();
-        let held = state.tail.strip().held();
-        let news = state.tail.take(batch);
-        state.tail.strip().shed(self.limits.feed_bytes);
-        let holds = state.tail.strip().held();
-        self.hoard.account(held, holds);
+        let held = state.head.window().held();
+        let news = state.head.take(batch);
+        state.head.window().shed(self.limits.feed_bytes);
+        let holds = state.head.window().held();
+        self.budget.account(held, holds);
         if holds > 0 && !std::mem::replace(&mut state.enlisted, true) {
-            self.hoard.enlist(self);
+            self.budget.enlist(self);
         }
         if news == News::Old {
             drop(state);
-            self.hoard.bound();
+            self.budget.bound();
             return None;
         }
         state.count(news);
         state.unshown_bytes += bytes;
         let look = state.moved(&self.limits);
         self.show(state);
-        self.hoard.bound();
+        self.budget.bound();
         look
     }
 
     /// Lets go of the older half of what is held. Whether anything is left.
     pub(crate) fn give(&self) -> bool {
         let mut state = self.state.lock();
-        let held = state.tail.strip().held();
-        state.tail.strip().halve();
-        let left = state.tail.strip().held();
-        self.hoard.account(held, left);
+        let held = state.head.window().held();
+        state.head.window().halve();
+        let left = state.head.window().held();
+        self.budget.account(held, left);
         state.enlisted = left > 0;
         state.enlisted
     }
@@ -165,9 +165,9 @@ impl Feed {
     /// Takes what the store says of the head.
     pub(crate) fn heard(self: &Arc<Self>, extent: Extent) -> News {
         let mut state = self.state.lock();
-        let held = state.tail.strip().held();
-        let news = state.tail.heard(extent.next);
-        self.hoard.account(held, state.tail.strip().held());
+        let held = state.head.window().held();
+        let news = state.head.heard(extent.next);
+        self.budget.account(held, state.head.window().held());
         if news == News::Old {
             state.opened = true;
             return news;
@@ -186,18 +186,18 @@ impl Feed {
         if cursor >= shown {
             return Pull::AtHead;
         }
-        let strip = state.tail.strip();
+        let window = state.head.window();
         let frame = match view {
             View::All => {
-                let held = strip.held();
-                let frame = strip.cut(cursor, shown, self.limits.frame_bytes);
-                self.hoard.account(held, strip.held());
+                let held = window.held();
+                let frame = window.cut(cursor, shown, self.limits.frame_bytes);
+                self.budget.account(held, window.held());
                 drop(state);
-                self.hoard.bound();
+                self.budget.bound();
                 frame
             }
-            View::Matching(_) => match strip.known(cursor, view) {
-                None => match strip.piece(cursor, shown, self.limits.filter_bytes) {
+            View::Matching(_) => match window.known(cursor, view) {
+                None => match window.piece(cursor, shown, self.limits.filter_bytes) {
                     Some(piece) => return Pull::Sift(piece),
                     None => None,
                 },
@@ -211,24 +211,24 @@ impl Feed {
     pub(crate) fn remember(&self, view: &View, frame: &Frame) {
         {
             let mut state = self.state.lock();
-            let held = state.tail.strip().held();
-            state.tail.strip().remember(view, frame);
-            self.hoard.account(held, state.tail.strip().held());
+            let held = state.head.window().held();
+            state.head.window().remember(view, frame);
+            self.budget.account(held, state.head.window().held());
         }
-        self.hoard.bound();
+        self.budget.bound();
     }
 
     /// Where the newest lines begin, of about so many bytes.
     pub(crate) fn newest(&self, bytes: usize) -> Offset {
         let mut state = self.state.lock();
         let shown = state.shown;
-        let strip = state.tail.strip();
-        strip.newest(bytes).unwrap_or(shown).min(shown)
+        let window = state.head.window();
+        window.newest(bytes).unwrap_or(shown).min(shown)
     }
 
     /// Wakes `signal` with `slot` whenever there is something new, until the watch is dropped by [`Feed::unwatch`].
-    pub(crate) fn watch(&self, signal: Arc<Signal>, slot: u32) -> usize {
-        self.watchers.lock().add(signal, slot)
+    pub(crate) fn watch(&self, wake: Arc<Wake>, slot: u32) -> usize {
+        self.watchers.lock().add(wake, slot)
     }
 
     /// Ends a watch.
@@ -248,7 +248,7 @@ impl Feed {
             }
             return;
         }
-        let next_tick = state.shown_at.map(|at| at + self.load.tick());
+        let next_tick = state.shown_at.map(|at| at + self.tick.length());
         let at = next_tick.filter(|at| *at > now && !urgent).unwrap_or(now);
         if at == now && self.watchers.lock().all.len() <= WAKE_AT_ONCE {
             state.show(now);
@@ -270,14 +270,14 @@ impl Feed {
             let now = Instant::now();
             {
                 let mut state = self.state.lock();
-                if state.shown == state.tail.head() {
+                if state.shown == state.head.head() {
                     state.ticking = false;
                     return;
                 }
                 state.show(now);
             }
             self.wake_all().await;
-            at = now + self.load.tick();
+            at = now + self.tick.length();
         }
     }
 
@@ -321,7 +321,7 @@ impl Feed {
             drop(state);
             return Some(self.looked(extent, now));
         }
-        (extent.next > state.tail.head()).then(|| {
+        (extent.next > state.head.head()).then(|| {
             state.look.step = self.limits.head_first;
             state.look.at = Some(now + self.limits.head_first);
             now + self.limits.head_first
@@ -337,10 +337,10 @@ impl Feed {
             News::Old => (state.look.step * 2).min(self.limits.head_last),
             News::Next | News::Jump(_) => self.limits.head_first,
         };
-        if step >= self.limits.head_last && state.shown == state.tail.head() {
-            let held = state.tail.strip().held();
-            state.tail.strip().clear();
-            self.hoard.account(held, 0);
+        if step >= self.limits.head_last && state.shown == state.head.head() {
+            let held = state.head.window().held();
+            state.head.window().clear();
+            self.budget.account(held, 0);
         }
         state.look.step = step;
         state.look.at = Some(now + step);
@@ -350,14 +350,14 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        let held = self.state.get_mut().tail.strip().held();
-        self.hoard.account(held, 0);
+        let held = self.state.get_mut().head.window().held();
+        self.budget.account(held, 0);
     }
 }
 
 impl State {
     fn show(&mut self, now: Instant) {
-        self.shown = self.tail.head();
+        self.shown = self.head.head();
         self.unshown_bytes = 0;
         self.shown_at = Some(now);
     }
@@ -377,7 +377,7 @@ impl State {
     fn count(&mut self, news: News) {
         if let (News::Jump(lines), true) = (news, self.opened) {
             metrics::counter!("tailcast_feed_repairs_total").increment(1);
-            tracing::debug!(stream = %self.tail.strip().stream(), lines, "lines came without a hint, sessions read the store");
+            tracing::debug!(stream = %self.head.window().stream(), lines, "lines came without a hint, sessions read the store");
         }
     }
 }
@@ -385,19 +385,19 @@ impl State {
 /// Sessions to wake, each with its name for this stream.
 #[derive(Default)]
 struct Watchers {
-    all: Vec<Option<(Arc<Signal>, u32)>>,
+    all: Vec<Option<(Arc<Wake>, u32)>>,
     free: Vec<usize>,
 }
 
 impl Watchers {
-    fn add(&mut self, signal: Arc<Signal>, slot: u32) -> usize {
+    fn add(&mut self, wake: Arc<Wake>, slot: u32) -> usize {
         match self.free.pop() {
             Some(at) => {
-                self.all[at] = Some((signal, slot));
+                self.all[at] = Some((wake, slot));
                 at
             }
             None => {
-                self.all.push(Some((signal, slot)));
+                self.all.push(Some((wake, slot)));
                 self.all.len() - 1
             }
         }
@@ -410,8 +410,8 @@ impl Watchers {
 
     /// Wakes as many as may be at once.
     fn wake(&self, from: usize) {
-        for (signal, slot) in self.all.iter().skip(from).take(WAKE_AT_ONCE).flatten() {
-            signal.mark(*slot);
+        for (wake, slot) in self.all.iter().skip(from).take(WAKE_AT_ONCE).flatten() {
+            wake.mark(*slot);
         }
     }
 }
@@ -428,8 +428,8 @@ mod tests {
         let feed = Feed::new(
             stream,
             Arc::clone(&limits),
-            Load::new(limits),
-            Hoard::new(usize::MAX),
+            Tick::new(limits),
+            Budget::new(usize::MAX),
         );
         feed.route.assume_stands();
         Arc::new(feed)
@@ -482,13 +482,13 @@ mod tests {
     async fn however_many_watch_all_are_woken_for_a_single_line() {
         let feed = feed();
         feed.open(extent(0), Instant::now());
-        let signals: Vec<Arc<Signal>> = (0..WAKE_AT_ONCE * 3 + 1).map(|_| Arc::default()).collect();
-        for signal in &signals {
-            feed.watch(Arc::clone(signal), 0);
+        let wakes: Vec<Arc<Wake>> = (0..WAKE_AT_ONCE * 3 + 1).map(|_| Arc::default()).collect();
+        for wake in &wakes {
+            feed.watch(Arc::clone(wake), 0);
         }
         feed.take(batch("s", 0, 1));
-        for signal in &signals {
-            signal.woken().await;
+        for wake in &wakes {
+            wake.woken().await;
         }
     }
 }

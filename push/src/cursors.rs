@@ -1,11 +1,15 @@
 //! A session's streams and cursors, and the frames that its cursors are owed. Holds places, never lines (invariant 7).
 
-mod left;
-mod meet;
+mod discovered;
+pub(crate) mod discovery;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod sifting;
+mod filtered;
+pub(crate) mod filtering;
+pub(crate) mod filters;
+mod left_off;
 mod steer;
+pub(crate) mod subscribe;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -17,19 +21,19 @@ use bytes::Bytes;
 use lines::{Offset, StreamName};
 use tokio::time::Instant;
 
-use self::left::Left;
+use self::left_off::LeftOff;
 use crate::Push;
-use crate::feed::Pull;
+use crate::cursors::filtering::{Home, Pass};
+use crate::cursors::subscribe::{Beginning, Place, Started};
 use crate::feeds::Member;
-use crate::frame::{Frame, View};
-use crate::looks::{Home, Look};
-use crate::patterns::Hold;
-use crate::protocol::{Begins, Message, Missing, Mode, Refusal};
-use crate::replay::{Found, pause_before};
+use crate::feeds::feed::Pull;
+use crate::feeds::pages::{Found, pause_before};
+use crate::feeds::patterns::Hold;
+use crate::feeds::wake::{Slots, Wake};
 use crate::sieve::Account;
-use crate::signal::{Signal, Slots};
-use crate::subscribe::{Beginning, Place, Started};
 use crate::truth::StoreAway;
+use crate::wire::frame::{Frame, View};
+use crate::wire::protocol::{Begins, Message, Missing, Mode, Refusal};
 
 /// What goes to the client, in its order.
 pub(crate) enum Outgoing {
@@ -70,10 +74,10 @@ pub(crate) struct Freed {
 }
 
 /// A look through lines that a session waits for.
-pub(crate) type Looking = Pin<Box<dyn Future<Output = Sifted> + Send>>;
+pub(crate) type FilterPass = Pin<Box<dyn Future<Output = Filtered> + Send>>;
 
 /// What came of it.
-pub(crate) struct Sifted {
+pub(crate) struct Filtered {
     slot: u32,
     stream: StreamName,
     view: View,
@@ -82,15 +86,15 @@ pub(crate) struct Sifted {
 }
 
 /// All subscriptions of one session.
-pub(crate) struct Delivery {
+pub(crate) struct Cursors {
     push: Arc<Push>,
-    signal: Arc<Signal>,
+    wake: Arc<Wake>,
     /// In the order in which they came; a stream that meets patterns of two belongs to the first.
     subscriptions: Vec<Subscription>,
     /// How many there ever were.
     numbered: u64,
     /// Where the session stood in streams that it lost.
-    left: Left,
+    left: LeftOff,
     slots: Vec<Option<Slot>>,
     by_stream: HashMap<StreamName, u32>,
     /// Slots that may have something to send.
@@ -100,7 +104,7 @@ pub(crate) struct Delivery {
     /// Slots that wait for their filter's turn.
     sifting: Slots,
     /// A frame that is ready: no other look begins while its slot is going to take it.
-    sifted: Option<Sifted>,
+    sifted: Option<Filtered>,
     /// What the subscriber's filters have used.
     account: Arc<Account>,
     /// Slots that had something to send while the client took nothing.
@@ -150,13 +154,13 @@ struct Slot {
     rests_until: Option<Instant>,
 }
 
-impl Delivery {
-    pub(crate) fn new(push: Arc<Push>, signal: Arc<Signal>, subscriber: &Subscriber) -> Self {
+impl Cursors {
+    pub(crate) fn new(push: Arc<Push>, wake: Arc<Wake>, subscriber: &Subscriber) -> Self {
         Self {
-            account: push.looks.sieve.account(subscriber.sub()),
-            left: Left::new(push.limits.streams),
+            account: push.filtering.sieve.account(subscriber.sub()),
+            left: LeftOff::new(push.limits.streams),
             push,
-            signal,
+            wake,
             subscriptions: Vec::new(),
             numbered: 0,
             slots: Vec::new(),
@@ -250,7 +254,7 @@ impl Delivery {
             self.slots.len() - 1
         });
         let number = at as u32;
-        slot.member.watch(Arc::clone(&self.signal), number);
+        slot.member.watch(Arc::clone(&self.wake), number);
         self.left.forget(slot.member.stream());
         self.by_stream.insert(slot.member.stream().clone(), number);
         self.ready.insert(number);
@@ -345,7 +349,7 @@ impl Delivery {
                 }
                 Pull::Sift(piece) => {
                     let View::Matching(filter) = view else { continue };
-                    let Some(frame) = self.push.looks.in_passing(&self.account, &piece, filter) else {
+                    let Some(frame) = self.push.filtering.in_passing(&self.account, &piece, filter) else {
                         self.ready.remove(number);
                         self.sifting.insert(number);
                         continue;
@@ -387,7 +391,7 @@ impl Delivery {
         let slot = self.slots.get(number as usize).and_then(Option::as_ref)?;
         let (push, stream, cursor) = (Arc::clone(&self.push), slot.member.stream().clone(), slot.cursor);
         Some(Box::pin(async move {
-            let found = push.replay.find(&stream, cursor).await;
+            let found = push.pages.find(&stream, cursor).await;
             Fetched {
                 slot: number,
                 stream,
@@ -398,7 +402,7 @@ impl Delivery {
     }
 
     /// A look through lines that is needed, when there is one: one at a time, streams take turns.
-    pub(crate) fn look(&mut self) -> Option<Looking> {
+    pub(crate) fn look(&mut self) -> Option<FilterPass> {
         // Only a ready slot takes its frame. One that is gone, or waits for something else, would hold up all others.
         self.sifted.take_if(|sifted| !self.ready.has(sifted.slot));
         if self.sifted.is_some() {
@@ -409,7 +413,7 @@ impl Delivery {
         let slot = self.slots.get(number as usize).and_then(Option::as_ref)?;
         let (stream, view) = (slot.member.stream().clone(), slot.terms.view.clone());
         let look = match (slot.pull(&self.push), &view) {
-            ((Pull::Sift(piece), home), View::Matching(filter)) => Some(Look {
+            ((Pull::Sift(piece), home), View::Matching(filter)) => Some(Pass {
                 piece,
                 filter: Arc::clone(filter),
                 home,
@@ -423,7 +427,7 @@ impl Delivery {
                 Some(look) => look.run(&push, &account).await,
                 None => None,
             };
-            Sifted {
+            Filtered {
                 slot: number,
                 stream,
                 view,
@@ -433,7 +437,7 @@ impl Delivery {
     }
 
     /// Takes what a look brought.
-    pub(crate) fn sifted(&mut self, sifted: Sifted) {
+    pub(crate) fn sifted(&mut self, sifted: Filtered) {
         self.ready.insert(sifted.slot);
         self.sifted = sifted.frame.is_some().then_some(sifted);
     }
@@ -459,10 +463,10 @@ impl Delivery {
                 slot.attempts += 1;
                 slot.rests_until = Some(until);
                 self.ready.remove(number);
-                let signal = Arc::clone(&self.signal);
+                let wake = Arc::clone(&self.wake);
                 tokio::spawn(async move {
                     tokio::time::sleep_until(until).await;
-                    signal.mark(number);
+                    wake.mark(number);
                 });
             }
         }
@@ -476,7 +480,7 @@ impl Subscription {
     }
 }
 
-impl Sifted {
+impl Filtered {
     /// The frame, if it is what the slot wants now.
     fn at(self, slot: &Slot) -> Option<Frame> {
         let same = self.stream == *slot.member.stream() && self.view.is(&slot.terms.view);
@@ -490,7 +494,7 @@ impl Slot {
         let view = &self.terms.view;
         match self.member.pull(self.cursor, view) {
             Pull::Behind => (
-                push.replay.cut(self.member.stream(), self.cursor, view),
+                push.pages.cut(self.member.stream(), self.cursor, view),
                 Home::Page,
             ),
             pulled => (pulled, Home::Feed(Arc::clone(self.member.feed()))),

@@ -15,9 +15,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use lines::{Extent, Offset, Pattern, StreamName};
 
 use crate::Push;
-use crate::delivery::Terms;
+use crate::cursors::Terms;
+use crate::cursors::subscribe::{self, Asker, Beginning, Place, SINCE_AT_ONCE};
 use crate::feeds::Member;
-use crate::subscribe::{self, Asker, Beginning, Place, SINCE_AT_ONCE};
 use crate::truth::StoreAway;
 
 /// A subscription with patterns, as it is when a meeting begins.
@@ -32,7 +32,7 @@ pub(crate) struct Cover {
 }
 
 /// Streams that are being met.
-pub(crate) struct Meeting {
+pub(crate) struct Discovery {
     pub(crate) push: Arc<Push>,
     pub(crate) asker: Asker,
     /// In the order in which they came: a stream belongs to the first that matches.
@@ -45,8 +45,8 @@ pub(crate) struct Meeting {
 }
 
 /// What became of them.
-pub(crate) struct Met {
-    pub(crate) streams: Vec<MetStream>,
+pub(crate) struct Discovered {
+    pub(crate) streams: Vec<DiscoveredStream>,
     /// Streams that were not joined, since the session had no room for so many.
     pub(crate) over: Vec<StreamName>,
     /// The subscriptions for which the store was listed, and for whom.
@@ -54,7 +54,7 @@ pub(crate) struct Met {
 }
 
 /// A stream that was met.
-pub(crate) struct MetStream {
+pub(crate) struct DiscoveredStream {
     /// Whose it becomes.
     pub(crate) of: Arc<Terms>,
     /// Where it was left, if that is where it begins.
@@ -63,19 +63,19 @@ pub(crate) struct MetStream {
 }
 
 /// Streams that could not be joined; to be tried again.
-pub(crate) struct Unmet {
+pub(crate) struct Undiscovered {
     pub(crate) streams: Vec<StreamName>,
     pub(crate) list: bool,
 }
 
-impl Meeting {
+impl Discovery {
     /// Joins what was met. What does not exist is left out.
-    pub(crate) async fn run(self) -> Result<Met, Unmet> {
+    pub(crate) async fn run(self) -> Result<Discovered, Undiscovered> {
         if let Some(pause) = self.pause {
             tokio::time::sleep(pause).await;
         }
         match self.met().await {
-            Ok((streams, over)) => Ok(Met {
+            Ok((streams, over)) => Ok(Discovered {
                 streams,
                 over,
                 listed: self.list.then(|| {
@@ -83,14 +83,14 @@ impl Meeting {
                     (terms.collect(), self.asker.subscriber)
                 }),
             }),
-            Err(StoreAway) => Err(Unmet {
+            Err(StoreAway) => Err(Undiscovered {
                 streams: self.streams,
                 list: self.list,
             }),
         }
     }
 
-    async fn met(&self) -> Result<(Vec<MetStream>, Vec<StreamName>), StoreAway> {
+    async fn met(&self) -> Result<(Vec<DiscoveredStream>, Vec<StreamName>), StoreAway> {
         let mut streams: BTreeSet<StreamName> = self.streams.iter().cloned().collect();
         if self.list {
             let patterns: Vec<_> = self.covers.iter().flat_map(|cover| &cover.patterns).collect();
@@ -122,7 +122,7 @@ impl Cover {
         self.patterns.iter().any(|pattern| pattern.matches(stream))
     }
 
-    async fn meet(&self, push: &Push, member: Member, extent: Extent) -> Result<MetStream, StoreAway> {
+    async fn meet(&self, push: &Push, member: Member, extent: Extent) -> Result<DiscoveredStream, StoreAway> {
         let stream = member.stream();
         let left = self.left.get(stream).copied();
         let (cursor, wanted) = match left {
@@ -130,7 +130,7 @@ impl Cover {
             None if may(&self.listed_by, Action::Read, stream) => (extent.first_available, None),
             None => self.from.of(push, stream, extent).await?,
         };
-        Ok(MetStream {
+        Ok(DiscoveredStream {
             of: Arc::clone(&self.terms),
             left,
             beginning: Beginning {

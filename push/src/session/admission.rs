@@ -11,18 +11,18 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
 use crate::Limits;
-use crate::pace::Rate;
-use crate::signal::Signal;
+use crate::feeds::wake::Wake;
+use crate::wire::inbound_rate::Rate;
 
 /// The sessions of a node.
-pub(crate) struct Sessions {
+pub(crate) struct Admission {
     limits: Arc<Limits>,
     open: Mutex<Open>,
     tracker: TaskTracker,
 }
 
 struct Open {
-    signals: HashMap<Uuid, Arc<Signal>>,
+    wakes: HashMap<Uuid, Arc<Wake>>,
     by_subscriber: HashMap<String, usize>,
     rate: Rate,
     leaving: bool,
@@ -41,21 +41,21 @@ pub(crate) enum NoPlace {
 
 /// A session's place among them. Ending is dropping it.
 pub(crate) struct Place {
-    sessions: Arc<Sessions>,
+    admission: Arc<Admission>,
     subscriber: String,
     uuid: Uuid,
     id: String,
-    signal: Arc<Signal>,
+    wake: Arc<Wake>,
     _waited_for: TaskTrackerToken,
 }
 
-impl Sessions {
+impl Admission {
     pub(crate) fn new(limits: Arc<Limits>) -> Arc<Self> {
         let per_second = f64::from(limits.sessions_per_second);
         Arc::new(Self {
             limits,
             open: Mutex::new(Open {
-                signals: HashMap::new(),
+                wakes: HashMap::new(),
                 by_subscriber: HashMap::new(),
                 rate: Rate::new(per_second, per_second, Instant::now()),
                 leaving: false,
@@ -67,7 +67,7 @@ impl Sessions {
     /// A place for one more session of a subscriber.
     pub(crate) fn enter(self: &Arc<Self>, subscriber: &str) -> Result<Place, NoPlace> {
         let uuid = Uuid::now_v7();
-        let signal = Arc::<Signal>::default();
+        let wake = Arc::<Wake>::default();
         let mut open = self.open.lock();
         let theirs = open.by_subscriber.get(subscriber).copied().unwrap_or_default();
         if open.leaving {
@@ -76,25 +76,25 @@ impl Sessions {
         if theirs >= self.limits.sessions_of_subscriber {
             return Err(NoPlace::TooMany);
         }
-        if open.signals.len() >= self.limits.sessions || !open.rate.take(Instant::now()) {
+        if open.wakes.len() >= self.limits.sessions || !open.rate.take(Instant::now()) {
             return Err(NoPlace::Busy);
         }
         open.by_subscriber.insert(subscriber.to_owned(), theirs + 1);
-        open.signals.insert(uuid, Arc::clone(&signal));
-        metrics::gauge!("tailcast_sessions").set(open.signals.len() as f64);
+        open.wakes.insert(uuid, Arc::clone(&wake));
+        metrics::gauge!("tailcast_sessions").set(open.wakes.len() as f64);
         Ok(Place {
-            sessions: Arc::clone(self),
+            admission: Arc::clone(self),
             subscriber: subscriber.to_owned(),
             uuid,
             id: uuid.simple().to_string(),
-            signal,
+            wake,
             _waited_for: self.tracker.token(),
         })
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.open.lock().signals.len()
+        self.open.lock().wakes.len()
     }
 
     /// Tells all to leave, evenly over `time`, and waits until they have. None can enter any more.
@@ -102,9 +102,9 @@ impl Sessions {
         {
             let mut open = self.open.lock();
             open.leaving = true;
-            let (now, count) = (Instant::now(), open.signals.len().max(1) as f64);
-            for (nth, signal) in open.signals.values().enumerate() {
-                signal.leave(now + time.mul_f64(nth as f64 / count));
+            let (now, count) = (Instant::now(), open.wakes.len().max(1) as f64);
+            for (nth, wake) in open.wakes.values().enumerate() {
+                wake.leave(now + time.mul_f64(nth as f64 / count));
             }
         }
         self.tracker.close();
@@ -119,21 +119,21 @@ impl Place {
     }
 
     /// Its wake-up.
-    pub(crate) fn signal(&self) -> &Arc<Signal> {
-        &self.signal
+    pub(crate) fn wake(&self) -> &Arc<Wake> {
+        &self.wake
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.sessions.open.lock();
-        open.signals.remove(&self.uuid);
+        let mut open = self.admission.open.lock();
+        open.wakes.remove(&self.uuid);
         if let Some(theirs) = open.by_subscriber.get_mut(&self.subscriber) {
             *theirs -= 1;
             if *theirs == 0 {
                 open.by_subscriber.remove(&self.subscriber);
             }
         }
-        metrics::gauge!("tailcast_sessions").set(open.signals.len() as f64);
+        metrics::gauge!("tailcast_sessions").set(open.wakes.len() as f64);
     }
 }

@@ -145,7 +145,7 @@ impl Message<'_> {
     /// As a frame for one session.
     pub(crate) fn frame(&self) -> bytes::Bytes {
         // These types have nothing that JSON cannot say.
-        crate::frame::text(&serde_json::to_vec(self).unwrap_or_default())
+        crate::wire::frame::text(&serde_json::to_vec(self).unwrap_or_default())
     }
 }
 

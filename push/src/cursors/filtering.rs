@@ -9,14 +9,14 @@ use lines::{Filter, Offset, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::feed::Feed;
-use crate::frame::{Frame, View};
+use crate::feeds::feed::Feed;
+use crate::feeds::window::Piece;
 use crate::sieve::{Account, Sieve, Slice};
-use crate::strip::Piece;
+use crate::wire::frame::{Frame, View};
 use crate::{Limits, Push};
 
 /// The looks of a node.
-pub(crate) struct Looks {
+pub(crate) struct Filtering {
     pub(crate) sieve: Arc<Sieve>,
     limits: Arc<Limits>,
     /// Gone with the last one who waits for it.
@@ -36,7 +36,7 @@ struct Wanted {
 type Key = (StreamName, Offset, usize);
 
 /// A look that takes its time.
-pub(crate) struct Look {
+pub(crate) struct Pass {
     pub(crate) piece: Piece,
     pub(crate) filter: Arc<Filter>,
     pub(crate) home: Home,
@@ -50,7 +50,7 @@ pub(crate) enum Home {
     Page,
 }
 
-impl Looks {
+impl Filtering {
     pub(crate) fn new(sieve: Arc<Sieve>, limits: Arc<Limits>) -> Self {
         Self {
             sieve,
@@ -112,14 +112,14 @@ impl Looks {
         });
         look.by += 1;
         Want {
-            looks: self,
+            filtering: self,
             done: Arc::clone(&look.done),
             key,
         }
     }
 }
 
-impl Look {
+impl Pass {
     /// Looks, unless another session that wants the same is quicker: then the frame is kept where this piece came from.
     /// A subscriber that has used up its budget waits before that, and keeps nobody else waiting.
     pub(crate) async fn run(self, push: &Arc<Push>, account: &Arc<Account>) -> Option<Frame> {
@@ -137,7 +137,7 @@ impl Look {
             home.keep(&node, &stream, &View::Matching(filter), &frame);
             frame
         };
-        push.looks.once(key, account, work).await
+        push.filtering.once(key, account, work).await
     }
 }
 
@@ -145,21 +145,21 @@ impl Home {
     pub(crate) fn keep(&self, push: &Push, stream: &StreamName, view: &View, frame: &Frame) {
         match self {
             Self::Feed(feed) => feed.remember(view, frame),
-            Self::Page => push.replay.remember(stream, view, frame),
+            Self::Page => push.pages.remember(stream, view, frame),
         }
     }
 }
 
 /// One who waits for a look.
 struct Want<'a> {
-    looks: &'a Looks,
+    filtering: &'a Filtering,
     key: Key,
     done: Arc<watch::Sender<()>>,
 }
 
 impl Drop for Want<'_> {
     fn drop(&mut self) {
-        let mut wanted = self.looks.wanted.lock();
+        let mut wanted = self.filtering.wanted.lock();
         if let Some(look) = wanted.get_mut(&self.key) {
             look.by -= 1;
             if look.by == 0 {
@@ -178,12 +178,12 @@ mod tests {
     use super::*;
     use crate::sieve::SieveLimits;
 
-    fn looks() -> Arc<Looks> {
+    fn filtering() -> Arc<Filtering> {
         let sieve = Sieve::new(SieveLimits {
             threads: 1,
             ..SieveLimits::default()
         });
-        Arc::new(Looks::new(sieve, Arc::default()))
+        Arc::new(Filtering::new(sieve, Arc::default()))
     }
 
     fn key(name: &str) -> Key {
@@ -192,18 +192,18 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_behind_another_subscribers_queue_and_what_two_want_is_done_once() {
-        let looks = looks();
-        let [ann, bob] = ["ann", "bob"].map(|name| looks.sieve.account(name));
+        let filtering = filtering();
+        let [ann, bob] = ["ann", "bob"].map(|name| filtering.sieve.account(name));
         let done = Arc::new(Mutex::new(Vec::new()));
         let (open, gate) = mpsc::channel::<()>();
-        let at_work = looks.sieve.run(&ann, move |_| gate.recv());
+        let at_work = filtering.sieve.run(&ann, move |_| gate.recv());
         let mut at_work = std::pin::pin!(at_work);
         assert!(futures_util::poll!(&mut at_work).is_pending());
 
         let look = |account, name: &'static str| {
-            let (looks, account, done) = (Arc::clone(&looks), Arc::clone(account), Arc::clone(&done));
+            let (filtering, account, done) = (Arc::clone(&filtering), Arc::clone(account), Arc::clone(&done));
             Box::pin(async move {
-                looks
+                filtering
                     .once(key(name), &account, move |_| done.lock().push(name))
                     .await
             })
@@ -221,20 +221,20 @@ mod tests {
         assert_eq!(anns, [Some(()), Some(()), Some(()), None], "bob was quicker");
         assert_eq!(bobs.await.unwrap(), Some(()));
         assert_eq!(*done.lock(), ["a/1", "both", "a/2", "a/3"]);
-        assert!(looks.wanted.lock().is_empty());
+        assert!(filtering.wanted.lock().is_empty());
     }
 
     #[tokio::test]
     async fn a_look_that_nobody_waits_for_leaves_it_to_the_others() {
-        let looks = looks();
-        let account = looks.sieve.account("ann");
+        let filtering = filtering();
+        let account = filtering.sieve.account("ann");
         let count = Arc::new(AtomicUsize::new(0));
         let (open, gate) = mpsc::channel::<()>();
-        let mut at_work = std::pin::pin!(looks.sieve.run(&account, move |_| gate.recv()));
+        let mut at_work = std::pin::pin!(filtering.sieve.run(&account, move |_| gate.recv()));
         assert!(futures_util::poll!(&mut at_work).is_pending());
         let look = || {
             let count = Arc::clone(&count);
-            looks.once(key("s"), &account, move |_| count.fetch_add(1, Ordering::Relaxed))
+            filtering.once(key("s"), &account, move |_| count.fetch_add(1, Ordering::Relaxed))
         };
         {
             let mut gone = std::pin::pin!(look());

@@ -11,13 +11,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::Limits;
-use crate::feed::Pull;
-use crate::frame::{Frame, View};
-use crate::strip::Strip;
+use crate::feeds::feed::Pull;
+use crate::feeds::window::Window;
 use crate::truth::{StoreAway, Truth};
+use crate::wire::frame::{Frame, View};
 
 /// The pages of a node.
-pub(crate) struct Replay {
+pub(crate) struct Pages {
     truth: Arc<Truth>,
     limits: Arc<Limits>,
     reads: Semaphore,
@@ -26,12 +26,12 @@ pub(crate) struct Replay {
 
 #[derive(Default)]
 struct State {
-    by_stream: HashMap<StreamName, Pages>,
+    by_stream: HashMap<StreamName, StreamPages>,
     bytes: usize,
 }
 
 #[derive(Default)]
-struct Pages {
+struct StreamPages {
     kept: Vec<Page>,
     /// What cannot be read, for all who come there: from and to, and when that was found.
     damaged: Vec<(Offset, Offset, Instant)>,
@@ -42,14 +42,14 @@ struct Pages {
 struct Page {
     first: Offset,
     next: Offset,
-    strip: Strip,
+    window: Window,
     used: Instant,
 }
 
 /// What the store has at a cursor.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Lines: [`Replay::cut`] has them.
+    /// Lines: [`Pages::cut`] has them.
     Lines,
     /// Nothing before this offset: retention took what was there.
     Gone(Offset),
@@ -59,7 +59,7 @@ pub(crate) enum Found {
     Nothing,
 }
 
-impl Replay {
+impl Pages {
     pub(crate) fn new(truth: Arc<Truth>, limits: Arc<Limits>) -> Self {
         Self {
             truth,
@@ -80,14 +80,14 @@ impl Replay {
         let next = page.next;
         let frame = match view {
             View::All => {
-                let held = page.strip.held();
-                let frame = page.strip.cut(cursor, next, self.limits.frame_bytes);
-                let holds = page.strip.held();
+                let held = page.window.held();
+                let frame = page.window.cut(cursor, next, self.limits.frame_bytes);
+                let holds = page.window.held();
                 state.account(held, holds, &self.limits);
                 frame
             }
-            View::Matching(_) => match page.strip.known(cursor, view) {
-                None => match page.strip.piece(cursor, next, self.limits.filter_bytes) {
+            View::Matching(_) => match page.window.known(cursor, view) {
+                None => match page.window.piece(cursor, next, self.limits.filter_bytes) {
                     Some(piece) => return Pull::Sift(piece),
                     None => None,
                 },
@@ -101,9 +101,9 @@ impl Replay {
     pub(crate) fn remember(&self, stream: &StreamName, view: &View, frame: &Frame) {
         let mut state = self.state.lock();
         if let Some(page) = state.page(stream, frame.first) {
-            let held = page.strip.held();
-            page.strip.remember(view, frame);
-            let holds = page.strip.held();
+            let held = page.window.held();
+            page.window.remember(view, frame);
+            let holds = page.window.held();
             state.account(held, holds, &self.limits);
         }
     }
@@ -154,9 +154,9 @@ impl Replay {
             return self.nothing_at(stream, cursor).await;
         };
         let begins = first.first;
-        let mut strip = Strip::new(stream.clone());
-        batches.into_iter().for_each(|batch| strip.append(batch));
-        self.keep(strip);
+        let mut window = Window::new(stream.clone());
+        batches.into_iter().for_each(|batch| window.append(batch));
+        self.keep(window);
         match begins > cursor {
             true => Ok(Found::Gone(begins)),
             false => Ok(Found::Lines),
@@ -192,25 +192,25 @@ impl Replay {
         let (end, ended) = watch::channel(false);
         pages.reading.push((from, ended));
         Some(Turn {
-            replay: self,
+            pages: self,
             stream,
             from,
             end,
         })
     }
 
-    fn keep(&self, strip: Strip) {
-        let Some((first, next)) = strip.range() else {
+    fn keep(&self, window: Window) {
+        let Some((first, next)) = window.range() else {
             return;
         };
         let mut state = self.state.lock();
         let state = &mut *state;
-        let bytes = strip.held();
-        let pages = state.by_stream.entry(strip.stream().clone()).or_default();
+        let bytes = window.held();
+        let pages = state.by_stream.entry(window.stream().clone()).or_default();
         pages.kept.push(Page {
             first,
             next,
-            strip,
+            window,
             used: Instant::now(),
         });
         state.account(0, bytes, &self.limits);
@@ -235,7 +235,7 @@ impl Page {
     }
 }
 
-impl Pages {
+impl StreamPages {
     /// Where the damage at `cursor` ends, if there is some.
     fn damage_at(&self, cursor: Offset) -> Option<Offset> {
         let mut damaged = self.damaged.iter();
@@ -271,7 +271,7 @@ impl State {
         let mut bytes = 0;
         self.by_stream.retain(|_, pages| {
             pages.kept.retain(&keep);
-            bytes += pages.kept.iter().map(|page| page.strip.held()).sum::<usize>();
+            bytes += pages.kept.iter().map(|page| page.window.held()).sum::<usize>();
             !pages.is_empty()
         });
         self.bytes = bytes;
@@ -290,7 +290,7 @@ impl State {
 
 /// A read under way.
 struct Turn<'a> {
-    replay: &'a Replay,
+    pages: &'a Pages,
     stream: &'a StreamName,
     from: Offset,
     /// Dropping it wakes those who wait.
@@ -299,7 +299,7 @@ struct Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut state = self.replay.state.lock();
+        let mut state = self.pages.state.lock();
         if let Some(pages) = state.by_stream.get_mut(self.stream) {
             pages.reading.retain(|(from, _)| *from != self.from);
             if pages.is_empty() {
@@ -336,13 +336,13 @@ mod tests {
         let limits = Arc::new(Limits::default());
         let listing = Listing::new(Arc::clone(&store), ListingLimits::default());
         let truth = Arc::new(Truth::new(store, listing, &limits));
-        let replay = Replay::new(truth, Arc::clone(&limits));
+        let pages = Pages::new(truth, Arc::clone(&limits));
         let stream = StreamName::parse("s").unwrap();
         let began = Instant::now();
-        let found = (0..50).map(|nth| replay.find(&stream, Offset(nth)));
+        let found = (0..50).map(|nth| pages.find(&stream, Offset(nth)));
         let found = futures_util::future::join_all(found).await;
         assert!(found.iter().all(|found| *found == Err(StoreAway)));
         assert!(began.elapsed() < limits.store_within * 2);
-        assert!(replay.state.lock().by_stream.is_empty());
+        assert!(pages.state.lock().by_stream.is_empty());
     }
 }

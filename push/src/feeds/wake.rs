@@ -16,7 +16,7 @@ const MAX_OFFERS: usize = 1_000;
 
 /// What feeds and patterns tell one session.
 #[derive(Default)]
-pub(crate) struct Signal {
+pub(crate) struct Wake {
     marks: Mutex<Marks>,
     notify: Notify,
 }
@@ -39,7 +39,7 @@ pub(crate) struct News {
     pub(crate) leave_at: Option<Instant>,
 }
 
-impl Signal {
+impl Wake {
     /// Marks a slot, and wakes the session.
     pub(crate) fn mark(&self, slot: u32) {
         self.marks.lock().slots.insert(slot);
@@ -158,27 +158,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_slot_that_is_marked_often_is_told_once() {
-        let signal = Signal::default();
+        let wake = Wake::default();
         for _ in 0..100 {
-            signal.mark(7);
+            wake.mark(7);
         }
-        signal.woken().await;
+        wake.woken().await;
         let mut slots = Slots::default();
-        assert_eq!(signal.take(&mut slots), News::default());
+        assert_eq!(wake.take(&mut slots), News::default());
         assert_eq!(slots.next_from(0), Some(7));
         let mut again = Slots::default();
-        signal.take(&mut again);
+        wake.take(&mut again);
         assert_eq!(again.next_from(0), None);
     }
 
     #[test]
     fn more_new_streams_than_are_kept_are_not_forgotten() {
-        let signal = Signal::default();
+        let wake = Wake::default();
         let stream = StreamName::parse("new").unwrap();
         for _ in 0..=MAX_OFFERS {
-            signal.offer(&stream);
+            wake.offer(&stream);
         }
-        let news = signal.take(&mut Slots::default());
+        let news = wake.take(&mut Slots::default());
         assert_eq!((news.offers.len(), news.too_many_offers), (MAX_OFFERS, true));
     }
 }

@@ -9,10 +9,10 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::feed::Feed;
+use crate::feeds::feed::Feed;
 
 /// The bytes of all feeds.
-pub(crate) struct Hoard {
+pub(crate) struct Budget {
     /// Bytes of lines and of frames, at most.
     most: usize,
     held: AtomicUsize,
@@ -20,7 +20,7 @@ pub(crate) struct Hoard {
     givers: Mutex<VecDeque<Weak<Feed>>>,
 }
 
-impl Hoard {
+impl Budget {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -76,12 +76,12 @@ mod tests {
 
     use super::*;
     use crate::Limits;
-    use crate::feed::Pull;
-    use crate::frame::View;
-    use crate::load::Load;
+    use crate::feeds::feed::Pull;
+    use crate::feeds::tick::Tick;
     use crate::testing::batch;
+    use crate::wire::frame::View;
 
-    fn feeds(count: usize, hoard: &Arc<Hoard>) -> Vec<Arc<Feed>> {
+    fn feeds(count: usize, budget: &Arc<Budget>) -> Vec<Arc<Feed>> {
         // Everything is shown at once.
         let limits = Arc::new(Limits {
             tick: Duration::ZERO,
@@ -89,8 +89,8 @@ mod tests {
         });
         let feed = |nth| {
             let stream = StreamName::parse(&format!("s{nth}")).unwrap();
-            let load = Load::new(Arc::clone(&limits));
-            Arc::new(Feed::new(stream, Arc::clone(&limits), load, Arc::clone(hoard)))
+            let tick = Tick::new(Arc::clone(&limits));
+            Arc::new(Feed::new(stream, Arc::clone(&limits), tick, Arc::clone(budget)))
         };
         (0..count).map(feed).collect()
     }
@@ -102,25 +102,25 @@ mod tests {
     #[tokio::test]
     async fn feeds_never_hold_more_than_they_may_with_their_frames() {
         let most = 10 * batch("s", 0, 20).lines.ndjson.len();
-        let hoard = Hoard::new(most);
-        let feeds = feeds(50, &hoard);
+        let budget = Budget::new(most);
+        let feeds = feeds(50, &budget);
         for (nth, feed) in feeds.iter().enumerate() {
             feed.take(batch(&format!("s{nth}"), 0, 20));
-            assert!(hoard.held() <= most);
+            assert!(budget.held() <= most);
             assert!(holds(feed), "what came last is there for those who are woken");
-            assert!(hoard.held() <= most, "frames count, too");
+            assert!(budget.held() <= most, "frames count, too");
         }
         let holding = feeds.iter().filter(|feed| holds(feed)).count();
         assert!((1..=10).contains(&holding), "{holding} feeds hold something");
         drop(feeds);
-        assert_eq!(hoard.held(), 0);
+        assert_eq!(budget.held(), 0);
     }
 
     #[tokio::test]
     async fn a_feed_that_holds_much_gives_before_one_that_just_came_has_nothing() {
         let one = batch("s0", 0, 20).lines.ndjson.len();
-        let hoard = Hoard::new(8 * one);
-        let feeds = feeds(2, &hoard);
+        let budget = Budget::new(8 * one);
+        let feeds = feeds(2, &budget);
         for nth in 0..8 {
             feeds[0].take(batch("s0", nth * 20, 20));
         }

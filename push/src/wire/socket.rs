@@ -17,9 +17,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::close::{self, Close};
-use crate::fragments::{Fragments, TooMany};
-use crate::frame;
+use crate::session::close::{self, Close};
+use crate::wire::fragments::{Fragments, TooMany};
+use crate::wire::frame;
 
 /// The read buffer: requests are small.
 const READ_BYTES: usize = 1024;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use lines::{Offset, StreamName};
 
 /// The places that are remembered.
-pub(super) struct Left {
+pub(super) struct LeftOff {
     /// At most so many: the oldest is forgotten for a new one.
     most: usize,
     places: HashMap<StreamName, Place>,
@@ -21,7 +21,7 @@ struct Place {
     nth: u64,
 }
 
-impl Left {
+impl LeftOff {
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn places_are_for_the_subscriptions_that_stood_then_and_the_oldest_goes_first() {
         let names = ["a", "b", "c"].map(|name| StreamName::parse(name).unwrap());
-        let mut left = Left::new(2);
+        let mut left = LeftOff::new(2);
         for (offset, name) in (0..).zip(&names) {
             left.put(name.clone(), Offset(offset), 5);
         }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::Limits;
-use crate::close::{self, Close};
-use crate::protocol::{Details, Refusal, Request};
+use crate::session::close::{self, Close};
+use crate::wire::protocol::{Details, Refusal, Request};
 
 /// The judge of one session's messages.
-pub(crate) struct Pace {
+pub(crate) struct InboundRate {
     rate: Rate,
     bad_most: u32,
     limited_most: u32,
@@ -26,7 +26,7 @@ pub(crate) struct Refused {
     pub(crate) close: Option<&'static Close>,
 }
 
-impl Pace {
+impl InboundRate {
     pub(crate) fn new(limits: &Limits, now: Instant) -> Self {
         Self {
             rate: Rate::new(
@@ -134,15 +134,17 @@ mod tests {
     fn a_burst_passes_and_then_so_many_a_second() {
         let limits = Limits::default();
         let now = Instant::now();
-        let mut pace = Pace::new(&limits, now);
+        let mut inbound_rate = InboundRate::new(&limits, now);
         for _ in 0..limits.message_burst {
-            assert!(pace.judge(request(), now).is_ok());
+            assert!(inbound_rate.judge(request(), now).is_ok());
         }
-        let refused = pace.judge(request(), now).unwrap_err();
+        let refused = inbound_rate.judge(request(), now).unwrap_err();
         assert_eq!((refused.refusal.code, refused.close), ("rate_limited", None));
         assert_eq!(refused.refusal.id.as_deref(), Some("a"));
         let later = now + Duration::from_secs(1);
-        let passed = (0..100).filter(|_| pace.judge(request(), later).is_ok()).count();
+        let passed = (0..100)
+            .filter(|_| inbound_rate.judge(request(), later).is_ok())
+            .count();
         assert_eq!(passed, limits.messages_per_second as usize);
     }
 
@@ -150,9 +152,9 @@ mod tests {
     fn who_never_slows_down_is_closed() {
         let limits = Limits::default();
         let now = Instant::now();
-        let mut pace = Pace::new(&limits, now);
+        let mut inbound_rate = InboundRate::new(&limits, now);
         let refused = (0..limits.message_burst + limits.rate_limited_in_a_row)
-            .filter_map(|_| pace.judge(request(), now).err())
+            .filter_map(|_| inbound_rate.judge(request(), now).err())
             .map(|refused| refused.close);
         let closes: Vec<_> = refused.collect();
         assert_eq!(closes.last(), Some(&Some(&close::RATE_LIMITED)));
@@ -162,13 +164,16 @@ mod tests {
     #[test]
     fn twenty_bad_messages_in_a_row_close_and_a_good_one_forgives() {
         let now = Instant::now();
-        let mut pace = Pace::new(&Limits::default(), now);
+        let mut inbound_rate = InboundRate::new(&Limits::default(), now);
         let closes: Vec<_> = (0..20)
-            .map(|_| pace.judge(Request::read("?"), now).unwrap_err().close)
+            .map(|_| inbound_rate.judge(Request::read("?"), now).unwrap_err().close)
             .collect();
         assert_eq!(closes[..19], [None; 19]);
         assert_eq!(closes[19], Some(&close::BAD_MESSAGE));
-        assert!(pace.judge(request(), now).is_ok());
-        assert_eq!(pace.judge(Request::read("?"), now).unwrap_err().close, None);
+        assert!(inbound_rate.judge(request(), now).is_ok());
+        assert_eq!(
+            inbound_rate.judge(Request::read("?"), now).unwrap_err().close,
+            None
+        );
     }
 }

@@ -16,15 +16,15 @@ use crate::Limits;
 const EVERY: Duration = Duration::from_millis(200);
 
 /// What the sessions of a node write.
-pub(crate) struct Load {
+pub(crate) struct Tick {
     limits: Arc<Limits>,
     /// Frames of lines since the start. Added to by sessions.
     frames: AtomicU64,
-    /// The tick in microseconds. Set by [`Load::run`], read by feeds.
+    /// The tick in microseconds. Set by [`Tick::run`], read by feeds.
     tick: AtomicU64,
 }
 
-impl Load {
+impl Tick {
     pub(crate) fn new(limits: Arc<Limits>) -> Arc<Self> {
         let tick = AtomicU64::new(micros(limits.tick));
         Arc::new(Self {
@@ -40,7 +40,7 @@ impl Load {
     }
 
     /// The least time between two wake-ups of a feed's sessions, at the moment.
-    pub(crate) fn tick(&self) -> Duration {
+    pub(crate) fn length(&self) -> Duration {
         Duration::from_micros(self.tick.load(Ordering::Relaxed))
     }
 
@@ -51,7 +51,7 @@ impl Load {
             tokio::time::sleep(EVERY).await;
             let (frames, now) = (self.frames.load(Ordering::Relaxed), Instant::now());
             let rate = (frames - before) as f64 / (now - since).as_secs_f64();
-            let tick = stretched(self.tick(), rate, &self.limits);
+            let tick = stretched(self.length(), rate, &self.limits);
             self.tick.store(micros(tick), Ordering::Relaxed);
             (before, since) = (frames, now);
         }
@@ -103,14 +103,14 @@ mod tests {
             frames_per_second: 1_000,
             ..Limits::default()
         });
-        let load = Load::new(Arc::clone(&limits));
-        let running = load.run();
+        let tick = Tick::new(Arc::clone(&limits));
+        let running = tick.run();
         tokio::pin!(running);
         let mut ticks = Vec::new();
         for frames in [0, 400, 400] {
-            load.wrote(frames);
+            tick.wrote(frames);
             let _ = tokio::time::timeout(EVERY + Duration::from_millis(10), &mut running).await;
-            ticks.push(load.tick());
+            ticks.push(tick.length());
         }
         assert_eq!(ticks[0], limits.tick);
         assert!(ticks[1] > limits.tick * 3 / 2 && ticks[2] > ticks[1], "{ticks:?}");

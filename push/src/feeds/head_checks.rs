@@ -13,14 +13,14 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::feed::{Due, Feed};
+use crate::feeds::feed::{Due, Feed};
 
 /// Looks that are nearly due go with those that are.
 const TOGETHER: Duration = Duration::from_millis(50);
 
 /// The plan of a node's looks.
 #[derive(Default)]
-pub(crate) struct Heads {
+pub(crate) struct HeadChecks {
     plan: Mutex<Plan>,
     sooner: Notify,
 }
@@ -39,7 +39,7 @@ struct Planned {
     feed: Weak<Feed>,
 }
 
-impl Heads {
+impl HeadChecks {
     /// Plans a look at the time that the feed answered.
     pub(crate) fn plan(&self, stream: &StreamName, feed: &Arc<Feed>, at: Instant) {
         let mut plan = self.plan.lock();

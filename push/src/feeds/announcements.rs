@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dispatch::NodeId;
+use dispatch::{NodeId, Routes};
 use lines::Target;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -21,12 +21,12 @@ const MISSING: u8 = 2;
 
 /// Whether hints of one target find this node.
 #[derive(Default)]
-pub(crate) struct Route {
+pub(crate) struct Announcement {
     state: AtomicU8,
     settled: Notify,
 }
 
-impl Route {
+impl Announcement {
     /// Whether every dispatcher can see it.
     pub(crate) fn stands(&self) -> bool {
         self.state.load(Ordering::Acquire) == STANDS
@@ -62,7 +62,7 @@ impl Route {
 }
 
 /// This node's side of the route table.
-pub(crate) struct Routes {
+pub(crate) struct Announcements {
     changes: Arc<Lane<Change, ()>>,
     missing: Arc<Missing>,
 }
@@ -70,18 +70,18 @@ pub(crate) struct Routes {
 /// Announcements that failed.
 #[derive(Default)]
 struct Missing {
-    targets: Mutex<Vec<(Target, Weak<Route>)>>,
+    targets: Mutex<Vec<(Target, Weak<Announcement>)>>,
     /// Whether the last announcement failed: only the first of a row is worth a warning.
     away: AtomicBool,
 }
 
 enum Change {
-    Announce(Target, Weak<Route>),
+    Announce(Target, Weak<Announcement>),
     Withdraw(Target),
 }
 
-impl Routes {
-    pub(crate) fn new(table: Arc<dyn dispatch::Routes>, node: NodeId) -> Self {
+impl Announcements {
+    pub(crate) fn new(table: Arc<dyn Routes>, node: NodeId) -> Self {
         let missing: Arc<Missing> = Arc::default();
         let failed = Arc::clone(&missing);
         let changes = Lane::new(move |changes| {
@@ -95,7 +95,7 @@ impl Routes {
     ///
     /// Call it while holding the lock under which the target was found to be new, so that the order of changes is
     /// the order of that lock.
-    pub(crate) fn announce(&self, target: Target, route: &Arc<Route>) {
+    pub(crate) fn announce(&self, target: Target, route: &Arc<Announcement>) {
         drop(self.changes.ask(Change::Announce(target, Arc::downgrade(route))));
     }
 
@@ -112,14 +112,9 @@ impl Routes {
     }
 }
 
-async fn apply(
-    table: &dyn dispatch::Routes,
-    node: &NodeId,
-    changes: Vec<Change>,
-    missing: &Missing,
-) -> Vec<()> {
+async fn apply(table: &dyn Routes, node: &NodeId, changes: Vec<Change>, missing: &Missing) -> Vec<()> {
     let answers = vec![(); changes.len()];
-    let mut last: HashMap<Target, Option<Arc<Route>>> = HashMap::new();
+    let mut last: HashMap<Target, Option<Arc<Announcement>>> = HashMap::new();
     for change in changes {
         match change {
             // A route that nobody holds any more has its withdrawal behind it.
@@ -132,12 +127,12 @@ async fn apply(
     }
     let mut gone = Vec::new();
     let mut wanted = Vec::new();
-    let mut routes = Vec::new();
+    let mut announcements = Vec::new();
     for (target, route) in last {
         match route {
             Some(route) => {
                 wanted.push(target);
-                routes.push(route);
+                announcements.push(route);
             }
             None => gone.push(target),
         }
@@ -156,18 +151,18 @@ async fn apply(
             if missing.away.swap(false, Ordering::Relaxed) {
                 tracing::info!("routes are announced again");
             }
-            routes.iter().for_each(|route| route.answered(STANDS));
+            announcements.iter().for_each(|route| route.answered(STANDS));
         }
         Err(error) => {
             if !missing.away.swap(true, Ordering::Relaxed) {
                 tracing::warn!(%error, "routes could not be announced, heads are read instead");
             }
-            let failed = wanted.into_iter().zip(&routes);
+            let failed = wanted.into_iter().zip(&announcements);
             missing
                 .targets
                 .lock()
                 .extend(failed.map(|(target, route)| (target, Arc::downgrade(route))));
-            routes.iter().for_each(|route| route.answered(MISSING));
+            announcements.iter().for_each(|route| route.answered(MISSING));
         }
     }
     answers
