@@ -11,11 +11,12 @@ use collect::append::{AppendLimits, Appender, StreamLimits};
 use collect::ingest;
 use dispatch::link::{self, Inbound, Links, RemoteHandoff, To};
 use dispatch::{Dispatcher, Keeper, Lease, NodeId, Peers, Role, Roster, nodes_router};
+use edge::sieve::Sieve;
 use edge::{ConnectionLimits, Problem, ServeLimits};
 use http::{Method, StatusCode, Uri};
 use lines::{HintSink, LogStore};
 use metrics_exporter_prometheus::PrometheusHandle;
-use push::{Listing, Push, Sieve};
+use push::{Listing, Push};
 use store::clock::SystemClock;
 use store::trim::{self, Trimmer};
 use tokio::net::TcpListener;
@@ -253,7 +254,7 @@ impl Build<'_> {
         });
         let (running, stop) = (push.clone(), self.working.clone());
         self.workers.spawn(async move { running.run(stop).await });
-        let history = push::history::router(push::history::Parts {
+        let history = read::router(read::Parts {
             verifier: self.keys.verifier.clone(),
             store,
             listing,

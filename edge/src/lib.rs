@@ -17,6 +17,7 @@ pub mod problem;
 mod seldom;
 pub mod serve;
 pub mod shares;
+pub mod sieve;
 pub mod visitor;
 
 pub use attempts::AttemptLimits;

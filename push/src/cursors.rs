@@ -30,10 +30,10 @@ use crate::feeds::feed::Pull;
 use crate::feeds::pages::{Found, pause_before};
 use crate::feeds::patterns::Hold;
 use crate::feeds::wake::{Slots, Wake};
-use crate::sieve::Account;
 use crate::truth::StoreAway;
 use crate::wire::frame::{Frame, View};
 use crate::wire::protocol::{Begins, Message, Missing, Mode, Refusal};
+use edge::sieve::Account;
 
 /// What goes to the client, in its order.
 pub(crate) enum Outgoing {

@@ -3,12 +3,11 @@
 //! The path of a line through its wings: a hint arrives in the [`feeds`], the feed of its stream adds it to its `window`
 //! and tells the sessions' `wake`; each [`session`] asks its [`cursors`] what they are owed, gets frames that are shared
 //! by all who stand at the same place, from the window or, further back, from `pages` of the store, and the [`wire`]
-//! writes them. What was is asked for in [`history`].
+//! writes them.
 //!
 //! `push` has never heard of MongoDB, SQLite or Redis, nor of how lines come in. It asks `auth` who may read, and
 //! decides nothing of that itself.
 
-pub mod history;
 pub mod limits;
 
 mod cursors;
@@ -17,27 +16,25 @@ mod lane;
 mod listing;
 mod push;
 mod session;
-mod sieve;
-mod streams;
 mod truth;
 mod wire;
 
 #[cfg(test)]
 #[allow(dead_code)]
-#[path = "../tests/history/faulty_store.rs"]
+#[path = "../../read/tests/history/faulty_store.rs"]
 mod faulty_store;
 #[cfg(test)]
-#[path = "../tests/history/memory_store.rs"]
+#[path = "../../read/tests/history/memory_store.rs"]
 mod memory_store;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod testing;
 
+pub use feeds::window::UNDECIDED;
 pub use limits::Limits;
-pub use listing::{Listing, ListingLimits};
+pub use listing::{Listing, ListingLimits, Streams, beginning_of};
 pub use push::{Parts, Push};
 pub use session::close;
-pub use sieve::{Sieve, SieveLimits};
 #[cfg(feature = "echo")]
 pub use wire::echo;
 pub use wire::handshake::router;

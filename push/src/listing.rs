@@ -59,7 +59,7 @@ struct Latest {
 
 /// Streams in the order of their names, each once.
 #[derive(Default)]
-pub(crate) struct Streams(Vec<StreamInfo>);
+pub struct Streams(Vec<StreamInfo>);
 
 impl Listing {
     /// Of this store.
@@ -76,18 +76,18 @@ impl Listing {
     }
 
     /// Every stream that ever had a line, as of a moment after this call.
-    pub(crate) async fn now(self: &Arc<Self>) -> Result<Arc<Streams>, StoreError> {
+    pub async fn now(self: &Arc<Self>) -> Result<Arc<Streams>, StoreError> {
         self.begun_since(Instant::now()).await
     }
 
     /// The same, as of a moment at most so long ago.
-    pub(crate) async fn within(self: &Arc<Self>, age: Duration) -> Result<Arc<Streams>, StoreError> {
+    pub async fn within(self: &Arc<Self>, age: Duration) -> Result<Arc<Streams>, StoreError> {
         let now = Instant::now();
         self.begun_since(now.checked_sub(age).unwrap_or(now)).await
     }
 
     /// What the last listing said, whenever that was.
-    pub(crate) fn kept(&self) -> Arc<Streams> {
+    pub fn kept(&self) -> Arc<Streams> {
         Arc::clone(&self.kept.lock())
     }
 
@@ -132,12 +132,12 @@ impl Streams {
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> &[StreamInfo] {
+    pub fn all(&self) -> &[StreamInfo] {
         &self.0
     }
 
     /// Those whose names begin so.
-    pub(crate) fn beginning(&self, with: &str) -> &[StreamInfo] {
+    pub fn beginning(&self, with: &str) -> &[StreamInfo] {
         let at = self.0.partition_point(|info| info.name.as_str() < with);
         let begins = |info: &StreamInfo| info.name.as_str().starts_with(with);
         let count = self.0[at..].partition_point(begins);
@@ -146,7 +146,7 @@ impl Streams {
 }
 
 /// How every name begins that a pattern can match: a pattern that is one name, for the most part, need not look at all.
-pub(crate) fn beginning_of(pattern: &str) -> &str {
+pub fn beginning_of(pattern: &str) -> &str {
     match pattern.find('*') {
         // `a/**` covers `a`, too.
         Some(at) => pattern[..at].trim_end_matches('/'),

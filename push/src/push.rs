@@ -16,8 +16,8 @@ use crate::feeds::Feeds;
 use crate::feeds::pages::Pages;
 use crate::listing::Listing;
 use crate::session::admission::Admission;
-use crate::sieve::Sieve;
 use crate::truth::Truth;
+use edge::sieve::Sieve;
 
 /// How often pages that nobody used are let go of.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

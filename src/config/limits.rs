@@ -17,7 +17,9 @@ use collect::ingest;
 use dispatch::link::LinkLimits;
 use dispatch::{DispatchLimits, KeeperLimits, RedisOptions};
 use edge::ServeLimits;
-use push::{ListingLimits, SieveLimits, history};
+use edge::sieve::SieveLimits;
+use push::ListingLimits;
+use read::history;
 use store::mongo::MongoOptions;
 use store::sqlite::SqliteOptions;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
 use dispatch::{MemoryTable, NodeId};
+use edge::sieve::{Sieve, SieveLimits};
 use lines::{LogStore, log_store::Draft};
 
 use super::{Cursors, Outgoing, Step};
@@ -14,7 +15,7 @@ use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
 use crate::testing::batch;
 use crate::wire::protocol::Request;
-use crate::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
+use crate::{Limits, Listing, ListingLimits, Parts, Push};
 
 /// A session of alice with this filter on each of two streams that have lines; no filter is cheap enough to be put to them
 /// in passing.

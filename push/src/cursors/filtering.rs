@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use crate::feeds::feed::Feed;
 use crate::feeds::window::Piece;
-use crate::sieve::{Account, Sieve, Slice};
 use crate::wire::frame::{Frame, View};
 use crate::{Limits, Push};
+use edge::sieve::{Account, Sieve, Slice};
 
 /// The looks of a node.
 pub(crate) struct Filtering {
@@ -176,7 +176,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::sieve::SieveLimits;
+    use edge::sieve::SieveLimits;
 
     fn filtering() -> Arc<Filtering> {
         let sieve = Sieve::new(SieveLimits {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use lines::{Batch, Filter, Offset, StreamName, Verdict};
 
-use crate::sieve::Slice;
 use crate::wire::frame::{Frame, View};
+use edge::sieve::Slice;
 
 /// Frames that a window remembers, at most.
 const MAX_FRAMES: usize = 64;
@@ -249,7 +249,7 @@ impl Piece {
 }
 
 /// The mark of a line that a filter gave up on.
-pub(crate) const UNDECIDED: &[u8] = br#""undecided":true,"#;
+pub const UNDECIDED: &[u8] = br#""undecided":true,"#;
 
 /// Where the first `count` lines end.
 fn end_of_lines(ndjson: &[u8], count: u64) -> usize {

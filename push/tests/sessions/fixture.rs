@@ -8,13 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth::{Claims, Key, Minter, Verifier};
 use dispatch::{Lease, Membership, MemoryTable, NodeId, Routes, TableError};
+use edge::sieve::{Sieve, SieveLimits};
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use lines::{
     Batch, Hint, HintSink, Line, Lines, LogStore, StreamName, Target, Timestamp, log_store::Draft,
     retention::Retention,
 };
-use push::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
+use push::{Limits, Listing, ListingLimits, Parts, Push};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;

@@ -15,7 +15,7 @@ mod streams;
 mod subscribe;
 mod witness;
 
-#[path = "../history/faulty_store.rs"]
+#[path = "../../../read/tests/history/faulty_store.rs"]
 mod faulty_store;
-#[path = "../history/memory_store.rs"]
+#[path = "../../../read/tests/history/memory_store.rs"]
 mod memory_store;

@@ -9,6 +9,7 @@ mod dispatch;
 mod edge;
 mod lines;
 mod push;
+mod read;
 mod store;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
 use dispatch::{MemoryTable, NodeId};
+use edge::sieve::{Sieve, SieveLimits};
 use lines::{Hint, HintSink, LogStore};
 use parking_lot::Mutex;
 use proptest::prelude::*;
@@ -20,7 +21,7 @@ use super::Session;
 use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
 use crate::testing::batch;
-use crate::{Limits, Listing, ListingLimits, Parts, Push, Sieve, SieveLimits};
+use crate::{Limits, Listing, ListingLimits, Parts, Push};
 
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 const PROGRESS_WITHIN: Duration = Duration::from_secs(30);

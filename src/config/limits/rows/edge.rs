@@ -1,5 +1,6 @@
 //! Of `edge`.
 
+use ::edge::sieve::SieveLimits;
 use ::edge::{AttemptLimits, LingerLimits, ServeLimits};
 
 use super::*;
@@ -29,5 +30,12 @@ limits! {
     LingerLimits {
         within: duration(ms(1), MINUTE),
         bytes: size(1, TIB),
+    }
+
+    SieveLimits {
+        threads: count(1, 10_000),
+        slice: duration(Duration::from_micros(100), s(1)),
+        burst: duration(ms(10), DAY),
+        share: share(0.001, 1_000.0),
     }
 }

@@ -1,7 +1,6 @@
 //! Of `push`.
 
-use ::push::{Limits, ListingLimits, SieveLimits, history};
-use history::Limits as HistoryLimits;
+use ::push::{Limits, ListingLimits};
 
 use super::*;
 
@@ -53,35 +52,8 @@ limits! {
         offered: count(1, 100_000_000),
     }
 
-    HistoryLimits {
-        default_lines: count(1, 100_000_000),
-        lines: count(1, 100_000_000),
-        page_bytes: size(64 * KIB, GIB),
-        answer_bytes: size(64 * KIB, 16 * GIB),
-        scan_bytes: size(64 * KIB, TIB),
-        scan_time: duration(ms(10), HOUR),
-        buckets: count(1, 10_000_000),
-        answers: count(1, 1_000_000),
-        answers_of_subscriber: count(1, 1_000_000),
-        sending_bytes: size(MIB, TIB),
-        small_answer: size(KIB, GIB),
-        small_bytes: size(MIB, TIB),
-        turn: duration(ms(1), HOUR),
-        store_deadline: duration(ms(100), HOUR),
-        stall: duration(s(1), HOUR),
-        listing_age: duration(ms(1), HOUR),
-        filter: group,
-    }
-
     ListingLimits {
         apart: duration(ms(1), HOUR),
         within: duration(ms(100), HOUR),
-    }
-
-    SieveLimits {
-        threads: count(1, 10_000),
-        slice: duration(Duration::from_micros(100), s(1)),
-        burst: duration(ms(10), DAY),
-        share: share(0.001, 1_000.0),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lines::{Level, Line};
-use push::history::Limits;
+use read::Limits;
 use serde_json::json;
 
 use crate::fixture::{Given, line, numbered, second};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use push::history::Limits;
+use read::Limits;
 use serde_json::{Value, json};
 
 use crate::faulty_store::FaultyStore;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lines::{Batch, Filter, Offset, Timestamp, Verdict};
 
-use crate::sieve::Slice;
+use edge::sieve::Slice;
 
 /// What a line must be like, beyond its place.
 pub(super) struct Wanted {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use lines::Level;
-use push::history::Limits;
+use read::Limits;
 use tokio::time::timeout;
 
 use crate::faulty_store::FaultyStore;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use push::history::Limits;
+use read::Limits;
 use serde_json::{Value, json};
 
 use crate::faulty_store::FaultyStore;

@@ -14,7 +14,7 @@ use lines::{Offset, StreamName, Verdict};
 
 use super::holes::Holes;
 use super::scan::Scan;
-use crate::feeds::window::UNDECIDED;
+use push::UNDECIDED;
 
 /// Where to go on.
 const NEXT: HeaderName = HeaderName::from_static("tailcast-next");

@@ -64,7 +64,7 @@ struct Turn {
 }
 
 /// What one subscriber has used.
-pub(crate) struct Account {
+pub struct Account {
     subscriber: String,
     limits: SieveLimits,
     /// When all that was used will be forgiven. In the past: nothing is owed.
@@ -72,7 +72,7 @@ pub(crate) struct Account {
 }
 
 /// When a slice has to end.
-pub(crate) struct Slice {
+pub struct Slice {
     ends: std::time::Instant,
     /// What the work may have cost since the clock was looked at, in nanoseconds.
     unseen: usize,
@@ -89,7 +89,7 @@ impl Sieve {
     }
 
     /// The account of a subscriber.
-    pub(crate) fn account(&self, subscriber: &str) -> Arc<Account> {
+    pub fn account(&self, subscriber: &str) -> Arc<Account> {
         let mut accounts = self.accounts.lock();
         if let Some(account) = accounts.get(subscriber) {
             return Arc::clone(account);
@@ -109,7 +109,7 @@ impl Sieve {
     /// Runs one slice of work when it is this subscriber's turn. Panics as the work does.
     ///
     /// Dropping the answer before its turn takes it out of the queue; a slice that runs already comes to its end.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         account: &Arc<Account>,
         work: impl FnOnce(Slice) -> T + Send + 'static,
@@ -190,19 +190,19 @@ impl Drop for Turn {
 
 impl Account {
     /// Whose it is.
-    pub(crate) fn subscriber(&self) -> &str {
+    pub fn subscriber(&self) -> &str {
         &self.subscriber
     }
 
     /// How long it takes until more may be used; nothing while there is budget left.
-    pub(crate) fn wait(&self) -> Option<Duration> {
+    pub fn wait(&self) -> Option<Duration> {
         let whole = self.limits.burst.div_f64(self.limits.share);
         let owed = self.clear_at.lock().saturating_duration_since(Instant::now());
         owed.checked_sub(whole).filter(|wait| !wait.is_zero())
     }
 
     /// Works, and counts the time that it took.
-    pub(crate) fn charging<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn charging<T>(&self, work: impl FnOnce() -> T) -> T {
         let began = std::time::Instant::now();
         let done = work();
         self.charge(began.elapsed());
@@ -219,7 +219,7 @@ impl Account {
 
 impl Slice {
     /// From now on, so long.
-    pub(crate) fn of(time: Duration) -> Self {
+    pub fn of(time: Duration) -> Self {
         Self {
             ends: std::time::Instant::now() + time,
             unseen: 0,
@@ -228,7 +228,7 @@ impl Slice {
 
     /// Whether it is over, after work that cost at most so many nanoseconds or so. Looks at the clock only when that may
     /// be: it costs as much as a short line.
-    pub(crate) fn is_over_after(&mut self, cost: usize) -> bool {
+    pub fn is_over_after(&mut self, cost: usize) -> bool {
         const BETWEEN_LOOKS: usize = 20_000;
         self.unseen = self.unseen.saturating_add(cost);
         if self.unseen < BETWEEN_LOOKS {

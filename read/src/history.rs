@@ -11,7 +11,7 @@
 //! `next` says where to go on: the answer holds everything that was asked for from `from` up to there. Whoever wants
 //! all of it goes on, with `next` as the new `from`, until `next` moves no more: an answer ends early, with fewer lines
 //! than `limit` and perhaps none, where it reaches [`Limits::answer_bytes`], [`Limits::scan_bytes`] or
-//! [`Limits::scan_time`], or where the subscriber's filters have used up their time ([`crate::Sieve`]). (An answer that only has to go from one offset to another knows `next` without looking, is
+//! [`Limits::scan_time`], or where the subscriber's filters have used up their time ([`Sieve`]). (An answer that only has to go from one offset to another knows `next` without looking, is
 //! sent page by page, and never ends early.)
 //!
 //! `from`, in the answer, is where it begins: one goes back with `to=FROM&last=N`. It is after the `from` of the
@@ -54,12 +54,12 @@ use http::{HeaderMap, StatusCode, Uri};
 use lines::{Extent, LogStore, StoreError, StreamName, filter::FilterLimits};
 use tokio::time::timeout;
 
-use crate::listing::Listing;
-use crate::sieve::{Account, Sieve};
 use crate::streams;
 use answer::{Answer, Head, Way};
 use counts::Counts;
+use edge::sieve::{Account, Sieve};
 pub(crate) use places::Places;
+use push::Listing;
 use query::{Portion, Query};
 use scan::Scan;
 

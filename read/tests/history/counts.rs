@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lines::{Level, Line, Timestamp};
-use push::history::Limits;
+use read::Limits;
 use serde_json::{Map, Value, json};
 
 use crate::fixture::{Given, Node, START, line, numbered, second};

@@ -12,7 +12,7 @@ use edge::{Problem, Share, Shares};
 use http::StatusCode;
 
 use super::Limits;
-use crate::sieve::Account;
+use edge::sieve::Account;
 
 /// The places of a node.
 pub(crate) struct Places {

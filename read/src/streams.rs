@@ -6,7 +6,7 @@
 //!
 //! Knows nothing of sessions, feeds and routes.
 //!
-//! [`Limits::listing_age`]: crate::history::Limits::listing_age
+//! [`Limits::listing_age`]: crate::Limits::listing_age
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use lines::{Pattern, StreamInfo, StreamName};
 use serde::Serialize;
 
 use crate::history::{Parts, Places, counted, in_time, unavailable};
-use crate::listing::{Listing, Streams, beginning_of};
+use push::{Listing, Streams, beginning_of};
 
 /// Streams that are looked at before others get their turn.
 const AT_ONCE: usize = 512;

@@ -12,7 +12,7 @@ use super::holes::Holes;
 use super::query::{Portion, Query};
 use super::wanted::{Take, Wanted, numbered};
 use super::{Limits, Parts, in_time};
-use crate::sieve::{Account, Sieve};
+use edge::sieve::{Account, Sieve};
 
 /// How many lines a search backwards looks at first; then twice as many, and so on, while they are short.
 const FIRST_WINDOW: u64 = 256;
