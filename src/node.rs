@@ -41,8 +41,8 @@ impl Keys {
     /// From the key of tokens and the settings.
     pub fn new(key: &Key, config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
-            verifier: Arc::new(Verifier::hs256(key, &config.issuer)),
-            issuer: config.issuer.as_str().into(),
+            verifier: Arc::new(Verifier::hs256(key, &config.tokens.issuer)),
+            issuer: config.tokens.issuer.as_str().into(),
             cluster: parts::cluster_secret(config)?,
         })
     }
@@ -95,8 +95,8 @@ impl Node {
         metrics: PrometheusHandle,
         shares: Shares,
     ) -> anyhow::Result<Self> {
-        let public = bind(config.listen, "--listen").await?;
-        let internal = bind(config.internal, "--internal").await?;
+        let public = bind(config.listeners.public, "--listen").await?;
+        let internal = bind(config.listeners.internal, "--internal").await?;
         let store = match parts::needs_store(config) {
             true => Some(parts::open_store(config).await?),
             false => None,
@@ -107,6 +107,7 @@ impl Node {
             id: NodeId::random(),
             table: parts::open_table(config).await?,
             address: config
+                .listeners
                 .advertise
                 .clone()
                 .unwrap_or_else(|| internal.address.to_string()),
@@ -269,7 +270,7 @@ impl Build<'_> {
     fn lease(&mut self, push: Option<&Arc<Push>>) -> Roster {
         let lease = Lease {
             node: self.id.clone(),
-            roles: self.config.roles.clone(),
+            roles: self.config.node.roles.clone(),
             address: self.address.clone(),
             sessions: 0,
             started: lines::Timestamp::now().to_string(),
@@ -355,8 +356,8 @@ impl Build<'_> {
             handoff,
             AppendLimits {
                 streams: StreamLimits {
-                    burst: self.config.new_streams,
-                    per_minute: self.config.new_streams_per_minute,
+                    burst: self.config.streams.new,
+                    per_minute: self.config.streams.new_per_minute,
                     ..limits.streams
                 },
                 ..limits
@@ -369,8 +370,8 @@ impl Build<'_> {
         }));
         let trimmer = Trimmer::new(trim::Parts {
             store,
-            retention: self.config.retention,
-            every: self.config.trim_every,
+            retention: self.config.retention.kept,
+            every: self.config.retention.every,
             clock: Arc::new(SystemClock::default()),
         });
         let admin = trim::admin::router(self.keys.verifier.clone(), trimmer.clone());
@@ -445,7 +446,7 @@ impl Build<'_> {
             health: self.health,
             // A lone node's sessions have nowhere else to go, and its owner waits for the prompt.
             drain: if self.config.is_clustered() {
-                self.config.drain
+                self.config.node.drain
             } else {
                 Duration::ZERO
             },
@@ -462,7 +463,7 @@ impl Build<'_> {
 }
 
 fn public_connections(config: &Config, shares: Shares) -> ConnectionLimits {
-    let wanted = config.connections.unwrap_or(shares.public);
+    let wanted = config.listeners.connections.unwrap_or(shares.public);
     if wanted > shares.public {
         let possible = shares.public;
         tracing::warn!(
@@ -473,6 +474,7 @@ fn public_connections(config: &Config, shares: Shares) -> ConnectionLimits {
     }
     let total = wanted.min(shares.public);
     let per_address = config
+        .listeners
         .connections_per_address
         .unwrap_or(total / 2)
         .clamp(1, total);
@@ -481,7 +483,7 @@ fn public_connections(config: &Config, shares: Shares) -> ConnectionLimits {
         listener: "public",
         total,
         per_address,
-        exempt: config.proxies.clone().into(),
+        exempt: config.listeners.proxies.clone().into(),
     }
 }
 

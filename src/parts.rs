@@ -19,17 +19,17 @@ pub fn needs_store(config: &Config) -> bool {
 
 /// What the node proves itself to the others with; none on a node that is no part of a cluster.
 pub fn cluster_secret(config: &Config) -> anyhow::Result<Option<Arc<ClusterSecret>>> {
-    let text = config.cluster_secret.as_deref();
+    let text = config.cluster.secret.as_deref();
     Ok(text.map(ClusterSecret::from_text).transpose()?.map(Arc::new))
 }
 
 /// The store of the configuration. MongoDB need not be there yet.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
-    match &config.store {
+    match &config.store.place {
         StoreChoice::Sqlite => {
-            let folder = config.data.clone();
+            let folder = config.node.data.clone();
             let options = SqliteOptions {
-                compression: config.store_compression,
+                compression: config.store.compression,
                 ..config.limits.sqlite.clone()
             };
             let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&folder, options)).await?;
@@ -37,7 +37,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
         }
         StoreChoice::Mongo(address) => {
             let options = MongoOptions {
-                compression: config.store_compression,
+                compression: config.store.compression,
                 ..config.limits.mongo.clone()
             };
             let connected = MongoStore::connect(address.revealed(), options).await;
@@ -68,7 +68,7 @@ impl Table {
 
 /// The table of the configuration. Redis need not be there yet.
 pub async fn open_table(config: &Config) -> anyhow::Result<Table> {
-    match &config.routes {
+    match &config.routes.place {
         RoutesChoice::Memory => Ok(Table::behind(MemoryTable::new())),
         RoutesChoice::Redis(address) => {
             let secret = cluster_secret(config)?.context("routes on Redis need a cluster secret")?;

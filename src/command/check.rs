@@ -33,8 +33,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub async fn run(args: Args) -> Result<(), Failure> {
     let layers = args.settings.layers()?;
     let config = Config::read(&layers)?;
-    log::start("off", config.log_format);
-    for setting in settings::SETTINGS {
+    log::start("off", config.log.format);
+    for setting in settings::all() {
         let secret = setting.flag == settings::Flag::Secret && !setting.key.ends_with("_file");
         let (text, origin) = shown(layers.found(setting.key), setting.default, secret);
         println!("{:<20} {:<32} {}", setting.key, text, origin);

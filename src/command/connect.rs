@@ -120,11 +120,11 @@ impl Credentials {
 
     fn minter(&self) -> Result<Minter, Failure> {
         let source = KeySource::read(&SettingFlags::data_folder(self.data.as_deref()).layers()?)?;
-        let key = match source.key {
+        let key = match source.tokens.key {
             Some(key) => key,
             None => key_file::read(&source.data).map_err(|error| no_token(&error))?,
         };
-        Ok(Minter::hs256(&key, &source.issuer))
+        Ok(Minter::hs256(&key, &source.tokens.issuer))
     }
 }
 

@@ -38,15 +38,15 @@ const VIEWER_TOKEN_SECONDS: i64 = 12 * 3_600;
 pub async fn run(args: Args) -> Result<(), Failure> {
     let layers = args.settings.layers()?;
     let config = Config::read(&layers)?;
-    log::start(&config.log, config.log_format);
+    log::start(&config.log.filter, config.log.format);
     for name in layers.unknown_variables() {
         tracing::warn!(variable = name, "unknown setting in the environment, ignored");
     }
     let metrics = measure::start()?;
-    let (key, own_key) = match &config.key {
+    let (key, own_key) = match &config.tokens.key {
         Some(key) => (key.clone(), false),
         None => (
-            key_file::read_or_make(&config.data).context("the node needs a key")?,
+            key_file::read_or_make(&config.node.data).context("the node needs a key")?,
             true,
         ),
     };
@@ -71,7 +71,7 @@ fn viewer(public: SocketAddr, key: &auth::Key, config: &Config) -> anyhow::Resul
     if std::io::stdout().is_terminal() {
         return Ok(format!("http://{public}/#token={}", viewer_token(key, config)?));
     }
-    let data = config.data.display();
+    let data = config.node.data.display();
     Ok(format!(
         "http://{public}/ (a token for it: tailcast token --sub me --read '**' --write '**' --data {data})"
     ))
@@ -85,7 +85,7 @@ fn viewer_token(key: &auth::Key, config: &Config) -> anyhow::Result<String> {
         write: everything(),
         ..Claims::new("owner", unix_now() + VIEWER_TOKEN_SECONDS)
     };
-    Ok(Minter::hs256(key, &config.issuer).mint(&claims)?)
+    Ok(Minter::hs256(key, &config.tokens.issuer).mint(&claims)?)
 }
 
 async fn stop_on_signals(stopping: CancellationToken) {

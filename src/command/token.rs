@@ -44,7 +44,7 @@ pub struct Args {
 /// Prints the token, alone on its line.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let source = KeySource::read(&SettingFlags::data_folder(args.data.as_deref()).layers()?)?;
-    let key = match source.key {
+    let key = match source.tokens.key {
         Some(key) => key,
         None => key_file::read(&source.data).context(
             "there is no key to sign with: set TAILCAST_KEY, or start `tailcast serve` once with the same --data",
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         introspect: args.introspect,
         expires_at: unix_now().saturating_add(lifetime),
     };
-    let token = Minter::hs256(&key, &source.issuer)
+    let token = Minter::hs256(&key, &source.tokens.issuer)
         .mint(&claims)
         .map_err(|error| Failure::Misused(error.into()))?;
     println!("{token}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::limits::{self, Limits};
 use super::mask::masked;
-use super::settings::{self, SETTINGS};
+use super::settings;
 use super::table::Table;
 use super::{ConfigError, read_file};
 
@@ -199,7 +199,7 @@ impl Layers {
 
     fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let mut file = Table::parse(&read_file(path)?, path)?;
-        for setting in SETTINGS {
+        for setting in settings::all() {
             if let Some((text, origin)) = file.take_text(setting.key)? {
                 self.found.insert(setting.key, Found { text, origin });
             }
@@ -208,9 +208,9 @@ impl Layers {
         for table in TABLES {
             file.table(table)?;
         }
-        let settings = SETTINGS.iter().map(|setting| setting.key.to_owned());
+        let names = settings::all().map(|setting| setting.key.to_owned());
         let tables = TABLES.iter().map(|table| (*table).to_owned());
-        file.finish_with(settings.chain(tables).chain(Limits::keys()).collect())
+        file.finish_with(names.chain(tables).chain(Limits::keys()).collect())
     }
 }
 
@@ -230,7 +230,5 @@ fn parsed<T>(found: &Found, parse: impl Fn(&str) -> Result<T, String>) -> Result
 
 /// A flag of every setting that may be one, by key.
 pub fn flags() -> impl Iterator<Item = &'static settings::Setting> {
-    SETTINGS
-        .iter()
-        .filter(|setting| setting.flag == settings::Flag::Shown)
+    settings::all().filter(|setting| setting.flag == settings::Flag::Shown)
 }

@@ -1,4 +1,17 @@
-//! The table of settings. docs/configuration.md says the same, and a test holds the two together.
+//! What a setting is, and what a section of them is. docs/configuration.md says the same as the sections' rows, and a test
+//! holds them together.
+
+use super::layers::Layers;
+use super::{ConfigError, SECTIONS};
+
+/// Settings of one concern: their rows, and what they mean.
+pub trait Section: Sized {
+    /// The rows, in the order of the help.
+    const SETTINGS: &'static [Setting];
+
+    /// Reads them.
+    fn read(layers: &Layers) -> Result<Self, ConfigError>;
+}
 
 /// One setting of `tailcast serve`.
 #[derive(Debug, Clone, Copy)]
@@ -36,12 +49,18 @@ impl Setting {
     }
 }
 
-/// Looks a setting up.
-pub fn find(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key == key)
+/// Every setting, in the order of the help.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    SECTIONS.iter().copied().flatten()
 }
 
-const fn setting(
+/// Looks a setting up.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    all().find(|setting| setting.key == key)
+}
+
+/// A setting that is a flag.
+pub(super) const fn setting(
     key: &'static str,
     value: &'static str,
     default: Option<&'static str>,
@@ -56,154 +75,10 @@ const fn setting(
     }
 }
 
-const fn secret(key: &'static str, value: &'static str, help: &'static str) -> Setting {
+/// A setting that is none.
+pub(super) const fn secret(key: &'static str, value: &'static str, help: &'static str) -> Setting {
     Setting {
-        key,
         flag: Flag::Secret,
-        default: None,
-        value,
-        help,
+        ..setting(key, value, None, help)
     }
 }
-
-/// Every setting, in the order of the help.
-pub const SETTINGS: &[Setting] = &[
-    setting(
-        "listen",
-        "HOST:PORT",
-        Some("127.0.0.1:7440"),
-        "The public listener: HTTP, WebSockets and the viewer",
-    ),
-    setting(
-        "internal",
-        "HOST:PORT",
-        Some("127.0.0.1:7441"),
-        "The internal listener: links between nodes, metrics, admin. Keep it off the internet",
-    ),
-    setting(
-        "advertise",
-        "HOST:PORT",
-        None,
-        "How other nodes reach the internal listener [default: its own address]",
-    ),
-    setting(
-        "data",
-        "FOLDER",
-        Some("./tailcast-data"),
-        "The data folder: the SQLite store and the key made at the first start",
-    ),
-    setting(
-        "roles",
-        "ROLES",
-        Some("collect,dispatch,push,auth,web"),
-        "What this node does, separated by commas",
-    ),
-    setting(
-        "store",
-        "ADDRESS",
-        None,
-        "Where lines are kept: mongodb://HOST/NAME, or sqlite in the data folder [default: sqlite]",
-    ),
-    setting(
-        "store_file",
-        "FILE",
-        None,
-        "A file that holds the store's address, when there is a password in it",
-    ),
-    setting(
-        "routes",
-        "ADDRESS",
-        None,
-        "Where routes are kept: redis://HOST, or memory for a lone node [default: memory]",
-    ),
-    setting(
-        "routes_file",
-        "FILE",
-        None,
-        "A file that holds the address of the routes, when there is a password in it",
-    ),
-    setting(
-        "store_compression",
-        "HOW",
-        Some("zstd"),
-        "How batches are kept: zstd or none",
-    ),
-    setting(
-        "retain_age",
-        "DURATION",
-        Some("30d"),
-        "Lines that arrived longer ago are removed: 30s, 10m, 1h30m, 30d, or none for never",
-    ),
-    setting(
-        "retain_bytes",
-        "SIZE",
-        Some("10GiB"),
-        "When the whole store is larger, the oldest lines are removed: 500MB, 10GiB, bytes, or none for never",
-    ),
-    setting(
-        "trim_every",
-        "DURATION",
-        Some("60s"),
-        "How often lines that are not retained are removed: a day at most",
-    ),
-    setting(
-        "drain",
-        "DURATION",
-        Some("25s"),
-        "Over how long a cluster's node moves its sessions on when it is told to stop",
-    ),
-    setting(
-        "new_streams",
-        "COUNT",
-        Some("5000"),
-        "Streams that one subscriber may make at once, at each collector",
-    ),
-    setting(
-        "new_streams_per_minute",
-        "COUNT",
-        Some("1000"),
-        "How many more each minute",
-    ),
-    setting(
-        "connections",
-        "COUNT",
-        None,
-        "Connections of the public listener at once [default: what the limit on open files leaves]",
-    ),
-    setting(
-        "connections_per_address",
-        "COUNT",
-        None,
-        "Those of one address, or of one IPv6 /64 [default: half of all]",
-    ),
-    setting(
-        "proxies",
-        "NETWORKS",
-        Some(""),
-        "Addresses and networks behind which others stand, separated by commas: they are not counted as one",
-    ),
-    setting("issuer", "NAME", Some("tailcast"), "What tokens carry as `iss`"),
-    setting(
-        "log",
-        "FILTER",
-        Some("info"),
-        "What the server logs of itself: a level, or levels by module as in `info,push=debug`",
-    ),
-    setting("log_format", "HOW", Some("text"), "How it logs: text or json"),
-    secret(
-        "key",
-        "KEY",
-        "What tokens are signed with: 32 or more bytes, as text or after `base64:` [default: the data folder's, made at the first start]",
-    ),
-    secret("key_file", "FILE", "A file that holds the key"),
-    secret(
-        "cluster_secret",
-        "SECRET",
-        "What the nodes of a cluster prove themselves with: 32 or more bytes, the same on each",
-    ),
-    secret(
-        "cluster_secret_file",
-        "FILE",
-        "A file that holds the cluster's secret",
-    ),
-];

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use auth::Key;
+use lines::retention::Retention;
+
+use super::mask::Address;
 use super::*;
-use crate::config::settings::{Flag, SETTINGS};
+use crate::config::settings::{self, Flag};
 
 const LONG: &str = "0123456789abcdef0123456789abcdef";
 
@@ -35,21 +40,21 @@ fn refusal(flags: &[(&'static str, &str)], variables: &[(&str, &str)]) -> String
 #[test]
 fn nothing_set_is_a_lone_node_on_sqlite() {
     let config = read(&[], &[]).unwrap();
-    assert_eq!(config.listen.to_string(), "127.0.0.1:7440");
-    assert_eq!(config.internal.to_string(), "127.0.0.1:7441");
-    assert_eq!(config.roles, Role::ALL.into_iter().collect());
+    assert_eq!(config.listeners.public.to_string(), "127.0.0.1:7440");
+    assert_eq!(config.listeners.internal.to_string(), "127.0.0.1:7441");
+    assert_eq!(config.node.roles, Role::ALL.into_iter().collect());
     assert_eq!(
-        (config.store.clone(), config.routes.clone()),
+        (config.store.place.clone(), config.routes.place.clone()),
         (StoreChoice::Sqlite, RoutesChoice::Memory)
     );
     assert_eq!(
-        config.retention,
+        config.retention.kept,
         Retention {
             age: Some(Duration::from_secs(2_592_000)),
             bytes: Some(10 << 30)
         }
     );
-    assert!(config.key.is_none() && !config.is_clustered());
+    assert!(config.tokens.key.is_none() && !config.is_clustered());
 }
 
 #[test]
@@ -68,15 +73,15 @@ fn a_flag_goes_before_a_variable_before_the_file() {
     ];
     let found = layers(&[("trim_every", "7s")], &variables, Some(&file)).unwrap();
     let config = Config::read(&found).unwrap();
-    assert_eq!(config.trim_every, Duration::from_secs(7));
+    assert_eq!(config.retention.every, Duration::from_secs(7));
     assert_eq!(
-        config.retention,
+        config.retention.kept,
         Retention {
             age: Some(Duration::from_secs(2 * 86_400)),
             bytes: Some(500)
         }
     );
-    assert_eq!(config.roles, [Role::Auth, Role::Web].into_iter().collect());
+    assert_eq!(config.node.roles, [Role::Auth, Role::Web].into_iter().collect());
     assert_eq!(
         found.found("trim_every").unwrap().origin.to_string(),
         "--trim-every"
@@ -97,7 +102,7 @@ fn the_file_can_be_named_by_a_variable() {
     let file = folder.path().join("tailcast.toml");
     fs::write(&file, "issuer = \"me\"\n").unwrap();
     let found = layers(&[], &[("TAILCAST_CONFIG", file.to_str().unwrap())], None).unwrap();
-    assert_eq!(Config::read(&found).unwrap().issuer, "me");
+    assert_eq!(Config::read(&found).unwrap().tokens.issuer, "me");
 }
 
 #[test]
@@ -210,7 +215,7 @@ fn an_address_with_a_password_is_shown_without_it_and_may_stand_in_a_file() {
     let variables = [shared[0], shared[1], ("TAILCAST_ROUTES_FILE", &routes)];
     let config = read(&[("store_file", &store)], &variables).unwrap();
     assert_eq!(
-        (config.store.clone(), config.routes.clone()),
+        (config.store.place.clone(), config.routes.place.clone()),
         (
             StoreChoice::Mongo(Address::new("mongodb://root:hunter2@db/x")),
             RoutesChoice::Redis(Address::new("redis://:hunter2@cache"))
@@ -242,7 +247,7 @@ fn a_secret_may_stand_in_a_file_that_ends_with_a_line_feed() {
     fs::write(&file, format!("{LONG}\n")).unwrap();
     let path = file.to_str().unwrap();
     let from_file = read(&[], &[("TAILCAST_KEY_FILE", path)]).unwrap();
-    assert!(from_file.key == Some(Key::from_text(LONG).unwrap()));
+    assert!(from_file.tokens.key == Some(Key::from_text(LONG).unwrap()));
     let both = refusal(&[], &[("TAILCAST_KEY_FILE", path), ("TAILCAST_KEY", LONG)]);
     assert!(both.contains("are both set: keep one"), "{both}");
     let missing = refusal(&[], &[("TAILCAST_KEY_FILE", "/nowhere/key")]);
@@ -318,12 +323,12 @@ fn the_document_lists_every_setting_with_its_default() {
         .iter()
         .map(|row| row[0].trim_matches('`').to_owned())
         .collect();
-    let settings: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+    let wanted: Vec<&str> = settings::all().map(|setting| setting.key).collect();
     assert_eq!(
-        keys, settings,
+        keys, wanted,
         "docs/configuration.md has the settings of the code, in their order"
     );
-    for (row, setting) in rows.iter().zip(SETTINGS) {
+    for (row, setting) in rows.iter().zip(settings::all()) {
         if let Some(default) = setting.default {
             assert_eq!(row[1].trim_matches('`'), default, "{}", setting.key);
         }

@@ -1,0 +1,78 @@
+//! Where the node is reached, and by how many.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+
+use super::layers::Layers;
+use super::settings::{Section, Setting, setting};
+use super::{ConfigError, units};
+
+/// The two listeners.
+#[derive(Debug, Clone)]
+pub struct Listeners {
+    /// The public one.
+    pub public: SocketAddr,
+    /// The internal one.
+    pub internal: SocketAddr,
+    /// `host:port` at which other nodes reach the internal one; its own address when absent.
+    pub advertise: Option<String>,
+    /// Connections of the public one at once; when absent, as many as the limit on open files leaves.
+    pub connections: Option<usize>,
+    /// Those of one address; when absent, half of them.
+    pub connections_per_address: Option<usize>,
+    /// Addresses whose connections do not count as one's.
+    pub proxies: Vec<IpNet>,
+}
+
+impl Section for Listeners {
+    const SETTINGS: &'static [Setting] = &[
+        setting(
+            "listen",
+            "HOST:PORT",
+            Some("127.0.0.1:7440"),
+            "The public listener: HTTP, WebSockets and the viewer",
+        ),
+        setting(
+            "internal",
+            "HOST:PORT",
+            Some("127.0.0.1:7441"),
+            "The internal listener: links between nodes, metrics, admin. Keep it off the internet",
+        ),
+        setting(
+            "advertise",
+            "HOST:PORT",
+            None,
+            "How other nodes reach the internal listener [default: its own address]",
+        ),
+        setting(
+            "connections",
+            "COUNT",
+            None,
+            "Connections of the public listener at once [default: what the limit on open files leaves]",
+        ),
+        setting(
+            "connections_per_address",
+            "COUNT",
+            None,
+            "Those of one address, or of one IPv6 /64 [default: half of all]",
+        ),
+        setting(
+            "proxies",
+            "NETWORKS",
+            Some(""),
+            "Addresses and networks behind which others stand, separated by commas: they are not counted as one",
+        ),
+    ];
+
+    fn read(layers: &Layers) -> Result<Self, ConfigError> {
+        Ok(Self {
+            public: layers.parse("listen", units::address)?,
+            internal: layers.parse("internal", units::address)?,
+            advertise: layers.parse_optional("advertise", units::host_and_port)?,
+            connections: layers.parse_optional("connections", units::count)?,
+            connections_per_address: layers.parse_optional("connections_per_address", units::count)?,
+            proxies: layers.parse("proxies", units::networks)?,
+        })
+    }
+}
