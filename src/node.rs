@@ -12,7 +12,7 @@ use collect::ingest;
 use dispatch::link::{self, Inbound, Links, RemoteHandoff, To};
 use dispatch::{Dispatcher, Keeper, Lease, NodeId, Peers, Role, Roster, nodes_router};
 use edge::sieve::Sieve;
-use edge::{ConnectionLimits, Problem, ServeLimits};
+use edge::{AcceptLimits, ConnectionLimits, Http, Problem, ServeLimits};
 use http::{Method, StatusCode, Uri};
 use lines::{HintSink, LogStore};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -432,11 +432,19 @@ impl Build<'_> {
             ),
         ] {
             let router = routes::only_listed(router, place).fallback(no_such_place);
+            let wanted = &self.config.limits.http;
             let limits = ServeLimits {
-                connections,
-                // How long it is waited for is decided in `stop`, for all phases together.
-                shutdown: STOPS_WITHIN,
-                ..self.config.limits.http.clone()
+                accept: AcceptLimits {
+                    connections,
+                    // How long it is waited for is decided in `stop`, for all phases together.
+                    shutdown: STOPS_WITHIN,
+                    ..wanted.accept.clone()
+                },
+                http: match place {
+                    Listener::Public => Http::OneAndTwo,
+                    Listener::Internal => Http::One,
+                },
+                ..wanted.clone()
             };
             listeners.spawn(edge::serve(listener, router, limits, self.serving.clone()));
         }
@@ -480,7 +488,7 @@ fn public_connections(config: &Config, shares: Shares) -> ConnectionLimits {
         .clamp(1, total);
     tracing::info!(total, per_address, "public connections");
     ConnectionLimits {
-        listener: "public",
+        listener: "public".into(),
         total,
         per_address,
         exempt: config.listeners.proxies.clone().into(),
@@ -490,7 +498,7 @@ fn public_connections(config: &Config, shares: Shares) -> ConnectionLimits {
 /// Nobody but the installation connects there, from however few addresses.
 fn internal_connections(shares: Shares) -> ConnectionLimits {
     ConnectionLimits {
-        listener: "internal",
+        listener: "internal".into(),
         total: shares.internal,
         per_address: shares.internal,
         exempt: Arc::new([]),

@@ -24,8 +24,8 @@ const LEAVING: Duration = Duration::from_secs(1);
 /// How many connections a listener has at once.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
-    /// What the listener is called in metrics and in the log: `public`, `internal`.
-    pub listener: &'static str,
+    /// What the listener is called in metrics and in the log: `public`, `internal`, or as the settings name it.
+    pub listener: Arc<str>,
     /// In all: 16,384.
     pub total: usize,
     /// Of one address, by which all of an IPv6 /64 is meant: 8,192.
@@ -37,7 +37,7 @@ pub struct ConnectionLimits {
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
-            listener: "public",
+            listener: "public".into(),
             total: 16_384,
             per_address: 8_192,
             exempt: Arc::new([]),
@@ -179,13 +179,13 @@ pub struct Place {
 impl Connections {
     /// Nobody yet.
     pub fn new(limits: ConnectionLimits) -> Arc<Self> {
-        let listener = limits.listener;
+        let listener = || Arc::clone(&limits.listener);
         Arc::new(Self {
-            limits,
             table: Mutex::default(),
             left: Notify::new(),
-            open: metrics::gauge!("tailcast_connections", "listener" => listener),
-            pushed_out: metrics::counter!("tailcast_connections_pushed_out_total", "listener" => listener),
+            open: metrics::gauge!("tailcast_connections", "listener" => listener()),
+            pushed_out: metrics::counter!("tailcast_connections_pushed_out_total", "listener" => listener()),
+            limits,
         })
     }
 

@@ -8,6 +8,15 @@ use http::{HeaderMap, StatusCode};
 
 use crate::Problem;
 
+/// Refuses a head of more than so many fields, where the library that reads it has no bound of its own (HTTP/2).
+pub(crate) fn has_at_most(headers: &HeaderMap, fields: usize) -> Result<(), StatusCode> {
+    if headers.len() > fields {
+        Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    } else {
+        Ok(())
+    }
+}
+
 /// Refuses what two programs in a row may read differently, and closes the connection: nobody knows where the next request
 /// begins (RFC 9112 §6.1).
 pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {

@@ -1,13 +1,15 @@
-//! What every HTTP edge of Tailcast does in the same way: accepting, admitting, stopping, and saying no.
+//! What every network edge of Tailcast does in the same way: accepting, admitting, stopping, and saying no.
 //!
-//! The order of admission: connections by address ([`connections`]), the bounds of a request's head ([`mod@serve`]), and then,
-//! in `auth`, the token and its grant. Only behind these is a body read or a store asked.
+//! The order of admission: connections by address, and their first byte ([`mod@accept`]); the bounds of a request's head
+//! ([`mod@serve`]); and then, in `auth`, the token and its grant. Only behind these is a body read or a store asked.
 //!
 //! Knows nothing of lines, tokens, stores or routes.
 
+pub mod accept;
 pub mod attempts;
 pub mod connections;
 mod head;
+pub mod http2;
 pub mod linger;
 pub mod outlet;
 pub mod parameters;
@@ -18,15 +20,19 @@ mod seldom;
 pub mod serve;
 pub mod shares;
 pub mod sieve;
+pub mod socket;
 pub mod visitor;
 
+pub use accept::{AcceptLimits, Entered, Protocol, accept};
 pub use attempts::AttemptLimits;
-pub use connections::{ConnectionLimits, Connections};
+pub use connections::{ConnectionLimits, Connections, Full};
+pub use http2::Http2Limits;
 pub use linger::LingerLimits;
 pub use outlet::{CutOff, Outlet};
 pub use parameters::{Parameters, bad_parameter};
 pub use preferences::{Liking, Preferences};
 pub use problem::Problem;
-pub use serve::{ServeLimits, serve};
+pub use serve::{Http, ServeLimits, serve};
 pub use shares::{Share, Shares};
+pub use socket::Socket;
 pub use visitor::Visitor;

@@ -39,12 +39,17 @@ pub(crate) struct Lingering<B: Body<Data = Bytes> + Send + Unpin + 'static> {
     body: Option<B>,
     /// Whether the sender waits to be told that the body is wanted: reading tells it.
     waits: bool,
-    limits: LingerLimits,
+    /// None where the rest of a body can be refused without ending the connection.
+    limits: Option<LingerLimits>,
     exchange: Arc<Exchange>,
 }
 
 impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Lingering<B> {
-    pub(crate) fn of(request: Request<B>, limits: LingerLimits, exchange: Arc<Exchange>) -> Request<Self> {
+    pub(crate) fn of(
+        request: Request<B>,
+        limits: Option<LingerLimits>,
+        exchange: Arc<Exchange>,
+    ) -> Request<Self> {
         let waits = request.headers().contains_key(EXPECT);
         request.map(|body| Self {
             body: Some(body),
@@ -85,10 +90,10 @@ impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Drop for Lingering<B> {
         if self.waits || body.is_end_stream() {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else {
+        let (Ok(runtime), Some(limits)) = (Handle::try_current(), self.limits) else {
             return;
         };
-        let LingerLimits { within, bytes } = self.limits;
+        let LingerLimits { within, bytes } = limits;
         let exchange = Arc::clone(&self.exchange);
         runtime.spawn(async move {
             let _exchange = exchange;

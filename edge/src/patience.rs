@@ -3,18 +3,23 @@
 //!
 //! The HTTP library has one time for a head and for the wait before it. They are two: a browser keeps a connection for a
 //! minute, and nobody needs a minute for a head.
+//!
+//! Where many requests are under way at once (HTTP/2) there are no turns: what remains here is the time to take an answer,
+//! and [`http2`](crate::http2) has the rest.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::http2::{self, UnderWay};
 
 /// How long a peer may take.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +38,8 @@ pub(crate) struct Turn {
     now: AtomicU32,
     /// The connection, which waits for nothing while it is our turn.
     waits: Mutex<Option<Waker>>,
+    /// Bytes that the peer has been given; the connection counts them.
+    written: AtomicU64,
 }
 
 /// The peer's turn is an even number, ours an odd one: another one each time.
@@ -41,15 +48,23 @@ const OURS: u32 = 1;
 /// Nobody's turn any more.
 const UPGRADED: u32 = u32::MAX;
 
+/// Requests come and are answered at any time, which is as good as our turn: an odd number that no count of turns reaches.
+const NO_TURNS: u32 = u32::MAX - 2;
+
 impl Turn {
     /// A head is there. It is our turn until the exchange is over.
     pub(crate) fn ours(self: &Arc<Self>) -> Arc<Exchange> {
         let ours = self.change(|turn| match turn + 1 + (turn & OURS) {
-            UPGRADED => OURS,
+            NO_TURNS => OURS,
             next => next,
         });
         let turn = Arc::clone(self);
-        Arc::new(Exchange { turn, ours })
+        Arc::new(Exchange::InTurn { turn, ours })
+    }
+
+    /// There are no turns: the peer is waited for by somebody else.
+    pub(crate) fn no_more(&self) {
+        self.now.store(NO_TURNS, Ordering::Release);
     }
 
     /// The connection is something else from now on.
@@ -72,23 +87,31 @@ impl Turn {
     fn now(&self) -> u32 {
         self.now.load(Ordering::Acquire)
     }
+
+    /// Bytes that the peer has been given.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
 }
 
-/// A request and its answer. When nobody has either any more, it is the peer's turn: what still comes of a body is no head.
-pub(crate) struct Exchange {
-    turn: Arc<Turn>,
-    /// Another one may have begun meanwhile, whose turn this does not end.
-    ours: u32,
+/// A request and its answer. It is over when nobody has either any more: what still comes of a body is no head.
+pub(crate) enum Exchange {
+    /// The only one of its connection: then it is the peer's turn.
+    InTurn {
+        turn: Arc<Turn>,
+        /// Another one may have begun meanwhile, whose turn this does not end.
+        ours: u32,
+    },
+    /// One of many.
+    AmongOthers { _under_way: UnderWay },
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.turn.change(|turn| match turn == self.ours {
-            true => turn + 1,
-            false => turn,
-        });
+        let Self::InTurn { turn, ours } = self else { return };
+        turn.change(|now| if now == *ours { now + 1 } else { now });
         // From now on it waits for the peer.
-        if let Some(connection) = self.turn.waits.lock().take() {
+        if let Some(connection) = turn.waits.lock().take() {
             connection.wake();
         }
     }
@@ -117,7 +140,9 @@ impl<B: Body + Unpin> Body for Answer<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        http2::gave(frame.is_ready());
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -130,8 +155,10 @@ impl<B: Body + Unpin> Body for Answer<B> {
 }
 
 /// A connection whose peer may not take for ever.
-pub(crate) struct Patient<S, G> {
+pub(crate) struct Patient<S> {
     io: S,
+    /// What was read to see what it is, and is still to be read.
+    seen: Vec<u8>,
     patience: Patience,
     turn: Arc<Turn>,
     /// The turn of the peer that is waited for.
@@ -143,14 +170,13 @@ pub(crate) struct Patient<S, G> {
     timer: Option<Pin<Box<Sleep>>>,
     /// Since when the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Kept as long as the connection.
-    _guard: G,
 }
 
-impl<S, G> Patient<S, G> {
-    pub(crate) fn new(io: S, patience: Patience, turn: Arc<Turn>, guard: G) -> Self {
+impl<S> Patient<S> {
+    pub(crate) fn new(io: S, patience: Patience, turn: Arc<Turn>) -> Self {
         Self {
             io,
+            seen: Vec::new(),
             patience,
             turn,
             waited_for: None,
@@ -158,7 +184,6 @@ impl<S, G> Patient<S, G> {
             in_head: false,
             timer: None,
             stalled: None,
-            _guard: guard,
         }
     }
 
@@ -200,6 +225,9 @@ impl<S, G> Patient<S, G> {
 
     /// The outcome of a write, unless none was possible for too long.
     fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = outcome {
+            self.turn.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
         if outcome.is_ready() || self.turn.now() == UPGRADED {
             self.stalled = None;
             return outcome;
@@ -215,12 +243,35 @@ impl<S, G> Patient<S, G> {
     }
 }
 
-impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for Patient<S, G> {
+impl<S: AsyncRead + Unpin> Patient<S> {
+    /// Whether the connection begins with `preface`, as far as it takes to see it. It has the time of a head; what was seen is
+    /// read again.
+    pub(crate) async fn begins_with(&mut self, preface: &[u8]) -> io::Result<bool> {
+        let mut seen = Vec::with_capacity(preface.len());
+        while seen.len() < preface.len() && preface.starts_with(&seen) {
+            let mut rest = (&mut *self).take((preface.len() - seen.len()) as u64);
+            if rest.read_buf(&mut seen).await? == 0 {
+                break;
+            }
+        }
+        let begins = seen == preface;
+        self.seen = seen;
+        Ok(begins)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.seen.is_empty() {
+            let next = self.seen.len().min(buffer.remaining());
+            buffer.put_slice(&self.seen[..next]);
+            self.seen.drain(..next);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buffer);
         let came = match &read {
@@ -235,7 +286,7 @@ impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for Patient<S, G> {
     }
 }
 
-impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for Patient<S, G> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.io).poll_write(cx, bytes);
         self.written(cx, outcome)

@@ -1,7 +1,6 @@
-//! Serves one router on one listener until told to stop.
+//! HTTP on a listener: serves one router until told to stop.
 
 use std::convert::Infallible;
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,33 +8,41 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::IntoResponse;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::server::conn::http1::Builder;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::attempts::AttemptLimits;
-use crate::connections::{ConnectionLimits, Full, Place};
+use crate::accept::{AcceptLimits, Entered, Protocol, accept};
 use crate::head;
+use crate::http2::{Http2Limits, PREFACE, Requests, Stalls};
 use crate::linger::{LingerLimits, Lingering};
 use crate::patience::{Answer, Exchange, Patience, Patient, Turn};
-use crate::seldom::Seldom;
-use crate::visitor::{Listening, Visitor};
+use crate::socket::Socket;
+use crate::visitor::Visitor;
 
-/// What a listener and its connections may take. Each field says its default.
+/// Which versions are spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Http {
+    /// HTTP/1.1.
+    #[default]
+    One,
+    /// HTTP/2 as well, to those who begin with it ("prior knowledge"). Upgrades, WebSockets for example, are HTTP/1.1's.
+    OneAndTwo,
+}
+
+/// What a listener of HTTP and its connections may take. Each field says its default.
 #[derive(Debug, Clone)]
 pub struct ServeLimits {
-    /// How many connections there may be.
-    pub connections: ConnectionLimits,
-    /// How many bad credentials an address may bring.
-    pub attempts: AttemptLimits,
-    /// From the connection to the first byte of its first request: 5 s.
-    pub first_byte: Duration,
-    /// From the first byte of a request's head to its last: 5 s.
+    /// Whom it lets in.
+    pub accept: AcceptLimits,
+    /// What it speaks: HTTP/1.1.
+    pub http: Http,
+    /// From the first byte of a request's head to its last: 5 s. Over HTTP/2 that is the time of the connection's beginning.
     pub request_head: Duration,
     /// From an answer to the first byte of the next request: 75 s.
     pub idle: Duration,
@@ -45,95 +52,43 @@ pub struct ServeLimits {
     pub head_bytes: usize,
     /// The fields of a request's head: 64. More are answered 431.
     pub head_fields: usize,
-    /// What the system keeps of a connection beyond what the network takes, in bytes: 32 KiB. Without this bound it is
-    /// megabytes for a client that was fast once and stopped reading, and a slow one shows no progress for minutes. Linux
-    /// only.
-    pub unsent: u32,
     /// For the rest of a body that nobody reads.
     pub linger: LingerLimits,
-    /// For the requests under way when the shutdown begins: 10 s. Upgraded connections are not waited for here: who
-    /// upgrades them holds a tracker token.
-    pub shutdown: Duration,
+    /// For connections of HTTP/2.
+    pub http2: Http2Limits,
 }
 
 impl Default for ServeLimits {
     fn default() -> Self {
         Self {
-            connections: ConnectionLimits::default(),
-            attempts: AttemptLimits::default(),
-            first_byte: Duration::from_secs(5),
+            accept: AcceptLimits::default(),
+            http: Http::default(),
             request_head: Duration::from_secs(5),
             idle: Duration::from_secs(75),
             stall: Duration::from_secs(30),
             head_bytes: 16 * 1024,
             head_fields: 64,
-            unsent: 32 * 1024,
             linger: LingerLimits::default(),
-            shutdown: Duration::from_secs(10),
+            http2: Http2Limits::default(),
         }
     }
 }
 
-/// Between two attempts to accept, when the process has run out of something.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
 /// Serves until `shutdown`, then lets the requests under way end. The router finds in the extensions of each request the
 /// [`Visitor`], and the peer's address in `ConnectInfo<SocketAddr>`.
 pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, shutdown: CancellationToken) {
-    let doorkeeper = Doorkeeper::new(&limits);
-    let connections = TaskTracker::new();
-    let http = http(&limits);
-    loop {
-        let entered = tokio::select! {
-            entered = doorkeeper.next(&listener) => entered,
-            () = shutdown.cancelled() => break,
-        };
-        let Some((stream, peer, place)) = entered else {
-            continue;
-        };
-        let connection = Connection {
-            visitor: Visitor::new(Arc::clone(&doorkeeper.listening), place.id(), peer),
-            place,
-            router: router.clone(),
-            http: http.clone(),
-            linger: limits.linger,
-            patience: Patience {
-                head: limits.request_head,
-                idle: limits.idle,
-                stall: limits.stall,
-            },
-        };
-        let (unsent, first_byte) = (limits.unsent, limits.first_byte);
-        let stop = shutdown.clone();
-        connections.spawn(async move {
-            prepare(&stream, unsent);
-            let go = connection.place.go();
-            tokio::select! {
-                () = async {
-                    if first_byte_arrives(&stream, first_byte, &stop).await {
-                        connection.serve(stream, &stop).await;
-                    }
-                } => {}
-                () = go.cancelled() => {}
-            }
-        });
-    }
-    drop(listener);
-    connections.close();
-    if tokio::time::timeout(limits.shutdown, connections.wait())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            waited_s = limits.shutdown.as_secs(),
-            "requests were still under way at the end of the shutdown"
-        );
-    }
+    let accepted = limits.accept.clone();
+    let spoken = Spoken {
+        router,
+        one: http1(&limits),
+        two: limits.http2.builder(limits.head_bytes, limits.stall),
+        limits,
+    };
+    accept(listener, spoken, accepted, shutdown).await;
 }
 
-/// HTTP/1 alone, whatever the library could: the bounds here are of its heads and bodies.
-fn http(limits: &ServeLimits) -> Builder {
-    let mut builder = Builder::new();
+fn http1(limits: &ServeLimits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         // Looked at more closely by `Patient`; having one makes the library listen between two requests.
@@ -143,123 +98,39 @@ fn http(limits: &ServeLimits) -> Builder {
     builder
 }
 
-/// Accepts, and lets in.
-struct Doorkeeper {
-    listening: Arc<Listening>,
-    name: &'static str,
-    refused: Seldom,
-    failed: Seldom,
-}
-
-impl Doorkeeper {
-    fn new(limits: &ServeLimits) -> Self {
-        Self {
-            name: limits.connections.listener,
-            listening: Listening::new(limits.connections.clone(), limits.attempts),
-            refused: Seldom::default(),
-            failed: Seldom::default(),
-        }
-    }
-
-    /// The next connection that gets in; `None` when the next did not.
-    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, Place)> {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                self.wait_out(&error).await;
-                return None;
-            }
-        };
-        match self.listening.connections.enter(peer.ip()).await {
-            Ok(place) => Some((stream, peer, place)),
-            Err(full) => {
-                self.refuse(stream, peer, full);
-                None
-            }
-        }
-    }
-
-    fn refuse(&self, stream: TcpStream, peer: SocketAddr, full: Full) {
-        let (listener, why) = (self.name, full.as_str());
-        metrics::counter!("tailcast_connections_refused_total", "listener" => listener, "full" => why)
-            .increment(1);
-        if let Some(times) = self.refused.happened() {
-            let address = peer.ip();
-            match full {
-                Full::Address => tracing::warn!(
-                    listener, %address, times,
-                    "an address has as many connections as one may have; if it is a proxy, name it in `proxies`"
-                ),
-                Full::Listener => {
-                    tracing::warn!(listener, times, "there are as many connections as there may be")
-                }
-            }
-        }
-        // It may not arrive: there is no time to read what the client sends, and none to wait for it.
-        if let Ok(mut stream) = stream.into_std() {
-            let _ = stream.write(NO_PLACE);
-        }
-    }
-
-    /// An error of `accept` either belongs to the one connection, or says that a resource ran out: then accepting at once
-    /// again would spin.
-    async fn wait_out(&self, error: &io::Error) {
-        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-        if matches!(
-            error.kind(),
-            ConnectionAborted | ConnectionRefused | ConnectionReset
-        ) {
-            return;
-        }
-        if let Some(times) = self.failed.happened() {
-            tracing::error!(listener = self.name, %error, times, "no connection can be accepted, trying again");
-        }
-        self.listening.connections.push_out_one();
-        tokio::time::sleep(ACCEPT_AGAIN).await;
-    }
-}
-
-/// To a connection that does not get in, before it has said anything.
-const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-    content-type: application/problem+json\r\ncontent-length: 105\r\n\r\n\
-    {\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"busy\",\"detail\":\"there are too many connections here\"}";
-
-/// One that was let in.
-struct Connection {
-    visitor: Visitor,
-    place: Place,
+/// HTTP, as a listener speaks it.
+struct Spoken {
     router: Router,
-    http: Builder,
-    linger: LingerLimits,
-    patience: Patience,
+    one: http1::Builder,
+    two: http2::Builder<Stalls>,
+    limits: ServeLimits,
 }
 
-impl Connection {
-    async fn serve(self, stream: TcpStream, stop: &CancellationToken) {
-        let peer = self.visitor.address();
+impl Protocol for Spoken {
+    const NO_PLACE: &'static [u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+        content-type: application/problem+json\r\ncontent-length: 105\r\n\r\n\
+        {\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"busy\",\"detail\":\"there are too many connections here\"}";
+
+    async fn serve(&self, entered: Entered, stop: CancellationToken) {
+        let Entered { socket, visitor } = entered;
         let turn = Arc::<Turn>::default();
-        let io = Patient::new(stream, self.patience, Arc::clone(&turn), self.place);
-        let (router, visitor) = (self.router, self.visitor);
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            let exchange = turn.ours();
-            let extensions = request.extensions_mut();
-            extensions.insert(visitor.clone());
-            extensions.insert(ConnectInfo::<SocketAddr>(peer));
-            let request = Lingering::of(request, self.linger, Arc::clone(&exchange));
-            answer(router.clone(), request, Arc::clone(&turn), exchange)
-        });
-        let connection = self
-            .http
-            .serve_connection(TokioIo::new(io), service)
-            .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
-                // What is under way is answered; nothing more is read.
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        let patience = Patience {
+            head: self.limits.request_head,
+            idle: self.limits.idle,
+            stall: self.limits.stall,
+        };
+        let mut io = Patient::new(socket, patience, Arc::clone(&turn));
+        let peer = visitor.address();
+        let ended = match self.limits.http {
+            Http::One => self.one(io, visitor, turn, stop).await,
+            Http::OneAndTwo => match io.begins_with(PREFACE).await {
+                Ok(true) => self.two(io, visitor, &turn, stop).await,
+                Ok(false) => self.one(io, visitor, turn, stop).await,
+                Err(error) => {
+                    tracing::debug!(%peer, %error, "connection ended before it said what it speaks");
+                    return;
+                }
+            },
         };
         if let Err(error) = ended {
             tracing::debug!(%peer, %error, "connection ended early");
@@ -267,37 +138,104 @@ impl Connection {
     }
 }
 
+impl Spoken {
+    /// One request after the other.
+    async fn one(
+        &self,
+        io: Patient<Socket>,
+        visitor: Visitor,
+        turn: Arc<Turn>,
+        stop: CancellationToken,
+    ) -> hyper::Result<()> {
+        let (router, linger) = (self.router.clone(), self.limits.linger);
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let exchange = turn.ours();
+            tell(&mut request, &visitor);
+            let request = Lingering::of(request, Some(linger), Arc::clone(&exchange));
+            let (turn, answered) = (Arc::clone(&turn), answer(router.clone(), request, exchange));
+            async move {
+                let response = answered.await;
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    turn.nobodys();
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let connection = self
+            .one
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                // What is under way is answered; nothing more is read.
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    }
+
+    /// Many requests at once.
+    async fn two(
+        &self,
+        io: Patient<Socket>,
+        visitor: Visitor,
+        turn: &Turn,
+        stop: CancellationToken,
+    ) -> hyper::Result<()> {
+        turn.no_more();
+        let requests = Requests::default();
+        let (router, fields) = (self.router.clone(), self.limits.head_fields);
+        let service = hyper::service::service_fn({
+            let (requests, visitor) = (requests.clone(), visitor.clone());
+            move |mut request: Request<Incoming>| {
+                let exchange = Arc::new(Exchange::AmongOthers {
+                    _under_way: requests.begin(),
+                });
+                tell(&mut request, &visitor);
+                let fits = head::has_at_most(request.headers(), fields);
+                let request = Lingering::of(request, None, Arc::clone(&exchange));
+                let router = router.clone();
+                async move {
+                    Ok::<_, Infallible>(match fits {
+                        Ok(()) => answer(router, request, exchange).await,
+                        Err(refused) => refused.into_response().map(|body| Answer::new(body, exchange)),
+                    })
+                }
+            }
+        });
+        let connection = self.two.serve_connection(TokioIo::new(io), service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = requests.none_for(self.limits.idle) => {}
+            () = visitor.has_to_leave() => {}
+            () = stop.cancelled() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            ended = connection => ended,
+            () = requests.ended(turn, self.limits.stall) => Ok(()),
+        }
+    }
+}
+
+/// What a request is to know of its connection.
+fn tell(request: &mut Request<Incoming>, visitor: &Visitor) {
+    let extensions = request.extensions_mut();
+    extensions.insert(visitor.clone());
+    extensions.insert(ConnectInfo::<SocketAddr>(visitor.address()));
+}
+
 async fn answer(
     router: Router,
     request: Request<Lingering<Incoming>>,
-    turn: Arc<Turn>,
     exchange: Arc<Exchange>,
-) -> Result<Response<Answer<Body>>, Infallible> {
+) -> Response<Answer<Body>> {
     let response = match head::check(request.headers()) {
         Ok(()) => head::completed(router.oneshot(request).await),
         Err(problem) => head::completed(problem),
     };
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        turn.nobodys();
-    }
-    Ok(response.map(|body| Answer::new(body, exchange)))
-}
-
-/// A connection that takes none of it works as well.
-fn prepare(stream: &TcpStream, unsent: u32) {
-    // Small answers and frames leave when they are written.
-    let _ = stream.set_nodelay(true);
-    #[cfg(target_os = "linux")]
-    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(unsent);
-    #[cfg(not(target_os = "linux"))]
-    let _ = unsent;
-}
-
-/// A connection that says nothing is closed without a word; so is one that says nothing while we stop.
-async fn first_byte_arrives(stream: &TcpStream, within: Duration, stop: &CancellationToken) -> bool {
-    let mut byte = [0];
-    tokio::select! {
-        peeked = tokio::time::timeout(within, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(n)) if n > 0),
-        () = stop.cancelled() => false,
-    }
+    response.map(|body| Answer::new(body, exchange))
 }

@@ -1,4 +1,5 @@
-//! What a request knows of the connection that it came over, and says to it. In the extensions of each request.
+//! What is known of who is on the other end of a connection, and what is said to it of that. In the extensions of each
+//! request over HTTP.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::header::{CONNECTION, HeaderValue};
+use tokio_util::sync::CancellationToken;
 
 use crate::Problem;
 use crate::attempts::{AttemptLimits, Attempts};
@@ -30,7 +32,7 @@ impl Listening {
     }
 }
 
-/// Who sent a request, as far as the connection tells.
+/// Who is on the other end, as far as the connection tells.
 #[derive(Debug, Clone)]
 pub struct Visitor(Arc<Connected>);
 
@@ -41,6 +43,8 @@ struct Connected {
     address: SocketAddr,
     /// Who the address counts as; nobody behind a proxy.
     source: Option<Source>,
+    /// Cancelled when it has to end what is under way, and go.
+    leave: CancellationToken,
 }
 
 impl Visitor {
@@ -51,6 +55,7 @@ impl Visitor {
             connection,
             address,
             source,
+            leave: CancellationToken::new(),
         }))
     }
 
@@ -59,10 +64,21 @@ impl Visitor {
         self.0.address
     }
 
-    /// A good token was shown: from now on the connection keeps its place. The refusal says that too many have one.
-    pub fn showed_a_good_token(&self) -> Result<(), Problem> {
+    /// It has shown that it may be here: from now on the connection keeps its place. An error says that too many have one; it
+    /// has to go then.
+    pub fn is_known(&self) -> Result<(), Full> {
         let known = self.0.listening.connections.is_known(self.0.connection);
-        known.map_err(|full| {
+        known.inspect_err(|_| self.0.leave.cancel())
+    }
+
+    /// Until it has to end what is under way, and go.
+    pub(crate) async fn has_to_leave(&self) {
+        self.0.leave.cancelled().await;
+    }
+
+    /// A good token was shown: it is [known](Self::is_known). The refusal says that too many are.
+    pub fn showed_a_good_token(&self) -> Result<(), Problem> {
+        self.is_known().map_err(|full| {
             let detail = match full {
                 Full::Listener => "this node has as many connections as it can have: come back in a while",
                 Full::Address => "there are too many connections from your address: close some",

@@ -219,7 +219,7 @@ async fn a_head_has_so_many_bytes_and_fields() {
 
 #[tokio::test]
 async fn a_flood_of_half_open_connections_pushes_out_itself() {
-    let server = Server::with(|limits| limits.connections.total = 8).await;
+    let server = Server::with(|limits| limits.accept.connections.total = 8).await;
     let mut known = server.client().await;
     known.send("GET /known HTTP/1.1\r\nhost: x\r\n\r\n").await;
     known.until("known").await;
@@ -237,7 +237,7 @@ async fn a_flood_of_half_open_connections_pushes_out_itself() {
 
 #[tokio::test]
 async fn those_who_are_known_leave_places_to_strangers() {
-    let server = Server::with(|limits| limits.connections.total = 8).await;
+    let server = Server::with(|limits| limits.accept.connections.total = 8).await;
     let mut known = Vec::new();
     for _ in 0..7 {
         let mut one = server.client().await;
@@ -259,8 +259,8 @@ async fn those_who_are_known_leave_places_to_strangers() {
 async fn an_address_has_so_many_connections_unless_it_is_a_proxy() {
     for (proxies, gets_in) in [(Vec::new(), false), (vec!["127.0.0.0/8".parse().unwrap()], true)] {
         let server = Server::with(|limits| {
-            limits.connections.per_address = 3;
-            limits.connections.exempt = Arc::from(proxies);
+            limits.accept.connections.per_address = 3;
+            limits.accept.connections.exempt = Arc::from(proxies);
         })
         .await;
         let mut known = Vec::new();
@@ -337,9 +337,9 @@ async fn a_body_that_is_chunked_twice_is_refused_and_the_connection_closed() {
     }
 }
 
-/// The bounds of heads and times are those of HTTP/1: nobody gets around them with another version.
+/// Nobody gets around the bounds of one version with another.
 #[tokio::test]
-async fn http_2_is_not_spoken_even_where_it_is_simply_begun() {
+async fn http_2_is_not_spoken_where_nobody_asked_for_it() {
     let server = Server::with(|_| {}).await;
     let mut client = server.client().await;
     client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;

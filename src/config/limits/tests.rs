@@ -22,9 +22,9 @@ fn refusal(text: &str) -> String {
 #[test]
 fn what_the_file_does_not_set_is_as_the_crates_have_it() {
     let limits =
-        read("[limits.sessions]\nheartbeat = \"10s\"\n\n[limits.http]\nattempts.burst = 7\n").unwrap();
+        read("[limits.sessions]\nheartbeat = \"10s\"\n\n[limits.http]\naccept.attempts.burst = 7\n").unwrap();
     assert_eq!(limits.sessions.heartbeat, Duration::from_secs(10));
-    assert_eq!(limits.http.attempts.burst, 7);
+    assert_eq!(limits.http.accept.attempts.burst, 7);
     let changed: Vec<_> = limits
         .list()
         .into_iter()
@@ -35,7 +35,7 @@ fn what_the_file_does_not_set_is_as_the_crates_have_it() {
     assert_eq!(
         changed,
         [
-            ("limits.http.attempts.burst".to_owned(), "7".to_owned()),
+            ("limits.http.accept.attempts.burst".to_owned(), "7".to_owned()),
             ("limits.sessions.heartbeat".to_owned(), "10s".to_owned()),
         ]
     );

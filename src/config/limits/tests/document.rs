@@ -45,7 +45,7 @@ impl Visit for Writer<'_> {
     }
 
     fn group(&mut self, name: &'static str, group: &mut dyn Limited) -> Result<(), ConfigError> {
-        let outer = self.source;
+        let (outer, outer_about) = (self.source, self.about.clone());
         if self.path.is_empty() {
             let says = plain(outer.says(name));
             writeln!(self.text, "### `[limits.{name}]`\n\n{says}\n").unwrap();
@@ -59,7 +59,7 @@ impl Visit for Writer<'_> {
         self.source = source_of(self.sources, group.fields());
         group.each(self)?;
         self.source = outer;
-        self.about.clear();
+        self.about = outer_about;
         self.path.pop();
         if self.path.is_empty() {
             self.text += "\n";

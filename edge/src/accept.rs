@@ -1,0 +1,222 @@
+//! The one way in for every listener, whatever is spoken on it: who gets in, by when the first byte has to come, who has to
+//! go for others, and the end.
+//!
+//! Knows nothing of what is spoken.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::attempts::AttemptLimits;
+use crate::connections::{ConnectionLimits, Full, Place};
+use crate::seldom::Seldom;
+use crate::socket::Socket;
+use crate::visitor::{Listening, Visitor};
+
+/// What a listener lets in. Each field says its default.
+#[derive(Debug, Clone)]
+pub struct AcceptLimits {
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
+    /// How many bad credentials an address may bring.
+    pub attempts: AttemptLimits,
+    /// From the connection to its first byte: 5 s.
+    pub first_byte: Duration,
+    /// What the system keeps of a connection beyond what the network takes, in bytes: 32 KiB. Without this bound it is
+    /// megabytes for a client that was fast once and stopped reading, and a slow one shows no progress for minutes. Linux
+    /// only.
+    pub unsent: u32,
+    /// For what is under way when the shutdown begins: 10 s. What left its connection's task (a WebSocket for example) is
+    /// not waited for here: who took it holds a tracker token.
+    pub shutdown: Duration,
+}
+
+impl Default for AcceptLimits {
+    fn default() -> Self {
+        Self {
+            connections: ConnectionLimits::default(),
+            attempts: AttemptLimits::default(),
+            first_byte: Duration::from_secs(5),
+            unsent: 32 * 1024,
+            shutdown: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What is spoken on a listener.
+pub trait Protocol: Send + Sync + 'static {
+    /// Told to a connection that does not get in, before it has said anything: nothing, unless the protocol has words for it.
+    const NO_PLACE: &'static [u8] = b"";
+
+    /// Speaks with one that got in, to the end. Once `stop` is cancelled it reads nothing new, and ends what is under way.
+    /// It is dropped where it stands when the connection has to go for another one, which none has to that is
+    /// [known](Visitor::is_known).
+    fn serve(&self, entered: Entered, stop: CancellationToken) -> impl Future<Output = ()> + Send;
+}
+
+/// A connection that got in, and has said something.
+pub struct Entered {
+    /// Its bytes. Its place is free again when this is dropped.
+    pub socket: Socket,
+    /// Who it is.
+    pub visitor: Visitor,
+}
+
+/// Between two attempts to accept, when the process has run out of something.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Lets connections in until `shutdown`, then lets what is under way end.
+pub async fn accept<P: Protocol>(
+    listener: TcpListener,
+    protocol: P,
+    limits: AcceptLimits,
+    shutdown: CancellationToken,
+) {
+    let doorkeeper = Doorkeeper::new(&limits, P::NO_PLACE);
+    let protocol = Arc::new(protocol);
+    let connections = TaskTracker::new();
+    loop {
+        let entered = tokio::select! {
+            entered = doorkeeper.next(&listener) => entered,
+            () = shutdown.cancelled() => break,
+        };
+        let Some((stream, peer, place)) = entered else {
+            continue;
+        };
+        let visitor = Visitor::new(Arc::clone(&doorkeeper.listening), place.id(), peer);
+        let (go, stop) = (place.go(), shutdown.clone());
+        let (protocol, first_byte) = (Arc::clone(&protocol), limits.first_byte);
+        prepare(&stream, limits.unsent);
+        connections.spawn(async move {
+            let spoken = async {
+                if !first_byte_arrives(&stream, first_byte, &stop).await {
+                    return;
+                }
+                // Here is the place of TLS: the protocol is given what is inside of it, within the time of the first byte.
+                let socket = Socket::new(stream, place);
+                protocol.serve(Entered { socket, visitor }, stop).await;
+            };
+            tokio::select! {
+                () = spoken => {}
+                () = go.cancelled() => {}
+            }
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(limits.shutdown, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            listener = &*limits.connections.listener,
+            waited_s = limits.shutdown.as_secs(),
+            "connections were still at work at the end of the shutdown"
+        );
+    }
+}
+
+/// Accepts, and lets in.
+struct Doorkeeper {
+    listening: Arc<Listening>,
+    name: Arc<str>,
+    no_place: &'static [u8],
+    refused: Seldom,
+    failed: Seldom,
+}
+
+impl Doorkeeper {
+    fn new(limits: &AcceptLimits, no_place: &'static [u8]) -> Self {
+        Self {
+            name: Arc::clone(&limits.connections.listener),
+            listening: Listening::new(limits.connections.clone(), limits.attempts),
+            no_place,
+            refused: Seldom::default(),
+            failed: Seldom::default(),
+        }
+    }
+
+    /// The next connection that gets in; `None` when the next did not.
+    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, Place)> {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                self.wait_out(&error).await;
+                return None;
+            }
+        };
+        match self.listening.connections.enter(peer.ip()).await {
+            Ok(place) => Some((stream, peer, place)),
+            Err(full) => {
+                self.refuse(stream, peer, full);
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, stream: TcpStream, peer: SocketAddr, full: Full) {
+        let listener = Arc::clone(&self.name);
+        metrics::counter!("tailcast_connections_refused_total", "listener" => listener, "full" => full.as_str())
+            .increment(1);
+        if let Some(times) = self.refused.happened() {
+            let (listener, address) = (&*self.name, peer.ip());
+            match full {
+                Full::Address => tracing::warn!(
+                    listener, %address, times,
+                    "an address has as many connections as one may have; if it is a proxy, name it in `proxies`"
+                ),
+                Full::Listener => {
+                    tracing::warn!(listener, times, "there are as many connections as there may be")
+                }
+            }
+        }
+        // It may not arrive: there is no time to read what the client sends, and none to wait for it.
+        if !self.no_place.is_empty()
+            && let Ok(mut stream) = stream.into_std()
+        {
+            let _ = stream.write(self.no_place);
+        }
+    }
+
+    /// An error of `accept` either belongs to the one connection, or says that a resource ran out: then accepting at once
+    /// again would spin.
+    async fn wait_out(&self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        if matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionRefused | ConnectionReset
+        ) {
+            return;
+        }
+        if let Some(times) = self.failed.happened() {
+            let listener = &*self.name;
+            tracing::error!(listener, %error, times, "no connection can be accepted, trying again");
+        }
+        self.listening.connections.push_out_one();
+        tokio::time::sleep(ACCEPT_AGAIN).await;
+    }
+}
+
+/// A connection that takes none of it works as well.
+fn prepare(stream: &TcpStream, unsent: u32) {
+    // Small answers and frames leave when they are written.
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(unsent);
+    #[cfg(not(target_os = "linux"))]
+    let _ = unsent;
+}
+
+/// A connection that says nothing is closed without a word; so is one that says nothing while we stop.
+async fn first_byte_arrives(stream: &TcpStream, within: Duration, stop: &CancellationToken) -> bool {
+    let mut byte = [0];
+    tokio::select! {
+        peeked = tokio::time::timeout(within, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(n)) if n > 0),
+        () = stop.cancelled() => false,
+    }
+}
