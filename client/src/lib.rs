@@ -1,6 +1,6 @@
 //! Sends lines to a Tailcast installation and follows its streams, over the wire.
 //!
-//! Knows the protocol document and nothing else: it shares no code with the server, so that it proves the document.
+//! Knows the protocol document and the words of [`lines`]: of the server it shares nothing, so that it proves the document.
 //!
 //! - [`Sender`] appends lines to one stream, in order, each stored once.
 //! - [`Tail`] follows streams: every line once, in order, whatever happens to the connection.
@@ -15,11 +15,12 @@ mod send;
 mod server;
 mod tail;
 
-pub use list::{AskError, Node, StreamInfo};
+pub use lines::{Epoch, Level, Line, Offset, StreamInfo, StreamName};
+pub use list::{AskError, Node};
 pub use problem::Problem;
 pub use retention::{Allowed, HiddenEntry, Restored, RetentionStatus, Why};
 pub use send::{Haste, Rejected, Report, SendError, SendLimits, Sender, Stopped, Summary, Unfinished};
 pub use server::{AddressError, FixedToken, Server, TokenError, Tokens};
 pub use tail::{
-    Event, Fault, Follow, From, GapReason, Line, Lines, Record, Start, State, Tail, TailError, TailLimits,
+    Event, Fault, Follow, From, GapReason, Received, Run, Start, State, Tail, TailError, TailLimits,
 };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
+use lines::StreamInfo;
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,23 +39,6 @@ pub enum AskError {
         /// What is wrong.
         why: String,
     },
-}
-
-/// A stream that may be read.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-pub struct StreamInfo {
-    /// Its name.
-    pub name: String,
-    /// The oldest offset that is still kept.
-    pub first_available: u64,
-    /// The head: the offset of the next line.
-    pub next: u64,
-    /// When the last line arrived, as RFC 3339.
-    #[serde(default)]
-    pub last_arrival: Option<String>,
-    /// How fast lines come, over the last while.
-    #[serde(default)]
-    pub lines_per_second: f64,
 }
 
 /// A process of the installation that is alive.

@@ -19,8 +19,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
+use lines::{Epoch, Line, Offset, StreamName};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::problem::Problem;
 use crate::server::{Server, TokenError};
@@ -63,9 +63,9 @@ pub enum From {
     /// At an offset. A stream without one begins at its first line that is kept.
     Cursors {
         /// The offset of the next line that is wanted, by stream.
-        cursors: BTreeMap<String, u64>,
+        cursors: BTreeMap<StreamName, Offset>,
         /// The epoch that the offsets are of ([`Event::Subscribed`]); the installation's own where there is none.
-        epoch: Option<String>,
+        epoch: Option<Epoch>,
     },
 }
 
@@ -113,15 +113,15 @@ impl Default for TailLimits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Lines came.
-    Lines(Lines),
+    Lines(Run),
     /// Lines are missing because the server says so.
     Gap {
         /// Of this stream.
-        stream: String,
+        stream: StreamName,
         /// The first one that is missing.
-        from: u64,
+        from: Offset,
         /// The next one that comes.
-        to: u64,
+        to: Offset,
         /// Why.
         reason: GapReason,
     },
@@ -131,22 +131,22 @@ pub enum Event {
     /// after every reconnection.
     Subscribed {
         /// The epoch of all offsets; a cursor is worth nothing without it.
-        epoch: String,
+        epoch: Epoch,
         /// Where each stream begins and ends.
-        streams: BTreeMap<String, Start>,
+        streams: BTreeMap<StreamName, Start>,
     },
     /// The installation has another database than before: offsets started over, and the cursors mean nothing there.
     /// Every stream goes on from its first line that is kept.
     EpochChanged {
         /// The epoch of everything told so far.
-        old: String,
+        old: Epoch,
         /// The epoch of everything that follows.
-        new: String,
+        new: Epoch,
     },
     /// The token no longer allows to read these.
     Dropped {
         /// No more lines come of them.
-        streams: Vec<String>,
+        streams: Vec<StreamName>,
         /// As the server names it: `grant`.
         reason: String,
     },
@@ -163,48 +163,31 @@ pub enum Event {
 
 /// A run of lines of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lines {
+pub struct Run {
     /// The stream.
-    pub stream: String,
+    pub stream: StreamName,
     /// Where the run begins.
-    pub first: u64,
+    pub first: Offset,
     /// Where the next one begins: the cursor to go on from, once these lines are done with.
-    pub next: u64,
+    pub next: Offset,
     /// In offset order. Without a filter all from `first` to `next`; with one those that match, so maybe none.
-    pub lines: Vec<Line>,
+    pub lines: Vec<Received>,
 }
 
-/// One line.
+/// One line, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct Received {
     /// Its place in the stream.
-    pub offset: u64,
+    pub offset: Offset,
     /// The filter gave up on this line: it may match, or not.
     pub undecided: bool,
     /// The JSON object, byte for byte as it is stored.
     pub json: Box<str>,
 }
 
-/// A line's parts.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Record {
-    /// RFC 3339 with nanoseconds.
-    #[serde(default)]
-    pub ts: String,
-    /// `trace`, `debug`, `info`, `warn`, `error`, `fatal`, or none.
-    #[serde(default)]
-    pub level: Option<String>,
-    /// The text.
-    #[serde(default)]
-    pub message: String,
-    /// Everything else.
-    #[serde(default)]
-    pub fields: Map<String, Value>,
-}
-
-impl Line {
+impl Received {
     /// Takes the line apart.
-    pub fn record(&self) -> Result<Record, serde_json::Error> {
+    pub fn line(&self) -> Result<Line, serde_json::Error> {
         serde_json::from_str(&self.json)
     }
 }
@@ -213,11 +196,11 @@ impl Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Start {
     /// The oldest line that is kept.
-    pub first_available: u64,
+    pub first_available: Offset,
     /// The head.
-    pub next: u64,
+    pub next: Offset,
     /// The first line to come.
-    pub cursor: u64,
+    pub cursor: Offset,
 }
 
 /// Why lines are missing.
@@ -280,27 +263,27 @@ pub enum Fault {
     #[error("{stream}: lines {expected} to {found} are missing without a word")]
     Hole {
         /// Of this stream.
-        stream: String,
+        stream: StreamName,
         /// The one that should have come.
-        expected: u64,
+        expected: Offset,
         /// The one that came.
-        found: u64,
+        found: Offset,
     },
     /// Lines came again.
     #[error("{stream}: lines from {found} came again, {expected} was due")]
     Repeat {
         /// Of this stream.
-        stream: String,
+        stream: StreamName,
         /// The one that should have come.
-        expected: u64,
+        expected: Offset,
         /// The one that came.
-        found: u64,
+        found: Offset,
     },
     /// Lines of a stream that was never announced.
     #[error("{stream}: lines came without the stream being announced")]
     Unannounced {
         /// The stream.
-        stream: String,
+        stream: StreamName,
     },
     /// A message whose parts contradict each other or the protocol.
     #[error("a message makes no sense: {why}")]

@@ -9,6 +9,7 @@
 pub mod batch;
 pub mod filter;
 pub mod hint;
+mod json;
 pub mod line;
 pub mod log_store;
 pub mod name;

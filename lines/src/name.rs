@@ -2,6 +2,7 @@
 //!
 //! `parse` is the one door; behind it nobody checks again.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -223,6 +224,13 @@ fn segments_match(pattern: &[&str], name: &[&str]) -> bool {
                 _ => return false,
             },
         }
+    }
+}
+
+/// So that a map by streams is asked with a text.
+impl Borrow<str> for StreamName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tailcast nodes`: who is alive.
 
 use client::Node;
-use jiff::Timestamp;
+use lines::Timestamp;
 
 use super::Failure;
 use super::connect::{Credentials, Need};
@@ -50,7 +50,7 @@ fn as_table(nodes: &[Node], now: Timestamp) -> String {
                 plain(&node.roles.join(",")),
                 plain(&node.address),
                 node.sessions.to_string(),
-                ago(&node.started, now),
+                Timestamp::parse(&node.started).map_or_else(|| plain(&node.started), |then| ago(then, now)),
                 plain(&node.version),
             ]
         })
@@ -74,7 +74,7 @@ mod tests {
             version: "0.1.0".into(),
         };
         assert_eq!(
-            as_table(&[node], "2026-01-10T00:00:00Z".parse().unwrap()),
+            as_table(&[node], Timestamp::parse("2026-01-10T00:00:00Z").unwrap()),
             "\
 NODE  ROLES         ADDRESS         SESSIONS  STARTED  VERSION
 n1    collect,push  127.0.0.1:7441        12  3h ago   0.1.0

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use client::{GapReason, Line};
-use jiff::Timestamp;
+use client::{GapReason, Received};
 use jiff::tz::TimeZone;
+use lines::{Level, Line, Offset, StreamName, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -31,29 +31,29 @@ pub(crate) struct Style {
 
 impl Style {
     /// A line for people, without a line feed.
-    pub(crate) fn line(&self, stream: &str, line: &Line) -> String {
-        let Ok(record) = line.record() else {
-            return format!("{stream} {} {}", line.offset, plain(&line.json));
+    pub(crate) fn line(&self, stream: &StreamName, received: &Received) -> String {
+        let Ok(line) = received.line() else {
+            return format!("{stream} {} {}", received.offset, plain(&received.json));
         };
         let mut text = String::new();
-        self.paint(&mut text, DIM, &self.time(&record.ts));
+        self.paint(&mut text, DIM, &self.time(line.ts));
         text.push(' ');
-        let level = record.level.as_deref().unwrap_or_default();
+        let level = line.level.map_or("", Level::as_str);
         self.paint(
             &mut text,
-            level_colour(level),
-            &format!("{:5}", plain(&level.to_uppercase())),
+            line.level.map_or("", level_colour),
+            &format!("{:5}", level.to_uppercase()),
         );
         if self.stream {
             text.push(' ');
-            self.paint(&mut text, CYAN, &plain(stream));
+            self.paint(&mut text, CYAN, stream.as_str());
         }
-        if !record.message.is_empty() {
+        if !line.message.is_empty() {
             text.push(' ');
-            text.push_str(&plain(&record.message));
+            text.push_str(&plain(&line.message));
         }
-        self.fields(&mut text, "", &record.fields);
-        if line.undecided {
+        self.fields(&mut text, "", &by_name(&line));
+        if received.undecided {
             text.push(' ');
             self.paint(&mut text, DIM, "(perhaps not what the filter asks for)");
         }
@@ -81,14 +81,14 @@ impl Style {
         }
     }
 
-    fn time(&self, ts: &str) -> String {
-        match ts.parse::<Timestamp>() {
-            Ok(time) => time
-                .to_zoned(self.zone.clone())
-                .strftime("%Y-%m-%d %H:%M:%S%.3f")
-                .to_string(),
-            Err(_) => plain(ts),
-        }
+    fn time(&self, ts: Timestamp) -> String {
+        jiff::Timestamp::from_nanosecond(i128::from(ts.nanos())).map_or_else(
+            |_| ts.to_string(),
+            |time| {
+                let zoned = time.to_zoned(self.zone.clone());
+                zoned.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+            },
+        )
     }
 
     fn paint(&self, text: &mut String, colour: &str, words: &str) {
@@ -101,22 +101,30 @@ impl Style {
     }
 }
 
-fn level_colour(level: &str) -> &'static str {
+/// The fields in the order of their names, so that lines of one program look alike.
+fn by_name(line: &Line) -> Map<String, Value> {
+    let value = |json: &str| serde_json::from_str(json).unwrap_or(Value::Null);
+    let fields = line.fields.iter();
+    fields
+        .map(|(name, json)| (name.clone(), value(json.get())))
+        .collect()
+}
+
+const fn level_colour(level: Level) -> &'static str {
     match level {
-        "error" => "\x1b[31m",
-        "fatal" => "\x1b[1;31m",
-        "warn" => "\x1b[33m",
-        "info" => "\x1b[32m",
-        "debug" => "\x1b[34m",
-        "trace" => DIM,
-        _ => "",
+        Level::Error => "\x1b[31m",
+        Level::Fatal => "\x1b[1;31m",
+        Level::Warn => "\x1b[33m",
+        Level::Info => "\x1b[32m",
+        Level::Debug => "\x1b[34m",
+        Level::Trace => DIM,
     }
 }
 
 /// A line for programs: its object, with `stream` and `offset` first, and `undecided` where the filter gave up on it. With `terminal`, control characters that JSON
 /// lets stand are escaped, which leaves its meaning.
-pub(crate) fn json(stream: &str, line: &Line, terminal: bool) -> String {
-    let name = Value::from(stream);
+pub(crate) fn json(stream: &StreamName, line: &Received, terminal: bool) -> String {
+    let name = Value::from(stream.as_str());
     let rest = line.json.strip_prefix('{').unwrap_or("}");
     let comma = if rest.starts_with('}') { "" } else { "," };
     let undecided = if line.undecided { ",\"undecided\":true" } else { "" };
@@ -141,11 +149,14 @@ pub(crate) fn json(stream: &str, line: &Line, terminal: bool) -> String {
 }
 
 /// What the server says is missing, `to` exclusive.
-pub(crate) fn missing(stream: &str, from: u64, to: u64, reason: &GapReason) -> String {
+pub(crate) fn missing(stream: &StreamName, from: Offset, to: Offset, reason: &GapReason) -> String {
     let reason = plain(&reason.to_string());
-    match to.saturating_sub(from) {
+    match to.since(from) {
         0 | 1 => format!("{stream}: line {from} is missing ({reason})"),
-        _ => format!("{stream}: lines {from} to {} are missing ({reason})", to - 1),
+        count => format!(
+            "{stream}: lines {from} to {} are missing ({reason})",
+            from.plus(count - 1)
+        ),
     }
 }
 
@@ -232,11 +243,8 @@ pub(crate) fn objects(things: &[impl Serialize]) -> Result<(), Failure> {
 }
 
 /// How long ago, roughly.
-pub(crate) fn ago(then: &str, now: Timestamp) -> String {
-    let Ok(then) = then.parse::<Timestamp>() else {
-        return plain(then);
-    };
-    let seconds = now.duration_since(then).as_secs().max(0);
+pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.since(then).as_secs().max(0);
     match seconds {
         0 => "now".to_owned(),
         1..120 => format!("{seconds}s ago"),
@@ -288,9 +296,13 @@ impl Noise {
 mod tests {
     use super::*;
 
-    fn line(json: &str) -> Line {
-        Line {
-            offset: 17,
+    fn name(text: &str) -> StreamName {
+        StreamName::parse(text).unwrap()
+    }
+
+    fn line(json: &str) -> Received {
+        Received {
+            offset: Offset(17),
             undecided: false,
             json: json.into(),
         }
@@ -308,24 +320,24 @@ mod tests {
     fn a_line_shows_time_level_stream_message_and_fields() {
         let text = r#"{"ts":"2026-01-02T03:04:05.678901234Z","level":"warn","message":"slow answer","fields":{"ms":1200,"path":"/a b","user":{"id":"u1","ok":true},"tags":["x"],"none":null}}"#;
         assert_eq!(
-            style().line("payments/api", &line(text)),
+            style().line(&name("payments/api"), &line(text)),
             "2026-01-02 03:04:05.678 WARN  payments/api slow answer ms=1200 none=null path=\"/a b\" tags=[\"x\"] user.id=u1 user.ok=true"
         );
     }
 
     #[test]
     fn a_line_that_the_filter_gave_up_on_says_so() {
-        let undecided = Line {
+        let undecided = Received {
             undecided: true,
             ..line(r#"{"ts":"2026-01-02T03:04:05Z","message":"long"}"#)
         };
-        let shown = style().line("a", &undecided);
+        let shown = style().line(&name("a"), &undecided);
         assert!(
             shown.ends_with("long (perhaps not what the filter asks for)"),
             "{shown}"
         );
         assert_eq!(
-            json("a", &undecided, false),
+            json(&name("a"), &undecided, false),
             r#"{"stream":"a","offset":17,"undecided":true,"ts":"2026-01-02T03:04:05Z","message":"long"}"#
         );
     }
@@ -339,7 +351,7 @@ mod tests {
         };
         let text = r#"{"ts":"2026-01-02T03:04:05Z","level":"error","message":"no"}"#;
         assert_eq!(
-            style.line("a", &line(text)),
+            style.line(&name("a"), &line(text)),
             "\x1b[2m2026-01-02 03:04:05.000\x1b[0m \x1b[31mERROR\x1b[0m no"
         );
     }
@@ -348,15 +360,20 @@ mod tests {
     fn nothing_that_a_terminal_obeys_gets_through() {
         let evil = "\u{1b}]0;owned\u{7}\r\n\u{9b}31m\u{202e}\u{7f}";
         let json_text = serde_json::json!({
-            "ts": evil, "level": evil, "message": evil, "fields": {evil: evil, "deep": {"x": [evil]}}
+            "ts": "2026-01-02T03:04:05Z", "message": evil, "fields": {evil: evil, "deep": {"x": [evil]}}
         });
         let evil_line = line(&json_text.to_string());
-        let shown = style().line(evil, &evil_line);
+        let shown = style().line(&name("a"), &evil_line);
         assert!(!shown.chars().any(is_harmful), "{shown:?}");
-        let broken = style().line("a", &line("\u{1b}[31m"));
-        assert!(!broken.chars().any(is_harmful), "{broken:?}");
+        let undated = json_text
+            .to_string()
+            .replace("2026-01-02T03:04:05Z", "\\u001b[31m");
+        for broken in ["\u{1b}[31m", &undated] {
+            let broken = style().line(&name("a"), &line(broken));
+            assert!(!broken.chars().any(is_harmful), "{broken:?}");
+        }
 
-        let shown = json("a", &evil_line, true);
+        let shown = json(&name("a"), &evil_line, true);
         assert!(!shown.chars().any(is_harmful), "{shown:?}");
         let read: Value = serde_json::from_str(&shown).unwrap();
         assert_eq!(read["message"], evil);
@@ -366,10 +383,13 @@ mod tests {
     fn a_line_for_programs_is_its_object_with_its_place() {
         let text = r#"{"ts":"2026-01-02T03:04:05Z","message":"a"}"#;
         assert_eq!(
-            json("a/b", &line(text), false),
+            json(&name("a/b"), &line(text), false),
             r#"{"stream":"a/b","offset":17,"ts":"2026-01-02T03:04:05Z","message":"a"}"#
         );
-        assert_eq!(json("a", &line("{}"), true), r#"{"stream":"a","offset":17}"#);
+        assert_eq!(
+            json(&name("a"), &line("{}"), true),
+            r#"{"stream":"a","offset":17}"#
+        );
     }
 
     #[test]
@@ -386,7 +406,8 @@ mod tests {
 
     #[test]
     fn times_are_told_by_their_distance() {
-        let now: Timestamp = "2026-01-10T00:00:00Z".parse().unwrap();
+        let time = |text| Timestamp::parse(text).unwrap();
+        let now = time("2026-01-10T00:00:00Z");
         let cases = [
             ("2026-01-10T00:00:00Z", "now"),
             ("2026-01-10T00:00:05Z", "now"),
@@ -394,10 +415,9 @@ mod tests {
             ("2026-01-09T23:50:00Z", "10m ago"),
             ("2026-01-09T12:00:00Z", "12h ago"),
             ("2026-01-01T00:00:00Z", "9d ago"),
-            ("soon\u{1b}", "soon\\x1b"),
         ];
         for (then, expected) in cases {
-            assert_eq!(ago(then, now), expected);
+            assert_eq!(ago(time(then), now), expected);
         }
     }
 }

@@ -1,12 +1,10 @@
 //! `tailcast streams`: which streams there are.
 
-use client::StreamInfo;
-use jiff::Timestamp;
-use lines::Pattern;
+use lines::{Pattern, StreamInfo, Timestamp};
 
 use super::Failure;
 use super::connect::{Connection, Need};
-use super::show::{self, ago, plain, table};
+use super::show::{self, ago, table};
 
 /// Which.
 #[derive(Debug, clap::Args)]
@@ -48,12 +46,15 @@ fn as_table(streams: &[StreamInfo], now: Timestamp) -> String {
         .iter()
         .map(|stream| {
             vec![
-                plain(&stream.name),
-                stream.next.saturating_sub(stream.first_available).to_string(),
-                stream.next.to_string(),
+                stream.name.to_string(),
+                stream
+                    .extent
+                    .next
+                    .since(stream.extent.first_available)
+                    .to_string(),
+                stream.extent.next.to_string(),
                 stream
                     .last_arrival
-                    .as_deref()
                     .map_or_else(|| "-".to_owned(), |then| ago(then, now)),
                 format!("{:.1}/s", stream.lines_per_second),
             ]
@@ -68,15 +69,19 @@ fn as_table(streams: &[StreamInfo], now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lines::{Extent, Offset, StreamName};
+
     use super::*;
 
     #[test]
     fn streams_are_a_table() {
         let stream = |name: &str, first_available, next, last_arrival: Option<&str>| StreamInfo {
-            name: name.into(),
-            first_available,
-            next,
-            last_arrival: last_arrival.map(str::to_owned),
+            name: StreamName::parse(name).unwrap(),
+            extent: Extent {
+                first_available: Offset(first_available),
+                next: Offset(next),
+            },
+            last_arrival: last_arrival.and_then(Timestamp::parse),
             lines_per_second: 1.25,
         };
         let streams = [
@@ -84,7 +89,7 @@ mod tests {
             stream("web", 3, 3, None),
         ];
         assert_eq!(
-            as_table(&streams, "2026-01-10T00:00:00Z".parse().unwrap()),
+            as_table(&streams, Timestamp::parse("2026-01-10T00:00:00Z").unwrap()),
             "\
 STREAM        KEPT  HEAD  LAST LINE   RATE
 payments/api  1400  1500  2s ago     1.2/s

@@ -1,16 +1,15 @@
 //! `tailcast tail`: follows streams in a terminal.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::pin::pin;
 
 use anyhow::anyhow;
-use client::{Event, Follow, From, Lines, State, Tail};
+use client::{Event, Follow, From, Run, State, Tail};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use lines::Target;
+use lines::{NameError, Offset, StreamName, Target};
 use tokio::io::Interest;
 use tokio::net::unix::pipe;
 
@@ -139,7 +138,10 @@ fn from_offset(streams: &[String], offset: u64) -> anyhow::Result<From> {
              work with it"
         ));
     }
-    let cursors: BTreeMap<String, u64> = streams.iter().map(|name| (name.clone(), offset)).collect();
+    let cursors = streams
+        .iter()
+        .map(|name| Ok((StreamName::parse(name)?, Offset(offset))));
+    let cursors = cursors.collect::<Result<_, NameError>>()?;
     Ok(From::Cursors { cursors, epoch: None })
 }
 
@@ -189,7 +191,7 @@ impl Screen {
 
     fn show(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::Lines(lines) => return self.lines(&lines),
+            Event::Lines(run) => return self.lines(&run),
             Event::Gap {
                 stream,
                 from,
@@ -205,7 +207,7 @@ impl Screen {
                 .say("the installation has another database than before: its streams are shown from their first line"),
             Event::Dropped { streams, .. } => self
                 .noise
-                .say(&format!("no longer allowed to read: {}", streams.join(", "))),
+                .say(&format!("no longer allowed to read: {}", streams.iter().map(StreamName::as_str).collect::<Vec<_>>().join(", "))),
             Event::Warning { code, message } => self.noise.say(&format!("{message} ({code})")),
             Event::Fault(fault) => self.noise.say(&format!("the server made a mistake: {fault}")),
         }
@@ -222,11 +224,11 @@ impl Screen {
         }
     }
 
-    fn lines(&mut self, lines: &Lines) -> io::Result<()> {
-        for line in &lines.lines {
+    fn lines(&mut self, run: &Run) -> io::Result<()> {
+        for line in &run.lines {
             let text = match self.json {
-                true => show::json(&lines.stream, line, self.terminal),
-                false => self.style.line(&lines.stream, line),
+                true => show::json(&run.stream, line, self.terminal),
+                false => self.style.line(&run.stream, line),
             };
             writeln!(self.out, "{text}")?;
         }
@@ -236,6 +238,8 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -264,7 +268,7 @@ mod tests {
     fn an_offset_belongs_to_a_stream_and_not_to_a_pattern() {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         assert_eq!(from_offset(&names(&["a/**"]), 0).unwrap(), From::beginning());
-        let cursors = BTreeMap::from([("a".to_owned(), 5)]);
+        let cursors = BTreeMap::from([(StreamName::parse("a").unwrap(), Offset(5))]);
         assert_eq!(
             from_offset(&names(&["a"]), 5).unwrap(),
             From::Cursors { cursors, epoch: None }

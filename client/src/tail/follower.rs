@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use lines::{Epoch, StreamName};
 use tokio::time::Instant;
 
 use super::places::Places;
@@ -54,7 +55,7 @@ struct Connected {
     /// Sent and not answered.
     asked: Vec<Subscription>,
     /// Streams that have not reached their heads. Unused once all had.
-    behind: BTreeSet<String>,
+    behind: BTreeSet<StreamName>,
     live: bool,
     /// Whether the connection was good for something.
     useful: bool,
@@ -176,14 +177,14 @@ impl Follower {
     }
 
     /// A cursor of another database is worth nothing: everything there is new, and begins at its first kept line.
-    fn check_epoch(&mut self, epoch: &str) {
-        let old = self.places.epoch.replace(epoch.to_owned());
+    fn check_epoch(&mut self, epoch: &Epoch) {
+        let old = self.places.epoch.replace(epoch.clone());
         if let Some(old) = old.filter(|old| old != epoch) {
-            self.start_over(old, epoch.to_owned());
+            self.start_over(old, epoch.clone());
         }
     }
 
-    fn start_over(&mut self, old: String, new: String) {
+    fn start_over(&mut self, old: Epoch, new: Epoch) {
         self.places.start_over(Some(new.clone()));
         if matches!(self.follow.from, From::Cursors { .. }) {
             self.follow.from = From::beginning();
@@ -288,8 +289,10 @@ impl Follower {
         }
     }
 
-    fn dropped(&mut self, streams: Vec<String>, reason: String) -> Result<(), Trouble> {
-        self.follow.streams.retain(|followed| !streams.contains(followed));
+    fn dropped(&mut self, streams: Vec<StreamName>, reason: String) -> Result<(), Trouble> {
+        self.follow
+            .streams
+            .retain(|followed| !streams.iter().any(|dropped| dropped.as_str() == followed));
         // Under a pattern a stream comes back when the token allows it again, and goes on where it is now.
         let may_come_back = self.follow.streams.iter().any(|followed| followed.contains('*'));
         for stream in &streams {
@@ -350,8 +353,7 @@ impl Follower {
                 hint: error.retry_after_ms.map(problem::hint),
             }),
             "wrong_epoch" => {
-                let old = self.places.epoch.clone().unwrap_or_default();
-                if let Some(new) = error.epoch {
+                if let (Some(old), Some(new)) = (self.places.epoch.clone(), error.epoch) {
                     self.start_over(old, new);
                 }
                 Err(Trouble::again(error.message))
@@ -382,17 +384,18 @@ impl Follower {
     }
 
     /// A stream that could be read on an earlier connection, and not only was asked for.
-    fn was_followed(&self, stream: Option<&str>) -> Option<String> {
+    fn was_followed(&self, stream: Option<&str>) -> Option<StreamName> {
         let stream = stream?;
         let seen = self.known.contains(stream) || !self.follow.streams.iter().any(|asked| asked == stream);
-        (seen && self.places.cursors.contains_key(stream)).then(|| stream.to_owned())
+        let (name, _) = self.places.cursors.get_key_value(stream).filter(|_| seen)?;
+        Some(name.clone())
     }
 
     /// Asks again for a subscription that was refused, without the stream that may not be read any more: the others go on.
-    async fn ask_without(&mut self, at: usize, stream: String) -> Result<(), Trouble> {
+    async fn ask_without(&mut self, at: usize, stream: StreamName) -> Result<(), Trouble> {
         if let Phase::Connected(connected) = &mut self.phase {
             let asked = &mut connected.asked[at];
-            asked.forgo(&stream);
+            asked.forgo(stream.as_str());
             if asked.streams.is_empty() {
                 connected.asked.swap_remove(at);
             } else {

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lines::{Epoch, Offset, StreamName};
+
 use super::From;
 use super::places::Places;
 use super::wire::{Begin, Request};
@@ -42,7 +44,7 @@ impl Subscription {
 /// Plans subscriptions for one session.
 pub(crate) struct Plan<'a> {
     pub(crate) places: &'a Places,
-    pub(crate) epoch: &'a str,
+    pub(crate) epoch: &'a Epoch,
     pub(crate) filter: Option<&'a str>,
     /// The longest message the server takes, in bytes.
     pub(crate) message_bytes: usize,
@@ -70,10 +72,10 @@ impl Plan<'_> {
         planned
     }
 
-    fn cursors(&self, cursors: BTreeMap<String, u64>) -> Begin {
+    fn cursors(&self, cursors: BTreeMap<StreamName, Offset>) -> Begin {
         Begin::Cursors {
             cursors,
-            epoch: self.epoch.to_owned(),
+            epoch: self.epoch.clone(),
         }
     }
 
@@ -81,8 +83,8 @@ impl Plan<'_> {
         &self,
         planned: &mut Vec<Subscription>,
         targets: &[String],
-        cursors: &BTreeMap<String, u64>,
-        begin: impl Fn(BTreeMap<String, u64>) -> Begin,
+        cursors: &BTreeMap<StreamName, Offset>,
+        begin: impl Fn(BTreeMap<StreamName, Offset>) -> Begin,
     ) {
         let one = Subscription {
             id: (planned.len() + 1).to_string(),
@@ -103,8 +105,8 @@ impl Plan<'_> {
         for streams in chunks(by_name(names, readable), room) {
             let own = streams
                 .iter()
-                .filter_map(|name| Some((name.clone(), *cursors.get(name)?)));
-            let begin = begin(own.collect());
+                .filter_map(|name| cursors.get_key_value(name.as_str()));
+            let begin = begin(own.map(|(name, cursor)| (name.clone(), *cursor)).collect());
             planned.push(Subscription {
                 id: (planned.len() + 1).to_string(),
                 streams,
@@ -123,11 +125,15 @@ impl Plan<'_> {
         }
     }
 
-    fn taken_away(&self, cursors: &BTreeMap<String, u64>, mut room: usize) -> BTreeMap<String, u64> {
+    fn taken_away(
+        &self,
+        cursors: &BTreeMap<StreamName, Offset>,
+        mut room: usize,
+    ) -> BTreeMap<StreamName, Offset> {
         let taken = cursors.iter().filter(|(name, _)| self.places.is_taken_away(name));
         taken
             .take_while(|(name, _)| {
-                let needs = cost(std::slice::from_ref(*name));
+                let needs = room_for(name.as_str());
                 let fits = needs <= room;
                 room = room.saturating_sub(needs);
                 fits
@@ -138,9 +144,13 @@ impl Plan<'_> {
 }
 
 /// All names: those asked for, and those that a pattern brought.
-fn by_name<'a>(mut names: Vec<String>, known: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let asked: BTreeSet<&String> = names.iter().collect();
-    let brought: Vec<String> = known.filter(|name| !asked.contains(name)).cloned().collect();
+fn by_name<'a>(mut names: Vec<String>, known: impl Iterator<Item = &'a StreamName>) -> Vec<String> {
+    let asked: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let brought: Vec<String> = known
+        .map(StreamName::as_str)
+        .filter(|name| !asked.contains(name))
+        .map(str::to_owned)
+        .collect();
     // `@me` brought one's personal stream, which cannot be asked for twice.
     if brought.iter().any(|name| name.starts_with('@')) {
         names.retain(|name| name != "@me");
@@ -152,14 +162,18 @@ fn by_name<'a>(mut names: Vec<String>, known: impl Iterator<Item = &'a String>) 
 /// Room for names in a message, in bytes. A name stands in the list and among the cursors: quotes, commas, and up to
 /// twenty digits.
 fn cost(names: &[String]) -> usize {
-    names.iter().map(|name| 2 * (name.len() + 4) + 20).sum()
+    names.iter().map(|name| room_for(name)).sum()
+}
+
+fn room_for(name: &str) -> usize {
+    2 * (name.len() + 4) + 20
 }
 
 fn chunks(names: Vec<String>, room: usize) -> Vec<Vec<String>> {
     let mut chunks: Vec<Vec<String>> = Vec::new();
     let mut left = 0;
     for name in names {
-        let needs = cost(std::slice::from_ref(&name));
+        let needs = room_for(&name);
         match chunks.last_mut() {
             Some(chunk) if needs <= left => {
                 left -= needs;
@@ -176,19 +190,29 @@ fn chunks(names: Vec<String>, room: usize) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use super::*;
+
+    static EPOCH: OnceLock<Epoch> = OnceLock::new();
+
+    fn name(text: &str) -> StreamName {
+        StreamName::parse(text).expect("a name")
+    }
 
     fn places(count: u64) -> Places {
         let mut places = Places::default();
-        places.epoch = Some("e".into());
-        places.cursors = (0..count).map(|n| (format!("some/stream/{n}"), n)).collect();
+        places.epoch = Some(Epoch::from_text("e"));
+        places.cursors = (0..count)
+            .map(|n| (name(&format!("some/stream/{n}")), Offset(n)))
+            .collect();
         places
     }
 
     fn plan(places: &Places, message_bytes: usize) -> Plan<'_> {
         Plan {
             places,
-            epoch: "e",
+            epoch: EPOCH.get_or_init(|| Epoch::from_text("e")),
             filter: Some("level>=warn"),
             message_bytes,
         }
@@ -209,7 +233,7 @@ mod tests {
                 streams: names(&["some/**"]),
                 begin: Begin::Cursors {
                     cursors: places.cursors.clone(),
-                    epoch: "e".into(),
+                    epoch: Epoch::from_text("e"),
                 },
             },
             Subscription {
@@ -244,14 +268,14 @@ mod tests {
     #[test]
     fn what_was_taken_away_is_not_asked_for_by_name_and_the_pattern_keeps_its_cursor() {
         let mut places = places(1000);
-        places.take_away("some/stream/7");
+        places.take_away(&name("some/stream/7"));
         let planned = plan(&places, 16384).subscriptions(&names(&["some/**"]), &[], &From::Live);
         let asked = |name: &str| planned.iter().any(|one| one.streams.contains(&name.to_owned()));
         assert!(asked("some/stream/8") && !asked("some/stream/7"));
         let Some(Begin::Cursors { cursors, .. }) = planned.last().map(|last| &last.begin) else {
             panic!("{planned:?}")
         };
-        assert_eq!(*cursors, BTreeMap::from([("some/stream/7".to_owned(), 7)]));
+        assert_eq!(*cursors, BTreeMap::from([(name("some/stream/7"), Offset(7))]));
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use lines::{Epoch, Offset, StreamName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Line, Lines, Start};
+use super::{Received, Run, Start};
 
 /// What is sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,8 +34,8 @@ pub(crate) enum Begin {
     Since(String),
     #[serde(untagged)]
     Cursors {
-        cursors: BTreeMap<String, u64>,
-        epoch: String,
+        cursors: BTreeMap<StreamName, Offset>,
+        epoch: Epoch,
     },
 }
 
@@ -43,7 +44,7 @@ pub(crate) enum Begin {
 pub(crate) enum Message {
     Welcome(Welcome),
     Subscribed(Subscribed),
-    Lines(Lines),
+    Lines(Run),
     Live(Live),
     Gap(Gap),
     Dropped(Dropped),
@@ -56,7 +57,7 @@ pub(crate) enum Message {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Welcome {
-    pub(crate) epoch: String,
+    pub(crate) epoch: Epoch,
     pub(crate) heartbeat_ms: u64,
     #[serde(default)]
     pub(crate) limits: WelcomeLimits,
@@ -79,27 +80,27 @@ impl Default for WelcomeLimits {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Subscribed {
     pub(crate) id: String,
-    pub(crate) epoch: String,
-    pub(crate) streams: BTreeMap<String, Start>,
+    pub(crate) epoch: Epoch,
+    pub(crate) streams: BTreeMap<StreamName, Start>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Live {
-    pub(crate) stream: String,
-    pub(crate) next: u64,
+    pub(crate) stream: StreamName,
+    pub(crate) next: Offset,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Gap {
-    pub(crate) stream: String,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
+    pub(crate) stream: StreamName,
+    pub(crate) from: Offset,
+    pub(crate) to: Offset,
     pub(crate) reason: String,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dropped {
-    pub(crate) streams: Vec<String>,
+    pub(crate) streams: Vec<StreamName>,
     pub(crate) reason: String,
 }
 
@@ -115,7 +116,7 @@ pub(crate) struct ErrorMessage {
     #[serde(default)]
     pub(crate) retry_after_ms: Option<u64>,
     #[serde(default)]
-    pub(crate) epoch: Option<String>,
+    pub(crate) epoch: Option<Epoch>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -164,15 +165,14 @@ fn parse_gap(gap: Gap) -> Result<Gap, String> {
 
 #[derive(Deserialize)]
 struct RawLines<'a> {
-    #[serde(borrow)]
-    stream: Cow<'a, str>,
-    first: u64,
-    next: u64,
+    stream: StreamName,
+    first: Offset,
+    next: Offset,
     #[serde(borrow)]
     lines: Vec<&'a RawValue>,
 }
 
-fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Lines, String> {
+fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Run, String> {
     let RawLines {
         stream,
         first,
@@ -184,7 +184,7 @@ fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Lines, String> {
     for line in lines {
         let line = match filtered {
             true => split_offset(line.get()).ok_or_else(|| format!("{stream}: a line without its offset"))?,
-            false => Line {
+            false => Received {
                 offset: due,
                 undecided: false,
                 json: line.get().into(),
@@ -196,15 +196,15 @@ fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Lines, String> {
                 line.offset
             ));
         }
-        due = line.offset + 1;
+        due = line.offset.plus(1);
         parsed.push(line);
     }
     if next < first || (!filtered && due != next) {
         let count = parsed.len();
         return Err(format!("{stream}: {count} lines in a run from {first} to {next}"));
     }
-    Ok(Lines {
-        stream: stream.into_owned(),
+    Ok(Run {
+        stream,
         first,
         next,
         lines: parsed,
@@ -213,7 +213,7 @@ fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Lines, String> {
 
 /// Under a filter a line has its offset as the first member, and then, where the filter gave up on it, a mark. What is
 /// left are the bytes that are stored.
-fn split_offset(line: &str) -> Option<Line> {
+fn split_offset(line: &str) -> Option<Received> {
     let rest = line.strip_prefix("{\"offset\":")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;
     let (offset, rest) = rest.split_at(digits);
@@ -226,8 +226,8 @@ fn split_offset(line: &str) -> Option<Line> {
         Some(rest) => (true, rest),
         None => (false, rest),
     };
-    Some(Line {
-        offset: offset.parse().ok()?,
+    Some(Received {
+        offset: Offset(offset.parse().ok()?),
         undecided,
         json: format!("{{{rest}").into(),
     })
@@ -242,7 +242,7 @@ mod tests {
             Message::Lines(lines) => Ok(lines
                 .lines
                 .into_iter()
-                .map(|l| (l.offset, l.json.into()))
+                .map(|l| (l.offset.0, l.json.into()))
                 .collect()),
             other => Err(format!("{other:?}")),
         }
@@ -266,8 +266,8 @@ mod tests {
             panic!("no lines");
         };
         let json = || r#"{"ts":"t","message":"m"}"#.into();
-        let line = |offset, undecided| Line {
-            offset,
+        let line = |offset, undecided| Received {
+            offset: Offset(offset),
             undecided,
             json: json(),
         };
@@ -338,8 +338,8 @@ mod tests {
             ),
             (
                 Begin::Cursors {
-                    cursors: BTreeMap::from([("a/b".into(), 17)]),
-                    epoch: "e".into(),
+                    cursors: BTreeMap::from([(StreamName::parse("a/b").expect("a name"), Offset(17))]),
+                    epoch: Epoch::from_text("e"),
                 },
                 r#"{"cursors":{"a/b":17},"epoch":"e"}"#,
             ),

@@ -82,7 +82,9 @@ impl Peer {
 
     /// Sends lines `first..next` of `a`.
     pub(crate) async fn lines(&mut self, first: u64, next: u64) {
-        let lines: Vec<Value> = (first..next).map(|n| json!({"message": n.to_string()})).collect();
+        let lines: Vec<Value> = (first..next)
+            .map(|n| json!({"ts": "2026-01-01T00:00:00Z", "message": n.to_string()}))
+            .collect();
         self.send(json!({"type": "lines", "stream": "a", "first": first, "next": next, "lines": lines}))
             .await;
     }

@@ -181,7 +181,7 @@ async fn a_filter_is_passed_on_and_its_lines_keep_their_offsets() {
         peer.send(subscribed("1", "e1", &[("a", 5)])).await;
         peer.socket
             .send(Message::text(
-                r#"{"type":"lines","stream":"a","first":5,"next":9,"lines":[{"offset":6,"message":"six"},{"offset":8,"message":"eight"}]}"#,
+                r#"{"type":"lines","stream":"a","first":5,"next":9,"lines":[{"offset":6,"ts":"2026-01-01T00:00:00Z","message":"six"},{"offset":8,"ts":"2026-01-01T00:00:00Z","message":"eight"}]}"#,
             ))
             .await
             .unwrap();

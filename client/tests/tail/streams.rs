@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use client::{Follow, From};
+use client::{Follow, From, Offset, StreamName};
 use serde_json::json;
 
 use crate::fake::{cursors, subscribed};
@@ -37,7 +37,7 @@ async fn another_database_is_told_and_followed_from_its_beginning() {
 #[tokio::test]
 async fn a_subscription_refused_for_its_epoch_starts_over() {
     let follow = a_from(From::Cursors {
-        cursors: BTreeMap::from([("a".into(), 7)]),
+        cursors: BTreeMap::from([(StreamName::parse("a").unwrap(), Offset(7))]),
         epoch: None,
     });
     let told = told(follow, 4, |fake| async move {

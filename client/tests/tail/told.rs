@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::{Event, FixedToken, Follow, From, Server, State, Tail, TailError, TailLimits, Tokens};
+use client::{
+    Event, FixedToken, Follow, From, Server, State, StreamName, Tail, TailError, TailLimits, Tokens,
+};
 use futures_util::StreamExt;
 use tokio::net::TcpListener;
 
@@ -62,7 +64,7 @@ fn words(event: Result<Event, TailError>) -> Option<String> {
             let messages = lines
                 .lines
                 .iter()
-                .map(|line| format!(" {}={}", line.offset, line.record().unwrap().message));
+                .map(|line| format!(" {}={}", line.offset, line.line().unwrap().message));
             format!(
                 "{} {}..{}{}",
                 lines.stream,
@@ -78,15 +80,19 @@ fn words(event: Result<Event, TailError>) -> Option<String> {
             reason,
         }) => format!("gap {stream} {from}..{to} {reason}"),
         Ok(Event::Subscribed { streams, .. }) => {
-            let names: Vec<String> = streams.into_keys().collect();
-            format!("subscribed {}", names.join(" "))
+            format!("subscribed {}", joined(streams.keys()))
         }
         Ok(Event::EpochChanged { old, new }) => format!("epoch {old} {new}"),
-        Ok(Event::Dropped { streams, reason }) => format!("dropped {} {reason}", streams.join(" ")),
+        Ok(Event::Dropped { streams, reason }) => format!("dropped {} {reason}", joined(&streams)),
         Ok(Event::Warning { code, .. }) => format!("warning {code}"),
         Ok(Event::Fault(fault)) => format!("fault {fault}"),
         Err(error) => format!("error {error}"),
     })
+}
+
+fn joined<'a>(names: impl IntoIterator<Item = &'a StreamName>) -> String {
+    let names: Vec<&str> = names.into_iter().map(StreamName::as_str).collect();
+    names.join(" ")
 }
 
 pub(crate) fn a_from(from: From) -> Follow {

@@ -143,7 +143,7 @@ pub(crate) async fn listed(
         {
             let matching = some.iter().map(|info| &info.name).filter(|name| {
                 pattern.matches(name)
-                    && !asker.have.contains(name)
+                    && !asker.have.contains(*name)
                     && may(&asker.subscriber, Action::Read, name)
             });
             names.extend(matching.cloned());

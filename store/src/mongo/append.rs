@@ -184,18 +184,18 @@ impl MongoStore {
         };
         let unknown: Vec<StreamName> = streams
             .iter()
-            .filter(|s| !ends.contains_key(s))
+            .filter(|s| !ends.contains_key(*s))
             .cloned()
             .collect();
         if !unknown.is_empty() {
             let found = queries::ends(ready, &unknown).await?;
-            let missing: Vec<&StreamName> = unknown.iter().filter(|s| !found.contains_key(s)).collect();
+            let missing: Vec<&StreamName> = unknown.iter().filter(|s| !found.contains_key(*s)).collect();
             // Before the first batch, so that every stream that has one is listed.
             create(ready, &missing).await?;
             let mut tails = self.tails.lock();
             for stream in streams
                 .iter()
-                .filter(|s| !ends.contains_key(s))
+                .filter(|s| !ends.contains_key(*s))
                 .collect::<Vec<_>>()
             {
                 // A stream that nobody has made has no line, and begins at 0.
