@@ -1,5 +1,7 @@
 //! `GET /metrics`: what the process counts, in the text format of Prometheus. Internal listener only.
 
+mod described;
+
 use std::time::Duration;
 
 use axum::Router;
@@ -21,7 +23,7 @@ pub fn start() -> anyhow::Result<PrometheusHandle> {
     let builder =
         PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?;
     let handle = builder.install_recorder()?;
-    metrics::describe_gauge!("tailcast_build_info", "1, with the version that runs");
+    described::describe();
     metrics::gauge!("tailcast_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }

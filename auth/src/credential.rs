@@ -12,6 +12,11 @@ use crate::token::{TokenError, Verifier};
 /// The subprotocol that carries a browser's token begins so: browsers set no headers on WebSockets.
 const BEARER_SUBPROTOCOL: &str = "bearer.";
 
+/// RFC 6750 §3. Basic is not offered, though accepted: a browser would ask the viewer's reader for a password.
+const ASK: HeaderValue = HeaderValue::from_static("Bearer realm=\"tailcast\"");
+/// The same for who showed a token.
+const ASK_ANEW: HeaderValue = HeaderValue::from_static("Bearer realm=\"tailcast\", error=\"invalid_token\"");
+
 /// Why a request is nobody's, with the refusal, ready to be answered.
 #[derive(Debug)]
 pub enum NoEntry {
@@ -41,27 +46,21 @@ pub fn authenticate(verifier: &Verifier, headers: &HeaderMap, uri: &Uri) -> Resu
         None => None,
     };
     let Some(token) = token else {
-        let how = "send a token: `Authorization: Bearer TOKEN`";
-        return Err(NoEntry::NoToken(unauthorized("no_token", how)));
+        return Err(NoEntry::NoToken(no_token()));
     };
     verifier
         .verify(&token)
         .map_err(|error| NoEntry::BadToken(refused(&error)))
 }
 
-/// The refusal of a token that is not accepted.
-pub fn refused(error: &TokenError) -> Problem {
-    unauthorized("bad_token", &error.to_string())
+fn no_token() -> Problem {
+    let how = "send a token: `Authorization: Bearer TOKEN`";
+    Problem::new(StatusCode::UNAUTHORIZED, "no_token", how).header(WWW_AUTHENTICATE, ASK)
 }
 
-/// RFC 6750 §3. Basic is not offered, though accepted: a browser would ask the viewer's reader for a password.
-fn unauthorized(code: &'static str, detail: &str) -> Problem {
-    let challenge = match code {
-        "no_token" => "Bearer realm=\"tailcast\"",
-        _ => "Bearer realm=\"tailcast\", error=\"invalid_token\"",
-    };
-    Problem::new(StatusCode::UNAUTHORIZED, code, detail)
-        .header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+/// The refusal of a token that is not accepted.
+pub fn refused(error: &TokenError) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "bad_token", error.to_string()).header(WWW_AUTHENTICATE, ASK_ANEW)
 }
 
 fn refuse_token_in_query(uri: &Uri) -> Result<(), Problem> {

@@ -112,19 +112,24 @@ fn may_know(caller: &Subscriber, asked: &Subscriber) -> bool {
 async fn question(request: Request, limits: Limits) -> Result<Question, Problem> {
     let (head, body) = request.into_parts();
     let whole = Limited::new(body, limits.form_bytes).collect();
-    let closing = |status, code, detail| {
-        Problem::new(status, code, detail).header(CONNECTION, HeaderValue::from_static("close"))
-    };
     let body = match tokio::time::timeout(limits.form_within, whole).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let detail = "the form is longer than any question about a token";
-            return Err(closing(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
+            return Err(closing(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                detail,
+            )));
         }
         Ok(Err(_)) => return Err(bad_request()),
         Err(_) => {
             let detail = "the form did not come in time: send it at once";
-            return Err(closing(StatusCode::REQUEST_TIMEOUT, "too_slow", detail));
+            return Err(closing(Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                detail,
+            )));
         }
     };
     let request = Request::from_parts(head, Body::from(body));
@@ -132,6 +137,11 @@ async fn question(request: Request, limits: Limits) -> Result<Question, Problem>
         .await
         .map_err(|_| bad_request())?;
     Ok(form.0)
+}
+
+/// The rest of the form is not waited for.
+fn closing(refusal: Problem) -> Problem {
+    refusal.header(CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn bad_request() -> Problem {

@@ -155,22 +155,22 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 }
 
 fn no_place(why: NoPlace) -> Problem {
-    let (status, code, detail) = match why {
-        NoPlace::Leaving => (
+    let refusal = match why {
+        NoPlace::Leaving => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "draining",
             "this node is being stopped: connect again, another one answers",
         ),
-        NoPlace::Busy => (
+        NoPlace::Busy => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",
             "this node takes no more sessions at the moment: connect again in a while",
         ),
-        NoPlace::TooMany => (
+        NoPlace::TooMany => Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_sessions",
             "this subscriber has as many sessions as one may have: close some",
         ),
     };
-    Problem::new(status, code, detail).retry_after(Duration::from_secs(1))
+    refusal.retry_after(Duration::from_secs(1))
 }

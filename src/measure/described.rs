@@ -1,0 +1,188 @@
+//! What each metric means: the help texts of `/metrics`. docs/operating.md says the same, and a test holds the two together,
+//! and both to what is counted.
+
+/// One of these is described.
+struct Described {
+    kind: Kind,
+    name: &'static str,
+    help: &'static str,
+}
+
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Described {
+    let kind = Kind::Counter;
+    Described { kind, name, help }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Described {
+    let kind = Kind::Gauge;
+    Described { kind, name, help }
+}
+
+const fn histogram(name: &'static str, help: &'static str) -> Described {
+    let kind = Kind::Histogram;
+    Described { kind, name, help }
+}
+
+/// All of them, in the order of a line's way.
+const METRICS: &[Described] = &[
+    // The door.
+    gauge("tailcast_connections", "connections that are open"),
+    counter(
+        "tailcast_connections_refused_total",
+        "connections that did not get in, because the listener or the address has all it may have",
+    ),
+    counter(
+        "tailcast_connections_pushed_out_total",
+        "connections of strangers that were closed for others",
+    ),
+    counter(
+        "tailcast_requests_not_admitted_total",
+        "requests refused for their token or for want of any grant",
+    ),
+    counter("tailcast_bad_tokens_total", "bad tokens that were shown"),
+    counter(
+        "tailcast_bad_tokens_slowed_total",
+        "bad tokens answered 429, because too many came from one address",
+    ),
+    // Lines come in.
+    counter(
+        "tailcast_ingest_requests_total",
+        "requests that send lines, by the status of the answer",
+    ),
+    counter(
+        "tailcast_lines_accepted_total",
+        "lines that this collector stored",
+    ),
+    counter(
+        "tailcast_lines_rejected_total",
+        "lines that were not taken, by the code that their senders were told",
+    ),
+    counter(
+        "tailcast_ingest_bodies_released_total",
+        "bodies that were given up because memory was short",
+    ),
+    gauge(
+        "tailcast_append_waiting_bytes",
+        "what waits to be stored or is being stored",
+    ),
+    histogram("tailcast_batch_lines", "lines in a batch"),
+    histogram(
+        "tailcast_batch_bytes",
+        "bytes of a batch's lines, before compression",
+    ),
+    histogram(
+        "tailcast_append_seconds",
+        "how long one write to the store took, of the batches of all streams that were ready",
+    ),
+    // The store.
+    histogram(
+        "tailcast_store_seconds",
+        "how long the store took to answer, by what was asked",
+    ),
+    counter(
+        "tailcast_store_appends_total",
+        "batches given to the store: stored, keys_used (a repeat), not_stored, or unknown",
+    ),
+    gauge(
+        "tailcast_store_free_bytes",
+        "what is free, on the disk and (when that is short) in the database; SQLite only",
+    ),
+    gauge(
+        "tailcast_store_full",
+        "1 while lines are refused because the disk is full; SQLite only",
+    ),
+    counter(
+        "tailcast_store_damaged_lines_total",
+        "lines that cannot be read back as they were written: anything above 0 asks for a look at the disk",
+    ),
+    gauge("tailcast_retention_held", "1 while age removes nothing, and why"),
+    gauge(
+        "tailcast_retention_overdue_seconds",
+        "for how long the oldest of what is to be removed or deleted has been due; some seconds are ordinary",
+    ),
+    gauge(
+        "tailcast_retention_overdue_bytes",
+        "by how much the store is larger than retain_bytes",
+    ),
+    gauge(
+        "tailcast_retention_hidden_bytes",
+        "what is removed and not yet deleted",
+    ),
+    gauge(
+        "tailcast_retention_held_streams",
+        "streams of which age removes nothing since lines were brought back",
+    ),
+    counter(
+        "tailcast_trimmed_lines_total",
+        "lines that this collector removed",
+    ),
+    // Between nodes.
+    gauge(
+        "tailcast_links",
+        "nodes that this one has links to, by the role that the links are for",
+    ),
+    counter(
+        "tailcast_links_refused_total",
+        "links that another node wanted and that were refused for their pass",
+    ),
+    counter(
+        "tailcast_links_broken_off_total",
+        "links that were closed because what came was not sealed by the node at the other end",
+    ),
+    counter(
+        "tailcast_leases_refused_total",
+        "leases in Redis that were not believed: unsigned, forged, or stale",
+    ),
+    counter(
+        "tailcast_hints_dropped_total",
+        "batches that were dropped on their way to a node, which then reads them from the store: lines come later, none is lost",
+    ),
+    // Sessions and reading.
+    gauge("tailcast_sessions", "sessions that are open"),
+    counter(
+        "tailcast_sessions_closed_total",
+        "sessions that this node closed, by the reason in the close frame",
+    ),
+    counter(
+        "tailcast_frames_sent_total",
+        "frames of lines written to sessions",
+    ),
+    counter("tailcast_lines_delivered_total", "lines written to sessions"),
+    gauge("tailcast_feeds", "streams that this node holds recent lines of"),
+    gauge(
+        "tailcast_feed_bytes",
+        "what it holds of them, with the frames cut from them",
+    ),
+    counter(
+        "tailcast_feed_repairs_total",
+        "times that lines were in the store and no hint had come",
+    ),
+    counter(
+        "tailcast_replay_reads_total",
+        "reads of the store for sessions that are behind",
+    ),
+    counter("tailcast_filter_microseconds_total", "time that filters worked"),
+    counter(
+        "tailcast_history_requests_total",
+        "requests that read lines, counts or streams, by the status of the answer",
+    ),
+    // The process.
+    gauge("tailcast_build_info", "1, with the version that runs"),
+];
+
+/// Gives the recorder all help texts.
+pub fn describe() {
+    for Described { kind, name, help } in METRICS {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(*name, *help),
+            Kind::Gauge => metrics::describe_gauge!(*name, *help),
+            Kind::Histogram => metrics::describe_histogram!(*name, *help),
+        }
+    }
+}
