@@ -8,6 +8,7 @@
 
 mod backoff;
 mod list;
+mod outcome;
 mod post;
 mod problem;
 mod retention;
@@ -17,9 +18,10 @@ mod tail;
 
 pub use lines::{Epoch, Level, Line, Offset, StreamInfo, StreamName};
 pub use list::{AskError, Node};
+pub use outcome::{Rejected, Report, SendError, SendLimits, Stopped, Summary, Unfinished};
 pub use problem::Problem;
 pub use retention::{Allowed, HiddenEntry, Restored, RetentionStatus, Why};
-pub use send::{Haste, Rejected, Report, SendError, SendLimits, Sender, Stopped, Summary, Unfinished};
+pub use send::{Haste, Sender};
 pub use server::{AddressError, FixedToken, Server, TokenError, Tokens};
 pub use tail::{
     Event, Fault, Follow, From, GapReason, Received, Run, Start, State, Tail, TailError, TailLimits,

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
+use crate::outcome::{Report, SendError, SendLimits, Tally};
 use crate::problem::Problem;
-use crate::send::{Report, SendError, SendLimits, Tally};
 use crate::server::{Server, Token, TokenError, read_body, sentence};
 
 /// Fast but not strong: the network is rarely the narrow place, and the CPU is the sender's own program's.

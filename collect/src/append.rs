@@ -7,6 +7,7 @@
 mod key;
 mod queue;
 mod streams;
+mod waiting;
 mod write;
 
 use std::ops::Range;
@@ -22,9 +23,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use key::{RequestKey, RunKey};
-use queue::{Queue, Waiting};
+use queue::Queue;
 use streams::Streams;
 pub use streams::{StreamLimits, TooManyStreams};
+use waiting::Waiting;
 use write::{Settled, Write};
 
 /// How much may wait, and how much goes at once.
@@ -233,7 +235,7 @@ impl Appender {
     pub fn submit(&self, subscriber: &str, runs: Vec<Run>) -> Result<Pending, NotLetIn> {
         let Self(inner) = self;
         let subscriber: Arc<str> = subscriber.into();
-        let bytes = runs.iter().flat_map(|run| &run.parts).map(queue::cost).sum();
+        let bytes = runs.iter().flat_map(|run| &run.parts).map(waiting::cost).sum();
         let let_in = inner.queue.lock().reserve(&subscriber, bytes, &inner.limits);
         if let Err(refused) = let_in {
             let charged = runs.iter().filter(|run| run.charged).count();

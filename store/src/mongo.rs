@@ -20,6 +20,7 @@ mod queries;
 mod retention;
 mod tails;
 mod times;
+mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,28 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use lines::{Lines, StreamName, log_store::StoredKey};
-use tokio::sync::oneshot;
+use lines::StreamName;
 
+use super::waiting::Waiting;
 use super::write::{Settled, Write};
-use super::{AppendLimits, NotLetIn, RunError, RunFailure, RunKey, Stored};
-
-/// What a waiting part costs in memory beside its lines, in bytes: about.
-const PART_OVERHEAD: usize = 256;
-
-/// A run that is not done.
-pub(super) struct Waiting {
-    pub(super) subscriber: Arc<str>,
-    /// Not stored yet, in order. While the first one is in flight it is not in here.
-    pub(super) parts: VecDeque<Lines>,
-    /// The number of the next part. Parts are numbered as they are stored.
-    pub(super) number: u64,
-    pub(super) key: Option<RunKey>,
-    /// Whether its subscriber is charged for a new stream.
-    pub(super) charged: bool,
-    pub(super) stored: Stored,
-    pub(super) answer: oneshot::Sender<Result<Stored, RunFailure>>,
-}
+use super::{AppendLimits, NotLetIn, Stored};
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -37,7 +20,7 @@ pub(super) struct Queue {
     subscribers: HashMap<Arc<str>, Account>,
     /// Subscribers with something ready, each once, the one that waited longest for its turn first.
     turns: VecDeque<Arc<str>>,
-    /// What is being entered, waits or is being stored, as [`cost`] has it.
+    /// What is being entered, waits or is being stored, as [`cost`](super::waiting::cost) has it.
     bytes: usize,
     /// Tasks that call the store; at most [`AppendLimits::calls`].
     pub(super) calls: usize,
@@ -52,28 +35,6 @@ struct Account {
     bytes: usize,
     /// Streams with nothing in flight whose next lines are this subscriber's, each once.
     ready: VecDeque<StreamName>,
-}
-
-/// What a part takes of [`AppendLimits::waiting_bytes`].
-pub(super) fn cost(part: &Lines) -> usize {
-    part.ndjson.len() + PART_OVERHEAD
-}
-
-impl Waiting {
-    pub(super) fn cost(&self) -> usize {
-        self.parts.iter().map(cost).sum()
-    }
-
-    /// What the next part is kept under.
-    pub(super) fn part_key(&self) -> Option<StoredKey> {
-        self.key.as_ref().map(|key| key.request.part(self.number))
-    }
-
-    pub(super) fn fail(self, error: RunError) {
-        // Nobody listens any more when the client went away.
-        let stored = self.stored;
-        let _ = self.answer.send(Err(RunFailure { error, stored }));
-    }
 }
 
 impl Queue {

@@ -9,7 +9,7 @@ use lines::batch::MAX_BATCH_BYTES;
 use lines::log_store::{Draft, KeyedRun, PriorRun, StoredKey};
 use lines::{Batch, Hint, Lines, Offset, StreamName, Timestamp};
 
-use super::queue::{Waiting, cost};
+use super::waiting::{Waiting, cost};
 use super::{RunError, Stored};
 
 /// A batch to be stored: the first part of each of these runs, taken out of them.

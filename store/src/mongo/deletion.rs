@@ -15,8 +15,8 @@ use mongodb::bson::{Bson, DateTime, Document, RawDocument, doc};
 use super::MongoStore;
 use super::connection::Ready;
 use super::documents::{from_bson, from_date, number};
-use super::retention::{Lease, begin_anew, millis};
 use super::times;
+use super::turn::{Lease, begin_anew, millis};
 use crate::clock::TOLERANCE;
 
 /// Streams that are read and written together.

@@ -1,0 +1,78 @@
+//! Whose turn it is to trim or to delete: one process of the cluster at a time, for a while.
+
+use std::time::Duration;
+
+use lines::{StoreError, Timestamp};
+use mongodb::bson::{Bson, DateTime, doc};
+
+use super::connection::Ready;
+use super::documents::{from_date, to_date};
+use crate::position::Position;
+
+/// The right to trim or to delete, for a while.
+pub(super) struct Lease {
+    holder: String,
+    /// Where trims have come to.
+    pub(super) position: Position,
+    /// The database's time when it was taken.
+    pub(super) now: DateTime,
+}
+
+impl Lease {
+    /// `None` when somebody else has it.
+    pub(super) async fn take(ready: &Ready, length: Duration) -> Result<Option<Self>, StoreError> {
+        let holder = uuid::Uuid::new_v4().to_string();
+        let free = doc! {"_id": "trim", "$expr": {"$lte": ["$until", "$$NOW"]}};
+        // A date that is further off than any lease is by a clock that was wrong.
+        let wrong =
+            doc! {"_id": "trim", "$expr": {"$gt": ["$until", {"$add": ["$$NOW", millis(length) * 2]}]}};
+        let take = doc! {"$set": {
+            "until": {"$add": ["$$NOW", millis(length)]}, "holder": &holder, "taken": "$$NOW",
+        }};
+        let taken = ready
+            .change("cluster", doc! {"$or": [free, wrong]}, vec![take])
+            .await?;
+        let Some(taken) = taken else { return Ok(None) };
+        let date = |name| taken.get_datetime(name).ok().copied();
+        Ok(date("taken").map(|now| Self {
+            holder,
+            position: Position {
+                after: date("after").map(from_date),
+                whole: date("whole").map(from_date),
+            },
+            now,
+        }))
+    }
+
+    /// Lets it go, and notes where trims have come to.
+    pub(super) async fn give_back(self, ready: &Ready, position: Position) -> Result<(), StoreError> {
+        let mut set = doc! {"until": DateTime::from_millis(0)};
+        if position != self.position {
+            let date = |time: Option<Timestamp>| time.map_or(Bson::Null, |time| to_date(time).into());
+            set.insert("after", date(position.after));
+            set.insert("whole", date(position.whole));
+        }
+        ready
+            .write(doc! {"update": "cluster", "updates": [{
+                "q": {"_id": "trim", "holder": self.holder}, "u": {"$set": set},
+            }]})
+            .await
+            .map(drop)
+    }
+}
+
+/// Lets the next trim begin with the oldest batch of all.
+pub(super) async fn begin_anew(ready: &Ready) -> Result<(), StoreError> {
+    ready
+        .write(doc! {"update": "cluster", "updates": [{
+            "q": {"_id": "trim"},
+            // Whoever trims now must not note where it came to.
+            "u": {"$set": {"holder": ""}, "$unset": {"after": "", "whole": ""}},
+        }]})
+        .await
+        .map(drop)
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
