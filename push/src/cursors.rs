@@ -1,4 +1,5 @@
-//! A session's streams and cursors, and the frames that its cursors are owed. Holds places, never lines (invariant 7).
+//! A session's streams and cursors, and what its cursors are owed, in no wire's words. Holds places, never lines
+//! (invariant 7).
 
 mod discovered;
 pub(crate) mod discovery;
@@ -8,8 +9,12 @@ mod filtered;
 pub(crate) mod filtering;
 pub(crate) mod filters;
 mod left_off;
+pub(crate) mod owed;
+pub(crate) mod refusal;
+pub(crate) mod sources;
 mod steer;
 pub(crate) mod subscribe;
+pub(crate) mod subscription;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -17,31 +22,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Subscriber;
-use bytes::Bytes;
+use edge::sieve::Account;
 use lines::{Offset, StreamName};
 use tokio::time::Instant;
 
+use self::filtering::{Home, Pass};
 use self::left_off::LeftOff;
-use crate::Push;
-use crate::cursors::filtering::{Home, Pass};
-use crate::cursors::subscribe::{Beginning, Place, Started};
+use self::owed::{Begun, Missing, Owed};
+use self::refusal::Refusal;
+use self::sources::Sources;
+use self::subscription::{Beginning, Mode, Place, Started, Terms};
 use crate::feeds::Member;
 use crate::feeds::feed::Pull;
 use crate::feeds::pages::{Found, pause_before};
 use crate::feeds::patterns::Hold;
+use crate::feeds::view::{Chunk, View};
 use crate::feeds::wake::{Slots, Wake};
 use crate::truth::StoreAway;
-use crate::wire::frame::{Frame, View};
-use crate::wire::protocol::{Begins, Message, Missing, Mode, Refusal};
-use edge::sieve::Account;
-
-/// What goes to the client, in its order.
-pub(crate) enum Outgoing {
-    /// Lines, shared with other sessions; or the word of this one that a filter left none.
-    Lines(Frame),
-    /// A message of this session.
-    Own(Bytes),
-}
 
 /// What asking for the next thing to send came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +70,7 @@ pub(crate) struct Freed {
     pub(crate) left_out: bool,
 }
 
-/// A look through lines that a session waits for.
+/// A pass of a filter that a session waits for.
 pub(crate) type FilterPass = Pin<Box<dyn Future<Output = Filtered> + Send>>;
 
 /// What came of it.
@@ -81,13 +78,13 @@ pub(crate) struct Filtered {
     slot: u32,
     stream: StreamName,
     view: View,
-    /// `None` when another session looked: the frame is where the lines are.
-    frame: Option<Frame>,
+    /// `None` when another session looked: the chunk is where the lines are.
+    chunk: Option<Chunk>,
 }
 
 /// All subscriptions of one session.
 pub(crate) struct Cursors {
-    push: Arc<Push>,
+    sources: Arc<Sources>,
     wake: Arc<Wake>,
     /// In the order in which they came; a stream that meets patterns of two belongs to the first.
     subscriptions: Vec<Subscription>,
@@ -103,13 +100,13 @@ pub(crate) struct Cursors {
     behind: Slots,
     /// Slots that wait for their filter's turn.
     sifting: Slots,
-    /// A frame that is ready: no other look begins while its slot is going to take it.
-    sifted: Option<Filtered>,
+    /// A chunk that is ready: no other look begins while its slot is going to take it.
+    filtered: Option<Filtered>,
     /// What the subscriber's filters have used.
     account: Arc<Account>,
     /// Slots that had something to send while the client took nothing.
     lagging: Slots,
-    /// Whose turn it is: streams take turns, frame by frame.
+    /// Whose turn it is: streams take turns, chunk by chunk.
     turn: u32,
     /// When the client is owed a word on what it does not get.
     word_at: Option<Instant>,
@@ -127,13 +124,6 @@ struct Subscription {
     paused: bool,
     /// Whether the client was told that streams are left out.
     told_limit: bool,
-}
-
-/// What a client asked of a subscription.
-pub(crate) struct Terms {
-    pub(crate) id: String,
-    pub(crate) view: View,
-    pub(crate) mode: Mode,
 }
 
 struct Slot {
@@ -155,11 +145,11 @@ struct Slot {
 }
 
 impl Cursors {
-    pub(crate) fn new(push: Arc<Push>, wake: Arc<Wake>, subscriber: &Subscriber) -> Self {
+    pub(crate) fn new(sources: Arc<Sources>, wake: Arc<Wake>, subscriber: &Subscriber) -> Self {
         Self {
-            account: push.filtering.sieve.account(subscriber.sub()),
-            left: LeftOff::new(push.limits.streams),
-            push,
+            account: sources.filtering.sieve.account(subscriber.sub()),
+            left: LeftOff::new(sources.limits.streams),
+            sources,
             wake,
             subscriptions: Vec::new(),
             numbered: 0,
@@ -168,7 +158,7 @@ impl Cursors {
             ready: Slots::default(),
             behind: Slots::default(),
             sifting: Slots::default(),
-            sifted: None,
+            filtered: None,
             lagging: Slots::default(),
             turn: 0,
             word_at: None,
@@ -193,7 +183,7 @@ impl Cursors {
     }
 
     /// Adds a subscription; what the client is told of it goes to `out`.
-    pub(crate) fn add(&mut self, started: Started, epoch: &str, out: &mut Vec<Outgoing>) {
+    pub(crate) fn add(&mut self, started: Started, out: &mut Vec<Owed>) {
         self.subscriptions.push(Subscription {
             terms: Arc::new(started.terms),
             number: self.numbered,
@@ -204,34 +194,32 @@ impl Cursors {
             told_limit: false,
         });
         self.numbered += 1;
-        self.begin(self.subscriptions.len() - 1, started.streams, epoch, out);
+        self.begin(self.subscriptions.len() - 1, started.streams, out);
     }
 
-    fn begin(&mut self, at: usize, streams: Vec<Beginning>, epoch: &str, out: &mut Vec<Outgoing>) {
+    fn begin(&mut self, at: usize, streams: Vec<Beginning>, out: &mut Vec<Owed>) {
         let subscription = &self.subscriptions[at];
         let (terms, paused) = (Arc::clone(&subscription.terms), subscription.paused);
-        let subscribed = Message::Subscribed {
-            id: &terms.id,
-            epoch,
-            streams: streams
-                .iter()
-                .map(|beginning| (beginning.member.stream().as_str(), beginning.begins()))
-                .collect(),
-            patterns: subscription
-                .holds
-                .iter()
-                .map(|hold| hold.pattern().as_str())
-                .collect(),
-        };
-        out.push(Outgoing::Own(subscribed.frame()));
+        let patterns = subscription.holds.iter().map(|hold| hold.pattern().clone());
+        out.push(Owed::Begun {
+            terms: Arc::clone(&terms),
+            streams: streams.iter().map(Beginning::begun).collect(),
+            patterns: patterns.collect(),
+        });
         for beginning in streams {
             let (stream, cursor) = (beginning.member.stream().clone(), beginning.cursor);
-            if let Some(wanted) = beginning.wanted {
-                out.push(gap(&stream, wanted, cursor, Missing::Retention));
+            if let Some(from) = beginning.wanted {
+                let (stream, why) = (stream.clone(), Missing::Retention);
+                out.push(Owed::Gap {
+                    stream,
+                    from,
+                    to: cursor,
+                    why,
+                });
             }
             let head = beginning.extent.next;
             if cursor >= head {
-                out.push(live(&stream, cursor));
+                out.push(Owed::Live { stream, head: cursor });
             }
             self.place(Slot {
                 member: beginning.member,
@@ -262,7 +250,7 @@ impl Cursors {
     }
 
     /// Ends a subscription, and answers what patterns of others have to meet for it; `None` when there is none.
-    pub(crate) fn remove(&mut self, id: &str, out: &mut Vec<Outgoing>) -> Option<Freed> {
+    pub(crate) fn remove(&mut self, id: &str, out: &mut Vec<Owed>) -> Option<Freed> {
         let at = self.subscriptions.iter().position(|of| of.terms.id == id)?;
         self.subscriptions.remove(at);
         let removed = self.remove_slots(|slot| slot.terms.id == id, out);
@@ -283,7 +271,7 @@ impl Cursors {
     fn remove_slots(
         &mut self,
         gone: impl Fn(&Slot) -> bool,
-        out: &mut Vec<Outgoing>,
+        out: &mut Vec<Owed>,
     ) -> Vec<(Arc<Terms>, StreamName)> {
         let mut removed = Vec::new();
         for (number, place) in (0..).zip(&mut self.slots) {
@@ -313,67 +301,67 @@ impl Cursors {
     }
 
     /// Sends the next thing, if there is any, to `out`: streams take turns.
-    pub(crate) fn next(&mut self, out: &mut Vec<Outgoing>) -> Step {
+    pub(crate) fn next(&mut self, out: &mut Vec<Owed>) -> Step {
         while let Some(number) = self.ready.next_from(self.turn) {
             self.turn = number + 1;
-            let sifted = self.sifted.take_if(|sifted| sifted.slot == number);
+            let filtered = self.filtered.take_if(|filtered| filtered.slot == number);
             let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::as_mut) else {
                 self.ready.remove(number);
                 continue;
             };
             if slot.paused {
                 self.ready.remove(number);
-                owe(&mut self.word_at, self.push.limits.behind_every);
+                owe(&mut self.word_at, self.sources.limits.behind_every);
                 continue;
             }
-            if self.lagging.remove(number) && slot.skip(self.push.limits.recent_bytes, out) {
+            if self.lagging.remove(number) && slot.skip(self.sources.limits.recent_bytes, out) {
                 return Step::Sent;
             }
-            let view = &slot.terms.view;
-            let (pulled, home) = match sifted.and_then(|sifted| sifted.at(slot)) {
-                Some(frame) => (Pull::Frame(frame), Home::Page),
-                None => slot.pull(&self.push),
+            let (pulled, kept) = match filtered.and_then(|filtered| filtered.at(slot)) {
+                Some(chunk) => (Pull::Chunk(chunk), Kept::InPages),
+                None => slot.pull(&self.sources),
             };
-            let frame = match pulled {
-                Pull::Frame(frame) => Some(frame),
+            let chunk = match pulled {
+                Pull::Chunk(chunk) => Some(chunk),
                 Pull::AtHead => {
                     self.ready.remove(number);
                     match slot.live_from.take_if(|from| slot.cursor >= *from) {
                         Some(_) => {
                             slot.tell(out);
-                            out.push(live(slot.member.stream(), slot.cursor));
+                            out.push(slot.live());
                             return Step::Sent;
                         }
                         None => continue,
                     }
                 }
                 Pull::Sift(piece) => {
-                    let View::Matching(filter) = view else { continue };
-                    let Some(frame) = self.push.filtering.in_passing(&self.account, &piece, filter) else {
+                    let filtering = &self.sources.filtering;
+                    let Some(chunk) = filtering.in_passing(&self.account, &piece, &slot.terms.view) else {
                         self.ready.remove(number);
                         self.sifting.insert(number);
                         continue;
                     };
-                    home.keep(&self.push, slot.member.stream(), view, &frame);
-                    Some(frame)
+                    slot.home(kept, &self.sources)
+                        .keep(slot.member.stream(), &slot.terms.view, &chunk);
+                    Some(chunk)
                 }
                 Pull::Behind => None,
             };
-            let Some(frame) = frame else {
+            let Some(chunk) = chunk else {
                 self.ready.remove(number);
                 if !slot.rests() {
                     self.behind.insert(number);
                 }
                 continue;
             };
-            if frame.lines > 0 {
+            if chunk.lines > 0 {
                 slot.tell(out);
-                slot.go_to(frame.next);
-                out.push(Outgoing::Lines(frame));
+                slot.go_to(chunk.next);
+                out.push(Owed::Lines(chunk));
                 return Step::Sent;
             }
-            slot.cursor = frame.next;
-            owe(&mut self.word_at, self.push.limits.filter_told_every);
+            slot.cursor = chunk.next;
+            owe(&mut self.word_at, self.sources.limits.filter_told_every);
             return Step::Looked;
         }
         Step::Idle
@@ -389,9 +377,13 @@ impl Cursors {
         let number = self.behind.next_from(self.turn)?;
         self.behind.remove(number);
         let slot = self.slots.get(number as usize).and_then(Option::as_ref)?;
-        let (push, stream, cursor) = (Arc::clone(&self.push), slot.member.stream().clone(), slot.cursor);
+        let (pages, stream, cursor) = (
+            Arc::clone(&self.sources.pages),
+            slot.member.stream().clone(),
+            slot.cursor,
+        );
         Some(Box::pin(async move {
-            let found = push.pages.find(&stream, cursor).await;
+            let found = pages.find(&stream, cursor).await;
             Fetched {
                 slot: number,
                 stream,
@@ -401,49 +393,49 @@ impl Cursors {
         }))
     }
 
-    /// A look through lines that is needed, when there is one: one at a time, streams take turns.
-    pub(crate) fn look(&mut self) -> Option<FilterPass> {
+    /// A pass of a filter that is needed, when there is one: one at a time, streams take turns.
+    pub(crate) fn pass(&mut self) -> Option<FilterPass> {
         // Only a ready slot takes its frame. One that is gone, or waits for something else, would hold up all others.
-        self.sifted.take_if(|sifted| !self.ready.has(sifted.slot));
-        if self.sifted.is_some() {
+        self.filtered.take_if(|filtered| !self.ready.has(filtered.slot));
+        if self.filtered.is_some() {
             return None;
         }
         let number = self.sifting.next_from(self.turn)?;
         self.sifting.remove(number);
         let slot = self.slots.get(number as usize).and_then(Option::as_ref)?;
         let (stream, view) = (slot.member.stream().clone(), slot.terms.view.clone());
-        let look = match (slot.pull(&self.push), &view) {
-            ((Pull::Sift(piece), home), View::Matching(filter)) => Some(Pass {
+        let pass = match slot.pull(&self.sources) {
+            (Pull::Sift(piece), kept) => Some(Pass {
                 piece,
-                filter: Arc::clone(filter),
-                home,
+                view: view.clone(),
+                home: slot.home(kept, &self.sources),
             }),
             // What it waited for is there by now, or the lines are gone: the next pull says.
             _ => None,
         };
-        let (push, account) = (Arc::clone(&self.push), Arc::clone(&self.account));
+        let (sources, account) = (Arc::clone(&self.sources), Arc::clone(&self.account));
         Some(Box::pin(async move {
-            let frame = match look {
-                Some(look) => look.run(&push, &account).await,
+            let chunk = match pass {
+                Some(pass) => pass.run(&sources.filtering, &account).await,
                 None => None,
             };
             Filtered {
                 slot: number,
                 stream,
                 view,
-                frame,
+                chunk,
             }
         }))
     }
 
-    /// Takes what a look brought.
-    pub(crate) fn sifted(&mut self, sifted: Filtered) {
-        self.ready.insert(sifted.slot);
-        self.sifted = sifted.frame.is_some().then_some(sifted);
+    /// Takes what a pass brought.
+    pub(crate) fn filtered(&mut self, filtered: Filtered) {
+        self.ready.insert(filtered.slot);
+        self.filtered = filtered.chunk.is_some().then_some(filtered);
     }
 
     /// Takes what a read brought. What it was for may be gone.
-    pub(crate) fn fetched(&mut self, fetched: Fetched, out: &mut Vec<Outgoing>) {
+    pub(crate) fn fetched(&mut self, fetched: Fetched, out: &mut Vec<Owed>) {
         let number = fetched.slot;
         self.ready.insert(number);
         let place = self.slots.get_mut(number as usize);
@@ -481,23 +473,38 @@ impl Subscription {
 }
 
 impl Filtered {
-    /// The frame, if it is what the slot wants now.
-    fn at(self, slot: &Slot) -> Option<Frame> {
+    /// The chunk, if it is what the slot wants now.
+    fn at(self, slot: &Slot) -> Option<Chunk> {
         let same = self.stream == *slot.member.stream() && self.view.is(&slot.terms.view);
-        self.frame.filter(|frame| same && frame.first == slot.cursor)
+        self.chunk.filter(|chunk| same && chunk.first == slot.cursor)
     }
 }
 
+/// Where lines are kept.
+#[derive(Clone, Copy)]
+enum Kept {
+    InFeed,
+    InPages,
+}
+
 impl Slot {
-    /// What there is at the cursor, in the feed or else in a page of the store, and who keeps what is sifted out of it.
-    fn pull(&self, push: &Push) -> (Pull, Home) {
+    /// What there is at the cursor, in the feed or else in a page of the store.
+    fn pull(&self, sources: &Sources) -> (Pull, Kept) {
         let view = &self.terms.view;
         match self.member.pull(self.cursor, view) {
-            Pull::Behind => (
-                push.pages.cut(self.member.stream(), self.cursor, view),
-                Home::Page,
-            ),
-            pulled => (pulled, Home::Feed(Arc::clone(self.member.feed()))),
+            Pull::Behind => {
+                let pulled = sources.pages.cut(self.member.stream(), self.cursor, view);
+                (pulled, Kept::InPages)
+            }
+            pulled => (pulled, Kept::InFeed),
+        }
+    }
+
+    /// Who keeps for others what is sifted out of lines.
+    fn home(&self, kept: Kept, sources: &Sources) -> Home {
+        match kept {
+            Kept::InFeed => Home::Feed(Arc::clone(self.member.feed())),
+            Kept::InPages => Home::Pages(Arc::clone(&sources.pages)),
         }
     }
 
@@ -515,23 +522,38 @@ impl Slot {
 
     /// Says how far a filter has looked and left nothing, where the client does not know that yet. So whatever is said
     /// next of the stream begins where the last thing ended, and a client can prove that nothing is missing.
-    fn tell(&mut self, out: &mut Vec<Outgoing>) {
+    fn tell(&mut self, out: &mut Vec<Owed>) {
         if self.told < self.cursor {
-            let looked = Frame::of_matches(self.member.stream(), self.told, self.cursor, 0, &[]);
-            out.push(Outgoing::Lines(looked));
+            out.push(Owed::Looked {
+                stream: self.member.stream().clone(),
+                first: self.told,
+                next: self.cursor,
+            });
             self.told = self.cursor;
         }
     }
 
+    fn live(&self) -> Owed {
+        Owed::Live {
+            stream: self.member.stream().clone(),
+            head: self.cursor,
+        }
+    }
+
     /// Goes on at `to`, and names what lies between.
-    fn jump(&mut self, to: Offset, reason: Missing, out: &mut Vec<Outgoing>) {
+    fn jump(&mut self, to: Offset, why: Missing, out: &mut Vec<Owed>) {
         self.tell(out);
-        out.push(gap(self.member.stream(), self.cursor, to, reason));
+        out.push(Owed::Gap {
+            stream: self.member.stream().clone(),
+            from: self.cursor,
+            to,
+            why,
+        });
         self.go_to(to);
     }
 
     /// Jumps ahead, when the client wants that. Whether it did.
-    fn skip(&mut self, recent: usize, out: &mut Vec<Outgoing>) -> bool {
+    fn skip(&mut self, recent: usize, out: &mut Vec<Owed>) -> bool {
         if self.terms.mode != Mode::Recent || self.live_from.is_some() {
             return false;
         }
@@ -545,11 +567,11 @@ impl Slot {
 }
 
 impl Beginning {
-    fn begins(&self) -> Begins {
-        Begins {
-            first_available: self.extent.first_available.0,
-            next: self.extent.next.0,
-            cursor: self.cursor.0,
+    fn begun(&self) -> Begun {
+        Begun {
+            stream: self.member.stream().clone(),
+            extent: self.extent,
+            cursor: self.cursor,
         }
     }
 }
@@ -560,24 +582,6 @@ fn owe(word_at: &mut Option<Instant>, within: Duration) {
     if word_at.is_none_or(|owed| at < owed) {
         *word_at = Some(at);
     }
-}
-
-fn live(stream: &StreamName, head: Offset) -> Outgoing {
-    let message = Message::Live {
-        stream: stream.as_str(),
-        next: head.0,
-    };
-    Outgoing::Own(message.frame())
-}
-
-fn gap(stream: &StreamName, from: Offset, to: Offset, reason: Missing) -> Outgoing {
-    let message = Message::Gap {
-        stream: stream.as_str(),
-        from: from.0,
-        to: to.0,
-        reason,
-    };
-    Outgoing::Own(message.frame())
 }
 
 /// The refusal of a request about a subscription that is not there.

@@ -8,7 +8,9 @@ pub(crate) mod head_checks;
 pub(crate) mod pages;
 pub(crate) mod patterns;
 pub(crate) mod tick;
+pub(crate) mod view;
 pub(crate) mod wake;
+mod watchers;
 pub(crate) mod window;
 
 use std::collections::HashMap;
@@ -28,9 +30,9 @@ use crate::feeds::feed::{Feed, Pull};
 use crate::feeds::head_checks::HeadChecks;
 use crate::feeds::patterns::Patterns;
 use crate::feeds::tick::Tick;
+use crate::feeds::view::View;
 use crate::feeds::wake::Wake;
 use crate::truth::{StoreAway, Truth};
-use crate::wire::frame::View;
 
 /// How often what was left behind is looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -38,17 +40,15 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Streams of a listing that patterns meet before others get their turn.
 const MET_AT_ONCE: usize = 1_000;
 
-/// Hints of lines that a look finds are given so long to arrive: a read of the store for each session costs more.
-const ON_THEIR_WAY: Duration = Duration::from_millis(50);
-
 /// All that a node watches.
 pub(crate) struct Feeds {
     limits: Arc<Limits>,
     truth: Arc<Truth>,
     pub(crate) tick: Arc<Tick>,
-    pub(crate) announcements: Announcements,
-    pub(crate) patterns: Patterns,
-    heads: HeadChecks,
+    announcements: Arc<Announcements>,
+    pub(crate) patterns: Arc<Patterns>,
+    /// When which head is read.
+    checks: HeadChecks,
     by_stream: RwLock<HashMap<StreamName, Arc<Feed>>>,
     /// What all of them hold.
     budget: Arc<Budget>,
@@ -63,12 +63,13 @@ impl Feeds {
         node: NodeId,
         limits: Arc<Limits>,
     ) -> Arc<Self> {
+        let announcements = Arc::new(Announcements::new(table, node));
         Arc::new(Self {
             truth,
             tick: Tick::new(Arc::clone(&limits)),
-            announcements: Announcements::new(table, node),
-            patterns: Patterns::new(limits.offered),
-            heads: HeadChecks::default(),
+            patterns: Patterns::new(Arc::clone(&announcements), limits.offered),
+            announcements,
+            checks: HeadChecks::default(),
             by_stream: RwLock::default(),
             budget: Budget::new(limits.feeds_bytes),
             left: Mutex::default(),
@@ -119,12 +120,12 @@ impl Feeds {
             Hint::Batch(batch) => self.take(batch),
             Hint::Lost(stream) => {
                 if let Some(feed) = self.by_stream.read().get(&stream) {
-                    self.heads.lost([(&stream, feed)]);
+                    self.checks.lost([(&stream, feed)]);
                 }
                 self.patterns.met(&stream);
             }
             Hint::AnyLost => {
-                self.heads.lost(self.by_stream.read().iter());
+                self.checks.lost(self.by_stream.read().iter());
                 self.patterns.list_soon();
             }
         }
@@ -137,43 +138,23 @@ impl Feeds {
         let Some(feed) = all.get(&stream) else {
             return;
         };
-        if let Some(look) = feed.take(batch) {
-            self.heads.plan(&stream, feed, look);
+        if let Some(check) = feed.take(batch) {
+            self.checks.plan(&stream, feed, check);
         }
     }
 
-    /// Reads heads whenever they are due.
-    pub(crate) async fn read_heads(self: &Arc<Self>) {
-        let mut attempt = 0;
-        loop {
-            let due = self.heads.due().await;
-            let streams = due.iter().map(|(stream, _)| stream.clone()).collect();
-            match self.truth.extents(streams).await {
-                Ok(extents) => {
-                    attempt = 0;
-                    if due
-                        .iter()
-                        .zip(&extents)
-                        .any(|((_, feed), extent)| extent.next > feed.head())
-                    {
-                        tokio::time::sleep(ON_THEIR_WAY).await;
-                    }
-                    let now = Instant::now();
-                    for ((stream, feed), extent) in due.iter().zip(extents) {
-                        self.heads.plan(stream, feed, feed.looked(extent, now));
-                    }
-                }
-                Err(StoreAway) => {
-                    tokio::time::sleep(crate::feeds::pages::pause_before(attempt)).await;
-                    attempt += 1;
-                    self.heads.lost(due.iter().map(|(stream, feed)| (stream, feed)));
-                }
-            }
-        }
+    /// Checks heads, lists streams, sets the tick and lets go of what nobody needs, for as long as it is polled.
+    pub(crate) async fn run(&self) {
+        tokio::join!(
+            self.checks.run(&self.truth),
+            self.sweep(),
+            self.list(),
+            self.tick.run()
+        );
     }
 
     /// Lets go of what nobody came back to, and asks again for routes that are missing.
-    pub(crate) async fn sweep(&self) {
+    async fn sweep(&self) {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             self.announcements.retry();
@@ -181,8 +162,7 @@ impl Feeds {
             metrics::gauge!("tailcast_feeds").set(self.by_stream.read().len() as f64);
             self.budget.sweep();
             metrics::gauge!("tailcast_feed_bytes").set(self.budget.held() as f64);
-            self.patterns
-                .withdraw_left(&self.announcements, self.limits.linger);
+            self.patterns.withdraw_left(self.limits.linger);
         }
     }
 
@@ -209,7 +189,7 @@ impl Feeds {
     }
 
     /// Lists the streams while patterns are held, so that a new one whose hints were all lost is met, too.
-    pub(crate) async fn list(&self) {
+    async fn list(&self) {
         let mut attempt = 0;
         loop {
             self.patterns.list_due(self.limits.list_every).await;
@@ -259,7 +239,7 @@ impl Member {
     /// Tells the feed what the store said after the join, and answers the head.
     pub(crate) fn open(&self, extent: lines::Extent) -> Offset {
         if let Some(at) = self.feed.open(extent, Instant::now()) {
-            self.feeds.heads.plan(&self.stream, &self.feed, at);
+            self.feeds.checks.plan(&self.stream, &self.feed, at);
         }
         self.feed.head()
     }

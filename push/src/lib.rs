@@ -37,5 +37,4 @@ pub use push::{Parts, Push};
 pub use session::close;
 #[cfg(feature = "echo")]
 pub use wire::echo;
-pub use wire::handshake::router;
-pub use wire::protocol;
+pub use wire::router;

@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use auth::Verifier;
 use dispatch::{NodeId, Routes};
+use edge::sieve::Sieve;
 use lines::{Hint, HintSink, LogStore};
-use metrics::Counter;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
 use crate::cursors::filtering::Filtering;
 use crate::cursors::filters::Filters;
+use crate::cursors::sources::Sources;
 use crate::feeds::Feeds;
 use crate::feeds::pages::Pages;
 use crate::listing::Listing;
 use crate::session::admission::Admission;
+use crate::session::{Delivered, Host};
 use crate::truth::Truth;
-use edge::sieve::Sieve;
 
 /// How often pages that nobody used are let go of.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -42,22 +43,9 @@ pub struct Parts {
 
 /// The sessions of one node, and what they watch. Hints are delivered to it.
 pub struct Push {
-    pub(crate) node: NodeId,
-    pub(crate) verifier: Arc<Verifier>,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) truth: Arc<Truth>,
-    pub(crate) feeds: Arc<Feeds>,
-    pub(crate) pages: Pages,
-    pub(crate) filters: Filters,
-    pub(crate) filtering: Filtering,
-    pub(crate) admission: Arc<Admission>,
-    pub(crate) counters: Counters,
-}
-
-/// Counters of the hot path, looked up once.
-pub(crate) struct Counters {
-    pub(crate) frames: Counter,
-    pub(crate) lines: Counter,
+    feeds: Arc<Feeds>,
+    pages: Arc<Pages>,
+    host: Arc<Host>,
 }
 
 impl Push {
@@ -71,25 +59,28 @@ impl Push {
             parts.node.clone(),
             Arc::clone(&limits),
         );
-        Arc::new(Self {
-            node: parts.node,
-            verifier: parts.verifier,
-            pages: Pages::new(Arc::clone(&truth), Arc::clone(&limits)),
+        let pages = Arc::new(Pages::new(Arc::clone(&truth), Arc::clone(&limits)));
+        let sources = Arc::new(Sources {
+            limits: Arc::clone(&limits),
+            truth,
+            feeds: Arc::clone(&feeds),
+            pages: Arc::clone(&pages),
             filters: Filters::default(),
             filtering: Filtering::new(parts.sieve, Arc::clone(&limits)),
-            feeds,
-            truth,
+        });
+        let host = Arc::new(Host {
+            node: parts.node,
+            verifier: parts.verifier,
             admission: Admission::new(Arc::clone(&limits)),
+            delivered: Delivered::new(Arc::clone(&feeds.tick)),
             limits,
-            counters: Counters {
-                frames: metrics::counter!("tailcast_frames_sent_total"),
-                lines: metrics::counter!("tailcast_lines_delivered_total"),
-            },
-        })
+            sources,
+        });
+        Arc::new(Self { feeds, pages, host })
     }
 
-    /// Reads heads, lists streams, sets the tick and lets go of what nobody needs, until `shutdown`. Sessions need this: spawn it
-    /// before the first one.
+    /// Checks heads, lists streams, sets the tick and lets go of what nobody needs, until `shutdown`. Sessions need this:
+    /// spawn it before the first one.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pages = async {
             loop {
@@ -97,30 +88,26 @@ impl Push {
                 self.pages.sweep();
             }
         };
-        let all = async {
-            tokio::join!(
-                self.feeds.read_heads(),
-                self.feeds.sweep(),
-                self.feeds.list(),
-                self.feeds.tick.run(),
-                pages
-            )
-        };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            _ = all => {}
+            _ = async { tokio::join!(self.feeds.run(), pages) } => {}
         }
+    }
+
+    /// What serves its sessions.
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.host
     }
 
     /// How many sessions there are.
     pub fn sessions(&self) -> usize {
-        self.admission.count()
+        self.host.admission.count()
     }
 
     /// Tells every session to leave, with 1012, evenly over `time`, and waits until all have. New ones are refused.
     /// Ends a few seconds after `time` at the latest.
     pub async fn drain(&self, time: Duration) {
-        self.admission.leave(time).await;
+        self.host.admission.leave(time).await;
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lines::{Batch, Line, Lines, Offset, StreamName, Timestamp};
 
+use crate::feeds::view::{Encode, Run, View};
+
 /// A batch whose lines say their offsets: `line 17`.
 pub(crate) fn batch(stream: &str, first: u64, count: u32) -> Arc<Batch> {
     let ts = Timestamp::from_nanos(0);
@@ -24,19 +26,33 @@ pub(crate) fn batch(stream: &str, first: u64, count: u32) -> Arc<Batch> {
     })
 }
 
-/// The lines in a frame.
-pub(crate) fn lines(frame: &Bytes) -> Vec<serde_json::Value> {
-    // A header's length may look like a brace.
-    let json = frame
-        .windows(8)
-        .position(|bytes| bytes == br#"{"type":"#)
-        .unwrap();
-    let frame: serde_json::Value = serde_json::from_slice(&frame[json..]).unwrap();
-    frame["lines"].as_array().unwrap().clone()
+/// What a reader of NDJSON sees of a stream.
+pub(crate) const ALL: View = View {
+    filter: None,
+    encoding: &Ndjson,
+};
+
+/// The simplest encoding.
+struct Ndjson;
+
+impl Encode for Ndjson {
+    fn name(&self) -> &'static str {
+        "ndjson"
+    }
+
+    fn encode(&self, run: &Run<'_>) -> Bytes {
+        run.ndjson.concat().into()
+    }
 }
 
-/// The messages of the lines in a frame, in order.
-pub(crate) fn messages(frame: &Bytes) -> Vec<String> {
+/// The lines in a chunk.
+pub(crate) fn lines(chunk: &Bytes) -> Vec<serde_json::Value> {
+    let lines = serde_json::Deserializer::from_slice(chunk).into_iter();
+    lines.map(Result::unwrap).collect()
+}
+
+/// The messages of the lines in a chunk, in order.
+pub(crate) fn messages(chunk: &Bytes) -> Vec<String> {
     let text = |line: &serde_json::Value| line["message"].as_str().unwrap().to_owned();
-    lines(frame).iter().map(text).collect()
+    lines(chunk).iter().map(text).collect()
 }

@@ -4,8 +4,71 @@
 pub mod echo;
 mod fragments;
 pub(crate) mod frame;
-pub(crate) mod handshake;
-pub(crate) mod inbound_rate;
-pub mod protocol;
-pub(crate) mod socket;
-pub(crate) mod websocket;
+mod handshake;
+mod inbound_rate;
+mod protocol;
+mod socket;
+mod websocket;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{Need, Subscriber};
+use axum::Router;
+use axum::routing::get;
+use edge::Problem;
+use http::StatusCode;
+
+use crate::Push;
+use crate::session::Host;
+use crate::session::admission::{NoPlace, Place};
+
+/// The addresses where sessions begin.
+pub fn router(push: Arc<Push>) -> Router {
+    let host = Arc::clone(push.host());
+    let verifier = Arc::clone(&host.verifier);
+    let routes = Router::new()
+        .route("/v1/ws", get(handshake::open))
+        .with_state(host);
+    auth::guarded(routes, verifier, Need::Token)
+}
+
+/// What every session has before it begins.
+struct Entered {
+    place: Place,
+    /// The database that its cursors belong to.
+    epoch: String,
+}
+
+impl Entered {
+    async fn by(host: &Host, subscriber: &Subscriber) -> Result<Self, Problem> {
+        let place = host.admission.enter(subscriber.sub()).map_err(no_place)?;
+        let epoch = host.sources.truth.epoch().await.map_err(|away| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", away.to_string())
+                .retry_after(Duration::from_secs(1))
+        })?;
+        let epoch = epoch.to_string();
+        Ok(Self { place, epoch })
+    }
+}
+
+fn no_place(why: NoPlace) -> Problem {
+    let refusal = match why {
+        NoPlace::Leaving => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "draining",
+            "this node is being stopped: connect again, another one answers",
+        ),
+        NoPlace::Busy => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "this node takes no more sessions at the moment: connect again in a while",
+        ),
+        NoPlace::TooMany => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_sessions",
+            "this subscriber has as many sessions as one may have: close some",
+        ),
+    };
+    refusal.retry_after(Duration::from_secs(1))
+}

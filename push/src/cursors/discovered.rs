@@ -6,10 +6,11 @@ use std::sync::Arc;
 use auth::{Action, Subscriber, may};
 use lines::StreamName;
 
-use super::{Cursors, Outgoing, Subscription};
+use super::owed::Owed;
+use super::subscribe;
+use super::subscription::Beginning;
+use super::{Cursors, Subscription};
 use crate::cursors::discovery::{Cover, Discovered, DiscoveredStream};
-use crate::cursors::subscribe::{self, Beginning};
-use crate::wire::protocol::Message;
 
 impl Cursors {
     /// All patterns that are held, with where what they meet begins.
@@ -32,10 +33,9 @@ impl Cursors {
         &mut self,
         met: Discovered,
         subscriber: &Subscriber,
-        epoch: &str,
-        out: &mut Vec<Outgoing>,
+        out: &mut Vec<Owed>,
     ) -> Vec<StreamName> {
-        let mut room = self.push.limits.streams.saturating_sub(self.by_stream.len());
+        let mut room = self.sources.limits.streams.saturating_sub(self.by_stream.len());
         let mut by_subscription: BTreeMap<usize, Vec<Beginning>> = BTreeMap::new();
         let mut again = Vec::new();
         for DiscoveredStream { of, left, beginning } in met.streams {
@@ -72,7 +72,7 @@ impl Cursors {
             _ => again.extend(met.over),
         }
         for (at, streams) in by_subscription {
-            self.begin(at, streams, epoch, out);
+            self.begin(at, streams, out);
         }
         if let Some((terms, by)) = met.listed {
             let listed = |of: &&mut Subscription| terms.iter().any(|listed| Arc::ptr_eq(listed, &of.terms));
@@ -83,11 +83,13 @@ impl Cursors {
         again
     }
 
-    fn tell_limit(&mut self, at: usize, out: &mut Vec<Outgoing>) {
+    fn tell_limit(&mut self, at: usize, out: &mut Vec<Owed>) {
         let subscription = &mut self.subscriptions[at];
         if !std::mem::replace(&mut subscription.told_limit, true) {
-            let refusal = subscribe::too_many_streams(self.push.limits.streams).to(&subscription.terms.id);
-            out.push(Outgoing::Own(Message::Error(refusal).frame()));
+            let refusal = subscribe::too_many_streams(self.sources.limits.streams);
+            out.push(Owed::LeftOut {
+                refusal: refusal.to(&subscription.terms.id),
+            });
         }
     }
 }

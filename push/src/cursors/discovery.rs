@@ -14,9 +14,9 @@ use auth::{Action, Subscriber, may};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lines::{Extent, Offset, Pattern, StreamName};
 
-use crate::Push;
-use crate::cursors::Terms;
-use crate::cursors::subscribe::{self, Asker, Beginning, Place, SINCE_AT_ONCE};
+use crate::cursors::sources::Sources;
+use crate::cursors::subscribe::{self, Asker, SINCE_AT_ONCE};
+use crate::cursors::subscription::{Beginning, Place, Terms};
 use crate::feeds::Member;
 use crate::truth::StoreAway;
 
@@ -33,7 +33,7 @@ pub(crate) struct Cover {
 
 /// Streams that are being met.
 pub(crate) struct Discovery {
-    pub(crate) push: Arc<Push>,
+    pub(crate) sources: Arc<Sources>,
     pub(crate) asker: Asker,
     /// In the order in which they came: a stream belongs to the first that matches.
     pub(crate) covers: Vec<Cover>,
@@ -94,9 +94,9 @@ impl Discovery {
         let mut streams: BTreeSet<StreamName> = self.streams.iter().cloned().collect();
         if self.list {
             let patterns: Vec<_> = self.covers.iter().flat_map(|cover| &cover.patterns).collect();
-            streams.extend(subscribe::listed(&self.push, &self.asker, &patterns).await?);
+            streams.extend(subscribe::listed(&self.sources, &self.asker, &patterns).await?);
         }
-        let (most, have) = (self.push.limits.streams, &self.asker.have);
+        let (most, have) = (self.sources.limits.streams, &self.asker.have);
         let mut streams: Vec<_> = streams
             .into_iter()
             .filter(|stream| !have.contains(stream))
@@ -105,12 +105,12 @@ impl Discovery {
         // a store has would cost the node a feed and a route for each, and bring this session nothing.
         let joinable = most.saturating_sub(have.len()) + most;
         let over = streams.split_off(joinable.min(streams.len()));
-        let joined = subscribe::join(&self.push, streams).await?;
+        let joined = subscribe::join(&self.sources, streams).await?;
         let existing = joined.into_iter().filter(|(_, extent)| extent.exists());
         let met = existing.filter_map(|(member, extent)| {
             let mut covers = self.covers.iter();
             let cover = covers.find(|cover| cover.covers(member.stream()))?;
-            Some(cover.meet(&self.push, member, extent))
+            Some(cover.meet(&self.sources, member, extent))
         });
         let met = stream::iter(met).buffered(SINCE_AT_ONCE).try_collect().await?;
         Ok((met, over))
@@ -122,13 +122,18 @@ impl Cover {
         self.patterns.iter().any(|pattern| pattern.matches(stream))
     }
 
-    async fn meet(&self, push: &Push, member: Member, extent: Extent) -> Result<DiscoveredStream, StoreAway> {
+    async fn meet(
+        &self,
+        sources: &Sources,
+        member: Member,
+        extent: Extent,
+    ) -> Result<DiscoveredStream, StoreAway> {
         let stream = member.stream();
         let left = self.left.get(stream).copied();
         let (cursor, wanted) = match left {
             Some(left) => (left, (left < extent.first_available).then_some(left)),
             None if may(&self.listed_by, Action::Read, stream) => (extent.first_available, None),
-            None => self.from.of(push, stream, extent).await?,
+            None => self.from.of(sources, stream, extent).await?,
         };
         Ok(DiscoveredStream {
             of: Arc::clone(&self.terms),

@@ -9,12 +9,13 @@ use dispatch::{MemoryTable, NodeId};
 use edge::sieve::{Sieve, SieveLimits};
 use lines::{LogStore, log_store::Draft};
 
-use super::{Cursors, Outgoing, Step};
+use super::owed::Owed;
+use super::subscription::{From, Mode, Subscribe};
+use super::{Cursors, Step};
 use crate::cursors::subscribe::{self, Asker};
 use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
-use crate::testing::batch;
-use crate::wire::protocol::Request;
+use crate::testing::{ALL, batch};
 use crate::{Limits, Listing, ListingLimits, Parts, Push};
 
 /// A session of alice with this filter on each of two streams that have lines; no filter is cheap enough to be put to them
@@ -50,23 +51,26 @@ async fn cursors(filter: &str) -> Cursors {
             ..Limits::default()
         },
     });
+    let sources = &push.host().sources;
     let wake = Arc::<Wake>::default();
-    let mut cursors = Cursors::new(Arc::clone(&push), Arc::clone(&wake), &subscriber);
+    let mut cursors = Cursors::new(Arc::clone(sources), Arc::clone(&wake), &subscriber);
     for stream in ["a", "b"] {
-        let text = format!(
-            r#"{{"type":"subscribe","id":"{stream}","streams":["{stream}"],"from":{{"last":10}},"filter":"{filter}"}}"#
-        );
-        let Ok(Request::Subscribe(request)) = Request::read(&text) else {
-            panic!("{text}");
+        let request = Subscribe {
+            id: stream.to_owned(),
+            streams: vec![stream.to_owned()],
+            from: From::Last(10),
+            filter: Some(filter.to_owned()),
+            mode: Mode::Complete,
         };
         let asker = Asker {
             subscriber: subscriber.clone(),
             wake: Arc::clone(&wake),
             have: HashSet::new(),
+            encoding: ALL.encoding,
         };
-        let started = subscribe::start(Arc::clone(&push), asker, request).await;
+        let started = subscribe::start(Arc::clone(sources), asker, request).await;
         let started = started.unwrap_or_else(|refusal| panic!("{}", refusal.code));
-        cursors.add(started, "epoch", &mut Vec::new());
+        cursors.add(started, &mut Vec::new());
     }
     cursors
 }
@@ -78,11 +82,11 @@ async fn look(cursors: &mut Cursors) -> String {
         if let Some(fetch) = cursors.fetch() {
             let fetched = fetch.await;
             cursors.fetched(fetched, &mut Vec::new());
-        } else if let Some(looking) = cursors.look() {
-            let sifted = looking.await;
-            let stream = sifted.stream.to_string();
-            let found = sifted.frame.is_some();
-            cursors.sifted(sifted);
+        } else if let Some(looking) = cursors.pass() {
+            let filtered = looking.await;
+            let stream = filtered.stream.to_string();
+            let found = filtered.chunk.is_some();
+            cursors.filtered(filtered);
             if found {
                 return stream;
             }
@@ -102,7 +106,7 @@ async fn a_frame_whose_subscription_ends_before_it_is_taken_holds_up_no_other_fi
     assert_ne!(first, second);
     let mut out = Vec::new();
     assert_eq!(cursors.next(&mut out), Step::Sent);
-    assert!(matches!(&out[0], Outgoing::Lines(frame) if frame.lines == 10));
+    assert!(matches!(&out[0], Owed::Lines(chunk) if chunk.lines == 10));
 }
 
 #[tokio::test]
@@ -113,12 +117,12 @@ async fn how_far_a_filter_looked_before_a_pause_is_told_after_it() {
     cursors.pause(&stream, true);
     let mut out = Vec::new();
     cursors.words(&mut out);
-    assert!(!out.iter().any(|out| matches!(out, Outgoing::Lines(_))));
+    assert!(!out.iter().any(|out| matches!(out, Owed::Looked { .. })));
     cursors.pause(&stream, false);
     assert!(cursors.word_at().is_some(), "a word is owed");
     cursors.words(&mut out);
     let told = out
         .iter()
-        .any(|out| matches!(out, Outgoing::Lines(frame) if frame.next.0 == 10));
+        .any(|out| matches!(out, Owed::Looked { next, .. } if next.0 == 10));
     assert!(told);
 }

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lines::{Filter, Offset, StreamName};
+use lines::{Offset, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::Limits;
 use crate::feeds::feed::Feed;
-use crate::feeds::window::Piece;
-use crate::wire::frame::{Frame, View};
-use crate::{Limits, Push};
+use crate::feeds::pages::Pages;
+use crate::feeds::view::{Chunk, View};
+use crate::feeds::window::{Bounds, Piece};
 use edge::sieve::{Account, Sieve, Slice};
 
 /// The looks of a node.
@@ -31,23 +32,24 @@ struct Wanted {
     by: usize,
 }
 
-/// What is looked through for what: a stream from an offset on, and where the filter lies in memory, since equal ones
-/// are the same one.
-type Key = (StreamName, Offset, usize);
+/// What is looked through for what: a stream from an offset on, where the filter lies in memory, since equal ones are the
+/// same one, and the encoding of what it leaves.
+type Key = (StreamName, Offset, usize, &'static str);
 
 /// A look that takes its time.
 pub(crate) struct Pass {
     pub(crate) piece: Piece,
-    pub(crate) filter: Arc<Filter>,
+    /// With the filter.
+    pub(crate) view: View,
     pub(crate) home: Home,
 }
 
-/// Who keeps the frame for others.
+/// Who keeps the chunk for others.
 pub(crate) enum Home {
     /// The feed that the piece is of.
     Feed(Arc<Feed>),
-    /// The page of the store that it is of.
-    Page,
+    /// The pages of the store, one of which it is of.
+    Pages(Arc<Pages>),
 }
 
 impl Filtering {
@@ -59,13 +61,14 @@ impl Filtering {
         }
     }
 
-    /// The frame, when it is sure to cost next to nothing.
-    pub(crate) fn in_passing(&self, account: &Account, piece: &Piece, filter: &Filter) -> Option<Frame> {
+    /// The chunk, when it is sure to cost next to nothing.
+    pub(crate) fn in_passing(&self, account: &Account, piece: &Piece, view: &View) -> Option<Chunk> {
+        let filter = view.filter.as_ref()?;
         let limits = &self.limits;
         let little = piece.cost(filter) <= usize::try_from(limits.filter_in_passing.as_nanos()).unwrap_or(0);
         (little && account.wait().is_none()).then(|| {
             let slice = Slice::of(limits.filter_in_passing);
-            account.charging(|| piece.matching(filter, limits.frame_bytes, limits.filter_bytes, slice))
+            account.charging(|| piece.matching(filter, view.encoding, bounds(limits), slice))
         })
     }
 
@@ -120,32 +123,44 @@ impl Filtering {
 }
 
 impl Pass {
-    /// Looks, unless another session that wants the same is quicker: then the frame is kept where this piece came from.
+    /// Looks, unless another session that wants the same is quicker: then the chunk is kept where this piece came from.
     /// A subscriber that has used up its budget waits before that, and keeps nobody else waiting.
-    pub(crate) async fn run(self, push: &Arc<Push>, account: &Arc<Account>) -> Option<Frame> {
+    pub(crate) async fn run(self, filtering: &Filtering, account: &Arc<Account>) -> Option<Chunk> {
         while let Some(wait) = account.wait() {
             tokio::time::sleep(wait).await;
         }
-        let Self { piece, filter, home } = self;
+        let Self { piece, view, home } = self;
+        let filter = Arc::clone(view.filter.as_ref()?);
         let (stream, from) = piece.at();
         let stream = stream.clone();
-        let key = (stream.clone(), from, Arc::as_ptr(&filter) as usize);
-        let node = Arc::clone(push);
+        let key = (
+            stream.clone(),
+            from,
+            Arc::as_ptr(&filter) as usize,
+            view.encoding.name(),
+        );
+        let bounds = bounds(&filtering.limits);
         let work = move |slice| {
-            let limits = &node.limits;
-            let frame = piece.matching(&filter, limits.frame_bytes, limits.filter_bytes, slice);
-            home.keep(&node, &stream, &View::Matching(filter), &frame);
-            frame
+            let chunk = piece.matching(&filter, view.encoding, bounds, slice);
+            home.keep(&stream, &view, &chunk);
+            chunk
         };
-        push.filtering.once(key, account, work).await
+        filtering.once(key, account, work).await
+    }
+}
+
+fn bounds(limits: &Limits) -> Bounds {
+    Bounds {
+        target: limits.frame_bytes,
+        scan: limits.filter_bytes,
     }
 }
 
 impl Home {
-    pub(crate) fn keep(&self, push: &Push, stream: &StreamName, view: &View, frame: &Frame) {
+    pub(crate) fn keep(&self, stream: &StreamName, view: &View, chunk: &Chunk) {
         match self {
-            Self::Feed(feed) => feed.remember(view, frame),
-            Self::Page => push.pages.remember(stream, view, frame),
+            Self::Feed(feed) => feed.remember(view, chunk),
+            Self::Pages(pages) => pages.remember(stream, view, chunk),
         }
     }
 }
@@ -187,7 +202,7 @@ mod tests {
     }
 
     fn key(name: &str) -> Key {
-        (StreamName::parse(name).unwrap(), Offset::ZERO, 0)
+        (StreamName::parse(name).unwrap(), Offset::ZERO, 0, "ndjson")
     }
 
     #[tokio::test]

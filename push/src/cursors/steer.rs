@@ -1,13 +1,16 @@
 //! What a client does with subscriptions that stand: pause, resume, seek, and a token that allows less.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use auth::{Action, Subscriber, may};
 use lines::{Extent, Offset, StreamName};
 use tokio::time::Instant;
 
-use super::{Cursors, Outgoing, gap, live, owe};
-use crate::wire::protocol::{Details, Message, Missing, Refusal, To};
+use super::owed::{Missing, Owed};
+use super::refusal::{Details, Refusal};
+use super::subscription::{Terms, To};
+use super::{Cursors, owe};
 
 impl Cursors {
     /// Stops or goes on with a subscription. Whether there is one.
@@ -18,7 +21,7 @@ impl Cursors {
         };
         subscription.paused = paused;
         // What a filter looked through before the pause is told after it.
-        owe(&mut self.word_at, self.push.limits.filter_told_every);
+        owe(&mut self.word_at, self.sources.limits.filter_told_every);
         for (number, place) in (0..).zip(&mut self.slots) {
             if let Some(slot) = place.as_mut().filter(|slot| slot.terms.id == id) {
                 slot.paused = paused;
@@ -37,22 +40,20 @@ impl Cursors {
     }
 
     /// That word: how many lines wait, and how far filters have looked.
-    pub(crate) fn words(&mut self, out: &mut Vec<Outgoing>) {
+    pub(crate) fn words(&mut self, out: &mut Vec<Owed>) {
         self.word_at = None;
         for slot in self.slots.iter_mut().flatten() {
             if !slot.paused {
                 slot.tell(out);
             } else {
-                let stream = slot.member.stream();
                 let count = slot.member.head().since(slot.cursor);
                 if count != slot.behind {
                     slot.behind = count;
-                    let message = Message::Behind {
-                        id: &slot.terms.id,
-                        stream: stream.as_str(),
+                    out.push(Owed::Behind {
+                        terms: Arc::clone(&slot.terms),
+                        stream: slot.member.stream().clone(),
                         count,
-                    };
-                    out.push(Outgoing::Own(message.frame()));
+                    });
                 }
             }
         }
@@ -85,7 +86,7 @@ impl Cursors {
         stream: &StreamName,
         to: To,
         extent: Extent,
-        out: &mut Vec<Outgoing>,
+        out: &mut Vec<Owed>,
     ) -> Result<(), Refusal> {
         self.check_has(id, stream)?;
         let number = self.by_stream[stream];
@@ -108,21 +109,22 @@ impl Cursors {
                 .to(id));
         }
         slot.tell(out);
-        out.push(Outgoing::Own(
-            Message::Done {
-                id: Some(id),
-                request: "seek",
-            }
-            .frame(),
-        ));
+        out.push(Owed::Sought {
+            terms: Arc::clone(&slot.terms),
+        });
         let cursor = wanted.max(extent.first_available);
         if wanted < cursor {
-            out.push(gap(stream, wanted, cursor, Missing::Retention));
+            out.push(Owed::Gap {
+                stream: stream.clone(),
+                from: wanted,
+                to: cursor,
+                why: Missing::Retention,
+            });
         }
         slot.go_to(cursor);
         slot.live_from = (cursor < head).then_some(head);
         if cursor >= head {
-            out.push(live(stream, cursor));
+            out.push(slot.live());
         }
         self.behind.remove(number);
         self.lagging.remove(number);
@@ -131,7 +133,7 @@ impl Cursors {
     }
 
     /// Drops the streams that the subscriber may not read any more, and tells the client.
-    pub(crate) fn regrant(&mut self, subscriber: &Subscriber, out: &mut Vec<Outgoing>) {
+    pub(crate) fn regrant(&mut self, subscriber: &Subscriber, out: &mut Vec<Owed>) {
         for hold in self
             .subscriptions
             .iter()
@@ -140,17 +142,12 @@ impl Cursors {
             hold.regrant(subscriber);
         }
         let removed = self.remove_slots(|slot| !may(subscriber, Action::Read, slot.member.stream()), out);
-        let mut by_subscription: BTreeMap<String, Vec<StreamName>> = BTreeMap::new();
+        let mut by_subscription: BTreeMap<String, (Arc<Terms>, Vec<StreamName>)> = BTreeMap::new();
         for (terms, stream) in removed {
-            by_subscription.entry(terms.id.clone()).or_default().push(stream);
+            let dropped = by_subscription.entry(terms.id.clone());
+            dropped.or_insert_with(|| (terms, Vec::new())).1.push(stream);
         }
-        for (id, streams) in &by_subscription {
-            let message = Message::Dropped {
-                id,
-                streams: streams.iter().map(StreamName::as_str).collect(),
-                reason: "grant",
-            };
-            out.push(Outgoing::Own(message.frame()));
-        }
+        let dropped = by_subscription.into_values();
+        out.extend(dropped.map(|(terms, streams)| Owed::Dropped { terms, streams }));
     }
 }

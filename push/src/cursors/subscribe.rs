@@ -1,23 +1,23 @@
 //! From a `subscribe` to the streams it begins with: what is asked for is checked, joined, and only then read
 //! (invariant 5). Nothing of the session is touched before all of it has worked.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use auth::{Action, Subscriber, may};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use lines::{Extent, Offset, Pattern, StreamName, Target, Timestamp};
+use lines::{Extent, Offset, Pattern, StreamName, Target};
 
-use crate::Push;
-use crate::cursors::Terms;
+use crate::cursors::refusal::{Details, Refusal};
+use crate::cursors::sources::Sources;
+use crate::cursors::subscription::{Beginning, From, Place, Started, Subscribe, Terms};
 use crate::feeds::Member;
 use crate::feeds::patterns::Hold;
+use crate::feeds::view::{Encoding, View};
 use crate::feeds::wake::Wake;
 use crate::listing::beginning_of;
 use crate::truth::StoreAway;
-use crate::wire::frame::View;
-use crate::wire::protocol::{Details, From, Refusal, Subscribe};
 
 /// Questions for the first line since some time that one `subscribe` asks at once.
 pub(crate) const SINCE_AT_ONCE: usize = 16;
@@ -31,28 +31,8 @@ pub(crate) struct Asker {
     pub(crate) wake: Arc<Wake>,
     /// The streams of its other subscriptions.
     pub(crate) have: HashSet<StreamName>,
-}
-
-/// What a subscription begins with.
-pub(crate) struct Started {
-    pub(crate) terms: Terms,
-    pub(crate) holds: Vec<Hold>,
-    /// Where streams begin that were there, but not readable yet.
-    pub(crate) from: Place,
-    /// For whom the store was listed.
-    pub(crate) listed_by: Subscriber,
-    pub(crate) streams: Vec<Beginning>,
-}
-
-/// A stream with the place where it begins.
-pub(crate) struct Beginning {
-    pub(crate) member: Member,
-    /// What is kept, up to the head.
-    pub(crate) extent: Extent,
-    /// Where the session begins.
-    pub(crate) cursor: Offset,
-    /// The client wanted to begin here, and retention took it.
-    pub(crate) wanted: Option<Offset>,
+    /// In which bytes it takes lines.
+    pub(crate) encoding: Encoding,
 }
 
 /// Names and patterns, each once.
@@ -62,47 +42,43 @@ struct Targets {
     patterns: Vec<Pattern>,
 }
 
-/// Where to begin, with names that were understood.
-pub(crate) enum Place {
-    Live,
-    Last(u64),
-    Since(Timestamp),
-    Cursors(BTreeMap<StreamName, Offset>),
-}
-
 /// Does all that a `subscribe` asks for, or nothing.
-pub(crate) async fn start(push: Arc<Push>, asker: Asker, request: Subscribe) -> Result<Started, Refusal> {
+pub(crate) async fn start(
+    sources: Arc<Sources>,
+    asker: Asker,
+    request: Subscribe,
+) -> Result<Started, Refusal> {
     let id = request.id.clone();
-    let within = push.limits.subscribe_within;
-    let started = match tokio::time::timeout(within, begin(&push, &asker, request)).await {
+    let within = sources.limits.subscribe_within;
+    let started = match tokio::time::timeout(within, begin(&sources, &asker, request)).await {
         Ok(started) => started,
         Err(_) => Err(unavailable()),
     };
     started.map_err(|refusal| refusal.to(&id))
 }
 
-async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<Started, Refusal> {
-    let view = view(push, request.filter.as_deref())?;
-    let targets = targets(&request.streams, asker, push.limits.streams)?;
-    let place = place(push, &request.from, asker).await?;
+async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<Started, Refusal> {
+    let view = view(sources, request.filter.as_deref(), asker.encoding)?;
+    let targets = targets(&request.streams, asker, sources.limits.streams)?;
+    let place = place(sources, &request.from, asker).await?;
     let hold = |pattern: &Pattern| {
         let (subscriber, wake) = (&asker.subscriber, &asker.wake);
-        let within = push.limits.announce_within;
-        Hold::take(&push.feeds, pattern.clone(), subscriber, wake, within)
+        let within = sources.limits.announce_within;
+        Hold::take(&sources.feeds.patterns, pattern.clone(), subscriber, wake, within)
     };
     let holds = join_all(targets.patterns.iter().map(hold)).await;
     let mut names = targets.names;
     if !targets.patterns.is_empty() {
         let patterns: Vec<_> = targets.patterns.iter().collect();
-        names.extend(listed(push, asker, &patterns).await.map_err(away)?);
+        names.extend(listed(sources, asker, &patterns).await.map_err(away)?);
         names.sort_unstable();
         names.dedup();
     }
-    if asker.have.len() + names.len() > push.limits.streams {
-        return Err(too_many_streams(push.limits.streams));
+    if asker.have.len() + names.len() > sources.limits.streams {
+        return Err(too_many_streams(sources.limits.streams));
     }
-    let streams = join(push, names).await.map_err(away)?;
-    let streams = placed(push, streams, &place).await?;
+    let streams = join(sources, names).await.map_err(away)?;
+    let streams = placed(sources, streams, &place).await?;
     Ok(Started {
         terms: Terms {
             id: request.id,
@@ -117,9 +93,9 @@ async fn begin(push: &Arc<Push>, asker: &Asker, request: Subscribe) -> Result<St
 }
 
 /// What is kept of a stream that is subscribed to, for a `seek` in it.
-pub(crate) async fn extent(push: Arc<Push>, id: String, stream: StreamName) -> Result<Extent, Refusal> {
-    let asked = push.truth.extents(vec![stream]);
-    let answer = tokio::time::timeout(push.limits.subscribe_within, asked).await;
+pub(crate) async fn extent(sources: Arc<Sources>, id: String, stream: StreamName) -> Result<Extent, Refusal> {
+    let asked = sources.truth.extents(vec![stream]);
+    let answer = tokio::time::timeout(sources.limits.subscribe_within, asked).await;
     match answer.map(|extents| extents.map(|extents| extents.first().copied())) {
         Ok(Ok(Some(extent))) => Ok(extent),
         _ => Err(unavailable().to(&id)),
@@ -130,11 +106,11 @@ pub(crate) async fn extent(push: Arc<Push>, id: String, stream: StreamName) -> R
 /// what was stored before that is in the listing, which begins after this call, and what is stored later is offered to
 /// the hold (invariant 5).
 pub(crate) async fn listed(
-    push: &Push,
+    sources: &Sources,
     asker: &Asker,
     patterns: &[&Pattern],
 ) -> Result<Vec<StreamName>, StoreAway> {
-    let listing = push.truth.listing().await?;
+    let listing = sources.truth.listing().await?;
     let mut names = Vec::new();
     for pattern in patterns {
         for some in listing
@@ -157,11 +133,11 @@ pub(crate) async fn listed(
 
 /// Joins the feeds, then reads what the store has: the order is invariant 5.
 pub(crate) async fn join(
-    push: &Arc<Push>,
+    sources: &Sources,
     streams: Vec<StreamName>,
 ) -> Result<Vec<(Member, Extent)>, StoreAway> {
-    let members = push.feeds.join(&streams).await;
-    let extents = push.truth.extents(streams).await?;
+    let members = sources.feeds.join(&streams).await;
+    let extents = sources.truth.extents(streams).await?;
     let opened = members.into_iter().zip(extents).map(|(member, extent)| {
         let head = member.open(extent).max(extent.next);
         (member, Extent { next: head, ..extent })
@@ -169,16 +145,19 @@ pub(crate) async fn join(
     Ok(opened.collect())
 }
 
-fn view(push: &Push, filter: Option<&str>) -> Result<View, Refusal> {
-    let Some(text) = filter else {
-        return Ok(View::All);
-    };
-    push.filters.get(text).map(View::Matching).map_err(|error| {
-        let details = Details {
-            position: Some(error.position),
-            ..Details::default()
-        };
-        Refusal::with("bad_filter", error.to_string(), details)
+fn view(sources: &Sources, filter: Option<&str>, encoding: Encoding) -> Result<View, Refusal> {
+    let filter = filter.map(|text| {
+        sources.filters.get(text).map_err(|error| {
+            let details = Details {
+                position: Some(error.position),
+                ..Details::default()
+            };
+            Refusal::with("bad_filter", error.to_string(), details)
+        })
+    });
+    Ok(View {
+        filter: filter.transpose()?,
+        encoding,
     })
 }
 
@@ -213,14 +192,14 @@ fn targets(texts: &[String], asker: &Asker, most: usize) -> Result<Targets, Refu
     Ok(targets)
 }
 
-async fn place(push: &Push, from: &From, asker: &Asker) -> Result<Place, Refusal> {
+async fn place(sources: &Sources, from: &From, asker: &Asker) -> Result<Place, Refusal> {
     let (cursors, epoch) = match from {
         From::Live => return Ok(Place::Live),
         From::Last(count) => return Ok(Place::Last(*count)),
         From::Since(since) => return Ok(Place::Since(*since)),
         From::Cursors { cursors, epoch } => (cursors, epoch),
     };
-    let ours = push.truth.epoch().await.map_err(away)?;
+    let ours = sources.truth.epoch().await.map_err(away)?;
     if epoch != ours.as_str() {
         let message = "the cursors belong to another database: begin again without them";
         let details = Details {
@@ -241,12 +220,12 @@ async fn place(push: &Push, from: &From, asker: &Asker) -> Result<Place, Refusal
 }
 
 async fn placed(
-    push: &Push,
+    sources: &Sources,
     streams: Vec<(Member, Extent)>,
     place: &Place,
 ) -> Result<Vec<Beginning>, Refusal> {
     let place_one = |(member, extent): (Member, Extent)| async move {
-        let (cursor, wanted) = place.of(push, member.stream(), extent).await.map_err(away)?;
+        let (cursor, wanted) = place.of(sources, member.stream(), extent).await.map_err(away)?;
         if cursor > extent.next {
             return Err(ahead(&member, extent.next));
         }
@@ -268,14 +247,14 @@ impl Place {
     /// does not. Only a cursor may lie beyond the head.
     pub(crate) async fn of(
         &self,
-        push: &Push,
+        sources: &Sources,
         stream: &StreamName,
         extent: Extent,
     ) -> Result<(Offset, Option<Offset>), StoreAway> {
         let cursor = match self {
             Self::Live => extent.next,
             Self::Last(count) => Offset(extent.next.0.saturating_sub(*count)),
-            Self::Since(since) => push.truth.first_since(stream, *since).await?.min(extent.next),
+            Self::Since(since) => sources.truth.first_since(stream, *since).await?.min(extent.next),
             Self::Cursors(cursors) => match cursors.get(stream) {
                 Some(&cursor) => return Ok((cursor, (cursor < extent.first_available).then_some(cursor))),
                 None => extent.first_available,

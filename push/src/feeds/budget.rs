@@ -13,7 +13,7 @@ use crate::feeds::feed::Feed;
 
 /// The bytes of all feeds.
 pub(crate) struct Budget {
-    /// Bytes of lines and of frames, at most.
+    /// Bytes of lines and of chunks, at most.
     most: usize,
     held: AtomicUsize,
     /// Every feed that holds something, once. Whose turn it is to give stands first.
@@ -78,8 +78,7 @@ mod tests {
     use crate::Limits;
     use crate::feeds::feed::Pull;
     use crate::feeds::tick::Tick;
-    use crate::testing::batch;
-    use crate::wire::frame::View;
+    use crate::testing::{ALL, batch};
 
     fn feeds(count: usize, budget: &Arc<Budget>) -> Vec<Arc<Feed>> {
         // Everything is shown at once.
@@ -96,11 +95,11 @@ mod tests {
     }
 
     fn holds(feed: &Feed) -> bool {
-        matches!(feed.pull(Offset(0), &View::All), Pull::Frame(_))
+        matches!(feed.pull(Offset(0), &ALL), Pull::Chunk(_))
     }
 
     #[tokio::test]
-    async fn feeds_never_hold_more_than_they_may_with_their_frames() {
+    async fn feeds_never_hold_more_than_they_may_with_their_chunks() {
         let most = 10 * batch("s", 0, 20).lines.ndjson.len();
         let budget = Budget::new(most);
         let feeds = feeds(50, &budget);
@@ -108,7 +107,7 @@ mod tests {
             feed.take(batch(&format!("s{nth}"), 0, 20));
             assert!(budget.held() <= most);
             assert!(holds(feed), "what came last is there for those who are woken");
-            assert!(budget.held() <= most, "frames count, too");
+            assert!(budget.held() <= most, "chunks count, too");
         }
         let holding = feeds.iter().filter(|feed| holds(feed)).count();
         assert!((1..=10).contains(&holding), "{holding} feeds hold something");
@@ -127,7 +126,7 @@ mod tests {
         feeds[1].take(batch("s1", 0, 20));
         assert!(holds(&feeds[1]));
         assert!(!holds(&feeds[0]), "its older half is gone");
-        let newest = feeds[0].pull(Offset(140), &View::All);
-        assert!(matches!(newest, Pull::Frame(_)), "its newer half is there");
+        let newest = feeds[0].pull(Offset(140), &ALL);
+        assert!(matches!(newest, Pull::Chunk(_)), "its newer half is there");
     }
 }

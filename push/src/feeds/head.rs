@@ -92,7 +92,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{batch, messages};
+    use crate::testing::{ALL, batch, messages};
 
     /// What happens to a stream and to the node that watches it.
     #[derive(Debug, Clone)]
@@ -155,18 +155,18 @@ mod tests {
         fn pull(&mut self) {
             let head = self.head.head();
             while self.cursor < head {
-                let frame = match self.head.window().cut(self.cursor, head, 60) {
-                    Some(frame) => frame,
+                let chunk = match self.head.window().cut(self.cursor, head, 60, &ALL) {
+                    Some(chunk) => chunk,
                     None => {
                         let mut page = Window::new(self.head.window().stream().clone());
                         for batch in self.stored.iter().filter(|batch| batch.next() > self.cursor) {
                             page.append(Arc::clone(batch));
                         }
-                        page.cut(self.cursor, head, 60).unwrap()
+                        page.cut(self.cursor, head, 60, &ALL).unwrap()
                     }
                 };
-                self.seen.extend(messages(&frame.bytes));
-                self.cursor = frame.next;
+                self.seen.extend(messages(&chunk.bytes));
+                self.cursor = chunk.next;
             }
         }
     }

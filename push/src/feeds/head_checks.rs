@@ -13,12 +13,18 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::feeds::feed::{Due, Feed};
+use crate::Limits;
+use crate::feeds::feed::Feed;
+use crate::feeds::pages::pause_before;
+use crate::truth::{StoreAway, Truth};
 
-/// Looks that are nearly due go with those that are.
+/// Checks that are nearly due go with those that are.
 const TOGETHER: Duration = Duration::from_millis(50);
 
-/// The plan of a node's looks.
+/// Hints of lines that a check finds are given so long to arrive: a read of the store for each session costs more.
+const ON_THEIR_WAY: Duration = Duration::from_millis(50);
+
+/// The plan of a node's checks.
 #[derive(Default)]
 pub(crate) struct HeadChecks {
     plan: Mutex<Plan>,
@@ -39,8 +45,109 @@ struct Planned {
     feed: Weak<Feed>,
 }
 
+/// When one feed's head is to be read again. Pure.
+pub(super) struct Schedule {
+    /// The entry in the plan that counts; older ones are void.
+    at: Option<Instant>,
+    /// After so long a silence.
+    step: Duration,
+    /// When the stream last moved, as far as this node knows.
+    moved: Instant,
+}
+
+/// What became of a planned check.
+pub(crate) enum Due {
+    /// Read the head.
+    Now,
+    /// The stream moves, its own batches tell of holes: plan it for then.
+    Later(Instant),
+    /// Another one was planned instead.
+    Void,
+}
+
+impl Schedule {
+    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
+        Self {
+            at: None,
+            step: limits.head_first,
+            moved: now,
+        }
+    }
+
+    /// A batch came: a quiet stream is checked again soon. Answers when, if that is sooner than planned.
+    pub(super) fn moved(&mut self, limits: &Limits, now: Instant) -> Option<Instant> {
+        self.moved = now;
+        if self.step == limits.head_first && self.at.is_some() {
+            return None;
+        }
+        Some(self.after(limits.head_first, now))
+    }
+
+    /// The store told of lines.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.moved = now;
+    }
+
+    /// Whether the check planned for `planned` is due `now`. While lines come it is put off.
+    pub(super) fn due(&mut self, planned: Instant, now: Instant, limits: &Limits) -> Due {
+        if self.at != Some(planned) {
+            return Due::Void;
+        }
+        let quiet_until = self.moved + self.step;
+        if self.step == limits.head_first && quiet_until > now {
+            self.at = Some(quiet_until);
+            return Due::Later(quiet_until);
+        }
+        Due::Now
+    }
+
+    /// After how long a silence the next check follows one that found the stream `quiet`, or not.
+    pub(super) fn step(&self, quiet: bool, limits: &Limits) -> Duration {
+        if quiet {
+            (self.step * 2).min(limits.head_last)
+        } else {
+            limits.head_first
+        }
+    }
+
+    /// Plans the next check after this silence.
+    pub(super) fn after(&mut self, step: Duration, now: Instant) -> Instant {
+        let at = now + step;
+        self.step = step;
+        self.at = Some(at);
+        at
+    }
+}
+
 impl HeadChecks {
-    /// Plans a look at the time that the feed answered.
+    /// Reads heads whenever they are due, for as long as it is polled.
+    pub(crate) async fn run(&self, truth: &Truth) {
+        let mut attempt = 0;
+        loop {
+            let due = self.due().await;
+            let streams = due.iter().map(|(stream, _)| stream.clone()).collect();
+            match truth.extents(streams).await {
+                Ok(extents) => {
+                    attempt = 0;
+                    let mut found = due.iter().zip(&extents);
+                    if found.any(|((_, feed), extent)| extent.next > feed.head()) {
+                        tokio::time::sleep(ON_THEIR_WAY).await;
+                    }
+                    let now = Instant::now();
+                    for ((stream, feed), extent) in due.iter().zip(extents) {
+                        self.plan(stream, feed, feed.checked(extent, now));
+                    }
+                }
+                Err(StoreAway) => {
+                    tokio::time::sleep(pause_before(attempt)).await;
+                    attempt += 1;
+                    self.lost(due.iter().map(|(stream, feed)| (stream, feed)));
+                }
+            }
+        }
+    }
+
+    /// Plans a check at the time that the feed answered.
     pub(crate) fn plan(&self, stream: &StreamName, feed: &Arc<Feed>, at: Instant) {
         let mut plan = self.plan.lock();
         let soonest = plan.quiet.peek().is_none_or(|Reverse(first)| at < first.at);
@@ -54,7 +161,7 @@ impl HeadChecks {
         }
     }
 
-    /// Looks at these as soon as possible.
+    /// Checks these as soon as possible.
     pub(crate) fn lost<'a>(&self, feeds: impl IntoIterator<Item = (&'a StreamName, &'a Arc<Feed>)>) {
         let mut plan = self.plan.lock();
         for (stream, feed) in feeds {
@@ -65,8 +172,8 @@ impl HeadChecks {
         }
     }
 
-    /// Waits until looks are due, and takes them.
-    pub(crate) async fn due(&self) -> Vec<(StreamName, Arc<Feed>)> {
+    /// Waits until checks are due, and takes them.
+    async fn due(&self) -> Vec<(StreamName, Arc<Feed>)> {
         loop {
             let (due, next) = self.take_due(Instant::now());
             if !due.is_empty() {
@@ -103,7 +210,7 @@ impl HeadChecks {
             let Some(feed) = planned.feed.upgrade() else {
                 continue;
             };
-            match feed.due(planned.at, now + TOGETHER) {
+            match feed.check_due(planned.at, now + TOGETHER) {
                 Due::Now => due.push((planned.stream, feed)),
                 Due::Later(at) => plan.quiet.push(Reverse(Planned { at, ..planned })),
                 Due::Void => {}

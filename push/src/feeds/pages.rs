@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::feeds::feed::Pull;
+use crate::feeds::view::{Chunk, View};
 use crate::feeds::window::Window;
 use crate::truth::{StoreAway, Truth};
-use crate::wire::frame::{Frame, View};
 
 /// The pages of a node.
 pub(crate) struct Pages {
@@ -69,7 +69,7 @@ impl Pages {
         }
     }
 
-    /// What there is at `cursor`: a frame or what one is sifted out of when a page that holds it is kept, else the need
+    /// What there is at `cursor`: a chunk or what one is sifted out of when a page that holds it is kept, else the need
     /// to read one.
     pub(crate) fn cut(&self, stream: &StreamName, cursor: Offset, view: &View) -> Pull {
         let mut state = self.state.lock();
@@ -78,31 +78,30 @@ impl Pages {
         };
         page.used = Instant::now();
         let next = page.next;
-        let frame = match view {
-            View::All => {
-                let held = page.window.held();
-                let frame = page.window.cut(cursor, next, self.limits.frame_bytes);
-                let holds = page.window.held();
-                state.account(held, holds, &self.limits);
-                frame
-            }
-            View::Matching(_) => match page.window.known(cursor, view) {
+        let chunk = if view.filter.is_none() {
+            let held = page.window.held();
+            let chunk = page.window.cut(cursor, next, self.limits.frame_bytes, view);
+            let holds = page.window.held();
+            state.account(held, holds, &self.limits);
+            chunk
+        } else {
+            match page.window.known(cursor, view) {
                 None => match page.window.piece(cursor, next, self.limits.filter_bytes) {
                     Some(piece) => return Pull::Sift(piece),
                     None => None,
                 },
                 known => known,
-            },
+            }
         };
-        frame.map_or(Pull::Behind, Pull::Frame)
+        chunk.map_or(Pull::Behind, Pull::Chunk)
     }
 
-    /// Keeps the frame that came of a [`Pull::Sift`] for all who want the same.
-    pub(crate) fn remember(&self, stream: &StreamName, view: &View, frame: &Frame) {
+    /// Keeps the chunk that came of a [`Pull::Sift`] for all who want the same.
+    pub(crate) fn remember(&self, stream: &StreamName, view: &View, chunk: &Chunk) {
         let mut state = self.state.lock();
-        if let Some(page) = state.page(stream, frame.first) {
+        if let Some(page) = state.page(stream, chunk.first) {
             let held = page.window.held();
-            page.window.remember(view, frame);
+            page.window.remember(view, chunk);
             let holds = page.window.held();
             state.account(held, holds, &self.limits);
         }

@@ -15,12 +15,12 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::feeds::Feeds;
 use crate::feeds::announcements::{Announcement, Announcements};
 use crate::feeds::wake::Wake;
 
 /// The patterns of a node.
 pub(crate) struct Patterns {
+    announcements: Arc<Announcements>,
     /// How many streams are remembered as offered.
     remembered: usize,
     state: Mutex<State>,
@@ -46,12 +46,13 @@ struct Holder {
 }
 
 impl Patterns {
-    pub(crate) fn new(remembered: usize) -> Self {
-        Self {
+    pub(crate) fn new(announcements: Arc<Announcements>, remembered: usize) -> Arc<Self> {
+        Arc::new(Self {
+            announcements,
             remembered,
             state: Mutex::default(),
             list_soon: Notify::new(),
-        }
+        })
     }
 
     /// A stream has lines: whoever holds a pattern that it meets, and may read it, is offered it, the first time.
@@ -93,7 +94,7 @@ impl Patterns {
     }
 
     /// Takes patterns back that nobody came back to.
-    pub(crate) fn withdraw_left(&self, announcements: &Announcements, linger: Duration) {
+    pub(crate) fn withdraw_left(&self, linger: Duration) {
         let Some(before) = Instant::now().checked_sub(linger) else {
             return;
         };
@@ -107,7 +108,7 @@ impl Patterns {
                 .is_some_and(|held| held.holders.is_empty());
             if unused {
                 state.held.remove(&pattern);
-                announcements.withdraw(Target::Pattern(pattern));
+                self.announcements.withdraw(Target::Pattern(pattern));
             }
         }
         if state.held.is_empty() {
@@ -118,7 +119,7 @@ impl Patterns {
 
 /// A session's hold on a pattern. Letting go is dropping it.
 pub(crate) struct Hold {
-    feeds: Arc<Feeds>,
+    patterns: Arc<Patterns>,
     pattern: Pattern,
     id: u64,
 }
@@ -127,19 +128,19 @@ impl Hold {
     /// Holds a pattern: its new streams are offered to `signal` from now on. Ends when its route stands, or after
     /// `within`.
     pub(crate) async fn take(
-        feeds: &Arc<Feeds>,
+        patterns: &Arc<Patterns>,
         pattern: Pattern,
         subscriber: &Subscriber,
         wake: &Arc<Wake>,
         within: Duration,
     ) -> Self {
         let (hold, route) = {
-            let mut state = feeds.patterns.state.lock();
+            let mut state = patterns.state.lock();
             state.last_id += 1;
             let id = state.last_id;
             let held = state.held.entry(pattern.clone()).or_insert_with(|| {
                 let route = Arc::default();
-                feeds
+                patterns
                     .announcements
                     .announce(Target::Pattern(pattern.clone()), &route);
                 Held {
@@ -149,8 +150,15 @@ impl Hold {
             });
             let (subscriber, wake) = (subscriber.clone(), Arc::clone(wake));
             held.holders.insert(id, Holder { subscriber, wake });
-            let feeds = Arc::clone(feeds);
-            (Self { feeds, pattern, id }, Arc::clone(&held.route))
+            let patterns = Arc::clone(patterns);
+            (
+                Self {
+                    patterns,
+                    pattern,
+                    id,
+                },
+                Arc::clone(&held.route),
+            )
         };
         route.settle(within).await;
         hold
@@ -158,7 +166,7 @@ impl Hold {
 
     /// From now on new streams are offered as far as `subscriber` may read them.
     pub(crate) fn regrant(&self, subscriber: &Subscriber) {
-        let mut state = self.feeds.patterns.state.lock();
+        let mut state = self.patterns.state.lock();
         let held = state.held.get_mut(&self.pattern);
         if let Some(holder) = held.and_then(|held| held.holders.get_mut(&self.id)) {
             holder.subscriber = subscriber.clone();
@@ -173,7 +181,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut state = self.feeds.patterns.state.lock();
+        let mut state = self.patterns.state.lock();
         let Some(held) = state.held.get_mut(&self.pattern) else {
             return;
         };

@@ -1,16 +1,20 @@
-//! Batches without a hole between them, and the frames that were cut from them: a feed's recent lines, or a page that
+//! Batches without a hole between them, and the chunks that were cut from them: a feed's recent lines, or a page that
 //! was read from the store.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use edge::sieve::Slice;
 use lines::{Batch, Filter, Offset, StreamName, Verdict};
 
-use crate::wire::frame::{Frame, View};
-use edge::sieve::Slice;
+use crate::feeds::view::{Chunk, Encoding, Run, View};
 
-/// Frames that a window remembers, at most.
-const MAX_FRAMES: usize = 64;
+/// Chunks that a window remembers, at most.
+const MAX_CHUNKS: usize = 64;
+
+/// Chunks that it may remember however large they are: readers of different views stand at one place, and each view's
+/// newest one serves all who want that.
+const MIN_CHUNKS: usize = 4;
 
 /// A run of batches. What it holds in bytes of lines is bounded by whoever adds and sheds.
 pub(crate) struct Window {
@@ -19,9 +23,9 @@ pub(crate) struct Window {
     batches: VecDeque<Arc<Batch>>,
     /// Of the batches' lines.
     bytes: usize,
-    /// The newest last. Never more bytes than the batches have, or one frame.
-    frames: VecDeque<(View, Frame)>,
-    frames_bytes: usize,
+    /// The newest last. Never more bytes than the batches have, or a few chunks.
+    chunks: VecDeque<(View, Chunk)>,
+    chunks_bytes: usize,
 }
 
 impl Window {
@@ -31,8 +35,8 @@ impl Window {
             stream,
             batches: VecDeque::new(),
             bytes: 0,
-            frames: VecDeque::new(),
-            frames_bytes: 0,
+            chunks: VecDeque::new(),
+            chunks_bytes: 0,
         }
     }
 
@@ -46,9 +50,9 @@ impl Window {
         Some((self.batches.front()?.first, self.batches.back()?.next()))
     }
 
-    /// Bytes of lines and of frames that are held.
+    /// Bytes of lines and of chunks that are held.
     pub(crate) fn held(&self) -> usize {
-        self.bytes + self.frames_bytes
+        self.bytes + self.chunks_bytes
     }
 
     /// Adds a batch that begins where the last one ends.
@@ -80,9 +84,9 @@ impl Window {
             self.clear();
         }
         let start = self.range().map(|(start, _)| start);
-        self.frames
-            .retain(|(_, frame)| start.is_some_and(|start| frame.first >= start));
-        self.frames_bytes = self.frames.iter().map(|(_, frame)| frame.bytes.len()).sum();
+        self.chunks
+            .retain(|(_, chunk)| start.is_some_and(|start| chunk.first >= start));
+        self.chunks_bytes = self.chunks.iter().map(|(_, chunk)| chunk.bytes.len()).sum();
     }
 
     /// Lets go of everything.
@@ -90,14 +94,14 @@ impl Window {
         *self = Self::new(self.stream.clone());
     }
 
-    /// The frame that begins at `from`, if it was made before.
-    pub(crate) fn known(&self, from: Offset, view: &View) -> Option<Frame> {
-        let same = |(of, frame): &&(View, Frame)| frame.first == from && of.is(view);
-        self.frames
+    /// The chunk that begins at `from`, if it was made before.
+    pub(crate) fn known(&self, from: Offset, view: &View) -> Option<Chunk> {
+        let same = |(of, chunk): &&(View, Chunk)| chunk.first == from && of.is(view);
+        self.chunks
             .iter()
             .rev()
             .find(same)
-            .map(|(_, frame)| frame.clone())
+            .map(|(_, chunk)| chunk.clone())
     }
 
     /// The lines from `from` up to `upto`, or so many batches that they have about `bytes`. `None` when `from` is not
@@ -140,33 +144,45 @@ impl Window {
         newest.or(self.batches.back()).map(|batch| batch.first)
     }
 
-    /// Keeps a frame for others, while the lines that it was cut from are here.
-    pub(crate) fn remember(&mut self, view: &View, frame: &Frame) {
-        let is_here = |(start, end)| start <= frame.first && frame.first < end;
+    /// Keeps a chunk for others, while the lines that it was cut from are here.
+    pub(crate) fn remember(&mut self, view: &View, chunk: &Chunk) {
+        let is_here = |(start, end)| start <= chunk.first && chunk.first < end;
         if !self.range().is_some_and(is_here) {
             return;
         }
-        self.frames_bytes += frame.bytes.len();
-        self.frames.push_back((view.clone(), frame.clone()));
-        while self.frames.len() > MAX_FRAMES || (self.frames_bytes > self.bytes && self.frames.len() > 1) {
-            if let Some((_, old)) = self.frames.pop_front() {
-                self.frames_bytes -= old.bytes.len();
+        self.chunks_bytes += chunk.bytes.len();
+        self.chunks.push_back((view.clone(), chunk.clone()));
+        while self.chunks.len() > MAX_CHUNKS
+            || (self.chunks_bytes > self.bytes && self.chunks.len() > MIN_CHUNKS)
+        {
+            if let Some((_, old)) = self.chunks.pop_front() {
+                self.chunks_bytes -= old.bytes.len();
             }
         }
     }
 
-    /// A frame of all lines, of about `target` bytes: made under the caller's lock, for it is a copy of few bytes.
-    pub(crate) fn cut(&mut self, from: Offset, upto: Offset, target: usize) -> Option<Frame> {
-        if let Some(frame) = self.known(from, &View::All) {
-            return Some(frame);
+    /// A chunk of all lines, of about `target` bytes, for a view without a filter: made under the caller's lock, for it is
+    /// a copy of few bytes.
+    pub(crate) fn cut(&mut self, from: Offset, upto: Offset, target: usize, view: &View) -> Option<Chunk> {
+        if let Some(chunk) = self.known(from, view) {
+            return Some(chunk);
         }
-        let frame = self.piece(from, upto, target)?.all(target);
-        self.remember(&View::All, &frame);
-        Some(frame)
+        let chunk = self.piece(from, upto, target)?.all(target, view.encoding);
+        self.remember(view, &chunk);
+        Some(chunk)
     }
 }
 
-/// Lines of a window that are on their way into a frame.
+/// How far a filter looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Up to about so many bytes of lines that match.
+    pub(crate) target: usize,
+    /// In about so many bytes.
+    pub(crate) scan: usize,
+}
+
+/// Lines of a window that are on their way into a chunk.
 pub(crate) struct Piece {
     stream: StreamName,
     batches: Vec<Arc<Batch>>,
@@ -186,18 +202,23 @@ impl Piece {
         bytes.saturating_mul(filter.cost())
     }
 
-    /// The lines that match, up to about `target` bytes of them, out of at most about `scan` bytes and of what the slice
-    /// has time for, though at least one. Takes its time: not to be called under a lock.
+    /// The lines that match, within these bounds and what the slice has time for, though at least one is looked at. Takes its time: not to be called under a lock.
     ///
     /// A line that the filter gives up on is among them, with a mark: who asked is never shown less than there may be.
-    pub(crate) fn matching(&self, filter: &Filter, target: usize, scan: usize, mut slice: Slice) -> Frame {
+    pub(crate) fn matching(
+        &self,
+        filter: &Filter,
+        encoding: Encoding,
+        bounds: Bounds,
+        mut slice: Slice,
+    ) -> Chunk {
         let (mut objects, mut count) = (Vec::new(), 0);
         let (mut next, mut scanned) = (self.from, 0);
         let (cost, mut over) = (filter.cost(), false);
         'lines: for batch in &self.batches {
             let skip = usize::try_from(next.since(batch.first)).unwrap_or(usize::MAX);
             for line in batch.lines.iter().skip(skip) {
-                if next >= self.upto || objects.len() >= target || scanned >= scan {
+                if next >= self.upto || objects.len() >= bounds.target || scanned >= bounds.scan {
                     break 'lines;
                 }
                 if over {
@@ -214,18 +235,24 @@ impl Piece {
                     }
                     // A line is an object with at least one member.
                     objects.extend_from_slice(&line[1..]);
-                    objects.push(b',');
+                    objects.push(b'\n');
                     count += 1;
                 }
                 next = next.plus(1);
                 over = slice.is_over_after(line.len().saturating_mul(cost));
             }
         }
-        Frame::of_matches(&self.stream, self.from, next, count, &objects)
+        let run = Run {
+            stream: &self.stream,
+            first: self.from,
+            next,
+            ndjson: &[&objects],
+        };
+        Chunk::of_some(&run, count, encoding)
     }
 
     /// Every line, up to about `target` bytes, at least one.
-    fn all(&self, target: usize) -> Frame {
+    fn all(&self, target: usize, encoding: Encoding) -> Chunk {
         let mut runs: Vec<&[u8]> = Vec::new();
         let mut room = target;
         let mut next = self.from;
@@ -244,7 +271,13 @@ impl Piece {
                 break;
             }
         }
-        Frame::of_lines(&self.stream, self.from, next, &runs)
+        let run = Run {
+            stream: &self.stream,
+            first: self.from,
+            next,
+            ndjson: &runs,
+        };
+        Chunk::of_all(&run, encoding)
     }
 }
 
@@ -278,7 +311,7 @@ fn fitting(ndjson: &[u8], most: u64, room: usize, at_least_one: bool) -> (u64, u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::batch;
+    use crate::testing::{ALL, batch};
 
     fn window(counts: &[u32]) -> Window {
         let mut window = Window::new(StreamName::parse("s").unwrap());
@@ -291,37 +324,37 @@ mod tests {
     }
 
     #[test]
-    fn frames_follow_each_other_without_a_hole_whatever_the_batches_are() {
+    fn chunks_follow_each_other_without_a_hole_whatever_the_batches_are() {
         for target in [1, 100, 500, 100_000] {
             let mut window = window(&[1, 10, 3, 50]);
             let (mut cursor, end) = window.range().unwrap();
             let mut seen = Vec::new();
             while cursor < end {
-                let frame = window.cut(cursor, end, target).unwrap();
-                assert_eq!(frame.first, cursor);
-                seen.extend(crate::testing::messages(&frame.bytes));
-                cursor = frame.next;
+                let chunk = window.cut(cursor, end, target, &ALL).unwrap();
+                assert_eq!(chunk.first, cursor);
+                seen.extend(crate::testing::messages(&chunk.bytes));
+                cursor = chunk.next;
             }
             let want: Vec<_> = (100..164).map(|offset| format!("line {offset}")).collect();
-            assert_eq!(seen, want, "frames of {target} bytes");
+            assert_eq!(seen, want, "chunks of {target} bytes");
         }
     }
 
     #[test]
     fn sessions_at_the_same_cursor_get_the_same_bytes() {
         let mut window = window(&[10]);
-        let one = window.cut(Offset(103), Offset(106), 1000).unwrap();
+        let one = window.cut(Offset(103), Offset(106), 1000, &ALL).unwrap();
         window.append(batch("s", 110, 5));
-        let two = window.cut(Offset(103), Offset(115), 1000).unwrap();
+        let two = window.cut(Offset(103), Offset(115), 1000, &ALL).unwrap();
         assert_eq!(one.bytes.as_ptr(), two.bytes.as_ptr());
     }
 
     #[test]
-    fn a_line_longer_than_a_frame_goes_alone() {
+    fn a_line_longer_than_a_chunk_goes_alone() {
         let mut window = window(&[3]);
-        let frame = window.cut(Offset(101), Offset(103), 1).unwrap();
+        let chunk = window.cut(Offset(101), Offset(103), 1, &ALL).unwrap();
         assert_eq!(
-            (frame.first, frame.next, frame.lines),
+            (chunk.first, chunk.next, chunk.lines),
             (Offset(101), Offset(102), 1)
         );
     }
@@ -329,42 +362,48 @@ mod tests {
     #[test]
     fn what_is_not_here_is_not_cut() {
         let mut window = window(&[3]);
-        assert_eq!(window.cut(Offset(99), Offset(103), 100), None);
-        assert_eq!(window.cut(Offset(103), Offset(104), 100), None);
-        assert_eq!(window.cut(Offset(101), Offset(101), 100), None);
+        assert_eq!(window.cut(Offset(99), Offset(103), 100, &ALL), None);
+        assert_eq!(window.cut(Offset(103), Offset(104), 100, &ALL), None);
+        assert_eq!(window.cut(Offset(101), Offset(101), 100, &ALL), None);
     }
 
     #[test]
     fn a_filter_leaves_lines_with_their_offsets_and_moves_past_the_others() {
         let mut window = window(&[1, 10, 3, 50]);
         let filter = Arc::new(Filter::parse("/1$/").unwrap());
-        let view = View::Matching(Arc::clone(&filter));
+        let view = View {
+            filter: Some(Arc::clone(&filter)),
+            ..ALL
+        };
         let (mut cursor, end) = window.range().unwrap();
         let mut seen = Vec::new();
         while cursor < end {
-            let frame = match window.known(cursor, &view) {
-                Some(frame) => frame,
+            let chunk = match window.known(cursor, &view) {
+                Some(chunk) => chunk,
                 None => {
-                    let frame = window.piece(cursor, end, 300).unwrap().matching(
+                    let chunk = window.piece(cursor, end, 300).unwrap().matching(
                         &filter,
-                        80,
-                        1_000,
+                        ALL.encoding,
+                        Bounds {
+                            target: 80,
+                            scan: 1_000,
+                        },
                         Slice::of(std::time::Duration::from_secs(60)),
                     );
-                    window.remember(&view, &frame);
-                    frame
+                    window.remember(&view, &chunk);
+                    chunk
                 }
             };
-            assert!(frame.next > cursor);
+            assert!(chunk.next > cursor);
             assert!(window.known(cursor, &view).is_some());
             assert!(
-                window.known(cursor, &View::All).is_none(),
-                "a filter's frame is for that filter"
+                window.known(cursor, &ALL).is_none(),
+                "a filter's chunk is for that filter"
             );
-            let lines = crate::testing::lines(&frame.bytes);
-            assert_eq!(lines.len() as u64, frame.lines);
+            let lines = crate::testing::lines(&chunk.bytes);
+            assert_eq!(lines.len() as u64, chunk.lines);
             seen.extend(lines.into_iter().map(|line| line["offset"].as_u64().unwrap()));
-            cursor = frame.next;
+            cursor = chunk.next;
         }
         assert_eq!(seen, [101, 111, 121, 131, 141, 151, 161]);
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::Limits;
 use crate::feeds::wake::Wake;
-use crate::wire::inbound_rate::Rate;
+use crate::session::rate::Rate;
 
 /// The sessions of a node.
 pub(crate) struct Admission {

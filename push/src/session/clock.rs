@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::session::close::{self, Close};
-use crate::wire::socket::Vitals;
 
 /// Pings of different sessions are this part of the heartbeat apart, up or down.
 const JITTER: f64 = 0.2;
@@ -27,6 +26,17 @@ pub(crate) struct Clock {
     expiring_ahead: Duration,
     /// The node's end.
     leave_at: Option<Instant>,
+}
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vitals {
+    /// For nothing.
+    Well,
+    /// Bytes wait to be written, and none of them was taken since then.
+    Full(Instant),
+    /// Everything was written, then a ping, and nothing was heard since.
+    Asked(Instant),
 }
 
 /// What is due.

@@ -13,6 +13,13 @@ pub struct Close {
     pub meaning: &'static str,
 }
 
+impl Close {
+    /// Counts one session that ended so.
+    pub(crate) fn count(&self) {
+        metrics::counter!("tailcast_sessions_closed_total", "reason" => self.reason).increment(1);
+    }
+}
+
 /// Whether a client whose session ended should connect again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {

@@ -1,14 +1,11 @@
 //! `GET /v1/ws`: from an HTTP request to a session. The token is checked before the 101.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use auth::{Need, Subscriber};
-use axum::Router;
+use auth::Subscriber;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use edge::Problem;
 use http::header::{
     ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
@@ -18,39 +15,28 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::Push;
-use crate::session::admission::NoPlace;
+use crate::session::Host;
+use crate::wire::Entered;
 use crate::wire::protocol::SUBPROTOCOL;
-use crate::wire::websocket::Session;
+use crate::wire::websocket::WebSocket;
 
-/// The WebSocket's route.
-pub fn router(push: Arc<Push>) -> Router {
-    let verifier = Arc::clone(&push.verifier);
-    let routes = Router::new().route("/v1/ws", get(open)).with_state(push);
-    auth::guarded(routes, verifier, Need::Token)
-}
-
-async fn open(
-    State(push): State<Arc<Push>>,
+/// `GET /v1/ws`.
+pub(super) async fn open(
+    State(host): State<Arc<Host>>,
     subscriber: Subscriber,
     request: Request,
 ) -> Result<Response, Problem> {
     let accept = accept_key(&request)?;
     let subprotocol = subprotocol(request.headers())?;
     // The place is taken before the upgrade: whoever waits for sessions to end must not miss one that begins.
-    let place = push.admission.enter(subscriber.sub()).map_err(no_place)?;
-    let epoch = push.truth.epoch().await.map_err(|away| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", away.to_string())
-            .retry_after(Duration::from_secs(1))
-    })?;
-    let epoch = epoch.to_string();
+    let Entered { place, epoch } = Entered::by(&host, &subscriber).await?;
     let upgrade = hyper::upgrade::on(request);
     tokio::spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {
                 let (id, wake) = (place.id().to_owned(), Arc::clone(place.wake()));
                 let io = TokioIo::new(upgraded);
-                let session = Box::new(Session::new(push, subscriber, epoch, wake, io));
+                let session = Box::new(WebSocket::new(host, subscriber, epoch, wake, io));
                 session.run(&id).await;
             }
             Err(error) => tracing::debug!(%error, "a client went away while its connection was upgraded"),
@@ -152,25 +138,4 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     texts
         .flat_map(|text| text.split(','))
         .any(|part| part.trim().eq_ignore_ascii_case(token))
-}
-
-fn no_place(why: NoPlace) -> Problem {
-    let refusal = match why {
-        NoPlace::Leaving => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "draining",
-            "this node is being stopped: connect again, another one answers",
-        ),
-        NoPlace::Busy => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "this node takes no more sessions at the moment: connect again in a while",
-        ),
-        NoPlace::TooMany => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_sessions",
-            "this subscriber has as many sessions as one may have: close some",
-        ),
-    };
-    refusal.retry_after(Duration::from_secs(1))
 }

@@ -1,12 +1,12 @@
 //! How fast and how well a client speaks, and when enough is enough.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::Limits;
+use crate::cursors::refusal::{Details, Refusal};
 use crate::session::close::{self, Close};
-use crate::wire::protocol::{Details, Refusal, Request};
+use crate::session::rate::Rate;
+use crate::wire::protocol::Request;
 
 /// The judge of one session's messages.
 pub(crate) struct InboundRate {
@@ -67,7 +67,7 @@ impl InboundRate {
         let wait = self.rate.wait();
         let message = format!(
             "more than {} messages a second: this one was not done",
-            self.rate.per_second
+            self.rate.per_second()
         );
         let details = Details {
             retry_after_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) + 1),
@@ -85,45 +85,10 @@ impl InboundRate {
     }
 }
 
-/// So many a second, and so many at once.
-pub(crate) struct Rate {
-    per_second: f64,
-    burst: f64,
-    /// How many may come now.
-    allowance: f64,
-    since: Instant,
-}
-
-impl Rate {
-    pub(crate) fn new(per_second: f64, burst: f64, now: Instant) -> Self {
-        Self {
-            per_second,
-            burst,
-            allowance: burst,
-            since: now,
-        }
-    }
-
-    /// Whether one more may come now.
-    pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let earned = now.duration_since(self.since).as_secs_f64() * self.per_second;
-        self.since = now;
-        self.allowance = (self.allowance + earned).min(self.burst);
-        let may = self.allowance >= 1.0;
-        if may {
-            self.allowance -= 1.0;
-        }
-        may
-    }
-
-    /// How long until the next one may come.
-    fn wait(&self) -> Duration {
-        Duration::from_secs_f64((1.0 - self.allowance).max(0.0) / self.per_second)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn request() -> Result<Request, Refusal> {

@@ -1,15 +1,16 @@
 //! The messages of `tailcast.v1`, as types. What a client may say is read in [`request`] and nowhere else; what the
-//! server says is in [`message`], lines aside: those are framed once for all sessions. docs/protocol.md says the same
+//! server says is in [`message`], and in [`lines`] what is made once for all sessions. docs/protocol.md says the same
 //! in words.
 
-pub mod message;
-pub mod request;
+pub(crate) mod lines;
+pub(crate) mod message;
+pub(crate) mod request;
 
-pub use message::{Begins, Details, Message, Missing, Refusal, Welcome, WelcomeLimits};
-pub use request::{From, Mode, Request, Seek, Subscribe, To};
+pub(crate) use message::{Message, Told, Welcome, WelcomeLimits};
+pub(crate) use request::{Request, Seek};
 
 /// The subprotocol's name.
-pub const SUBPROTOCOL: &str = "tailcast.v1";
+pub(crate) const SUBPROTOCOL: &str = "tailcast.v1";
 
 /// The longest `id`, in characters.
-pub const MAX_ID_CHARS: usize = 64;
+pub(crate) const MAX_ID_CHARS: usize = 64;

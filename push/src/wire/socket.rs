@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use crate::session::clock::Vitals;
 use crate::session::close::{self, Close};
 use crate::wire::fragments::{Fragments, TooMany};
 use crate::wire::frame;
@@ -71,17 +72,6 @@ enum Kind {
     Own,
     /// Such a one too, which asks for a sign of life.
     Ping,
-}
-
-/// What a connection waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Vitals {
-    /// For nothing.
-    Well,
-    /// Bytes wait to be written, and none of them was taken since then.
-    Full(Instant),
-    /// Everything was written, then a ping, and nothing was heard since.
-    Asked(Instant),
 }
 
 /// What happened on a connection.

@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use lines::{Pattern, StreamName};
 use serde::Serialize;
+
+use crate::cursors::owed::{Begun, Missing, Owed};
+use crate::cursors::refusal::Refusal;
+use crate::feeds::view::Chunk;
+use crate::session;
+use crate::session::close::{Again, Close};
 
 /// What the server says, lines aside: those are framed once for all sessions.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Message<'a> {
+pub(crate) enum Message<'a> {
     /// First of all.
     Welcome(Welcome<'a>),
     /// A subscription stands, or has met new streams.
@@ -36,6 +43,17 @@ pub enum Message<'a> {
         /// The head.
         next: u64,
     },
+    /// A filter left none of these lines. Those that are left are written by [`super::lines`].
+    Lines {
+        /// Whose.
+        stream: &'a str,
+        /// The first one.
+        first: u64,
+        /// The one after the last.
+        next: u64,
+        /// None.
+        lines: [(); 0],
+    },
     /// Lines that do not come.
     Gap {
         /// Whose.
@@ -45,7 +63,7 @@ pub enum Message<'a> {
         /// The next one that comes.
         to: u64,
         /// Why.
-        reason: Missing,
+        reason: &'static str,
     },
     /// Lines wait while a subscription is paused.
     Behind {
@@ -71,7 +89,7 @@ pub enum Message<'a> {
         expires_at: &'a str,
     },
     /// A request was refused.
-    Error(Refusal),
+    Error(Error<'a>),
     /// The session ends.
     Closing {
         /// That of the close frame, which follows.
@@ -84,138 +102,191 @@ pub enum Message<'a> {
     },
 }
 
-/// Why lines do not come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Missing {
-    /// They are not kept any more.
-    Retention,
-    /// The client wanted to stay near the head.
-    Skipped,
-    /// The store has them, and they are damaged.
-    Damaged,
-}
-
 /// The members of `welcome`.
 #[derive(Debug, Serialize)]
-pub struct Welcome<'a> {
+pub(crate) struct Welcome<'a> {
     /// This session.
-    pub session: &'a str,
+    pub(crate) session: &'a str,
     /// The node that serves it.
-    pub node: &'a str,
+    pub(crate) node: &'a str,
     /// The token's `sub`.
-    pub subscriber: &'a str,
+    pub(crate) subscriber: &'a str,
     /// The database that all cursors belong to.
-    pub epoch: &'a str,
+    pub(crate) epoch: &'a str,
     /// When the token ends, RFC 3339.
-    pub expires_at: &'a str,
+    pub(crate) expires_at: &'a str,
     /// Between two pings, about.
-    pub heartbeat_ms: u64,
+    pub(crate) heartbeat_ms: u64,
     /// What the client may do.
-    pub limits: WelcomeLimits,
+    pub(crate) limits: WelcomeLimits,
     /// The requests that are known beyond those of the first version: a client need not try.
-    pub requests: &'static [&'static str],
+    pub(crate) requests: &'static [&'static str],
 }
 
 /// What a client may do.
 #[derive(Debug, Serialize)]
-pub struct WelcomeLimits {
+pub(crate) struct WelcomeLimits {
     /// Subscriptions of one session.
-    pub subscriptions: usize,
+    pub(crate) subscriptions: usize,
     /// Streams of one session.
-    pub streams: usize,
+    pub(crate) streams: usize,
     /// The largest inbound message.
-    pub message_bytes: usize,
+    pub(crate) message_bytes: usize,
     /// Inbound messages a second.
-    pub messages_per_second: u32,
+    pub(crate) messages_per_second: u32,
 }
 
 /// Where a stream of a subscription stands.
 #[derive(Debug, Clone, Copy, Serialize, PartialEq, Eq)]
-pub struct Begins {
+pub(crate) struct Begins {
     /// The oldest offset still kept.
-    pub first_available: u64,
+    pub(crate) first_available: u64,
     /// The head.
-    pub next: u64,
+    pub(crate) next: u64,
     /// Where the subscription begins.
-    pub cursor: u64,
+    pub(crate) cursor: u64,
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    /// As JSON.
+    pub(crate) fn json(&self) -> Vec<u8> {
+        // These types have nothing that JSON cannot say.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// As a frame for one session.
     pub(crate) fn frame(&self) -> bytes::Bytes {
-        // These types have nothing that JSON cannot say.
-        crate::wire::frame::text(&serde_json::to_vec(self).unwrap_or_default())
-    }
-}
-
-/// A refusal, ready to be sent as `error`. The session goes on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Refusal {
-    /// Stable, for programs.
-    pub code: &'static str,
-    /// For people: what to do.
-    pub message: String,
-    /// The request's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// What else there is to say.
-    #[serde(flatten)]
-    pub details: Box<Details>,
-}
-
-/// What only some refusals say.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Details {
-    /// The stream that was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stream: Option<String>,
-    /// The head, of `cursor_ahead`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<u64>,
-    /// The right one, of `wrong_epoch`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epoch: Option<String>,
-    /// The character that cannot be there, counted from 0, of `bad_filter`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub position: Option<usize>,
-    /// When it makes sense to ask again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
-}
-
-impl Refusal {
-    /// With what every refusal has.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self::with(code, message, Details::default())
+        crate::wire::frame::text(&self.json())
     }
 
-    /// With details.
-    pub fn with(code: &'static str, message: impl Into<String>, details: Details) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            id: None,
-            details: Box::new(details),
+    /// The end of a session.
+    pub(crate) fn closing(close: &Close) -> Self {
+        let comes_back = close.again == Again::ComeBack;
+        let after = comes_back.then(|| session::come_back_after().as_millis());
+        Self::Closing {
+            code: close.code,
+            reason: close.reason,
+            retry_after_ms: after.map(|after| u64::try_from(after).unwrap_or(u64::MAX)),
         }
     }
+}
 
-    /// Says which request it answers.
-    #[must_use]
-    pub fn to(mut self, id: &str) -> Self {
-        self.id = Some(id.to_owned());
-        self
+/// What a reader is owed, as it is told.
+pub(crate) enum Told<'a> {
+    /// These bytes, which others get, too.
+    Lines(&'a Chunk),
+    /// How far a filter has looked and left nothing: no more than lines would say.
+    Looked(Message<'a>),
+    /// A message of this session.
+    Own(Message<'a>),
+}
+
+impl<'a> Told<'a> {
+    /// In the words of `tailcast.v1`, for cursors of this database.
+    pub(crate) fn of(owed: &'a Owed, epoch: &'a str) -> Self {
+        Self::Own(match owed {
+            Owed::Lines(chunk) => return Self::Lines(chunk),
+            Owed::Looked { stream, first, next } => {
+                return Self::Looked(Message::Lines {
+                    stream: stream.as_str(),
+                    first: first.0,
+                    next: next.0,
+                    lines: [],
+                });
+            }
+            Owed::Begun {
+                terms,
+                streams,
+                patterns,
+            } => Message::Subscribed {
+                id: &terms.id,
+                epoch,
+                streams: streams
+                    .iter()
+                    .map(|begun| (begun.stream.as_str(), Begins::from(begun)))
+                    .collect(),
+                patterns: patterns.iter().map(Pattern::as_str).collect(),
+            },
+            Owed::Live { stream, head } => Message::Live {
+                stream: stream.as_str(),
+                next: head.0,
+            },
+            Owed::Gap {
+                stream,
+                from,
+                to,
+                why,
+            } => Message::Gap {
+                stream: stream.as_str(),
+                from: from.0,
+                to: to.0,
+                reason: match why {
+                    Missing::Retention => "retention",
+                    Missing::Skipped => "skipped",
+                    Missing::Damaged => "damaged",
+                },
+            },
+            Owed::Behind { terms, stream, count } => Message::Behind {
+                id: &terms.id,
+                stream: stream.as_str(),
+                count: *count,
+            },
+            Owed::Dropped { terms, streams } => Message::Dropped {
+                id: &terms.id,
+                streams: streams.iter().map(StreamName::as_str).collect(),
+                reason: "grant",
+            },
+            Owed::Sought { terms } => Message::Done {
+                id: Some(&terms.id),
+                request: "seek",
+            },
+            Owed::LeftOut { refusal } => Message::from(refusal),
+        })
     }
+}
 
-    /// Says which stream it is about.
-    #[must_use]
-    pub fn about(mut self, stream: &str) -> Self {
-        self.details.stream = Some(stream.to_owned());
-        self
+impl From<&Begun> for Begins {
+    fn from(begun: &Begun) -> Self {
+        Self {
+            first_available: begun.extent.first_available.0,
+            next: begun.extent.next.0,
+            cursor: begun.cursor.0,
+        }
     }
+}
 
-    pub(super) fn bad_message(message: impl Into<String>) -> Self {
-        Self::new("bad_message", message)
+/// The members of `error`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Error<'a> {
+    code: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+impl<'a> From<&'a Refusal> for Message<'a> {
+    fn from(refusal: &'a Refusal) -> Self {
+        let details = &refusal.details;
+        Self::Error(Error {
+            code: refusal.code,
+            message: &refusal.message,
+            id: refusal.id.as_deref(),
+            stream: details.stream.as_deref(),
+            next: details.next,
+            epoch: details.epoch.as_deref(),
+            position: details.position,
+            retry_after_ms: details.retry_after_ms,
+        })
     }
 }
 
@@ -226,9 +297,9 @@ mod tests {
     #[test]
     fn the_type_comes_first_and_absent_members_are_left_out() {
         let text = |message: &Message<'_>| serde_json::to_string(message).unwrap();
-        let error = Message::Error(Refusal::new("limit", "too many").to("a"));
+        let refusal = Refusal::new("limit", "too many").to("a");
         assert_eq!(
-            text(&error),
+            text(&Message::from(&refusal)),
             r#"{"type":"error","code":"limit","message":"too many","id":"a"}"#
         );
         let live = Message::Live { stream: "x", next: 3 };

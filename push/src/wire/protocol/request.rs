@@ -6,11 +6,13 @@ use lines::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{MAX_ID_CHARS, Refusal};
+use super::MAX_ID_CHARS;
+use crate::cursors::refusal::Refusal;
+use crate::cursors::subscription::{From, Mode, Subscribe, To};
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Request {
+pub(crate) enum Request {
     /// Lines of streams and of what patterns match.
     Subscribe(Subscribe),
     /// No more of them.
@@ -44,89 +46,38 @@ pub enum Request {
     },
 }
 
-/// The members of `subscribe`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Subscribe {
-    /// The client's name for the subscription.
-    pub id: String,
-    /// Names, patterns, `@me`; not looked at yet.
-    pub streams: Vec<String>,
-    /// Where to begin.
-    pub from: From,
-    /// What lines must be like; not looked at yet.
-    pub filter: Option<String>,
-    /// What to do when the client does not keep up.
-    pub mode: Mode,
-}
-
 /// The members of `seek`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seek {
+pub(crate) struct Seek {
     /// The subscription.
-    pub id: String,
+    pub(crate) id: String,
     /// One of its streams.
-    pub stream: String,
+    pub(crate) stream: String,
     /// Where to go on.
-    pub to: To,
-}
-
-/// Where a `seek` leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(from = "RawTo")]
-pub enum To {
-    /// To the head.
-    Live,
-    /// To this offset.
-    Offset(u64),
-}
-
-/// What happens when a client does not keep up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// It gets every line, later.
-    #[default]
-    Complete,
-    /// It jumps ahead, and is told.
-    Recent,
-}
-
-/// Where a subscription begins.
-#[derive(Debug, Clone, PartialEq)]
-pub enum From {
-    /// At the head.
-    Live,
-    /// So many lines before the head.
-    Last(u64),
-    /// At the first line with this `ts` or a later one.
-    Since(Timestamp),
-    /// Where an earlier session left off.
-    Cursors {
-        /// By stream, as the client wrote it.
-        cursors: BTreeMap<String, u64>,
-        /// The database that the cursors belong to.
-        epoch: String,
-    },
+    pub(crate) to: To,
 }
 
 impl Request {
     /// Reads a message. A refusal is `bad_message`, or `bad_from` for a `subscribe` whose beginning is none.
-    pub fn read(text: &str) -> Result<Self, Refusal> {
-        let message: Value = serde_json::from_str(text)
-            .map_err(|error| Refusal::bad_message(format!("this is no JSON: {error}")))?;
+    pub(crate) fn read(text: &str) -> Result<Self, Refusal> {
+        let message: Value =
+            serde_json::from_str(text).map_err(|error| bad_message(format!("this is no JSON: {error}")))?;
         let id = message.get("id").cloned();
         let Some(kind) = message.get("type").and_then(Value::as_str).map(str::to_owned) else {
-            return Err(Refusal::bad_message("a message is an object with a `type`"));
+            return Err(bad_message("a message is an object with a `type`"));
         };
         let read = match kind.as_str() {
             "subscribe" => read_subscribe(message),
             "unsubscribe" => members(message).map(|OnlyId { id }| Self::Unsubscribe { id }),
             "pause" => members(message).map(|OnlyId { id }| Self::Pause { id }),
             "resume" => members(message).map(|OnlyId { id }| Self::Resume { id }),
-            "seek" => members(message).map(|RawSeek { id, stream, to }| Self::Seek(Seek { id, stream, to })),
+            "seek" => members(message).map(|RawSeek { id, stream, to }| {
+                let to = to.into();
+                Self::Seek(Seek { id, stream, to })
+            }),
             "refresh" => members(message).map(|RawRefresh { id, token }| Self::Refresh { id, token }),
             "ping" => members(message).map(|RawPing { id }| Self::Ping { id }),
-            other => Err(Refusal::bad_message(format!(
+            other => Err(bad_message(format!(
                 "this server knows no {other:?}; it knows subscribe, unsubscribe, pause, resume, seek, refresh and ping"
             ))),
         };
@@ -139,7 +90,7 @@ impl Request {
     }
 
     /// The client's name for what it is about.
-    pub fn id(&self) -> Option<&str> {
+    pub(crate) fn id(&self) -> Option<&str> {
         match self {
             Self::Subscribe(Subscribe { id, .. })
             | Self::Unsubscribe { id }
@@ -153,11 +104,13 @@ impl Request {
     fn with_good_id(self) -> Result<Self, Refusal> {
         match self.id().is_none_or(is_id) {
             true => Ok(self),
-            false => Err(Refusal::bad_message(format!(
-                "an `id` has 1 to {MAX_ID_CHARS} characters"
-            ))),
+            false => Err(bad_message(format!("an `id` has 1 to {MAX_ID_CHARS} characters"))),
         }
     }
+}
+
+fn bad_message(message: impl Into<String>) -> Refusal {
+    Refusal::new("bad_message", message)
 }
 
 fn is_id(id: &str) -> bool {
@@ -178,14 +131,22 @@ struct RawSubscribe {
     #[serde(default)]
     filter: Option<String>,
     #[serde(default)]
-    mode: Mode,
+    mode: RawMode,
 }
 
 #[derive(Deserialize)]
 struct RawSeek {
     id: String,
     stream: String,
-    to: To,
+    to: RawTo,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum RawMode {
+    #[default]
+    Complete,
+    Recent,
 }
 
 #[derive(Deserialize)]
@@ -239,20 +200,23 @@ enum RawFrom {
 }
 
 fn members<T: serde::de::DeserializeOwned>(message: Value) -> Result<T, Refusal> {
-    serde_json::from_value(message).map_err(|error| Refusal::bad_message(error.to_string()))
+    serde_json::from_value(message).map_err(|error| bad_message(error.to_string()))
 }
 
 fn read_subscribe(message: Value) -> Result<Request, Refusal> {
     let raw: RawSubscribe = members(message)?;
     if raw.streams.is_empty() {
-        return Err(Refusal::bad_message("`streams` names no stream"));
+        return Err(bad_message("`streams` names no stream"));
     }
     Ok(Request::Subscribe(Subscribe {
         from: read_from(raw.from)?,
         id: raw.id,
         streams: raw.streams,
         filter: raw.filter.filter(|filter| !filter.trim().is_empty()),
-        mode: raw.mode,
+        mode: match raw.mode {
+            RawMode::Complete => Mode::Complete,
+            RawMode::Recent => Mode::Recent,
+        },
     }))
 }
 

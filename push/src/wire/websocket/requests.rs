@@ -7,11 +7,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{End, Session};
-use crate::cursors::subscribe::{self, Started};
+use super::{End, WebSocket};
+use crate::cursors::refusal::Refusal;
+use crate::cursors::subscribe;
+use crate::cursors::subscription::{Started, Subscribe, To};
 use crate::cursors::unknown;
 use crate::session::close;
-use crate::wire::protocol::{Message, Refusal, Request, Seek, Subscribe, To};
+use crate::wire::protocol::{Message, Request, Seek};
 
 /// What became of a request that had to wait for the store.
 pub(super) enum Answer {
@@ -27,13 +29,13 @@ pub(super) struct Sought {
     extent: Extent,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Does what a message asks for, or begins to.
     pub(super) fn read(&mut self, text: &Utf8Bytes) -> Result<(), End> {
         match self.inbound_rate.judge(Request::read(text), Instant::now()) {
             Ok(request) => self.perform(request),
             Err(refused) => {
-                self.refuse(refused.refusal);
+                self.refuse(&refused.refusal);
                 refused.close.map_or(Ok(()), |close| Err(End::Close(close)))
             }
         }
@@ -44,33 +46,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Request::Refresh { id, token } => return self.refresh(id.as_deref(), &token),
             Request::Ping { id } => {
                 let id = id.as_deref();
-                self.socket.send(Message::Done { id, request: "ping" }.frame());
+                self.out
+                    .socket
+                    .send(Message::Done { id, request: "ping" }.frame());
                 Ok(())
             }
             Request::Subscribe(request) => self.subscribe(request),
             Request::Seek(seek) => self.seek(seek),
             Request::Unsubscribe { id } => {
-                let mut out = Vec::new();
-                let freed = self.cursors.remove(&id, &mut out);
-                self.send(&mut out);
-                let done = self.done(&id, "unsubscribe", freed.is_some());
-                if let Some(freed) = freed {
-                    self.met.extend(freed.handed);
-                    self.list |= freed.left_out;
-                }
-                done
+                let mut owed = Vec::new();
+                let removed = self.session.remove(&id, &mut owed);
+                self.put(&mut owed);
+                self.done(&id, "unsubscribe", removed)
             }
             Request::Pause { id } => {
-                let paused = self.cursors.pause(&id, true);
+                let paused = self.session.cursors.pause(&id, true);
                 self.done(&id, "pause", paused)
             }
             Request::Resume { id } => {
-                let resumed = self.cursors.pause(&id, false);
+                let resumed = self.session.cursors.pause(&id, false);
                 self.done(&id, "resume", resumed)
             }
         };
         if let Err(refusal) = done {
-            self.refuse(refusal);
+            self.refuse(&refusal);
         }
         Ok(())
     }
@@ -80,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if !found {
             return Err(unknown(id));
         }
-        self.socket.send(
+        self.out.socket.send(
             Message::Done {
                 id: Some(id),
                 request,
@@ -92,31 +91,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn subscribe(&mut self, request: Subscribe) -> Result<(), Refusal> {
         let id = &request.id;
-        if self.cursors.has(id) {
+        if self.session.cursors.has(id) {
             let message = "this session has a subscription with this `id` already";
             return Err(Refusal::new("duplicate_id", message).to(id));
         }
-        let most = self.push.limits.subscriptions;
-        if self.cursors.subscriptions() >= most {
+        let most = self.host.limits.subscriptions;
+        if self.session.cursors.subscriptions() >= most {
             let message = format!("a session has at most {most} subscriptions");
             return Err(Refusal::new("limit", message).to(id));
         }
-        let started = subscribe::start(Arc::clone(&self.push), self.asker(), request);
+        let started = subscribe::start(Arc::clone(&self.host.sources), self.session.asker(), request);
         self.request = Some(Box::pin(async move { Answer::Subscribe(started.await) }));
         Ok(())
     }
 
     fn seek(&mut self, seek: Seek) -> Result<(), Refusal> {
         let Seek { id, stream, to } = seek;
-        let stream = self.subscriber.names(&stream).map_err(|error| {
+        let stream = self.session.subscriber.names(&stream).map_err(|error| {
             Refusal::new("bad_stream", error.to_string())
                 .about(&stream)
                 .to(&id)
         })?;
-        self.cursors.check_has(&id, &stream)?;
-        let push = Arc::clone(&self.push);
+        self.session.cursors.check_has(&id, &stream)?;
+        let sources = Arc::clone(&self.host.sources);
         self.request = Some(Box::pin(async move {
-            let extent = subscribe::extent(push, id.clone(), stream.clone()).await;
+            let extent = subscribe::extent(sources, id.clone(), stream.clone()).await;
             let sought = extent.map(|extent| Sought {
                 id,
                 stream,
@@ -130,44 +129,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// A new token, for the same subscriber. What it no longer allows ends at once.
     fn refresh(&mut self, id: Option<&str>, token: &str) -> Result<(), End> {
-        let subscriber = match self.push.verifier.verify(token) {
+        let subscriber = match self.host.verifier.verify(token) {
             Ok(subscriber) => subscriber,
             Err(error) => {
                 let refusal = Refusal::new("bad_token", error.to_string());
-                self.refuse(match id {
+                self.refuse(&match id {
                     Some(id) => refusal.to(id),
                     None => refusal,
                 });
                 return Ok(());
             }
         };
-        if subscriber.sub() != self.subscriber.sub() {
+        if subscriber.sub() != self.session.subscriber.sub() {
             return Err(End::Close(&close::WRONG_SUBSCRIBER));
         }
         self.clock.renew(subscriber.expires_at(), Instant::now());
-        self.subscriber = subscriber;
-        let mut out = Vec::new();
-        self.cursors.regrant(&self.subscriber, &mut out);
-        self.send(&mut out);
-        self.socket.send(
+        let mut owed = Vec::new();
+        self.session.regrant(subscriber, &mut owed);
+        self.put(&mut owed);
+        self.out.socket.send(
             Message::Done {
                 id,
                 request: "refresh",
             }
             .frame(),
         );
-        // Patterns may cover more now.
-        self.list = true;
         Ok(())
     }
 
     /// Takes the answer to a request that waited for the store.
     pub(super) fn answered(&mut self, answer: Answer) {
         self.request = None;
-        let mut out = Vec::new();
+        let mut owed = Vec::new();
         let done = match answer {
             Answer::Subscribe(Ok(started)) => {
-                self.cursors.add(started, &self.epoch, &mut out);
+                self.session.add(started, &mut owed);
                 Ok(())
             }
             Answer::Seek(Ok(Sought {
@@ -175,12 +171,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 stream,
                 to,
                 extent,
-            })) => self.cursors.seek(&id, &stream, to, extent, &mut out),
+            })) => self.session.cursors.seek(&id, &stream, to, extent, &mut owed),
             Answer::Subscribe(Err(refusal)) | Answer::Seek(Err(refusal)) => Err(refusal),
         };
-        self.send(&mut out);
+        self.put(&mut owed);
         if let Err(refusal) = done {
-            self.refuse(refusal);
+            self.refuse(&refusal);
         }
     }
 }

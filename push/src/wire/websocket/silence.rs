@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::Session;
+use super::WebSocket;
 use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
 use crate::testing::batch;
@@ -192,11 +192,11 @@ impl Story {
             },
         });
         let wire = Wire::new();
-        let (node, io) = (Arc::clone(&push), wire.clone());
+        let (node, io) = (Arc::clone(push.host()), wire.clone());
         let session = tokio::spawn(async move {
             let wake = Arc::<Wake>::default();
             let polls = io.clone();
-            let session = Session::new(node, subscriber, "epoch".into(), wake, io);
+            let session = WebSocket::new(node, subscriber, "epoch".into(), wake, io);
             let mut running = std::pin::pin!(Box::new(session).run("a session"));
             std::future::poll_fn(|cx| {
                 polls.0.lock().polls += 1;
