@@ -42,6 +42,8 @@ pub struct Shares {
     pub internal: usize,
     /// The store, the routes, links to other nodes, and whatever the system needs.
     pub own: usize,
+    /// Connections of each further listener.
+    pub further: usize,
 }
 
 impl Shares {
@@ -54,6 +56,19 @@ impl Shares {
             public: files.saturating_sub(internal + own).max(8),
             internal,
             own,
+            further: 0,
+        }
+    }
+
+    /// The same with so many further listeners: each has as much as the internal one, of what was for the public one.
+    pub fn with(self, further: usize) -> Self {
+        if further == 0 {
+            return self;
+        }
+        Self {
+            public: self.public.saturating_sub(self.internal * further).max(8),
+            further: self.internal,
+            ..self
         }
     }
 }
@@ -76,10 +91,21 @@ mod tests {
                 Shares {
                     public,
                     internal,
-                    own
+                    own,
+                    further: 0
                 },
                 "{files}"
             );
         }
+    }
+
+    #[test]
+    fn further_listeners_have_files_of_the_public_one() {
+        let shares = Shares::of(1_024);
+        assert_eq!(shares.with(0), shares);
+        let with_two = shares.with(2);
+        assert_eq!((with_two.public, with_two.further), (832 - 2 * 64, 64));
+        assert_eq!((with_two.internal, with_two.own), (shares.internal, shares.own));
+        assert_eq!(shares.with(1_000).public, 8);
     }
 }

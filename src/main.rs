@@ -3,13 +3,18 @@
 mod command;
 mod config;
 mod descriptors;
+mod ground;
 mod health;
 mod key_file;
+mod listeners;
 mod log;
 mod measure;
 mod node;
 mod parts;
+mod phase;
+mod roles;
 mod routes;
+mod service;
 
 use std::process::ExitCode;
 

@@ -11,7 +11,7 @@ use http::{Method, StatusCode};
 
 /// Where an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listener {
+pub enum Reach {
     /// For everybody.
     Public,
     /// For the installation.
@@ -37,7 +37,7 @@ pub enum Door {
 #[derive(Debug)]
 pub struct Route {
     /// Where it is.
-    pub listener: Listener,
+    pub reach: Reach,
     /// With which method. GET is HEAD, too.
     pub method: Method,
     /// As the router has it.
@@ -50,9 +50,9 @@ pub struct Route {
     pub door: Door,
 }
 
-const fn route(listener: Listener, method: Method, path: &'static str, door: Door) -> Route {
+const fn route(reach: Reach, method: Method, path: &'static str, door: Door) -> Route {
     Route {
-        listener,
+        reach,
         method,
         path,
         door,
@@ -61,51 +61,46 @@ const fn route(listener: Listener, method: Method, path: &'static str, door: Doo
 
 /// All of them.
 pub const ROUTES: &[Route] = &[
-    route(Listener::Public, Method::POST, "/v1/lines", Door::Write),
-    route(Listener::Public, Method::POST, "/log", Door::Write),
-    route(Listener::Public, Method::GET, "/v1/lines", Door::Token),
-    route(Listener::Public, Method::GET, "/v1/counts", Door::Token),
-    route(Listener::Public, Method::GET, "/v1/streams", Door::Token),
-    route(Listener::Public, Method::GET, "/v1/ws", Door::Token),
-    route(Listener::Public, Method::POST, "/v1/introspect", Door::Token),
-    route(Listener::Public, Method::GET, "/", Door::Open),
-    route(Listener::Public, Method::GET, "/assets/{name}", Door::Open),
-    route(Listener::Public, Method::GET, "/client/v1/{*path}", Door::Open),
-    route(Listener::Public, Method::GET, "/healthz", Door::Open),
-    route(Listener::Public, Method::GET, "/readyz", Door::Open),
-    route(Listener::Internal, Method::GET, "/internal/v1/link", Door::Pass),
-    route(Listener::Internal, Method::GET, "/v1/nodes", Door::Admin),
-    route(Listener::Internal, Method::GET, "/v1/retention", Door::Admin),
+    route(Reach::Public, Method::POST, "/v1/lines", Door::Write),
+    route(Reach::Public, Method::POST, "/log", Door::Write),
+    route(Reach::Public, Method::GET, "/v1/lines", Door::Token),
+    route(Reach::Public, Method::GET, "/v1/counts", Door::Token),
+    route(Reach::Public, Method::GET, "/v1/streams", Door::Token),
+    route(Reach::Public, Method::GET, "/v1/ws", Door::Token),
+    route(Reach::Public, Method::POST, "/v1/introspect", Door::Token),
+    route(Reach::Public, Method::GET, "/", Door::Open),
+    route(Reach::Public, Method::GET, "/assets/{name}", Door::Open),
+    route(Reach::Public, Method::GET, "/client/v1/{*path}", Door::Open),
+    route(Reach::Public, Method::GET, "/healthz", Door::Open),
+    route(Reach::Public, Method::GET, "/readyz", Door::Open),
+    route(Reach::Internal, Method::GET, "/internal/v1/link", Door::Pass),
+    route(Reach::Internal, Method::GET, "/v1/nodes", Door::Admin),
+    route(Reach::Internal, Method::GET, "/v1/retention", Door::Admin),
     route(
-        Listener::Internal,
+        Reach::Internal,
         Method::POST,
         "/v1/retention/restore",
         Door::Admin,
     ),
-    route(
-        Listener::Internal,
-        Method::POST,
-        "/v1/retention/allow",
-        Door::Admin,
-    ),
-    route(Listener::Internal, Method::GET, "/metrics", Door::Open),
-    route(Listener::Internal, Method::GET, "/healthz", Door::Open),
-    route(Listener::Internal, Method::GET, "/readyz", Door::Open),
+    route(Reach::Internal, Method::POST, "/v1/retention/allow", Door::Admin),
+    route(Reach::Internal, Method::GET, "/metrics", Door::Open),
+    route(Reach::Internal, Method::GET, "/healthz", Door::Open),
+    route(Reach::Internal, Method::GET, "/readyz", Door::Open),
 ];
 
 /// Closes what is not in the table, and answers 405 for methods that are not.
-pub fn only_listed(router: Router, listener: Listener) -> Router {
-    router.route_layer(from_fn_with_state(listener, pass))
+pub fn only_listed(router: Router, reach: Reach) -> Router {
+    router.route_layer(from_fn_with_state(reach, pass))
 }
 
-async fn pass(State(listener): State<Listener>, request: Request, next: Next) -> Response {
-    match listed(&request, listener) {
+async fn pass(State(reach): State<Reach>, request: Request, next: Next) -> Response {
+    match listed(&request, reach) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
 }
 
-fn listed(request: &Request, listener: Listener) -> Result<(), Problem> {
+fn listed(request: &Request, reach: Reach) -> Result<(), Problem> {
     let path = request
         .extensions()
         .get::<MatchedPath>()
@@ -113,7 +108,7 @@ fn listed(request: &Request, listener: Listener) -> Result<(), Problem> {
     let here = || {
         ROUTES
             .iter()
-            .filter(|route| route.listener == listener && route.path == path)
+            .filter(|route| route.reach == reach && route.path == path)
     };
     let method = match *request.method() {
         Method::HEAD => &Method::GET,
@@ -145,48 +140,24 @@ fn listed(request: &Request, listener: Listener) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use auth::token::unix_now;
     use auth::{Claims, Key, Minter};
     use axum::routing::{delete, get};
-    use metrics_exporter_prometheus::PrometheusBuilder;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
     use tower::ServiceExt;
 
     use super::*;
-    use crate::config::Config;
-    use crate::config::layers::Layers;
-    use crate::descriptors::Shares;
-    use crate::node::{Keys, Node};
-
-    const SECRET: &str = "a key and a secret of at least 32 bytes";
-
-    /// A node with all roles, and with links.
-    async fn node(folder: &tempfile::TempDir) -> Node {
-        let data = folder.path().join("data").display().to_string();
-        let flags = [
-            ("listen", "127.0.0.1:0"),
-            ("internal", "127.0.0.1:0"),
-            ("data", &data),
-        ];
-        let flags: BTreeMap<_, _> = flags.map(|(key, text)| (key, text.to_owned())).into();
-        let secret = ("TAILCAST_CLUSTER_SECRET".to_owned(), SECRET.to_owned());
-        let config = Config::read(&Layers::gather(&flags, [secret], None).unwrap()).unwrap();
-        let keys = Keys::new(&Key::from_text(SECRET).unwrap(), &config).unwrap();
-        let metrics = PrometheusBuilder::new().build_recorder().handle();
-        Node::start(&config, keys, metrics, Shares::of(1_024))
-            .await
-            .unwrap()
-    }
+    use crate::node::Node;
+    use crate::node::tests::{SECRET, config, node};
 
     /// The status of an answer to a head that promises a body, of which not a byte comes.
     async fn status(node: &Node, route: &Route, authorization: &str) -> u16 {
-        let address = match route.listener {
-            Listener::Public => node.public(),
-            Listener::Internal => node.internal(),
+        let address = match route.reach {
+            Reach::Public => node.public(),
+            Reach::Internal => node.internal(),
         };
         let path = route.path.replace("{name}", "x").replace("{*path}", "x");
         let head = format!(
@@ -209,7 +180,7 @@ mod tests {
     #[tokio::test]
     async fn every_address_refuses_a_stranger_before_it_reads_a_body() {
         let folder = tempfile::tempdir().unwrap();
-        let node = node(&folder).await;
+        let node = node(&config(&folder)).await;
         let minter = Minter::hs256(&Key::from_text(SECRET).unwrap(), "tailcast");
         let may_nothing = minter.mint(&Claims::new("nobody", unix_now() + 60)).unwrap();
         let another = Minter::hs256(
@@ -246,7 +217,7 @@ mod tests {
             "/v1/streams",
             get(async || "listed").merge(delete(async || "open")),
         );
-        let router = only_listed(router, Listener::Public);
+        let router = only_listed(router, Reach::Public);
         let ask = async |method: Method, path: &str| {
             let request = Request::builder().method(method).uri(path);
             let request = request.body(axum::body::Body::empty()).unwrap();

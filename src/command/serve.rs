@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use super::flags::SettingFlags;
 use crate::config::Config;
-use crate::node::{Keys, Node};
+use crate::ground::Keys;
+use crate::node::Node;
 use crate::{descriptors, key_file, log, measure};
 
 /// The settings.
@@ -56,6 +57,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     files.tell();
     println!("public    http://{}", node.public());
     println!("internal  http://{}", node.internal());
+    for (name, address) in node.further() {
+        println!("{name:<9} {address}");
+    }
     if own_key {
         println!("viewer    {}", viewer(node.public(), &key, &config)?);
     }

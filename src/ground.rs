@@ -1,0 +1,108 @@
+//! What the roles of a node share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use auth::{ClusterSecret, Key, Verifier};
+use dispatch::NodeId;
+use edge::sieve::Sieve;
+use lines::LogStore;
+use metrics_exporter_prometheus::PrometheusHandle;
+use push::Listing;
+
+use crate::config::Config;
+use crate::parts::{self, Table};
+use crate::phase::Phases;
+
+/// What the node proves and checks identities with.
+pub struct Keys {
+    /// Checks the tokens of senders and subscribers.
+    pub verifier: Arc<Verifier>,
+    /// What those carry as `iss`.
+    pub issuer: Arc<str>,
+    /// What it proves itself to other nodes with; none on a node that is no part of a cluster.
+    pub cluster: Option<Arc<ClusterSecret>>,
+}
+
+impl Keys {
+    /// From the key of tokens and the settings.
+    pub fn new(key: &Key, config: &Config) -> anyhow::Result<Self> {
+        Ok(Self {
+            verifier: Arc::new(Verifier::hs256(key, &config.tokens.issuer)),
+            issuer: config.tokens.issuer.as_str().into(),
+            cluster: parts::cluster_secret(config)?,
+        })
+    }
+}
+
+/// What a role is made from: what there is once in a node, whatever its roles.
+pub struct Ground<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// Identities.
+    pub keys: Keys,
+    /// Which node this is.
+    pub id: NodeId,
+    /// `host:port` for the other nodes.
+    pub address: String,
+    /// Who lives, and who wants what.
+    pub table: Table,
+    /// Where filters are put to lines.
+    pub sieve: Arc<Sieve>,
+    /// What the process counts.
+    pub metrics: PrometheusHandle,
+    /// What runs, by the phase that ends it.
+    pub phases: Phases,
+    kept: Option<Kept>,
+}
+
+/// Where lines are kept.
+pub struct Kept {
+    /// All of them.
+    pub store: Arc<dyn LogStore>,
+    /// Which streams there are.
+    pub listing: Arc<Listing>,
+}
+
+impl<'a> Ground<'a> {
+    /// Opens what the settings name. Databases need not be there yet.
+    pub async fn open(
+        config: &'a Config,
+        keys: Keys,
+        metrics: PrometheusHandle,
+        internal: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let kept = if parts::needs_store(config) {
+            let store = parts::open_store(config).await?;
+            let listing = Listing::new(store.clone(), config.limits.listing);
+            Some(Kept { store, listing })
+        } else {
+            None
+        };
+        let advertised = config.listeners.advertise.clone();
+        Ok(Self {
+            config,
+            keys,
+            id: NodeId::random(),
+            address: advertised.unwrap_or_else(|| internal.to_string()),
+            table: parts::open_table(config).await?,
+            sieve: Sieve::new(config.limits.filters),
+            metrics,
+            phases: Phases::default(),
+            kept,
+        })
+    }
+
+    /// Where lines are kept, for a role that [needs it](parts::needs_store).
+    pub fn kept(&self) -> anyhow::Result<&Kept> {
+        self.kept
+            .as_ref()
+            .context("a role needs a store, and there is none")
+    }
+
+    /// The store, where a role of this node has one.
+    pub fn store(&self) -> Option<Arc<dyn LogStore>> {
+        self.kept.as_ref().map(|kept| kept.store.clone())
+    }
+}

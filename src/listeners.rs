@@ -1,0 +1,132 @@
+//! Where the node listens, and how many connections each place has.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use edge::{AcceptLimits, ConnectionLimits, Http, Problem, ServeLimits};
+use http::{Method, StatusCode, Uri};
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::descriptors::Shares;
+use crate::phase::{Phase, Phases, STOPS_WITHIN};
+use crate::routes::{self, Reach};
+use crate::service::{Listener, Speak};
+
+/// A listener, and where it really listens: port 0 means any.
+pub struct Bound {
+    listener: TcpListener,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// Takes an address; `setting` is named to who has to choose another one.
+pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<Bound> {
+    let bound = TcpListener::bind(address).await.and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok(Bound { listener, address })
+    });
+    bound.with_context(|| format!("cannot listen on {address}; choose another address with {setting}"))
+}
+
+/// Lets connections in.
+pub struct Listeners<'a> {
+    config: &'a Config,
+    shares: Shares,
+    phases: &'a Phases,
+}
+
+impl<'a> Listeners<'a> {
+    /// Two of them, and so many `further` ones.
+    pub fn new(config: &'a Config, shares: Shares, further: usize, phases: &'a Phases) -> Self {
+        Self {
+            config,
+            shares: shares.with(further),
+            phases,
+        }
+    }
+
+    /// Serves what is to be had there over HTTP.
+    pub fn serve(&self, bound: Bound, router: Router, reach: Reach) {
+        let (http, connections) = match reach {
+            Reach::Public => (Http::OneAndTwo, self.public()),
+            Reach::Internal => (Http::One, self.closed("internal".into(), self.shares.internal)),
+        };
+        let router = routes::only_listed(router, reach).fallback(no_such_place);
+        let limits = self.config.limits.http.clone();
+        let speak: Speak = Box::new(move |listener, accept, stop| {
+            let limits = ServeLimits {
+                accept,
+                http,
+                ..limits
+            };
+            Box::pin(edge::serve(listener, router, limits, stop))
+        });
+        self.begin(bound, speak, connections);
+    }
+
+    /// Speaks what a role speaks there.
+    pub fn speak(&self, bound: Bound, listener: Listener) {
+        let connections = self.open(listener.name, self.shares.further);
+        tracing::info!(listener = &*connections.listener, address = %bound.address, "listening");
+        self.begin(bound, listener.speak, connections);
+    }
+
+    fn begin(&self, bound: Bound, speak: Speak, connections: ConnectionLimits) {
+        let limits = AcceptLimits {
+            connections,
+            // How long it is waited for is decided for all phases together.
+            shutdown: STOPS_WITHIN,
+            ..self.config.limits.http.accept.clone()
+        };
+        let serving = self.phases.of(Phase::Serving);
+        serving.begin(|stop| speak(bound.listener, limits, stop));
+    }
+
+    fn public(&self) -> ConnectionLimits {
+        let possible = self.shares.public;
+        let wanted = self.config.listeners.connections.unwrap_or(possible);
+        if wanted > possible {
+            tracing::warn!(
+                wanted,
+                possible,
+                "the limit on open files allows fewer connections: raise it (`ulimit -n`)"
+            );
+        }
+        let limits = self.open("public".into(), wanted.min(possible));
+        let (total, per_address) = (limits.total, limits.per_address);
+        tracing::info!(total, per_address, "public connections");
+        limits
+    }
+
+    /// For everybody: an address has a part of it.
+    fn open(&self, listener: Arc<str>, total: usize) -> ConnectionLimits {
+        let wanted = self.config.listeners.connections_per_address;
+        ConnectionLimits {
+            listener,
+            total,
+            per_address: wanted.unwrap_or(total / 2).clamp(1, total),
+            exempt: self.config.listeners.proxies.clone().into(),
+        }
+    }
+
+    /// Nobody but the installation connects there, from however few addresses.
+    fn closed(&self, listener: Arc<str>, total: usize) -> ConnectionLimits {
+        ConnectionLimits {
+            listener,
+            total,
+            per_address: total,
+            exempt: Arc::new([]),
+        }
+    }
+}
+
+async fn no_such_place(method: Method, uri: Uri) -> Problem {
+    let detail = format!(
+        "there is no {method} {} on this node: its roles may be others, or the address is wrong",
+        uri.path()
+    );
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+}

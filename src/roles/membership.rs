@@ -1,0 +1,36 @@
+//! What every node does, whatever its roles: it has a lease, by which the others know it, and knows theirs.
+
+use std::sync::Arc;
+
+use ::dispatch::{Keeper, Lease, Roster, nodes_router};
+use ::lines::{HintSink, Timestamp};
+use ::push::Push;
+
+use crate::ground::Ground;
+use crate::phase::Phase;
+use crate::service::Service;
+
+/// The service, and who is alive.
+pub fn service(ground: &Ground<'_>, sessions: Option<Arc<Push>>) -> (Service, Roster) {
+    let lease = Lease {
+        node: ground.id.clone(),
+        roles: ground.config.node.roles.clone(),
+        address: ground.address.clone(),
+        sessions: 0,
+        started: Timestamp::now().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let local = sessions.clone().map(|push| push as Arc<dyn HintSink>);
+    let counted = move || sessions.as_ref().map_or(0, |push| push.sessions() as u64);
+    let (keeper, roster) = Keeper::new(
+        ground.table.membership.clone(),
+        lease,
+        counted,
+        local,
+        ground.config.limits.lease,
+    );
+    let service = Service::new()
+        .internal(nodes_router(ground.keys.verifier.clone(), roster.clone()))
+        .task(Phase::Working, |stop| keeper.run(stop));
+    (service, roster)
+}

@@ -1,0 +1,18 @@
+//! Questions about what was: lines, counts, which streams there are. A part of role `push`.
+
+use ::read::Parts;
+
+use crate::ground::Ground;
+use crate::service::Service;
+
+/// The service.
+pub fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
+    let kept = ground.kept()?;
+    Ok(Service::new().public(::read::router(Parts {
+        verifier: ground.keys.verifier.clone(),
+        store: kept.store.clone(),
+        listing: kept.listing.clone(),
+        sieve: ground.sieve.clone(),
+        limits: ground.config.limits.history,
+    })))
+}

@@ -1,0 +1,18 @@
+//! What every node does, whatever its roles: it says how it is.
+
+use crate::ground::Ground;
+use crate::health::{self, Health};
+use crate::measure;
+use crate::phase::Phase;
+use crate::service::Service;
+
+/// The service. From the first moment of the end on it is not ready.
+pub fn service(ground: &Ground<'_>) -> Service {
+    let (health, metrics) = (Health::new(ground.store()), ground.metrics.clone());
+    Service::new()
+        .public(health::router(health.clone()))
+        .internal(health::router(health.clone()))
+        .internal(measure::router(metrics.clone()))
+        .ending(Phase::Leaving, move |_| async move { health.drain() })
+        .task(Phase::Working, |stop| measure::keep_up(metrics, stop))
+}
