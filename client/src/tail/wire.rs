@@ -234,6 +234,9 @@ fn split_offset(line: &str) -> Option<Received> {
 }
 
 #[cfg(test)]
+mod agreed;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -14,3 +14,6 @@ pub(crate) const SUBPROTOCOL: &str = "tailcast.v1";
 
 /// The longest `id`, in characters.
 pub(crate) const MAX_ID_CHARS: usize = 64;
+
+#[cfg(test)]
+mod agreed;

@@ -13,6 +13,7 @@ mod patterns;
 mod steer;
 mod streams;
 mod subscribe;
+mod wire;
 mod witness;
 
 #[path = "../../../read/tests/history/faulty_store.rs"]
