@@ -50,7 +50,7 @@ export interface Page {
   /** Where to go on: `{ from: next }`, until it moves no more. */
   readonly next: number;
   readonly lines: readonly Line[];
-  /** Lines from `from` to `to` (exclusive) that are left out, for what the store has of them cannot be read. Only there when there are any. */
+  /** Lines from `from` to `to` (exclusive) that are left out: the store cannot read them. Only there when there are any. */
   readonly damaged?: readonly { readonly from: number; readonly to: number }[];
 }
 

@@ -4,7 +4,7 @@ import type { Place } from "../src/buffer/buffer.ts";
 import { Chunk } from "../src/buffer/chunk.ts";
 import type { Position } from "../src/follow/log.ts";
 import { Journey } from "../src/page/journey.ts";
-import { A, line } from "./samples.ts";
+import { A, B, hole, line } from "./samples.ts";
 
 const settled = () => new Promise((done) => setImmediate(done));
 
@@ -13,6 +13,8 @@ class Reader {
   readonly asked: number[] = [];
   readonly shown: number[] = [];
   readonly told: string[] = [];
+  readonly scrolled: string[] = [];
+  first: Place | undefined;
   readonly #answers = new Map<number, { found: (place: Place | undefined) => void; fail: (error: Error) => void }>();
   readonly journey: Journey;
 
@@ -28,6 +30,8 @@ class Reader {
           return new Promise((found, fail) => this.#answers.set(time, { found, fail }));
         },
       },
+      first: () => this.first,
+      scroll: (to) => void this.scrolled.push(to),
       show: ({ entry }) => this.shown.push(entry.kind === "line" ? entry.at / 1_000 : NaN),
       fail: (reason) => this.told.push(reason),
     });
@@ -60,7 +64,7 @@ test("who goes somewhere knows whether they are there, nowhere or elsewhere", as
   await reader.foundNothing(2);
   assert.equal(await nowhere, "nowhere");
   const elsewhere = reader.journey.to({ time: 3 });
-  reader.journey.leave();
+  reader.journey.toLive();
   await reader.found(3);
   assert.equal(await elsewhere, "elsewhere");
   assert.deepEqual(reader.shown, [1]);
@@ -80,7 +84,7 @@ test("a place that could not be loaded is told, unless the reader went elsewhere
   await reader.failed(1);
   assert.equal(await failed, "failed");
   const left = reader.journey.to({ time: 2 });
-  reader.journey.leave();
+  reader.journey.toLive();
   await reader.failed(2);
   assert.equal(await left, "elsewhere");
   reader.journey.drag({ time: 3 });
@@ -108,11 +112,31 @@ test("what is loaded is shown at once, while the server is silent about another 
 });
 
 test("who leaves is not led away by what waits", async () => {
-  for (const leave of [(reader: Reader) => reader.journey.leave(), (reader: Reader) => void reader.journey.to({ time: 5 })]) {
+  for (const leave of [(reader: Reader) => reader.journey.toLive(), (reader: Reader) => void reader.journey.to({ time: 5 })]) {
     const reader = new Reader([5]);
     for (const time of [1, 2]) reader.journey.drag({ time });
     leave(reader);
     await reader.found(1);
     assert.deepEqual([reader.asked.includes(2), reader.shown.includes(1)], [false, false]);
   }
+});
+
+test("the first line is gone to once what is before it is loaded", async () => {
+  const reader = new Reader([0]);
+  await reader.journey.toStart();
+  assert.deepEqual([reader.asked, reader.scrolled], [[], ["start"]], "all of it is loaded");
+  reader.first = { chunk: new Chunk(), entry: hole([[A, 0, 10], [B, 0, 10]]) };
+  await reader.journey.toStart();
+  assert.deepEqual([reader.asked, reader.scrolled], [[0], ["start", "start"]]);
+  assert.deepEqual(reader.shown, [], "no line of it is the reader's");
+});
+
+test("who goes to the live end meanwhile is not brought to the first line", async () => {
+  const reader = new Reader();
+  reader.first = { chunk: new Chunk(), entry: hole([[A, 0, 10], [B, 0, 10]]) };
+  const going = reader.journey.toStart();
+  reader.journey.toLive();
+  await reader.found(0);
+  await going;
+  assert.deepEqual(reader.scrolled, ["live"]);
 });

@@ -2,7 +2,7 @@
 // hole that says so. Knows no server, and no pixels.
 
 import { Chunk, type Rule, joined } from "./chunk.ts";
-import type { Entry, HoleEntry, Run } from "./entry.ts";
+import type { Entry, HoleEntry, LineEntry, Run } from "./entry.ts";
 
 /** What a tab may hold. */
 export interface Bounds {
@@ -52,6 +52,11 @@ export class Buffer {
 
   rowsOf(chunk: Chunk): readonly Entry[] {
     return chunk.rows(this.#shown);
+  }
+
+  /** All lines that are shown. */
+  shownLines(): LineEntry[] {
+    return this.#chunks.flatMap((chunk) => this.rowsOf(chunk).filter((entry) => entry.kind === "line"));
   }
 
   /** Whether a place is one of the rows. */
@@ -115,7 +120,8 @@ export class Buffer {
   find(stream: string, offset: number): Place | undefined {
     for (let i = this.#chunks.length - 1; i >= 0; i--) {
       const chunk = this.#chunks[i] as Chunk;
-      const entry = chunk.entries.findLast((other) => other.kind === "line" && other.line.offset === offset && other.stream.name === stream);
+      const is = (other: Entry) => other.kind === "line" && other.line.offset === offset && other.stream.name === stream;
+      const entry = chunk.entries.findLast(is);
       if (entry) return { chunk, entry };
     }
     return undefined;

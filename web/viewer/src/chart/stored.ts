@@ -42,7 +42,8 @@ export function nextQuestion(histogram: Histogram, without: ReadonlySet<string>,
 export function take(histogram: Histogram, { stream, from, to, width }: Question, answer: CountsPage): Outcome {
   histogram.beginsAt(stream, answer.firstAvailable);
   if (answer.firstAvailable >= to) return "counted";
-  const counted = { stream, from: Math.max(from, answer.from), to: Math.min(to, answer.next), width: width * 1_000, buckets: answer.buckets };
+  const { buckets } = answer;
+  const counted = { stream, from: Math.max(from, answer.from), to: Math.min(to, answer.next), width: width * 1_000, buckets };
   if (answer.width !== width || answer.next > to || counted.to <= counted.from) return "nothing";
   return histogram.addCounted(counted) ? "counted" : "crossed";
 }

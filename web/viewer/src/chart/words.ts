@@ -50,7 +50,11 @@ export function valueText(at: number, bins: Bins, zone: Zone, now: number): stri
 }
 
 /** `counted back to 12:03, 40%`: how far it has come, and the same where there is little room. */
-export function countingText({ since, share }: CountingStanding, zone: Zone, now: number): { readonly long: string; readonly short: string } {
+export function countingText(
+  { since, share }: CountingStanding,
+  zone: Zone,
+  now: number,
+): { readonly long: string; readonly short: string } {
   const short = `${Math.floor(share * 100)}%`;
   return { short, long: since === undefined ? `counting, ${short}` : `counted back to ${timeText(since, zone, now, false)}, ${short}` };
 }
@@ -78,7 +82,8 @@ export function summary(bins: Bins, zone: Zone, now: number): string {
   const levels = bands.map(({ band, count }) => `${figure(count)} ${BAND_WORDS[band]}`).join(", ");
   const unknown = bins.known.filter((known) => !known).length / bins.known.length;
   const fullest = bins.most > 0 ? ` The most at once: ${inWords(bins.most, "line")} at ${timeText(fullestAt(bins), zone, now)}.` : "";
-  return `${span}${levels && ` (${levels})`}.${fullest}${unknown > 0.01 ? ` ${Math.round(unknown * 100)}% of this time is not counted.` : ""}`;
+  const uncounted = unknown > 0.01 ? ` ${Math.round(unknown * 100)}% of this time is not counted.` : "";
+  return `${span}${levels && ` (${levels})`}.${fullest}${uncounted}`;
 }
 
 function fullestAt({ counts, from, width, known, most }: Bins): number {

@@ -45,7 +45,8 @@ export function completions(text: string, caret: number, seen: Seen): Completion
       return token.faulty ? { ...typed, items: names(tokens(text.slice(token.from, caret))[0]?.text ?? "", seen, '"') } : NOTHING;
     case "name": {
       const operator = all[index + 1];
-      return { from: token.from, to: operator?.to ?? token.to, items: names(token.quoted ? token.text : text.slice(token.from, caret), seen) };
+      const begun = token.quoted ? token.text : text.slice(token.from, caret);
+      return { from: token.from, to: operator?.to ?? token.to, items: names(begun, seen) };
     }
     case "operator": {
       const value = all[index + 1];
@@ -89,7 +90,8 @@ function operators(name: string, seen: Seen): Completion[] {
   const said = asName(name);
   if (said === undefined || !seen.paths().some(({ value }) => value === name)) return [];
   const compared = seen.hasNumbers(name) ? NUMBER_OPERATORS : [];
-  return [item(`${said}:`, "is exactly"), ...compared.map((operator) => item(said + operator, "as a number")), item(`${said}:*`, "is there")];
+  const asNumbers = compared.map((operator) => item(said + operator, "as a number"));
+  return [item(`${said}:`, "is exactly"), ...asNumbers, item(`${said}:*`, "is there")];
 }
 
 function values(name: Token | undefined, operator: Token | undefined, typed: string, seen: Seen): Completion[] {

@@ -106,7 +106,9 @@ class Hunt {
     const term = termFor(request.query);
     // Where the filter cannot say it, every line is looked at here.
     this.#filter = (term === undefined ? undefined : also(request.filter, term)) ?? request.filter;
-    this.#open = request.streams.map(({ name, offset, to }) => ({ stream: name, to, at: offset, lines: LINES.first, stuck: 0, left: offset }));
+    this.#open = request.streams.map(({ name, offset, to }) => {
+      return { stream: name, to, at: offset, lines: LINES.first, stuck: 0, left: offset };
+    });
   }
 
   async run(): Promise<Beyond | undefined> {

@@ -83,7 +83,8 @@ class Translator {
       return (point >= 0xd800 && point <= 0xdfff) || point > 0x10ffff ? undefined : `\\x{${hex}}`;
     }
     const letter = this.#source[this.#at + 1] ?? "";
-    const said = CLASSES[letter] ?? (/[nrtfv]/.test(letter) ? `\\${letter}` : undefined) ?? (where === "outside" ? EDGES[letter] : undefined);
+    const control = /[nrtfv]/.test(letter) ? `\\${letter}` : undefined;
+    const said = CLASSES[letter] ?? control ?? (where === "outside" ? EDGES[letter] : undefined);
     if (said !== undefined) {
       this.#at += 2;
       return said;

@@ -54,7 +54,8 @@ interface Loaded extends Answer, Part<LineEntry> {
 async function fromEnd(store: Store, run: Run, last: number, filter: string): Promise<Answer & { more: boolean }> {
   const page = await store.lines(run.stream.name, { from: run.from, to: run.to, last, ...(filter ? { filter } : {}) });
   const from = Math.max(run.from, Math.min(page.from, run.to));
-  return { run, found: page.lines, known: { from, to: run.to }, firstAvailable: page.firstAvailable, more: from > run.from && from > page.firstAvailable };
+  const { firstAvailable } = page;
+  return { run, found: page.lines, known: { from, to: run.to }, firstAvailable, more: from > run.from && from > firstAvailable };
 }
 
 async function fromStart(store: Store, run: Run, limit: number, filter: string): Promise<Answer & { more: boolean }> {

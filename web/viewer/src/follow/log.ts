@@ -1,7 +1,8 @@
 // One view of streams: what comes goes to the buffer's rear, and what is asked for is loaded into its holes. Goes on after
 // every end that it knows how to go on after. Knows no page: that hears of everything through `On`.
 
-import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, LinesEvent, Subscription, SubscriptionState, TailcastError } from "tailcast-client";
+import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, LinesEvent } from "tailcast-client";
+import type { Subscription, SubscriptionState, TailcastError } from "tailcast-client";
 import { Buffer, type Place } from "../buffer/buffer.ts";
 import { type Chunk, size } from "../buffer/chunk.ts";
 import type { Entry, HoleEntry, LineEntry, NoteEntry, Run, Stream } from "../buffer/entry.ts";
@@ -108,12 +109,10 @@ export class Log {
     subscription.close();
   }
 
-  pause(): void {
-    this.#subscription?.pause();
-  }
-
-  resume(): void {
-    this.#subscription?.resume();
+  /** Lines wait at the server, or come again. */
+  togglePause(): void {
+    if (this.#subscription?.state.name === "paused") this.#subscription.resume();
+    else this.#subscription?.pause();
   }
 
   #became(state: SubscriptionState): void {

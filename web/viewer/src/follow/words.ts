@@ -26,6 +26,13 @@ export function isAboutToken(error: TailcastError | undefined): boolean {
   return error !== undefined && ["token_expired", "bad_token", "no_token", "revoked"].includes(error.code);
 }
 
+/** What is wrong with the filter, when the view ended by it. `position` counts its characters from 0. */
+export function filterError(state: SubscriptionState): { readonly message: string; readonly position?: number } | undefined {
+  if (state.name !== "ended" || state.error?.code !== "bad_filter") return undefined;
+  const { message, details } = state.error;
+  return { message, ...(details.position === undefined ? {} : { position: details.position }) };
+}
+
 /** How a view stands, as short as may be; `detail` is a sentence or nothing. */
 export interface Standing {
   readonly tone: "wait" | "live" | "paused" | "offline" | "ended";
@@ -61,7 +68,9 @@ function paused(behind: number, slow: boolean): Standing {
 function ended(error: TailcastError | undefined): { words: string; detail: string } {
   if (!error) return { words: "ended", detail: "" };
   if (isAboutToken(error)) return { words: "token ended", detail: error.message };
-  if (error.code === "stream_not_found") return { words: "no such stream", detail: "There is no such stream, or this token may not read it." };
+  if (error.code === "stream_not_found") {
+    return { words: "no such stream", detail: "There is no such stream, or this token may not read it." };
+  }
   if (error.code === "bad_filter") return { words: "filter not understood", detail: "" };
   return { words: "ended", detail: error.message };
 }

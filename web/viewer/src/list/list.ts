@@ -361,5 +361,6 @@ export class List<R extends { readonly element: HTMLElement }> {
 
 /** A line that can be seen whole (but for a part of a pixel), or in part: holes and notes may be gone with the next frame. */
 function pick(visible: readonly Anchor[]): Anchor | undefined {
-  return visible.find(({ place, top }) => place.entry.kind === "line" && top > -1) ?? visible.find(({ place }) => place.entry.kind === "line") ?? visible[0];
+  const lines = visible.filter(({ place }) => place.entry.kind === "line");
+  return lines.find(({ top }) => top > -1) ?? lines[0] ?? visible[0];
 }

@@ -1,19 +1,34 @@
 // What is done with a row when a reader asks for it.
 
 import type { JsonValue } from "tailcast-client";
-import { NO_VIEW, permalink } from "../address/view.ts";
-import type { View } from "../address/view.ts";
+import { NO_VIEW, type View, permalink } from "../address/view.ts";
 import type { Place } from "../buffer/buffer.ts";
 import type { LineEntry } from "../buffer/entry.ts";
 import { only, without } from "../filter/compose.ts";
+import type { Seen } from "../filter/seen.ts";
 import { pathOf } from "../filter/syntax.ts";
 import type { Action } from "../row/acts.ts";
 import { asText, lineJson } from "../row/fields.ts";
-import type { Reading } from "./reading.svelte.ts";
+import type { Choice } from "./choice.svelte.ts";
+import type { Disclosure } from "./disclosure.ts";
+import type { Display } from "./display.svelte.ts";
+import type { Loader } from "./loader.ts";
+import type { Screen } from "./screen.svelte.ts";
+
+/** The view that the row is in. */
+export interface Acted {
+  readonly filter: string;
+  readonly screen: Pick<Screen, "list">;
+  readonly choice: Pick<Choice, "cursor">;
+  readonly disclosure: Pick<Disclosure, "toggle" | "isOpen" | "showWhole" | "toggleFold">;
+  readonly display: Pick<Display, "columns" | "addColumn">;
+  readonly loader: Pick<Loader, "fill">;
+  readonly overview: { readonly seen: Pick<Seen, "hasDecimals"> };
+}
 
 /** What acting needs of the page. */
 export interface Desk {
-  readonly reading: Reading;
+  readonly reading: Acted;
   open(view: View): void;
   applyFilter(filter: string): void;
   /** @param what what was copied, to say so. */
@@ -25,24 +40,35 @@ export interface Desk {
 export function act(desk: Desk, place: Place, action: Action): void {
   const { reading } = desk;
   const { entry } = place;
-  if (entry.kind === "hole" && action.act === "load") reading.fill(entry);
+  if (entry.kind === "hole" && action.act === "load") reading.loader.fill(entry);
   if (entry.kind !== "line") return;
   switch (action.act) {
     case "toggle":
-      reading.toggle(place);
+      toggle(reading, place);
       break;
     case "more":
-      reading.showWhole(place);
+      reading.screen.list?.stop();
+      reading.disclosure.showWhole(entry);
       break;
     case "fold":
-      reading.toggleFold(place);
+      reading.screen.list?.stop();
+      reading.disclosure.toggleFold(entry);
       break;
     default:
       actOnLine(desk, entry, action);
   }
 }
 
+/** Opens or closes a line's fields. Reading one is no following. */
+function toggle({ screen: { list }, choice, disclosure }: Acted, place: Place): void {
+  choice.cursor = place;
+  list?.stop();
+  disclosure.toggle(place.entry);
+  if (disclosure.isOpen(place.entry)) list?.fit(place);
+}
+
 function actOnLine(desk: Desk, { stream, line }: LineEntry, { act, path, value }: Action): void {
+  const { display } = desk.reading;
   switch (act) {
     case "copy-line":
       void desk.copy(lineJson(line), "the line");
@@ -51,7 +77,7 @@ function actOnLine(desk: Desk, { stream, line }: LineEntry, { act, path, value }
       void desk.copy(permalink(location, stream.name, line.offset), "a link to the line");
       break;
     case "context":
-      desk.open({ ...NO_VIEW, streams: [stream.name], columns: desk.reading.columns, at: { stream: stream.name, offset: line.offset } });
+      desk.open({ ...NO_VIEW, streams: [stream.name], columns: display.columns, at: { stream: stream.name, offset: line.offset } });
       break;
     case "copy-path":
       if (path !== undefined) void desk.copy(path, "the field's name");
@@ -60,7 +86,7 @@ function actOnLine(desk: Desk, { stream, line }: LineEntry, { act, path, value }
       if (value !== undefined) void desk.copy(asText(value), "the value");
       break;
     case "column":
-      if (path !== undefined) addColumn(desk.reading, path);
+      if (path !== undefined) display.addColumn(path);
       break;
     case "only":
       filterBy(desk, only, path, value);
@@ -71,16 +97,12 @@ function actOnLine(desk: Desk, { stream, line }: LineEntry, { act, path, value }
   }
 }
 
-function addColumn(reading: Reading, path: string): void {
-  if (reading.columns.some((column) => column.path === path)) return;
-  reading.setColumns([...reading.columns, { path }]);
-}
-
 /** What the grammar cannot say exactly is not asked for. */
 function filterBy(desk: Desk, compose: typeof only, path: string | undefined, value: JsonValue | undefined): void {
+  const { filter: present, overview } = desk.reading;
   const name = path === undefined ? undefined : pathOf([path]);
-  const numbers = name !== undefined && desk.reading.seen.hasDecimals(name) ? "decimal" : "whole";
-  const filter = name === undefined || value === undefined ? undefined : compose(desk.reading.filter, name, value, numbers);
+  const numbers = name !== undefined && overview.seen.hasDecimals(name) ? "decimal" : "whole";
+  const filter = name === undefined || value === undefined ? undefined : compose(present, name, value, numbers);
   if (filter === undefined) desk.say("No filter can say that exactly.");
   else desk.applyFilter(filter);
 }

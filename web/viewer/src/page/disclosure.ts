@@ -6,6 +6,7 @@ import type { Entry } from "../buffer/entry.ts";
 
 export class Disclosure {
   readonly #buffer: Buffer;
+  readonly #changed: () => void;
   readonly #open = new WeakSet<Entry>();
   readonly #whole = new WeakSet<Entry>();
   /** Messages of many lines that are shown with all of them. */
@@ -18,8 +19,10 @@ export class Disclosure {
   /** Which entries are of streams that are shown; all of them without a rule. */
   notHidden: Rule | undefined;
 
-  constructor(buffer: Buffer) {
+  /** @param changed called when a reader has more or less before them than they had. */
+  constructor(buffer: Buffer, changed: () => void = () => {}) {
     this.#buffer = buffer;
+    this.#changed = changed;
     this.#apply();
   }
 
@@ -32,6 +35,7 @@ export class Disclosure {
 
   toggle(entry: Entry): void {
     if (!this.#open.delete(entry)) this.#open.add(entry);
+    this.#changed();
   }
 
   /** Whether all of a long message is shown. */
@@ -41,6 +45,7 @@ export class Disclosure {
 
   showWhole(entry: Entry): void {
     this.#whole.add(entry);
+    this.#changed();
   }
 
   isUnfolded(entry: Entry): boolean {
@@ -50,6 +55,7 @@ export class Disclosure {
   /** Shows or folds the lines of a message, and those of the stack trace that begins with it. */
   toggleFold(entry: Entry): void {
     this.#setUnfolded(entry, !this.isUnfolded(entry));
+    this.#changed();
   }
 
   /** Shows all of a line: nothing of it is folded or cut, and neither is the trace it is in. */
@@ -79,6 +85,7 @@ export class Disclosure {
   setFold(fold: boolean): void {
     this.#fold = fold;
     this.#apply();
+    this.#changed();
   }
 
   #apply(): void {

@@ -1,17 +1,19 @@
 // What a reader looks for in an open view: in the lines that the tab has, and on demand in the store.
 
 import type { Client } from "tailcast-client";
-import type { Place } from "../buffer/buffer.ts";
+import type { Buffer, Place } from "../buffer/buffer.ts";
+import type { Rule } from "../buffer/chunk.ts";
 import type { LineEntry } from "../buffer/entry.ts";
-import { type Direction, findBeyond } from "../find/beyond.ts";
+import { type Direction, type Edge, findBeyond } from "../find/beyond.ts";
 import { Finder } from "../find/finder.ts";
 import { NO_QUERY, type Query } from "../find/query.ts";
 import type { WatchedWorker } from "../find/watched.ts";
 import type { BeyondStanding } from "../find/words.ts";
 import type { RowState } from "../row/look.ts";
 import { type Highlight, MESSAGE_SHOWN } from "../row/segments.ts";
+import type { Position } from "../follow/log.ts";
+import type { Arrival } from "./journey.ts";
 import type { Kept } from "./kept.svelte.ts";
-import type { Reading } from "./reading.svelte.ts";
 
 const AT_REST: BeyondStanding = { state: "idle", direction: "earlier" };
 
@@ -21,8 +23,27 @@ export interface FindParts {
   readonly kept: Kept;
 }
 
+/** What is looked through, and the reader in it. */
+export interface Ground {
+  readonly filter: string;
+  readonly buffer: Pick<Buffer, "chunks" | "find">;
+  /** Which entries can be found; all of them without a rule. */
+  readonly shown: Rule | undefined;
+  /** The line that the reader is at; none while they follow the live end. */
+  readonly line: LineEntry | undefined;
+  /** Where the tab lacks lines, before the reader and after. */
+  edges(direction: Direction): Edge[];
+  seek(position: Position): Promise<Arrival>;
+  /** Shows a place, and has the keys act on it. */
+  show(place: Place): void;
+  /** Shows all of a line. */
+  unfold(entry: LineEntry): void;
+  /** The address has another view to say. */
+  moved(): void;
+}
+
 export class Finding {
-  readonly #reading: Reading;
+  readonly #ground: Ground;
   readonly #finder: Finder;
   readonly #parts: FindParts;
   #current: LineEntry | undefined;
@@ -41,19 +62,17 @@ export class Finding {
   /** Grows when other text is highlighted. */
   marked = $state(0);
 
-  constructor(reading: Reading, parts: FindParts) {
-    this.#reading = reading;
+  constructor(ground: Ground, parts: FindParts) {
+    this.#ground = ground;
     this.#parts = parts;
-    const { log } = reading;
     this.#finder = new Finder({
       worker: parts.worker,
       source: {
         get chunks() {
-          return log.buffer.chunks;
+          return ground.buffer.chunks;
         },
-        // What is folded is found, and unfolded then.
         get shown() {
-          return reading.disclosure.notHidden;
+          return ground.shown;
         },
       },
       onchange: () => this.#tell(),
@@ -80,7 +99,7 @@ export class Finding {
     this.#wish = undefined;
     this.#current = undefined;
     this.#finder.search(query);
-    this.#reading.moved();
+    this.#ground.moved();
   }
 
   close(): void {
@@ -89,7 +108,7 @@ export class Finding {
     this.query = NO_QUERY;
     this.#current = undefined;
     this.#finder.cancel();
-    this.#reading.moved();
+    this.#ground.moved();
   }
 
   /**
@@ -97,12 +116,25 @@ export class Finding {
    * Who is live stands behind all of them: there, either way is to the last one.
    */
   go(by: 1 | -1): void {
-    const from = this.#current ?? (this.#reading.following ? undefined : this.#reading.standing);
-    const found =
-      from && by > 0 ? (this.#finder.next(from) ?? this.#finder.next()) : ((from && this.#finder.previous(from)) ?? this.#finder.previous());
+    const from = this.#current ?? this.#ground.line;
+    const found = from && by > 0 ? this.#after(from) : this.#before(from);
     // Who types fast asks before it is known: they are led there when it is.
     this.#wish = found || this.#finder.finished ? undefined : by;
     if (found) this.#goTo(found);
+  }
+
+  #after(line: LineEntry): LineEntry | undefined {
+    return this.#finder.next(line) ?? this.#finder.next();
+  }
+
+  #before(line: LineEntry | undefined): LineEntry | undefined {
+    return (line && this.#finder.previous(line)) ?? this.#finder.previous();
+  }
+
+  /** Whether the store has lines that the tab has not, before where the reader is and after. */
+  get lacks(): { readonly earlier: boolean; readonly later: boolean } {
+    const lacks = (direction: Direction) => this.open && this.#ground.edges(direction).length > 0;
+    return { earlier: lacks("earlier"), later: lacks("later") };
   }
 
   keep(): void {
@@ -120,8 +152,8 @@ export class Finding {
         client,
         worker: this.#parts.worker,
         direction,
-        streams: this.#reading.edges(direction),
-        filter: this.#reading.filter,
+        streams: this.#ground.edges(direction),
+        filter: this.#ground.filter,
         query: this.query,
         signal: hunt.signal,
         onprogress: (reached) => (this.beyond = { state: "searching", direction, reached }),
@@ -129,13 +161,14 @@ export class Finding {
       if (hunt.signal.aborted) return;
       this.beyond = found ? AT_REST : { state: "none", direction };
       if (!found) return;
-      const arrival = await this.#reading.seek({ stream: found.stream, offset: found.line.offset });
+      const arrival = await this.#ground.seek({ stream: found.stream, offset: found.line.offset });
       if (arrival !== "there" || hunt.signal.aborted) return;
       // Where its own page could not be loaded, the reader is at the line behind it, which is no match.
-      const entry = this.#reading.log.buffer.find(found.stream, found.line.offset)?.entry;
+      const entry = this.#ground.buffer.find(found.stream, found.line.offset)?.entry;
       if (entry?.kind === "line") this.#goTo(entry);
     } catch (error) {
-      if (!hunt.signal.aborted) this.beyond = { state: "failed", direction, error: error instanceof Error ? error.message : String(error) };
+      const why = error instanceof Error ? error.message : String(error);
+      if (!hunt.signal.aborted) this.beyond = { state: "failed", direction, error: why };
     }
   }
 
@@ -155,11 +188,11 @@ export class Finding {
   };
 
   #goTo(entry: LineEntry): void {
-    const place = this.#reading.log.buffer.find(entry.stream.name, entry.line.offset);
+    const place = this.#ground.buffer.find(entry.stream.name, entry.line.offset);
     if (!place) return;
     this.#current = entry;
-    if (this.#hides(entry)) this.#reading.disclosure.unfold(entry);
-    this.#reading.show(place);
+    if (this.#hides(entry)) this.#ground.unfold(entry);
+    this.#ground.show(place);
     this.#tell();
     this.marked += 1;
   }

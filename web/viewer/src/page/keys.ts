@@ -49,7 +49,13 @@ export const BINDINGS: readonly Binding[] = [
   { command: "filter", keys: ["/"], words: "Filter", group: "Finding" },
   { command: "find", keys: ["Ctrl+f"], words: "Find in the lines", group: "Finding", always: ["Ctrl+f"] },
   { command: "next", keys: ["n", "F3", "Ctrl+g"], words: "Next match", group: "Finding", always: ["F3", "Ctrl+g"] },
-  { command: "previous", keys: ["N", "Shift+F3", "Ctrl+Shift+g"], words: "Previous match", group: "Finding", always: ["Shift+F3", "Ctrl+Shift+g"] },
+  {
+    command: "previous",
+    keys: ["N", "Shift+F3", "Ctrl+Shift+g"],
+    words: "Previous match",
+    group: "Finding",
+    always: ["Shift+F3", "Ctrl+Shift+g"],
+  },
   { command: "toggle", keys: ["Enter", "o"], words: "Open or close its fields", group: "A line" },
   { command: "chooseDown", keys: ["Shift+ArrowDown", "J"], words: "Choose lines downward", group: "A line" },
   { command: "chooseUp", keys: ["Shift+ArrowUp", "K"], words: "Choose lines upward", group: "A line" },
@@ -85,10 +91,19 @@ export function commandOf(press: Press, typing: boolean): Command | undefined {
   return BINDINGS.find(({ keys, always }) => (typing ? always : keys)?.includes(pressed))?.command;
 }
 
+/** Of keys that are called otherwise than they are written. */
+const NAMES: Readonly<Record<string, string>> = {
+  ArrowDown: "↓",
+  ArrowUp: "↑",
+  PageDown: "Page ↓",
+  PageUp: "Page ↑",
+  " ": "Space",
+  Escape: "Esc",
+};
+
 /** Keys as people write them. */
 export function keyWords(key: string): string {
-  const words: Readonly<Record<string, string>> = { ArrowDown: "↓", ArrowUp: "↑", PageDown: "Page ↓", PageUp: "Page ↑", " ": "Space", Escape: "Esc" };
   const [, modifiers = "", last = ""] = /^((?:Ctrl\+|Shift\+)*)(.+)$/s.exec(key) ?? [];
-  const name = words[last] ?? (modifiers && last.length === 1 ? last.toUpperCase() : last);
+  const name = NAMES[last] ?? (modifiers && last.length === 1 ? last.toUpperCase() : last);
   return `${modifiers.replaceAll("+", " ")}${name}`.trim();
 }

@@ -4,6 +4,9 @@ import type { Preferences } from "../address/preferences.ts";
 import type { Column } from "../address/view.ts";
 import type { Look } from "../row/look.ts";
 
+/** Of the column with the times. */
+export const WHEN_WIDTHS = { time: "12ch", datetime: "18ch", iso: "30ch", relative: "9ch" } as const;
+
 /** Height of a row of one line by its font's size. */
 const DENSITIES = { compact: 1.3, normal: 1.55, roomy: 1.95 } as const;
 

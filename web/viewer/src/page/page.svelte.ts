@@ -7,7 +7,7 @@ import { isAboutToken } from "../follow/words.ts";
 import { startWorker } from "../find/start.ts";
 import { WatchedWorker } from "../find/watched.ts";
 import { Kept } from "./kept.svelte.ts";
-import { Reading, type ReadingOptions } from "./reading.svelte.ts";
+import { Reading, type ReadingOptions } from "./reading.ts";
 import { Visit } from "./visit.svelte.ts";
 
 /** The address follows the reader after so long without moving. */
@@ -82,7 +82,7 @@ export class Page {
   /** Tries again: at once when it waits, from where it is when it has ended. */
   retry(): void {
     const { client } = this.visit;
-    if (this.reading?.state.name === "offline") client?.retry();
+    if (this.reading?.standing.state.name === "offline") client?.retry();
     else if (client) this.reading?.start(client);
   }
 
@@ -97,7 +97,7 @@ export class Page {
 
   /** The view has ended: by its token, another one is asked for. What is on the page stays in it. */
   ended(reading: Reading): void {
-    const { state } = reading;
+    const { state } = reading.standing;
     if (state.name === "ended" && state.error && isAboutToken(state.error)) {
       reading.stop();
       this.visit.ended(state.error);
@@ -149,23 +149,14 @@ export class Page {
       this.#close();
       return;
     }
-    if (open && same(open, view)) {
-      this.#adapt(open, view);
+    if (open?.isOf(view)) {
+      open.adapt(view);
       return;
     }
     this.#close();
     const reading: Reading = this.#make(view, () => this.#moved(reading));
     this.reading = reading;
     if (client) reading.start(client);
-  }
-
-  /** What can change in an open view. */
-  #adapt(reading: Reading, view: View): void {
-    reading.columns = view.columns;
-    reading.setHidden(new Set(view.hidden));
-    reading.finding.adopt(view.find);
-    if (!view.at) reading.toLive();
-    else void reading.seek("time" in view.at ? { time: Date.parse(view.at.time) } : view.at);
   }
 
   #close(): void {
@@ -182,8 +173,4 @@ export class Page {
       if (fragment !== location.hash) history.replaceState(null, "", fragment);
     }, SETTLE_MS);
   }
-}
-
-function same(reading: Reading, view: View): boolean {
-  return reading.streams.join() === view.streams.join() && reading.filter === view.filter;
 }

@@ -1,0 +1,12 @@
+// What of a row is read out to who hears the page. Pure.
+
+import type { Entry } from "../buffer/entry.ts";
+import { cut } from "./segments.ts";
+
+/** Characters of a message. */
+const HEARD = 300;
+
+/** Nothing of a row that is no line: the screen reader finds its words by itself. */
+export function heard(entry: Entry | undefined): string {
+  return entry?.kind === "line" ? `${entry.line.level ?? ""} ${cut(entry.line.message, HEARD)}` : "";
+}
