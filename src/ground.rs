@@ -9,7 +9,7 @@ use dispatch::NodeId;
 use edge::sieve::Sieve;
 use lines::LogStore;
 use metrics_exporter_prometheus::PrometheusHandle;
-use push::Listing;
+use read::Questions;
 
 use crate::config::Config;
 use crate::parts::{self, Table};
@@ -61,8 +61,8 @@ pub struct Ground<'a> {
 pub struct Kept {
     /// All of them.
     pub store: Arc<dyn LogStore>,
-    /// Which streams there are.
-    pub listing: Arc<Listing>,
+    /// The same, as all who read ask it.
+    pub questions: Arc<Questions>,
 }
 
 impl<'a> Ground<'a> {
@@ -75,8 +75,8 @@ impl<'a> Ground<'a> {
     ) -> anyhow::Result<Self> {
         let kept = if parts::needs_store(config) {
             let store = parts::open_store(config).await?;
-            let listing = Listing::new(store.clone(), config.limits.listing);
-            Some(Kept { store, listing })
+            let questions = Questions::new(store.clone(), config.limits.questions);
+            Some(Kept { store, questions })
         } else {
             None
         };

@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod attempts;
+pub mod coalescing;
 pub mod connections;
 mod head;
 pub mod http2;
@@ -25,6 +26,7 @@ pub mod visitor;
 
 pub use accept::{AcceptLimits, Entered, Protocol, accept};
 pub use attempts::AttemptLimits;
+pub use coalescing::Coalescing;
 pub use connections::{ConnectionLimits, Connections, Full};
 pub use http2::Http2Limits;
 pub use linger::LingerLimits;

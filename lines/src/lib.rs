@@ -2,7 +2,7 @@
 //!
 //! Streams have [names](name), hold [lines](mod@line) at [offsets](stream), and are written, kept and passed on in
 //! [batches](batch). A reader says by a [`filter`] which lines are wanted. Two ports: [`log_store`] is where batches are
-//! kept, [`hint`] is where they go next; other crates implement them.
+//! kept, and [`log_reader`] the half of it that cannot write; [`hint`] is where they go next. Other crates implement them.
 //!
 //! `lines` does no I/O, has no runtime, and has never heard of tokens, HTTP, Redis or a database.
 
@@ -11,9 +11,12 @@ pub mod filter;
 pub mod hint;
 mod json;
 pub mod line;
+pub mod listing;
+pub mod log_reader;
 pub mod log_store;
 pub mod name;
 pub mod retention;
+mod shared_error;
 pub mod stream;
 pub mod time;
 
@@ -21,7 +24,10 @@ pub use batch::{Batch, Lines};
 pub use filter::{Filter, FilterError, Verdict};
 pub use hint::{Hint, HintSink};
 pub use line::{Level, Line, LineHead};
-pub use log_store::{AppendError, LogStore, StoreError};
+pub use listing::Listing;
+pub use log_reader::{LogReader, StoreError};
+pub use log_store::{AppendError, LogStore};
 pub use name::{NameError, Pattern, StreamName, Target};
+pub use shared_error::SharedError;
 pub use stream::{Epoch, Extent, Offset, StreamInfo};
 pub use time::{Second, Timestamp};

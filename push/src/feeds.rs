@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dispatch::{NodeId, Routes};
-use lines::{Batch, Hint, Offset, StreamName, Target};
+use lines::{Batch, Hint, LogReader, Offset, StreamName, Target};
 use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 
@@ -32,7 +32,6 @@ use crate::feeds::patterns::Patterns;
 use crate::feeds::tick::Tick;
 use crate::feeds::view::View;
 use crate::feeds::wake::Wake;
-use crate::truth::{StoreAway, Truth};
 
 /// How often what was left behind is looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -43,7 +42,7 @@ const MET_AT_ONCE: usize = 1_000;
 /// All that a node watches.
 pub(crate) struct Feeds {
     limits: Arc<Limits>,
-    truth: Arc<Truth>,
+    store: Arc<dyn LogReader>,
     pub(crate) tick: Arc<Tick>,
     announcements: Arc<Announcements>,
     pub(crate) patterns: Arc<Patterns>,
@@ -58,14 +57,14 @@ pub(crate) struct Feeds {
 
 impl Feeds {
     pub(crate) fn new(
-        truth: Arc<Truth>,
+        store: Arc<dyn LogReader>,
         table: Arc<dyn Routes>,
         node: NodeId,
         limits: Arc<Limits>,
     ) -> Arc<Self> {
         let announcements = Arc::new(Announcements::new(table, node));
         Arc::new(Self {
-            truth,
+            store,
             tick: Tick::new(Arc::clone(&limits)),
             patterns: Patterns::new(Arc::clone(&announcements), limits.offered),
             announcements,
@@ -146,7 +145,7 @@ impl Feeds {
     /// Checks heads, lists streams, sets the tick and lets go of what nobody needs, for as long as it is polled.
     pub(crate) async fn run(&self) {
         tokio::join!(
-            self.checks.run(&self.truth),
+            self.checks.run(&*self.store),
             self.sweep(),
             self.list(),
             self.tick.run()
@@ -193,15 +192,15 @@ impl Feeds {
         let mut attempt = 0;
         loop {
             self.patterns.list_due(self.limits.list_every).await;
-            match self.truth.listing().await {
+            match self.store.streams().await {
                 Ok(listing) => {
                     attempt = 0;
-                    for some in listing.all().chunks(MET_AT_ONCE) {
+                    for some in listing.chunks(MET_AT_ONCE) {
                         some.iter().for_each(|info| self.patterns.met(&info.name));
                         tokio::task::yield_now().await;
                     }
                 }
-                Err(StoreAway) => {
+                Err(_) => {
                     tokio::time::sleep(crate::feeds::pages::pause_before(attempt)).await;
                     attempt += 1;
                     self.patterns.list_soon();

@@ -12,11 +12,9 @@ pub mod limits;
 
 mod cursors;
 mod feeds;
-mod lane;
-mod listing;
 mod push;
 mod session;
-mod truth;
+mod store_away;
 mod wire;
 
 #[cfg(test)]
@@ -30,11 +28,10 @@ mod memory_store;
 #[allow(clippy::unwrap_used)]
 mod testing;
 
-pub use feeds::window::UNDECIDED;
 pub use limits::Limits;
-pub use listing::{Listing, ListingLimits, Streams, beginning_of};
 pub use push::{Parts, Push};
 pub use session::close;
+use store_away::StoreAway;
 #[cfg(feature = "echo")]
 pub use wire::echo;
 pub use wire::router;

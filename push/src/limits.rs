@@ -84,15 +84,11 @@ pub struct Limits {
     pub replay_kept: Duration,
     /// What was read and is shared, with the frames cut from it, in bytes: 64 MiB.
     pub replay_cache_bytes: usize,
-    /// The deadline of each question to the store: 10 s.
-    pub store_within: Duration,
 
     /// The first look at a quiet head after its last line: 1 s. Each further one comes after twice the time.
     pub head_first: Duration,
     /// The longest time between two looks at a head: 30 s.
     pub head_last: Duration,
-    /// Heads that are read in one round trip: 1,000.
-    pub heads_at_once: usize,
     /// Between two listings of all streams while patterns are held: 30 s.
     pub list_every: Duration,
     /// Streams that patterns were tried on, remembered so that each is tried once: 100,000.
@@ -137,10 +133,8 @@ impl Default for Limits {
             replay_bytes: 256 * 1024,
             replay_kept: Duration::from_secs(10),
             replay_cache_bytes: 64 * 1024 * 1024,
-            store_within: Duration::from_secs(10),
             head_first: Duration::from_secs(1),
             head_last: Duration::from_secs(30),
-            heads_at_once: 1_000,
             list_every: Duration::from_secs(30),
             offered: 100_000,
         }

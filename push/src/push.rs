@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth::Verifier;
 use dispatch::{NodeId, Routes};
 use edge::sieve::Sieve;
-use lines::{Hint, HintSink, LogStore};
+use lines::{Hint, HintSink, LogReader};
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
@@ -15,26 +15,22 @@ use crate::cursors::filters::Filters;
 use crate::cursors::sources::Sources;
 use crate::feeds::Feeds;
 use crate::feeds::pages::Pages;
-use crate::listing::Listing;
 use crate::session::admission::Admission;
 use crate::session::{Delivered, Host};
-use crate::truth::Truth;
 
 /// How often pages that nobody used are let go of.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// What a push node is made of.
 pub struct Parts {
-    /// The truth.
-    pub store: Arc<dyn LogStore>,
+    /// The truth, which sessions only read.
+    pub store: Arc<dyn LogReader>,
     /// Where the node announces what its sessions watch. Its lease is renewed by somebody else.
     pub routes: Arc<dyn Routes>,
     /// Who the node is there.
     pub node: NodeId,
     /// Who checks tokens.
     pub verifier: Arc<Verifier>,
-    /// Which streams there are; the one of history, too.
-    pub listing: Arc<Listing>,
     /// Where filters are put to lines; the one of history, too.
     pub sieve: Arc<Sieve>,
     /// What it may spend.
@@ -52,17 +48,16 @@ impl Push {
     /// Puts a node together. The recorder of metrics has to be installed before, or its counters count for nobody.
     pub fn new(parts: Parts) -> Arc<Self> {
         let limits = Arc::new(parts.limits);
-        let truth = Arc::new(Truth::new(parts.store, parts.listing, &limits));
         let feeds = Feeds::new(
-            Arc::clone(&truth),
+            Arc::clone(&parts.store),
             parts.routes,
             parts.node.clone(),
             Arc::clone(&limits),
         );
-        let pages = Arc::new(Pages::new(Arc::clone(&truth), Arc::clone(&limits)));
+        let pages = Arc::new(Pages::new(Arc::clone(&parts.store), Arc::clone(&limits)));
         let sources = Arc::new(Sources {
             limits: Arc::clone(&limits),
-            truth,
+            store: parts.store,
             feeds: Arc::clone(&feeds),
             pages: Arc::clone(&pages),
             filters: Filters::default(),

@@ -19,9 +19,9 @@ use axum::routing::get;
 use edge::Problem;
 use http::StatusCode;
 
-use crate::Push;
 use crate::session::Host;
 use crate::session::admission::{NoPlace, Place};
+use crate::{Push, StoreAway};
 
 /// The addresses where sessions begin.
 pub fn router(push: Arc<Push>) -> Router {
@@ -43,9 +43,13 @@ struct Entered {
 impl Entered {
     async fn by(host: &Host, subscriber: &Subscriber) -> Result<Self, Problem> {
         let place = host.admission.enter(subscriber.sub()).map_err(no_place)?;
-        let epoch = host.sources.truth.epoch().await.map_err(|away| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", away.to_string())
-                .retry_after(Duration::from_secs(1))
+        let epoch = host.sources.store.epoch().await.map_err(|_| {
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                StoreAway.to_string(),
+            )
+            .retry_after(Duration::from_secs(1))
         })?;
         let epoch = epoch.to_string();
         Ok(Self { place, epoch })

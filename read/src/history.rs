@@ -51,15 +51,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use edge::Problem;
 use http::{HeaderMap, StatusCode, Uri};
-use lines::{Extent, LogStore, StoreError, StreamName, filter::FilterLimits};
-use tokio::time::timeout;
+use lines::{Extent, LogReader, StoreError, StreamName, filter::FilterLimits};
 
+use crate::questions::Questions;
 use crate::streams;
 use answer::{Answer, Head, Way};
 use counts::Counts;
 use edge::sieve::{Account, Sieve};
 pub(crate) use places::Places;
-use push::Listing;
 use query::{Portion, Query};
 use scan::Scan;
 
@@ -68,10 +67,8 @@ use scan::Scan;
 pub struct Parts {
     /// Tells who asks.
     pub verifier: Arc<Verifier>,
-    /// Where lines are kept.
-    pub store: Arc<dyn LogStore>,
-    /// Which streams there are; the one of sessions, too.
-    pub listing: Arc<Listing>,
+    /// The store, as all readers of the process ask it.
+    pub questions: Arc<Questions>,
     /// Where filters are put to lines; the one of sessions, too.
     pub sieve: Arc<Sieve>,
     /// How much may be asked.
@@ -107,8 +104,10 @@ pub struct Limits {
     pub small_bytes: usize,
     /// How long a request waits for its place; then it is refused.
     pub turn: Duration,
-    /// How long the store may take for one question.
-    pub store_deadline: Duration,
+    /// How long an answer on its way waits until its next page may be read; then it breaks off.
+    pub page_turn: Duration,
+    /// How long it is worth looking for where `until` lies, before more is read than needed.
+    pub until_within: Duration,
     /// How long a reader may take nothing of an answer before it is cut off.
     pub stall: Duration,
     /// How old a listing of streams may be: within this, requests share one.
@@ -133,7 +132,8 @@ impl Default for Limits {
             small_answer: 64 * 1024,
             small_bytes: 64 * 1024 * 1024,
             turn: Duration::from_secs(1),
-            store_deadline: Duration::from_secs(10),
+            page_turn: Duration::from_secs(10),
+            until_within: Duration::from_millis(2_500),
             stall: Duration::from_secs(30),
             listing_age: Duration::from_secs(1),
             filter: FilterLimits::default(),
@@ -208,7 +208,7 @@ impl History {
             false => scan.search(format).await,
         };
         drop(place);
-        let answer = answer.map_err(|error| refuse(&stream, &error))?;
+        let answer = answer.map_err(|error| unavailable(&error))?;
         let head = Head {
             stream,
             first_available: extent.first_available,
@@ -229,7 +229,7 @@ impl History {
         let (scan, extent) = self.plan(&subscriber, query, Portion::ALL, account).await?;
         let walked = scan.walk(Counts::new(width, limits.buckets)).await;
         drop(place);
-        let (next, counts) = walked.map_err(|error| refuse(&stream, &error))?;
+        let (next, counts) = walked.map_err(|error| unavailable(&error))?;
         let head = Head {
             stream,
             first_available: extent.first_available,
@@ -265,7 +265,7 @@ impl History {
         }
         let scan = Scan::plan(&self.parts, query, portion, extent, account)
             .await
-            .map_err(|error| refuse(&stream, &error))?;
+            .map_err(|error| unavailable(&error))?;
         Ok((scan, extent))
     }
 
@@ -275,28 +275,13 @@ impl History {
         if !may(subscriber, Action::Read, stream) {
             return Err(not_found(stream));
         }
-        let store = &self.parts.store;
-        let extents = in_time(
-            self.parts.limits.store_deadline,
-            store.extents(std::slice::from_ref(stream)),
-        )
-        .await
-        .map_err(|error| refuse(stream, &error))?;
+        let extents = self.parts.questions.extents(std::slice::from_ref(stream)).await;
+        let extents = extents.map_err(|error| unavailable(&error))?;
         match extents.first() {
             Some(extent) if extent.exists() => Ok(*extent),
             _ => Err(not_found(stream)),
         }
     }
-}
-
-/// The store's answer, or its absence, within `deadline`.
-pub(crate) async fn in_time<T>(
-    deadline: Duration,
-    question: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    timeout(deadline, question)
-        .await
-        .unwrap_or(Err(StoreError::Timeout(deadline)))
 }
 
 /// The refusal when the store has no answer.
@@ -314,11 +299,6 @@ pub(crate) fn unavailable(error: &StoreError) -> Problem {
             "the store holds something that cannot be right: the log of this node says what",
         ),
     }
-}
-
-fn refuse(stream: &StreamName, error: &StoreError) -> Problem {
-    tracing::warn!(%stream, %error, "history could not be read");
-    unavailable(error)
 }
 
 fn not_found(stream: &StreamName) -> Problem {

@@ -4,7 +4,8 @@
 //! nothing of that itself.
 
 pub mod history;
-
+mod questions;
 mod streams;
 
 pub use history::{Limits, Parts, router};
+pub use questions::{QuestionLimits, Questions};

@@ -18,11 +18,11 @@ use axum::routing::get;
 use edge::{CutOff, Outlet, Parameters, Problem, bad_parameter};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Uri};
-use lines::{Pattern, StreamInfo, StreamName};
+use lines::{Listing, Pattern, StreamInfo, StreamName};
 use serde::Serialize;
 
-use crate::history::{Parts, Places, counted, in_time, unavailable};
-use push::{Listing, Streams, beginning_of};
+use crate::history::{Parts, Places, counted, unavailable};
+use crate::questions::Questions;
 
 /// Streams that are looked at before others get their turn.
 const AT_ONCE: usize = 512;
@@ -53,16 +53,13 @@ impl Room {
             .places
             .hold(wanted.subscriber.sub(), limits.small_answer)
             .await?;
-        let listing = Arc::clone(&self.parts.listing);
-        let listed = in_time(limits.store_deadline, listing.within(limits.listing_age)).await;
-        listed.map_err(|error| {
-            tracing::warn!(%error, "streams could not be listed");
-            unavailable(&error)
-        })?;
+        let questions = Arc::clone(&self.parts.questions);
+        let listed = questions.streams_within(limits.listing_age).await;
+        listed.map_err(|error| unavailable(&error))?;
         let (outlet, body) = Outlet::new(limits.stall);
         tokio::spawn(async move {
             let _held = held;
-            if let Err(CutOff) = wanted.pour(&listing, outlet).await {
+            if let Err(CutOff) = wanted.pour(&questions, outlet).await {
                 tracing::debug!("a list of streams was not taken to its end");
             }
         });
@@ -115,11 +112,11 @@ impl Wanted {
     }
 
     /// Writes them, some at a time, each time out of the newest list there is.
-    async fn pour(mut self, listing: &Listing, outlet: Outlet) -> Result<(), CutOff> {
+    async fn pour(mut self, questions: &Questions, outlet: Outlet) -> Result<(), CutOff> {
         let mut out = br#"{"streams":["#.to_vec();
         let mut written = 0;
         let next = loop {
-            let streams = listing.kept();
+            let streams = questions.latest_streams();
             let Some(step) = self.step(&streams, &mut written, &mut out) else {
                 break None;
             };
@@ -140,12 +137,11 @@ impl Wanted {
     }
 
     /// Writes those of the next few that are wanted; nothing when there are no more.
-    fn step(&mut self, streams: &Streams, written: &mut u64, out: &mut Vec<u8>) -> Option<Step> {
-        let beginning = self
-            .pattern
-            .as_ref()
-            .map_or("", |pattern| beginning_of(pattern.as_str()));
-        let all = streams.beginning(beginning);
+    fn step(&mut self, streams: &Listing, written: &mut u64, out: &mut Vec<u8>) -> Option<Step> {
+        let all = match &self.pattern {
+            Some(pattern) => streams.candidates(pattern),
+            None => streams,
+        };
         let at = self
             .at
             .as_ref()

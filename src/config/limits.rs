@@ -18,8 +18,7 @@ use dispatch::link::LinkLimits;
 use dispatch::{DispatchLimits, KeeperLimits, RedisOptions};
 use edge::ServeLimits;
 use edge::sieve::SieveLimits;
-use push::ListingLimits;
-use read::history;
+use read::{QuestionLimits, history};
 use store::mongo::MongoOptions;
 use store::sqlite::SqliteOptions;
 
@@ -53,8 +52,8 @@ pub struct Limits {
     pub sessions: push::Limits,
     /// Questions about history.
     pub history: history::Limits,
-    /// Listings of the streams.
-    pub listing: ListingLimits,
+    /// What sessions and history ask of the store.
+    pub questions: QuestionLimits,
     /// What filters may compute.
     pub filters: SieveLimits,
     /// Questions about tokens.
@@ -74,7 +73,7 @@ limits! {
         redis: group,
         sessions: group,
         history: group,
-        listing: group,
+        questions: group,
         filters: group,
         introspect: group,
     }

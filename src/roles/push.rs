@@ -13,8 +13,7 @@ use crate::service::Service;
 pub fn service(ground: &Ground<'_>) -> anyhow::Result<(Service, Arc<Push>)> {
     let kept = ground.kept()?;
     let push = Push::new(Parts {
-        store: kept.store.clone(),
-        listing: kept.listing.clone(),
+        store: kept.questions.clone(),
         sieve: ground.sieve.clone(),
         routes: ground.table.routes.clone(),
         node: ground.id.clone(),

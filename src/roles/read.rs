@@ -10,8 +10,7 @@ pub fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
     let kept = ground.kept()?;
     Ok(Service::new().public(::read::router(Parts {
         verifier: ground.keys.verifier.clone(),
-        store: kept.store.clone(),
-        listing: kept.listing.clone(),
+        questions: kept.questions.clone(),
         sieve: ground.sieve.clone(),
         limits: ground.config.limits.history,
     })))

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use lines::log_store::Damage;
+use lines::log_reader::Damage;
 use lines::{Batch, Offset, StoreError, StreamName};
 use parking_lot::Mutex;
 

@@ -11,7 +11,6 @@ mod encoding;
 pub mod mongo;
 mod oldest;
 mod position;
-mod shared;
 pub mod sqlite;
 mod timing;
 pub mod trim;

@@ -29,7 +29,8 @@ use async_trait::async_trait;
 use lines::log_store::{Draft, Look, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::{
-    AppendError, Batch, Epoch, Extent, LogStore, Offset, StoreError, StreamInfo, StreamName, Timestamp,
+    AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
+    Timestamp,
 };
 use parking_lot::Mutex;
 
@@ -118,20 +119,10 @@ impl MongoStore {
 }
 
 #[async_trait]
-impl LogStore for MongoStore {
+impl LogReader for MongoStore {
     async fn epoch(&self) -> Result<Epoch, StoreError> {
         let epoch = async { Ok(self.connection.ready().await?.epoch.clone()) };
         self.ask(Operation::Epoch, epoch).await
-    }
-
-    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
-        let outcomes = measured(Operation::Append, self.write(drafts)).await;
-        count_appends(outcomes.iter());
-        outcomes
-    }
-
-    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
-        self.ask(Operation::Keys, self.find_keys(keys)).await
     }
 
     async fn read(
@@ -148,8 +139,9 @@ impl LogStore for MongoStore {
         self.ask(Operation::Extents, self.find_extents(streams)).await
     }
 
-    async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
-        self.ask(Operation::Streams, self.list_streams()).await
+    async fn streams(&self) -> Result<Arc<Listing>, StoreError> {
+        let streams = self.ask(Operation::Streams, self.list_streams()).await?;
+        Ok(Arc::new(Listing::new(streams)))
     }
 
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
@@ -160,6 +152,19 @@ impl LogStore for MongoStore {
     async fn end_before(&self, stream: &StreamName, until: Timestamp) -> Result<Offset, StoreError> {
         self.ask(Operation::EndBefore, self.find_end_before(stream, until))
             .await
+    }
+}
+
+#[async_trait]
+impl LogStore for MongoStore {
+    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
+        let outcomes = measured(Operation::Append, self.write(drafts)).await;
+        count_appends(outcomes.iter());
+        outcomes
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        self.ask(Operation::Keys, self.find_keys(keys)).await
     }
 
     async fn look(&self) -> Result<Look, StoreError> {

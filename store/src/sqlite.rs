@@ -24,7 +24,8 @@ use async_trait::async_trait;
 use lines::log_store::{Draft, Look, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::{
-    AppendError, Batch, Epoch, Extent, LogStore, Offset, StoreError, StreamInfo, StreamName, Timestamp,
+    AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
+    Timestamp,
 };
 use rusqlite::ErrorCode;
 
@@ -339,23 +340,9 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl LogStore for SqliteStore {
+impl LogReader for SqliteStore {
     async fn epoch(&self) -> Result<Epoch, StoreError> {
         Ok(self.epoch.clone())
-    }
-
-    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
-        let outcomes = measured(Operation::Append, self.write(drafts)).await;
-        count_appends(outcomes.iter());
-        outcomes
-    }
-
-    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
-        let keys = keys.to_vec();
-        self.ask(Operation::Keys, Cost::Rows, move |connection| {
-            keys::used(connection, &keys).map_err(away)
-        })
-        .await
     }
 
     async fn read(
@@ -381,10 +368,11 @@ impl LogStore for SqliteStore {
         .await
     }
 
-    async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
+    async fn streams(&self) -> Result<Arc<Listing>, StoreError> {
         let rates = self.rates.at(self.stamp());
         self.ask(Operation::Streams, Cost::Much, move |connection| {
-            queries::streams(connection, &rates)
+            let streams = queries::streams(connection, &rates)?;
+            Ok(Arc::new(Listing::new(streams)))
         })
         .await
     }
@@ -402,6 +390,23 @@ impl LogStore for SqliteStore {
         let stream = stream.clone();
         self.ask(Operation::EndBefore, Cost::Much, move |connection| {
             queries::end_before(connection, &stream, until).map_err(away)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl LogStore for SqliteStore {
+    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
+        let outcomes = measured(Operation::Append, self.write(drafts)).await;
+        count_appends(outcomes.iter());
+        outcomes
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        let keys = keys.to_vec();
+        self.ask(Operation::Keys, Cost::Rows, move |connection| {
+            keys::used(connection, &keys).map_err(away)
         })
         .await
     }

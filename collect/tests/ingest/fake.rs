@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use lines::log_store::{Draft, PriorRun, StoredKey};
 use lines::retention::{Retention, Trimmed};
 use lines::{
-    AppendError, Batch, Epoch, Extent, Hint, HintSink, LogStore, Offset, StoreError, StreamInfo, StreamName,
-    Timestamp,
+    AppendError, Batch, Epoch, Extent, Hint, HintSink, Listing, LogReader, LogStore, Offset, StoreError,
+    StreamName, Timestamp,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -182,6 +182,37 @@ impl State {
 }
 
 #[async_trait]
+impl LogReader for FakeStore {
+    async fn epoch(&self) -> Result<Epoch, StoreError> {
+        Ok(Epoch::from_text("fake"))
+    }
+
+    async fn read(&self, stream: &StreamName, from: Offset, _: usize) -> Result<Vec<Arc<Batch>>, StoreError> {
+        let batches = self.batches(stream.as_str());
+        Ok(batches.into_iter().filter(|batch| batch.next() > from).collect())
+    }
+
+    async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
+        let extent = |stream: &StreamName| Extent {
+            first_available: Offset::ZERO,
+            next: self
+                .batches(stream.as_str())
+                .last()
+                .map_or(Offset::ZERO, |batch| batch.next()),
+        };
+        Ok(streams.iter().map(extent).collect())
+    }
+
+    async fn streams(&self) -> Result<Arc<Listing>, StoreError> {
+        Ok(Arc::default())
+    }
+
+    async fn first_since(&self, _: &StreamName, _: Timestamp) -> Result<Offset, StoreError> {
+        Ok(Offset::ZERO)
+    }
+}
+
+#[async_trait]
 impl LogStore for FakeStore {
     async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
         self.busy.send_modify(|busy| *busy += 1);
@@ -207,34 +238,6 @@ impl LogStore for FakeStore {
     async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
         let state = self.state.lock();
         Ok(keys.iter().map(|key| state.keys.get(key).cloned()).collect())
-    }
-
-    async fn epoch(&self) -> Result<Epoch, StoreError> {
-        Ok(Epoch::from_text("fake"))
-    }
-
-    async fn read(&self, stream: &StreamName, from: Offset, _: usize) -> Result<Vec<Arc<Batch>>, StoreError> {
-        let batches = self.batches(stream.as_str());
-        Ok(batches.into_iter().filter(|batch| batch.next() > from).collect())
-    }
-
-    async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
-        let extent = |stream: &StreamName| Extent {
-            first_available: Offset::ZERO,
-            next: self
-                .batches(stream.as_str())
-                .last()
-                .map_or(Offset::ZERO, |batch| batch.next()),
-        };
-        Ok(streams.iter().map(extent).collect())
-    }
-
-    async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn first_since(&self, _: &StreamName, _: Timestamp) -> Result<Offset, StoreError> {
-        Ok(Offset::ZERO)
     }
 
     async fn trim(&self, _: &Retention, _: Timestamp) -> Result<Trimmed, StoreError> {

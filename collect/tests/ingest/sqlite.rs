@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lines::{LogStore, Offset, StreamName};
+use lines::{LogReader, Offset, StreamName};
 use serde_json::json;
 use store::sqlite::{SqliteOptions, SqliteStore};
 

@@ -94,6 +94,9 @@ pub enum Verdict {
     Undecided,
 }
 
+/// How a line is marked, wherever it is written, that a filter gave up on: the first of its own members follows.
+pub const UNDECIDED: &[u8] = br#""undecided":true,"#;
+
 impl Verdict {
     fn opposite(self) -> Self {
         match self {

@@ -14,11 +14,11 @@ use auth::{Action, Subscriber, may};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lines::{Extent, Offset, Pattern, StreamName};
 
+use crate::StoreAway;
 use crate::cursors::sources::Sources;
 use crate::cursors::subscribe::{self, Asker, SINCE_AT_ONCE};
 use crate::cursors::subscription::{Beginning, Place, Terms};
 use crate::feeds::Member;
-use crate::truth::StoreAway;
 
 /// A subscription with patterns, as it is when a meeting begins.
 pub(crate) struct Cover {

@@ -16,7 +16,7 @@ use crate::cursors::subscribe::{self, Asker};
 use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
 use crate::testing::{ALL, batch};
-use crate::{Limits, Listing, ListingLimits, Parts, Push};
+use crate::{Limits, Parts, Push};
 
 /// A session of alice with this filter on each of two streams that have lines; no filter is cheap enough to be put to them
 /// in passing.
@@ -39,7 +39,6 @@ async fn cursors(filter: &str) -> Cursors {
         store.append(vec![draft]).await.remove(0).unwrap();
     }
     let push = Push::new(Parts {
-        listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
         sieve: Sieve::new(SieveLimits::default()),
         store,
         routes: Arc::new(MemoryTable::default()),

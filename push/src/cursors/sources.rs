@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use lines::LogReader;
+
 use crate::Limits;
 use crate::cursors::filtering::Filtering;
 use crate::cursors::filters::Filters;
 use crate::feeds::Feeds;
 use crate::feeds::pages::Pages;
-use crate::truth::Truth;
 
 /// Recent lines, older ones, and what filters leave of them.
 pub(crate) struct Sources {
     pub(crate) limits: Arc<Limits>,
     /// The store.
-    pub(crate) truth: Arc<Truth>,
+    pub(crate) store: Arc<dyn LogReader>,
     /// Recent lines of what is watched.
     pub(crate) feeds: Arc<Feeds>,
     /// Older ones.

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lines::{Extent, Offset, Pattern, StreamName, Target};
 
+use crate::StoreAway;
 use crate::cursors::refusal::{Details, Refusal};
 use crate::cursors::sources::Sources;
 use crate::cursors::subscription::{Beginning, From, Place, Started, Subscribe, Terms};
@@ -16,8 +17,6 @@ use crate::feeds::Member;
 use crate::feeds::patterns::Hold;
 use crate::feeds::view::{Encoding, View};
 use crate::feeds::wake::Wake;
-use crate::listing::beginning_of;
-use crate::truth::StoreAway;
 
 /// Questions for the first line since some time that one `subscribe` asks at once.
 pub(crate) const SINCE_AT_ONCE: usize = 16;
@@ -94,7 +93,7 @@ async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<S
 
 /// What is kept of a stream that is subscribed to, for a `seek` in it.
 pub(crate) async fn extent(sources: Arc<Sources>, id: String, stream: StreamName) -> Result<Extent, Refusal> {
-    let asked = sources.truth.extents(vec![stream]);
+    let asked = sources.store.extents(std::slice::from_ref(&stream));
     let answer = tokio::time::timeout(sources.limits.subscribe_within, asked).await;
     match answer.map(|extents| extents.map(|extents| extents.first().copied())) {
         Ok(Ok(Some(extent))) => Ok(extent),
@@ -110,13 +109,10 @@ pub(crate) async fn listed(
     asker: &Asker,
     patterns: &[&Pattern],
 ) -> Result<Vec<StreamName>, StoreAway> {
-    let listing = sources.truth.listing().await?;
+    let listing = sources.store.streams().await?;
     let mut names = Vec::new();
     for pattern in patterns {
-        for some in listing
-            .beginning(beginning_of(pattern.as_str()))
-            .chunks(LOOKED_AT_ONCE)
-        {
+        for some in listing.candidates(pattern).chunks(LOOKED_AT_ONCE) {
             let matching = some.iter().map(|info| &info.name).filter(|name| {
                 pattern.matches(name)
                     && !asker.have.contains(*name)
@@ -137,7 +133,7 @@ pub(crate) async fn join(
     streams: Vec<StreamName>,
 ) -> Result<Vec<(Member, Extent)>, StoreAway> {
     let members = sources.feeds.join(&streams).await;
-    let extents = sources.truth.extents(streams).await?;
+    let extents = sources.store.extents(&streams).await?;
     let opened = members.into_iter().zip(extents).map(|(member, extent)| {
         let head = member.open(extent).max(extent.next);
         (member, Extent { next: head, ..extent })
@@ -199,7 +195,7 @@ async fn place(sources: &Sources, from: &From, asker: &Asker) -> Result<Place, R
         From::Since(since) => return Ok(Place::Since(*since)),
         From::Cursors { cursors, epoch } => (cursors, epoch),
     };
-    let ours = sources.truth.epoch().await.map_err(away)?;
+    let ours = sources.store.epoch().await.map_err(away)?;
     if epoch != ours.as_str() {
         let message = "the cursors belong to another database: begin again without them";
         let details = Details {
@@ -254,7 +250,7 @@ impl Place {
         let cursor = match self {
             Self::Live => extent.next,
             Self::Last(count) => Offset(extent.next.0.saturating_sub(*count)),
-            Self::Since(since) => sources.truth.first_since(stream, *since).await?.min(extent.next),
+            Self::Since(since) => sources.store.first_since(stream, *since).await?.min(extent.next),
             Self::Cursors(cursors) => match cursors.get(stream) {
                 Some(&cursor) => return Ok((cursor, (cursor < extent.first_available).then_some(cursor))),
                 None => extent.first_available,
@@ -277,7 +273,7 @@ pub(crate) fn too_many_streams(most: usize) -> Refusal {
     Refusal::new("limit", format!("a session has at most {most} streams"))
 }
 
-fn away(_: StoreAway) -> Refusal {
+fn away(_: impl Into<StoreAway>) -> Refusal {
     unavailable()
 }
 

@@ -9,11 +9,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use dispatch::{NodeId, Routes};
+use edge::Coalescing;
 use lines::Target;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-
-use crate::lane::Lane;
 
 const ASKED: u8 = 0;
 const STANDS: u8 = 1;
@@ -63,7 +62,7 @@ impl Announcement {
 
 /// This node's side of the route table.
 pub(crate) struct Announcements {
-    changes: Arc<Lane<Change, ()>>,
+    changes: Arc<Coalescing<Change, ()>>,
     missing: Arc<Missing>,
 }
 
@@ -84,7 +83,7 @@ impl Announcements {
     pub(crate) fn new(table: Arc<dyn Routes>, node: NodeId) -> Self {
         let missing: Arc<Missing> = Arc::default();
         let failed = Arc::clone(&missing);
-        let changes = Lane::new(move |changes| {
+        let changes = Coalescing::new(move |changes| {
             let (table, node, failed) = (Arc::clone(&table), node.clone(), Arc::clone(&failed));
             async move { apply(&*table, &node, changes, &failed).await }
         });

@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use lines::StreamName;
+use lines::{LogReader, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -16,7 +16,6 @@ use tokio::time::Instant;
 use crate::Limits;
 use crate::feeds::feed::Feed;
 use crate::feeds::pages::pause_before;
-use crate::truth::{StoreAway, Truth};
 
 /// Checks that are nearly due go with those that are.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -121,12 +120,12 @@ impl Schedule {
 
 impl HeadChecks {
     /// Reads heads whenever they are due, for as long as it is polled.
-    pub(crate) async fn run(&self, truth: &Truth) {
+    pub(crate) async fn run(&self, store: &dyn LogReader) {
         let mut attempt = 0;
         loop {
             let due = self.due().await;
-            let streams = due.iter().map(|(stream, _)| stream.clone()).collect();
-            match truth.extents(streams).await {
+            let streams: Vec<_> = due.iter().map(|(stream, _)| stream.clone()).collect();
+            match store.extents(&streams).await {
                 Ok(extents) => {
                     attempt = 0;
                     let mut found = due.iter().zip(&extents);
@@ -138,7 +137,7 @@ impl HeadChecks {
                         self.plan(stream, feed, feed.checked(extent, now));
                     }
                 }
-                Err(StoreAway) => {
+                Err(_) => {
                     tokio::time::sleep(pause_before(attempt)).await;
                     attempt += 1;
                     self.lost(due.iter().map(|(stream, feed)| (stream, feed)));

@@ -5,20 +5,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lines::{Offset, StreamName, log_store::Damage};
+use lines::{LogReader, Offset, StoreError, StreamName, log_reader::Damage};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::Limits;
+use crate::StoreAway;
 use crate::feeds::feed::Pull;
 use crate::feeds::view::{Chunk, View};
 use crate::feeds::window::Window;
-use crate::truth::{StoreAway, Truth};
 
 /// The pages of a node.
 pub(crate) struct Pages {
-    truth: Arc<Truth>,
+    store: Arc<dyn LogReader>,
     limits: Arc<Limits>,
     reads: Semaphore,
     state: Mutex<State>,
@@ -60,9 +60,9 @@ pub(crate) enum Found {
 }
 
 impl Pages {
-    pub(crate) fn new(truth: Arc<Truth>, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(store: Arc<dyn LogReader>, limits: Arc<Limits>) -> Self {
         Self {
-            truth,
+            store,
             reads: Semaphore::new(limits.replays),
             limits,
             state: Mutex::default(),
@@ -140,11 +140,12 @@ impl Pages {
             return Err(StoreAway);
         };
         metrics::counter!("tailcast_replay_reads_total").increment(1);
-        let read = self.truth.read(stream, cursor, self.limits.replay_bytes);
+        let read = self.store.read(stream, cursor, self.limits.replay_bytes);
         let batches = match read.await {
-            Ok(Ok(batches)) => batches,
-            Ok(Err(damage)) => return Ok(self.damaged(&damage, cursor)),
-            Err(StoreAway) => {
+            Ok(batches) => batches,
+            // The store is there, and asking again changes nothing.
+            Err(StoreError::Damaged(damage)) => return Ok(self.damaged(&damage, cursor)),
+            Err(_) => {
                 turn.end.send_replace(true);
                 return Err(StoreAway);
             }
@@ -174,7 +175,7 @@ impl Pages {
     }
 
     async fn nothing_at(&self, stream: &StreamName, cursor: Offset) -> Result<Found, StoreAway> {
-        let extents = self.truth.extents(vec![stream.clone()]).await?;
+        let extents = self.store.extents(std::slice::from_ref(stream)).await?;
         match extents.first() {
             Some(extent) if extent.first_available > cursor => Ok(Found::Gone(extent.first_available)),
             _ => Ok(Found::Nothing),
@@ -321,27 +322,21 @@ pub(crate) fn pause_before(attempt: u32) -> Duration {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use lines::LogStore;
-
     use super::*;
-    use crate::faulty_store::FaultyStore;
-    use crate::listing::{Listing, ListingLimits};
+    use crate::faulty_store::{DEADLINE, FaultyStore};
 
     #[tokio::test(start_paused = true)]
     async fn all_who_wait_for_a_read_that_fails_have_its_answer_and_none_tries_after_the_other() {
         let store = Arc::<FaultyStore>::default();
         store.silent.store(true, Ordering::SeqCst);
-        let store: Arc<dyn LogStore> = store;
         let limits = Arc::new(Limits::default());
-        let listing = Listing::new(Arc::clone(&store), ListingLimits::default());
-        let truth = Arc::new(Truth::new(store, listing, &limits));
-        let pages = Pages::new(truth, Arc::clone(&limits));
+        let pages = Pages::new(store, Arc::clone(&limits));
         let stream = StreamName::parse("s").unwrap();
         let began = Instant::now();
         let found = (0..50).map(|nth| pages.find(&stream, Offset(nth)));
         let found = futures_util::future::join_all(found).await;
         assert!(found.iter().all(|found| *found == Err(StoreAway)));
-        assert!(began.elapsed() < limits.store_within * 2);
+        assert!(began.elapsed() < DEADLINE * 2);
         assert!(pages.state.lock().by_stream.is_empty());
     }
 }

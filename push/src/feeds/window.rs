@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use edge::sieve::Slice;
+use lines::filter::UNDECIDED;
 use lines::{Batch, Filter, Offset, StreamName, Verdict};
 
 use crate::feeds::view::{Chunk, Encoding, Run, View};
@@ -280,9 +281,6 @@ impl Piece {
         Chunk::of_all(&run, encoding)
     }
 }
-
-/// The mark of a line that a filter gave up on.
-pub const UNDECIDED: &[u8] = br#""undecided":true,"#;
 
 /// Where the first `count` lines end.
 fn end_of_lines(ndjson: &[u8], count: u64) -> usize {

@@ -12,10 +12,10 @@ use edge::sieve::{Sieve, SieveLimits};
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use lines::{
-    Batch, Hint, HintSink, Line, Lines, LogStore, StreamName, Target, Timestamp, log_store::Draft,
+    Batch, Hint, HintSink, Line, Lines, LogReader, LogStore, StreamName, Target, Timestamp, log_store::Draft,
     retention::Retention,
 };
-use push::{Limits, Listing, ListingLimits, Parts, Push};
+use push::{Limits, Parts, Push};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -76,8 +76,7 @@ impl Node {
         let node = NodeId::from_text("this-node");
         routes.inner.renew(&lease(&node)).await.unwrap();
         let push = Push::new(Parts {
-            store: Arc::clone(&store) as Arc<dyn LogStore>,
-            listing: Listing::new(Arc::clone(&store) as Arc<dyn LogStore>, ListingLimits::default()),
+            store: Arc::clone(&store) as Arc<dyn LogReader>,
             sieve: Sieve::new(SieveLimits::default()),
             routes: Arc::clone(&routes) as Arc<dyn Routes>,
             node,

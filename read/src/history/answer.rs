@@ -14,7 +14,7 @@ use lines::{Offset, StreamName, Verdict};
 
 use super::holes::Holes;
 use super::scan::Scan;
-use push::UNDECIDED;
+use lines::filter::UNDECIDED;
 
 /// Where to go on.
 const NEXT: HeaderName = HeaderName::from_static("tailcast-next");
@@ -209,7 +209,7 @@ async fn pour(
     written.lines(first).await?;
     while rest.start() < rest.end() {
         let page = {
-            let Some(_turn) = turns.take(rest.reader(), 1, rest.store_deadline()).await else {
+            let Some(_turn) = turns.take(rest.reader(), 1, rest.page_turn()).await else {
                 tracing::warn!("an answer broke off: too much is read at once");
                 return Err(CutOff);
             };
@@ -218,7 +218,7 @@ async fn pour(
         match page {
             Ok(page) => written.lines(page.into()).await?,
             Err(error) => {
-                tracing::warn!(%error, "an answer broke off: the store went away");
+                tracing::debug!(%error, "an answer broke off: the store went away");
                 return Err(CutOff);
             }
         }

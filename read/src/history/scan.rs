@@ -5,13 +5,16 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lines::{Batch, Extent, LogStore, Offset, StoreError, StreamName, Verdict};
+use lines::{Batch, Extent, LogReader, Offset, StoreError, StreamName, Verdict};
+
+use tokio::time::timeout;
 
 use super::answer::{Answer, Format};
 use super::holes::Holes;
 use super::query::{Portion, Query};
 use super::wanted::{Take, Wanted, numbered};
-use super::{Limits, Parts, in_time};
+use super::{Limits, Parts};
+use crate::questions::Questions;
 use edge::sieve::{Account, Sieve};
 
 /// How many lines a search backwards looks at first; then twice as many, and so on, while they are short.
@@ -28,7 +31,7 @@ const LEAST_READ: usize = 64 * 1024;
 
 /// What is to be read, and what of it is wanted.
 pub(super) struct Scan {
-    store: Arc<dyn LogStore>,
+    questions: Arc<Questions>,
     limits: Limits,
     stream: StreamName,
     /// The next offset to read.
@@ -84,23 +87,28 @@ impl Scan {
         account: Arc<Account>,
     ) -> Result<Self, StoreError> {
         let Parts {
-            store, limits, sieve, ..
+            questions,
+            limits,
+            sieve,
+            ..
         } = parts;
         let mut start = query.from.unwrap_or_default().max(extent.first_available);
         let asked = query.to.unwrap_or(extent.next).min(extent.next);
         let mut end = asked;
         if let Some(since) = query.since {
-            let first = in_time(limits.store_deadline, store.first_since(&query.stream, since)).await?;
+            let first = questions.first_since(&query.stream, since).await?;
             start = start.max(first);
         }
         if let Some(until) = query.until {
             // Only to read less: a store that finds it as hard as reading is not waited for.
-            let after = in_time(limits.store_deadline / 4, store.end_before(&query.stream, until)).await;
-            end = end.min(after.unwrap_or(end));
+            let looked = timeout(limits.until_within, questions.end_before(&query.stream, until)).await;
+            if let Ok(Ok(after)) = looked {
+                end = end.min(after);
+            }
         }
         end = end.max(start);
         let mut scan = Self {
-            store: Arc::clone(store),
+            questions: Arc::clone(questions),
             limits: *limits,
             stream: query.stream,
             start,
@@ -147,8 +155,9 @@ impl Scan {
         self.limits.page_bytes
     }
 
-    pub(super) fn store_deadline(&self) -> Duration {
-        self.limits.store_deadline
+    /// How long its next page may wait for its turn.
+    pub(super) fn page_turn(&self) -> Duration {
+        self.limits.page_turn
     }
 
     /// The next page of a plain range, spliced. Empty at the range's end.
@@ -421,8 +430,7 @@ impl Scan {
         }
         let guess = usize::try_from(end.since(from).saturating_mul(USUAL_LINE)).unwrap_or(usize::MAX);
         let bytes = guess.max(LEAST_READ).min(self.limits.page_bytes);
-        let page = self.store.read(&self.stream, from, bytes);
-        match in_time(self.limits.store_deadline, page).await {
+        match self.questions.read(&self.stream, from, bytes).await {
             Ok(mut batches) => {
                 batches.retain(|batch| batch.first < end && batch.next() > from);
                 Ok(Read::Batches(batches))

@@ -20,10 +20,8 @@ fn node_with(limits: Limits) -> (Arc<FaultyStore>, Node) {
 
 #[tokio::test]
 async fn a_store_that_is_away_or_silent_is_503_and_history_recovers_by_itself() {
-    let (store, node) = node_with(Limits {
-        store_deadline: Duration::from_millis(50),
-        ..Limits::default()
-    });
+    let (store, node) = node_with(Limits::default());
+    *store.deadline.lock() = Some(Duration::from_millis(50));
     node.fill("app/api", 10, 5).await;
     let addresses = [
         "/v1/lines?stream=app/api",

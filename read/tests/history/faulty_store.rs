@@ -5,28 +5,39 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lines::log_store::{Damage, Draft, PriorRun, StoredKey};
+use lines::log_reader::Damage;
+use lines::log_store::{Draft, PriorRun, StoredKey};
 use lines::retention::{Retention, Trimmed};
 use lines::{
-    AppendError, Batch, Epoch, Extent, LogStore, Offset, StoreError, StreamInfo, StreamName, Timestamp,
+    AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
+    Timestamp,
 };
 use parking_lot::Mutex;
 
 use crate::memory_store::MemoryStore;
+
+/// How long a question may take, as every store has to promise.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(crate) struct FaultyStore {
     pub(crate) inner: MemoryStore,
     /// Every question fails.
     pub(crate) away: AtomicBool,
-    /// No question is ever answered.
+    /// No question is answered before its deadline.
     pub(crate) silent: AtomicBool,
+    /// When that is, if not after [`DEADLINE`].
+    pub(crate) deadline: Mutex<Option<Duration>>,
     /// Reads from this offset on fail, when it is not 0.
     pub(crate) broken_from: AtomicUsize,
     /// Lines of streams that are damaged: from and to.
     pub(crate) damaged: Mutex<Vec<(String, u64, u64)>>,
     /// A stream whose reads fail.
     pub(crate) unreadable: Mutex<Option<String>>,
+    /// A stream of which it has something that cannot be.
+    pub(crate) corrupt: Mutex<Option<String>>,
+    /// How often heads were asked for.
+    pub(crate) heads: AtomicUsize,
     /// How often all streams were listed.
     pub(crate) listings: AtomicUsize,
     /// How long each listing takes.
@@ -38,7 +49,9 @@ pub(crate) struct FaultyStore {
 impl FaultyStore {
     async fn fault(&self) -> Result<(), StoreError> {
         if self.silent.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
+            let deadline = self.deadline.lock().unwrap_or(DEADLINE);
+            tokio::time::sleep(deadline).await;
+            return Err(StoreError::Timeout(deadline));
         }
         match self.away.load(Ordering::SeqCst) {
             true => Err(StoreError::Away("unplugged".into())),
@@ -48,17 +61,9 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl LogStore for FaultyStore {
+impl LogReader for FaultyStore {
     async fn epoch(&self) -> Result<Epoch, StoreError> {
         self.inner.epoch().await
-    }
-
-    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
-        self.inner.append(drafts).await
-    }
-
-    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
-        self.inner.used_keys(keys).await
     }
 
     async fn read(
@@ -96,10 +101,22 @@ impl LogStore for FaultyStore {
 
     async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
         self.fault().await?;
+        self.heads.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        let corrupt = self.corrupt.lock().clone();
+        if let Some(stream) = streams
+            .iter()
+            .find(|stream| corrupt.as_deref() == Some(stream.as_str()))
+        {
+            return Err(StoreError::Corrupt {
+                stream: stream.clone(),
+                what: "spoilt".to_owned(),
+            });
+        }
         self.inner.extents(streams).await
     }
 
-    async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
+    async fn streams(&self) -> Result<Arc<Listing>, StoreError> {
         self.fault().await?;
         self.listings.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
@@ -111,6 +128,17 @@ impl LogStore for FaultyStore {
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
         self.fault().await?;
         self.inner.first_since(stream, since).await
+    }
+}
+
+#[async_trait]
+impl LogStore for FaultyStore {
+    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
+        self.inner.append(drafts).await
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        self.inner.used_keys(keys).await
     }
 
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {

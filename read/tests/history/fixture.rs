@@ -9,9 +9,10 @@ use axum::body::Body;
 use edge::sieve::{Sieve, SieveLimits};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use lines::{Level, Line, Lines, LogStore, StreamName, Timestamp, log_store::Draft, retention::Retention};
-use push::{Listing, ListingLimits};
-use read::{Limits, Parts, router};
+use lines::{
+    Level, Line, Lines, LogReader, LogStore, StreamName, Timestamp, log_store::Draft, retention::Retention,
+};
+use read::{Limits, Parts, QuestionLimits, Questions, router};
 use serde_json::Value;
 use store::sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
@@ -73,8 +74,10 @@ impl Node {
         Self {
             router: router(Parts {
                 verifier,
-                store: Arc::clone(&store),
-                listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
+                questions: Questions::new(
+                    Arc::clone(&store) as Arc<dyn LogReader>,
+                    QuestionLimits::default(),
+                ),
                 sieve: Sieve::new(SieveLimits::default()),
                 limits,
             }),

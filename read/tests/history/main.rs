@@ -9,6 +9,7 @@ mod counts;
 mod damage;
 mod faults;
 mod lines;
+mod questions;
 mod streams;
 mod with_ingest;
 

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use lines::log_store::{Draft, PriorRun, StoredKey};
 use lines::retention::{Retention, Trimmed};
 use lines::{
-    AppendError, Batch, Epoch, Extent, LogStore, Offset, StoreError, StreamInfo, StreamName, Timestamp,
+    AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamInfo,
+    StreamName, Timestamp,
 };
 use tokio::sync::Mutex;
 
@@ -24,30 +25,9 @@ pub(crate) struct MemoryStore {
 }
 
 #[async_trait]
-impl LogStore for MemoryStore {
+impl LogReader for MemoryStore {
     async fn epoch(&self) -> Result<Epoch, StoreError> {
         Ok(Epoch::from_text("memory"))
-    }
-
-    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
-        let mut streams = self.streams.lock().await;
-        let mut append = |draft: Draft| {
-            let kept = streams.entry(draft.stream.clone()).or_default();
-            let batch = Arc::new(Batch {
-                stream: draft.stream,
-                first: kept.next,
-                arrived: draft.arrived.unwrap_or_else(Timestamp::now),
-                lines: draft.lines,
-            });
-            kept.next = batch.next();
-            kept.batches.push(Arc::clone(&batch));
-            Ok(batch)
-        };
-        drafts.into_iter().map(&mut append).collect()
-    }
-
-    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
-        Ok(vec![None; keys.len()])
     }
 
     async fn read(
@@ -78,7 +58,7 @@ impl LogStore for MemoryStore {
         Ok(wanted.iter().map(extent).collect())
     }
 
-    async fn streams(&self) -> Result<Vec<StreamInfo>, StoreError> {
+    async fn streams(&self) -> Result<Arc<Listing>, StoreError> {
         let streams = self.streams.lock().await;
         let info = |(name, kept): (&StreamName, &Kept)| StreamInfo {
             name: name.clone(),
@@ -89,7 +69,7 @@ impl LogStore for MemoryStore {
             last_arrival: kept.batches.last().map(|batch| batch.arrived),
             lines_per_second: 0.0,
         };
-        Ok(streams.iter().map(info).collect())
+        Ok(Arc::new(Listing::new(streams.iter().map(info).collect())))
     }
 
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
@@ -108,6 +88,30 @@ impl LogStore for MemoryStore {
                 batch.first.plus(skipped.count() as u64)
             }
         })
+    }
+}
+
+#[async_trait]
+impl LogStore for MemoryStore {
+    async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
+        let mut streams = self.streams.lock().await;
+        let mut append = |draft: Draft| {
+            let kept = streams.entry(draft.stream.clone()).or_default();
+            let batch = Arc::new(Batch {
+                stream: draft.stream,
+                first: kept.next,
+                arrived: draft.arrived.unwrap_or_else(Timestamp::now),
+                lines: draft.lines,
+            });
+            kept.next = batch.next();
+            kept.batches.push(Arc::clone(&batch));
+            Ok(batch)
+        };
+        drafts.into_iter().map(&mut append).collect()
+    }
+
+    async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
+        Ok(vec![None; keys.len()])
     }
 
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {

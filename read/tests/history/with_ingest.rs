@@ -10,8 +10,7 @@ use edge::ServeLimits;
 use edge::sieve::{Sieve, SieveLimits};
 use http_body_util::BodyExt;
 use lines::{Hint, HintSink, LogStore};
-use push::{Listing, ListingLimits};
-use read::history;
+use read::{QuestionLimits, Questions, history};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,9 +44,8 @@ pub(crate) async fn what_was_sent_is_read_at_the_same_address(given: &Given) {
     });
     let history = history::router(history::Parts {
         verifier,
-        listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
+        questions: Questions::new(store, QuestionLimits::default()),
         sieve: Sieve::new(SieveLimits::default()),
-        store,
         limits: history::Limits::default(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

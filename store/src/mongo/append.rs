@@ -16,7 +16,7 @@ use super::times::not_stored;
 use super::{MongoStore, queries};
 use crate::clock::not_before;
 use crate::encoding::{check_size, compress};
-use crate::shared::Shared;
+use lines::SharedError;
 
 /// The server's label of an error that came before anything was written.
 const NO_WRITES_PERFORMED: &str = "NoWritesPerformed";
@@ -324,7 +324,7 @@ impl InsertFailure {
 
 /// The same error for all that have no outcome yet.
 fn settle_all(open: &mut [&mut Pending], outcome: fn(StoreError) -> AppendError, error: StoreError) {
-    let error = Shared::new(error);
+    let error = SharedError::new(error);
     for pending in open.iter_mut().filter(|p| p.outcome.is_none()) {
         pending.settle(Err(outcome(error.again())));
     }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::MongoOptions;
-use crate::shared::Shared;
+use lines::SharedError;
 
 /// When the address names no database.
 const DATABASE: &str = "tailcast";
@@ -40,7 +40,7 @@ pub(super) struct Connection {
     client: OnceCell<Client>,
     ready: OnceCell<Ready>,
     /// When reaching it failed last, and why.
-    failed: Mutex<Option<(Instant, Shared)>>,
+    failed: Mutex<Option<(Instant, SharedError)>>,
 }
 
 /// A database that has everything it needs.
@@ -84,7 +84,7 @@ impl Connection {
                     return Err(why.again());
                 }
                 self.reach().await.map_err(|error| {
-                    let why = Shared::new(error);
+                    let why = SharedError::new(error);
                     let error = why.again();
                     *self.failed.lock() = Some((Instant::now(), why));
                     error

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lines::{Batch, Extent, Offset, StoreError, StreamInfo, StreamName, Timestamp, log_store::Damage};
+use lines::{Batch, Extent, Offset, StoreError, StreamInfo, StreamName, Timestamp, log_reader::Damage};
 use mongodb::bson::{Bson, Document, RawDocument, doc};
 
 use super::MongoStore;

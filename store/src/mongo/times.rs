@@ -197,7 +197,7 @@ pub(super) async fn first_arrival(
 
 /// Every draft gets the same: nothing was stored.
 pub(super) fn not_stored<T>(drafts: usize, error: StoreError) -> Vec<Result<T, AppendError>> {
-    let error = crate::shared::Shared::new(error);
+    let error = lines::SharedError::new(error);
     (0..drafts)
         .map(|_| Err(AppendError::NotStored(error.again())))
         .collect()

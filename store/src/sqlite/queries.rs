@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lines::{Batch, Extent, Offset, StoreError, StreamInfo, StreamName, Timestamp, log_store::Damage};
+use lines::{Batch, Extent, Offset, StoreError, StreamInfo, StreamName, Timestamp, log_reader::Damage};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::away;

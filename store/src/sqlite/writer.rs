@@ -18,7 +18,7 @@ use super::{SqliteOptions, away, keys};
 use crate::Compression;
 use crate::clock::not_before;
 use crate::encoding::{check_size, compress};
-use crate::shared::Shared;
+use lines::SharedError;
 
 /// What a batch takes on the disk beside its lines, roughly: its row and three index entries.
 const BATCH_OVERHEAD: i64 = 128;
@@ -237,7 +237,7 @@ impl Thread {
                 }
             }
             Err((error, outcome)) => {
-                let error = Shared::new(error);
+                let error = SharedError::new(error);
                 for (drafts, answer) in group {
                     let _ = answer.send(drafts.iter().map(|_| Err(outcome(error.again()))).collect());
                 }

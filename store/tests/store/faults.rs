@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lines::{AppendError, LogStore};
+use lines::{AppendError, LogReader, LogStore};
 use mongodb::bson::doc;
 use store::mongo::{MongoOptions, MongoStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

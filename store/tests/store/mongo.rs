@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lines::retention::{Deletable, Hidden, Retention};
-use lines::{AppendError, LogStore, Offset, StoreError};
+use lines::{AppendError, LogReader, LogStore, Offset, StoreError};
 use mongodb::bson::{Document, doc};
 use mongodb::options::{IndexOptions, ReadPreference, SelectionCriteria};
 use store::Compression;

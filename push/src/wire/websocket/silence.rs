@@ -21,7 +21,7 @@ use super::WebSocket;
 use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
 use crate::testing::batch;
-use crate::{Limits, Listing, ListingLimits, Parts, Push};
+use crate::{Limits, Parts, Push};
 
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 const PROGRESS_WITHIN: Duration = Duration::from_secs(30);
@@ -178,7 +178,6 @@ impl Story {
             .unwrap();
         let store: Arc<dyn LogStore> = Arc::new(MemoryStore::default());
         let push = Push::new(Parts {
-            listing: Listing::new(Arc::clone(&store), ListingLimits::default()),
             sieve: Sieve::new(SieveLimits::default()),
             store,
             routes: Arc::new(MemoryTable::default()),

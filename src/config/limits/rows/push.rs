@@ -1,6 +1,6 @@
 //! Of `push`.
 
-use ::push::{Limits, ListingLimits};
+use ::push::Limits;
 
 use super::*;
 
@@ -44,16 +44,9 @@ limits! {
         replay_bytes: size(KIB, GIB),
         replay_kept: duration(ms(1), HOUR),
         replay_cache_bytes: size(MIB, TIB),
-        store_within: duration(ms(100), HOUR),
         head_first: duration(ms(10), HOUR),
         head_last: duration(ms(10), HOUR),
-        heads_at_once: count(1, 1_000_000),
         list_every: duration(ms(100), DAY),
         offered: count(1, 100_000_000),
-    }
-
-    ListingLimits {
-        apart: duration(ms(1), HOUR),
-        within: duration(ms(100), HOUR),
     }
 }

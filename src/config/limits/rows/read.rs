@@ -1,6 +1,6 @@
 //! Of `read`.
 
-use ::read::Limits;
+use ::read::{Limits, QuestionLimits};
 
 use super::*;
 
@@ -19,9 +19,16 @@ limits! {
         small_answer: size(KIB, GIB),
         small_bytes: size(MIB, TIB),
         turn: duration(ms(1), HOUR),
-        store_deadline: duration(ms(100), HOUR),
+        page_turn: duration(ms(1), HOUR),
+        until_within: duration(ms(1), HOUR),
         stall: duration(s(1), HOUR),
         listing_age: duration(ms(1), HOUR),
         filter: group,
+    }
+
+    QuestionLimits {
+        heads: count(1, 1_000_000),
+        listings_apart: duration(ms(1), HOUR),
+        listings_rest: duration(ms(1), HOUR),
     }
 }

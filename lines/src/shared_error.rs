@@ -4,19 +4,25 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use lines::StoreError;
+use crate::StoreError;
 
 /// A failure that can be handed out again and again.
 #[derive(Debug, Clone)]
-pub(super) struct Shared(Arc<StoreError>);
+pub struct SharedError(Arc<StoreError>);
 
-impl Shared {
-    pub(super) fn new(error: StoreError) -> Self {
+impl SharedError {
+    /// Of this one.
+    pub fn new(error: StoreError) -> Self {
         Self(Arc::new(error))
     }
 
+    /// See [`StoreError::is_absence`].
+    pub fn is_absence(&self) -> bool {
+        self.0.is_absence()
+    }
+
     /// The failure for one more caller. It reads as the first one did.
-    pub(super) fn again(&self) -> StoreError {
+    pub fn again(&self) -> StoreError {
         match &*self.0 {
             StoreError::Full(why) => StoreError::Full(why.clone()),
             StoreError::Timeout(deadline) => StoreError::Timeout(*deadline),
@@ -31,7 +37,7 @@ impl Shared {
     }
 }
 
-impl fmt::Display for Shared {
+impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             StoreError::Away(why) | StoreError::Broken(why) => why.fmt(f),
@@ -40,7 +46,7 @@ impl fmt::Display for Shared {
     }
 }
 
-impl Error for Shared {
+impl Error for SharedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &*self.0 {
             StoreError::Away(why) | StoreError::Broken(why) => why.source(),
@@ -57,8 +63,8 @@ mod tests {
     fn every_caller_reads_the_same_words() {
         let first = StoreError::Away("no primary".into());
         let text = first.to_string();
-        let shared = Shared::new(first);
-        let second = Shared::new(shared.again());
+        let shared = SharedError::new(first);
+        let second = SharedError::new(shared.again());
         assert_eq!(
             [shared.again().to_string(), second.again().to_string()],
             [text.clone(), text]

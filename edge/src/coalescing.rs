@@ -1,5 +1,7 @@
-//! Asks a remote party one thing at a time: what is asked while an answer is awaited goes together in the next
-//! question. A thousand sessions that come back at once ask for heads in a few round trips.
+//! Coalescing: a remote party is asked one thing at a time, and what is asked while an answer is awaited goes together
+//! in the next question. A thousand sessions that come back at once ask for heads in a few round trips.
+//!
+//! Knows nothing of what is asked, or whom.
 
 use std::mem;
 use std::pin::Pin;
@@ -11,7 +13,7 @@ use tokio::sync::oneshot;
 type Answers<A> = Pin<Box<dyn Future<Output = Vec<A>> + Send>>;
 
 /// A queue in front of one function that answers many questions at once, in their order.
-pub(crate) struct Lane<Q, A> {
+pub struct Coalescing<Q, A> {
     answer: Box<dyn Fn(Vec<Q>) -> Answers<A> + Send + Sync>,
     state: Mutex<State<Q, A>>,
 }
@@ -21,9 +23,9 @@ struct State<Q, A> {
     busy: bool,
 }
 
-impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
+impl<Q: Send + 'static, A: Send + 'static> Coalescing<Q, A> {
     /// `answer` gets at least one question and must end within a deadline of its own.
-    pub(crate) fn new<F>(answer: impl Fn(Vec<Q>) -> F + Send + Sync + 'static) -> Arc<Self>
+    pub fn new<F>(answer: impl Fn(Vec<Q>) -> F + Send + Sync + 'static) -> Arc<Self>
     where
         F: Future<Output = Vec<A>> + Send + 'static,
     {
@@ -40,7 +42,7 @@ impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
     /// the answer any more.
     ///
     /// Whatever happened before this call is seen by the question; an answer under way is never shared with it.
-    pub(crate) fn ask(self: &Arc<Self>, question: Q) -> oneshot::Receiver<A> {
+    pub fn ask(self: &Arc<Self>, question: Q) -> oneshot::Receiver<A> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state.lock();
         state.waiting.push((question, sender));
@@ -71,7 +73,7 @@ impl<Q: Send + 'static, A: Send + 'static> Lane<Q, A> {
     }
 }
 
-/// A panic in an answer must not leave the lane busy for ever.
+/// A panic in an answer must not leave it busy for ever.
 struct FreedByPanic<'a, Q, A>(&'a Mutex<State<Q, A>>);
 
 impl<Q, A> Drop for FreedByPanic<'_, Q, A> {
@@ -85,6 +87,7 @@ impl<Q, A> Drop for FreedByPanic<'_, Q, A> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -94,19 +97,19 @@ mod tests {
     async fn what_is_asked_meanwhile_goes_in_one_question() {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
-        let lane = Lane::new(move |questions: Vec<u32>| {
+        let heads = Coalescing::new(move |questions: Vec<u32>| {
             counted.fetch_add(1, Ordering::Relaxed);
             async move {
                 tokio::task::yield_now().await;
                 questions.into_iter().map(|q| q * 2).collect()
             }
         });
-        let answers: Vec<_> = (0..100).map(|q| lane.ask(q)).collect();
+        let answers: Vec<_> = (0..100).map(|q| heads.ask(q)).collect();
         for (q, answer) in answers.into_iter().enumerate() {
             assert_eq!(answer.await.unwrap(), q as u32 * 2);
         }
         assert_eq!(calls.load(Ordering::Relaxed), 1);
-        assert_eq!(lane.ask(4).await.unwrap(), 8);
+        assert_eq!(heads.ask(4).await.unwrap(), 8);
         assert_eq!(calls.load(Ordering::Relaxed), 2);
     }
 }
