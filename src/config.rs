@@ -5,10 +5,12 @@
 
 pub mod layers;
 pub mod limits;
+pub mod live;
 pub mod mask;
 pub mod settings;
 pub mod table;
 pub mod units;
+pub mod watch;
 
 mod cluster;
 mod listeners;
@@ -23,17 +25,19 @@ mod tests;
 mod tokens;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use ::store::trim::Keeping;
 use dispatch::Role;
 
 pub use cluster::Cluster;
 use layers::{Found, Layers, Origin};
 use limits::Limits;
 pub use listeners::Listeners;
+pub use live::Live;
 pub use log::{Log, LogFormat};
 use mask::masked;
 pub use node::Node;
-pub use retention::Retention;
 pub use routes::{Routes, RoutesChoice};
 use settings::{Section, Setting};
 pub use store::{Store, StoreChoice};
@@ -108,10 +112,6 @@ pub struct Config {
     pub store: Store,
     /// Where routes are kept.
     pub routes: Routes,
-    /// What is kept.
-    pub retention: Retention,
-    /// How many streams may be made.
-    pub streams: Streams,
     /// What tokens are signed with.
     pub tokens: Tokens,
     /// What the nodes of a cluster share.
@@ -120,6 +120,8 @@ pub struct Config {
     pub log: Log,
     /// What a node may take and give.
     pub limits: Limits,
+    /// What can change while the node runs, for those who heed it: retention and new streams stand here alone.
+    pub live: Arc<Live>,
 }
 
 /// The rows of all sections, in the order of the help. Limits are tables of the file: see [`limits`].
@@ -128,7 +130,7 @@ const SECTIONS: &[&[Setting]] = &[
     Node::SETTINGS,
     Store::SETTINGS,
     Routes::SETTINGS,
-    Retention::SETTINGS,
+    Keeping::SETTINGS,
     Streams::SETTINGS,
     Tokens::SETTINGS,
     Cluster::SETTINGS,
@@ -138,17 +140,20 @@ const SECTIONS: &[&[Setting]] = &[
 impl Config {
     /// Reads the settings from `layers`.
     pub fn read(layers: &Layers) -> Result<Self, ConfigError> {
+        let retention = Keeping::read(layers)?;
+        let streams = Streams::read(layers)?;
+        let log = Log::read(layers)?;
+        let limits = Limits::read(layers.table(limits::NAME)?)?;
         let config = Self {
+            live: Arc::new(Live::new(retention, streams, &log, &limits)),
             listeners: Listeners::read(layers)?,
             node: Node::read(layers)?,
             store: Store::read(layers)?,
             routes: Routes::read(layers)?,
-            retention: Retention::read(layers)?,
-            streams: Streams::read(layers)?,
             tokens: Tokens::read(layers)?,
             cluster: Cluster::read(layers)?,
-            log: Log::read(layers)?,
-            limits: Limits::read(layers.table(limits::NAME)?)?,
+            log,
+            limits,
         };
         config.check_together()?;
         Ok(config)

@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use lines::{AppendError, HintSink, Lines, LogStore, Offset, StoreError, StreamName, log_store::Draft};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -161,7 +161,8 @@ pub struct Appender(Arc<Inner>);
 struct Inner {
     store: Arc<dyn LogStore>,
     handoff: Arc<dyn HintSink>,
-    limits: AppendLimits,
+    /// Heeded by whatever comes next.
+    limits: watch::Receiver<AppendLimits>,
     streams: Streams,
     queue: Mutex<Queue>,
     /// Told when the last call has ended, and when the last request is let in wholly.
@@ -171,13 +172,17 @@ struct Inner {
 }
 
 impl Appender {
-    /// Appends to `store` and tells `handoff`.
-    pub fn new(store: Arc<dyn LogStore>, handoff: Arc<dyn HintSink>, limits: AppendLimits) -> Self {
+    /// Appends to `store` and tells `handoff`. The limits may change meanwhile.
+    pub fn new(
+        store: Arc<dyn LogStore>,
+        handoff: Arc<dyn HintSink>,
+        limits: watch::Receiver<AppendLimits>,
+    ) -> Self {
         Self(Arc::new(Inner {
             store,
             handoff,
+            streams: Streams::new(limits.clone()),
             limits,
-            streams: Streams::new(limits.streams),
             queue: Mutex::default(),
             idle: Notify::new(),
             given_up: CancellationToken::new(),
@@ -236,7 +241,8 @@ impl Appender {
         let Self(inner) = self;
         let subscriber: Arc<str> = subscriber.into();
         let bytes = runs.iter().flat_map(|run| &run.parts).map(waiting::cost).sum();
-        let let_in = inner.queue.lock().reserve(&subscriber, bytes, &inner.limits);
+        let limits = inner.limits();
+        let let_in = inner.queue.lock().reserve(&subscriber, bytes, &limits);
         if let Err(refused) = let_in {
             let charged = runs.iter().filter(|run| run.charged).count();
             inner.streams.give_back(&subscriber, charged);
@@ -289,6 +295,11 @@ impl Appender {
 }
 
 impl Inner {
+    /// As they are now.
+    fn limits(&self) -> AppendLimits {
+        *self.limits.borrow()
+    }
+
     async fn until_idle(&self) {
         loop {
             let idle = self.idle.notified();
@@ -307,7 +318,7 @@ impl Inner {
 
     /// One more task calls the store, when something is ready and the bound allows it.
     fn start_call(inner: &Arc<Self>, queue: &mut Queue) {
-        if !queue.has_ready() || queue.calls >= inner.limits.calls.max(1) {
+        if !queue.has_ready() || queue.calls >= inner.limits().calls.max(1) {
             return;
         }
         queue.calls += 1;
@@ -318,7 +329,7 @@ impl Inner {
         loop {
             let writes = {
                 let mut queue = self.queue.lock();
-                let writes = queue.take_call(&self.limits);
+                let writes = queue.take_call(&self.limits());
                 if writes.is_empty() {
                     queue.calls -= 1;
                     self.tell_idle(&queue);
@@ -349,7 +360,7 @@ impl Inner {
         let mut failures = Failures::of(&answers);
         failures.unanswered = writes.len().saturating_sub(answers.len());
         self.finish(writes, answers);
-        if failures.nothing_got_through() && took >= self.limits.away_after {
+        if failures.nothing_got_through() && took >= self.limits().away_after {
             self.fail_fast();
         }
         failures.log();

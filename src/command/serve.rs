@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use auth::{Claims, Minter, token::unix_now};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::flags::SettingFlags;
 use crate::config::Config;
+use crate::config::watch::Watcher;
 use crate::ground::Keys;
 use crate::node::Node;
 use crate::{descriptors, key_file, log, measure};
@@ -37,9 +39,12 @@ const VIEWER_TOKEN_SECONDS: i64 = 12 * 3_600;
 
 /// Runs until SIGTERM or SIGINT, then leaves in order. A second signal ends it at once.
 pub async fn run(args: Args) -> Result<(), Failure> {
+    // Before anything else: whoever says it early must not end the process.
+    let hung_up = hangups()?;
     let layers = args.settings.layers()?;
     let config = Config::read(&layers)?;
-    log::start(&config.log.filter, config.log.format);
+    let filter = log::start(&config.log.filter, config.log.format);
+    tokio::spawn(filter.follow(config.live.log.subscribe()));
     for name in layers.unknown_variables() {
         tracing::warn!(variable = name, "unknown setting in the environment, ignored");
     }
@@ -65,6 +70,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     }
     let stopping = CancellationToken::new();
     tokio::spawn(stop_on_signals(stopping.clone()));
+    let settings = args.settings;
+    let watcher = Watcher::new(&layers, &config, Box::new(move || settings.layers()));
+    tokio::spawn(watcher.run(hung_up, stopping.clone()));
     stopping.cancelled().await;
     node.stop().await;
     Ok(())
@@ -90,6 +98,21 @@ fn viewer_token(key: &auth::Key, config: &Config) -> anyhow::Result<String> {
         ..Claims::new("owner", unix_now() + VIEWER_TOKEN_SECONDS)
     };
     Ok(Minter::hs256(key, &config.tokens.issuer).mint(&claims)?)
+}
+
+/// A word for every SIGHUP. Several that come before one is heeded are one.
+fn hangups() -> anyhow::Result<mpsc::Receiver<()>> {
+    let mut signal = signal(SignalKind::hangup()).context("SIGHUP cannot be received")?;
+    let (told, heeded) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while signal.recv().await.is_some() {
+            // A full channel has a word that is still to be heeded.
+            if let Err(mpsc::error::TrySendError::Closed(())) = told.try_send(()) {
+                return;
+            }
+        }
+    });
+    Ok(heeded)
 }
 
 async fn stop_on_signals(stopping: CancellationToken) {

@@ -51,12 +51,22 @@ pub struct Found {
     pub origin: Origin,
 }
 
+/// A configuration file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it held.
+    pub text: String,
+}
+
 /// The texts of all settings that somebody set.
 #[derive(Debug, Default)]
 pub struct Layers {
     found: BTreeMap<&'static str, Found>,
     /// What the file has beside single settings.
     tables: Option<Table>,
+    file: Option<File>,
     unknown_variables: Vec<String>,
 }
 
@@ -83,7 +93,9 @@ impl Layers {
             }
         }
         if let Some(path) = named_file {
-            layers.read_file(&path)?;
+            let text = read_file(&path)?;
+            layers.read_file(&path, &text)?;
+            layers.file = Some(File { path, text });
         }
         for (key, (name, text)) in from_environment {
             layers.found.insert(
@@ -110,6 +122,11 @@ impl Layers {
     /// Variables that look like settings and are none. Not refused: an orchestrator makes such names by itself.
     pub fn unknown_variables(&self) -> &[String] {
         &self.unknown_variables
+    }
+
+    /// The configuration file, if one is named.
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref()
     }
 
     /// The text that somebody set.
@@ -197,8 +214,8 @@ impl Layers {
         self.tables.as_ref()?.origin(path)
     }
 
-    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let mut file = Table::parse(&read_file(path)?, path)?;
+    fn read_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        let mut file = Table::parse(text, path)?;
         for setting in settings::all() {
             if let Some((text, origin)) = file.take_text(setting.key)? {
                 self.found.insert(setting.key, Found { text, origin });

@@ -29,7 +29,8 @@ impl Section for Log {
             "FILTER",
             Some("info"),
             "What the server logs of itself: a level, or levels by module as in `info,push=debug`",
-        ),
+        )
+        .live(),
         setting("log_format", "HOW", Some("text"), "How it logs: text or json"),
     ];
 

@@ -20,6 +20,8 @@ pub struct Setting {
     pub key: &'static str,
     /// Where it can be set besides the variable and the file.
     pub flag: Flag,
+    /// Whether another value in the file is heeded while the node runs.
+    pub changes: Changes,
     /// What it is when nobody sets it; `None` where that is a matter of other settings.
     pub default: Option<&'static str>,
     /// What its value is called in the help.
@@ -37,6 +39,15 @@ pub enum Flag {
     Secret,
 }
 
+/// When a setting is heeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changes {
+    /// When the node starts.
+    AtStart,
+    /// Whenever the file changes, too.
+    WhileRunning,
+}
+
 impl Setting {
     /// The environment variable.
     pub fn variable(&self) -> String {
@@ -46,6 +57,14 @@ impl Setting {
     /// The flag's name, without dashes before it.
     pub fn flag_name(&self) -> String {
         self.key.replace('_', "-")
+    }
+
+    /// The same, heeded while the node runs.
+    pub(super) const fn live(self) -> Self {
+        Self {
+            changes: Changes::WhileRunning,
+            ..self
+        }
     }
 }
 
@@ -69,6 +88,7 @@ pub(super) const fn setting(
     Setting {
         key,
         flag: Flag::Shown,
+        changes: Changes::AtStart,
         default,
         value,
         help,

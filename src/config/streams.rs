@@ -20,13 +20,15 @@ impl Section for Streams {
             "COUNT",
             Some("5000"),
             "Streams that one subscriber may make at once, at each collector",
-        ),
+        )
+        .live(),
         setting(
             "new_streams_per_minute",
             "COUNT",
             Some("1000"),
             "How many more each minute",
-        ),
+        )
+        .live(),
     ];
 
     fn read(layers: &Layers) -> Result<Self, ConfigError> {

@@ -10,7 +10,7 @@ use lines::retention::Retention;
 
 use super::mask::Address;
 use super::*;
-use crate::config::settings::{self, Flag};
+use crate::config::settings::{self, Changes, Flag};
 
 const LONG: &str = "0123456789abcdef0123456789abcdef";
 
@@ -48,7 +48,7 @@ fn nothing_set_is_a_lone_node_on_sqlite() {
         (StoreChoice::Sqlite, RoutesChoice::Memory)
     );
     assert_eq!(
-        config.retention.kept,
+        config.live.retention.borrow().retention,
         Retention {
             age: Some(Duration::from_secs(2_592_000)),
             bytes: Some(10 << 30)
@@ -73,9 +73,9 @@ fn a_flag_goes_before_a_variable_before_the_file() {
     ];
     let found = layers(&[("trim_every", "7s")], &variables, Some(&file)).unwrap();
     let config = Config::read(&found).unwrap();
-    assert_eq!(config.retention.every, Duration::from_secs(7));
+    assert_eq!(config.live.retention.borrow().every, Duration::from_secs(7));
     assert_eq!(
-        config.retention.kept,
+        config.live.retention.borrow().retention,
         Retention {
             age: Some(Duration::from_secs(2 * 86_400)),
             bytes: Some(500)
@@ -335,6 +335,12 @@ fn the_document_lists_every_setting_with_its_default() {
         assert_eq!(
             row[2].contains("Not a flag."),
             setting.flag == Flag::Secret,
+            "{}",
+            setting.key
+        );
+        assert_eq!(
+            row[2].contains("Heeded while the node runs."),
+            setting.changes == Changes::WhileRunning,
             "{}",
             setting.key
         );

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::collect::append::{AppendLimits, Appender, StreamLimits};
+use ::collect::append::Appender;
 use ::collect::ingest;
 use ::dispatch::Roster;
 use ::dispatch::link::{RemoteHandoff, To};
@@ -25,7 +25,8 @@ pub fn service(
 ) -> anyhow::Result<Service> {
     let store = &ground.kept()?.store;
     let (handoff, service) = handoff(ground, dispatcher, roster)?;
-    let appender = Appender::new(store.clone(), handoff, append_limits(ground));
+    let live = &ground.config.live;
+    let appender = Appender::new(store.clone(), handoff, live.append.subscribe());
     let verifier = &ground.keys.verifier;
     let lines_in = ingest::router(ingest::Parts {
         verifier: verifier.clone(),
@@ -34,8 +35,7 @@ pub fn service(
     });
     let trimmer = Trimmer::new(trim::Parts {
         store: store.clone(),
-        retention: ground.config.retention.kept,
-        every: ground.config.retention.every,
+        keeping: live.retention.subscribe(),
         clock: Arc::new(SystemClock::default()),
     });
     Ok(service
@@ -63,16 +63,4 @@ fn handoff(
     let remote = RemoteHandoff::new(links.context("a collector without a dispatcher needs a cluster")?);
     let running = remote.clone();
     Ok((remote, service.task(Phase::Passing, |stop| running.run(stop))))
-}
-
-fn append_limits(ground: &Ground<'_>) -> AppendLimits {
-    let (streams, limits) = (&ground.config.streams, ground.config.limits.append);
-    AppendLimits {
-        streams: StreamLimits {
-            burst: streams.new,
-            per_minute: streams.new_per_minute,
-            ..limits.streams
-        },
-        ..limits
-    }
 }

@@ -12,7 +12,8 @@ use lines::log_store::Look;
 use lines::retention::{Deletable, Holdings, Retention, Trimmed};
 use lines::{LogStore, StoreError, Timestamp};
 use parking_lot::Mutex;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 pub use hold::Hold;
@@ -23,14 +24,21 @@ use crate::clock::TOLERANCE;
 /// How often the clocks are compared, at least.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
+/// What a trimmer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// What is to be kept.
+    pub retention: Retention,
+    /// How often what is not kept is removed.
+    pub every: Duration,
+}
+
 /// What a trimmer works with.
 pub struct Parts {
     /// What is trimmed.
     pub store: Arc<dyn LogStore>,
-    /// What it is to keep.
-    pub retention: Retention,
-    /// How often.
-    pub every: Duration,
+    /// What it is told. Another word is heeded from the next round on.
+    pub keeping: watch::Receiver<Keeping>,
     /// This machine's clocks.
     pub clock: Arc<dyn Clock>,
 }
@@ -68,13 +76,19 @@ impl Trimmer {
 
     /// Works until `shutdown`. A failure is logged and tried again the next time. Nothing is removed at the very start.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let every = self.parts.every.max(Duration::from_millis(1));
-        let mut ticks = interval(every.min(LOOK_EVERY));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = self.parts.keeping.clone();
+        let mut every = told.borrow_and_update().every;
+        let mut ticks = looks(every);
         let mut trimmed = self.parts.clock.monotonic();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
+                // Whoever tells may have gone; what was said last holds.
+                Ok(()) = told.changed() => {
+                    every = told.borrow_and_update().every;
+                    ticks = looks(every);
+                    continue;
+                }
                 () = shutdown.cancelled() => return,
             }
             let now = self.parts.clock.monotonic();
@@ -99,6 +113,11 @@ impl Trimmer {
         }
     }
 
+    /// What is to be kept, as it was said last.
+    fn retention(&self) -> Retention {
+        self.parts.keeping.borrow().retention
+    }
+
     /// Why age removes nothing, as of the last look.
     pub fn hold(&self) -> Option<Hold> {
         self.state.lock().hold
@@ -115,11 +134,11 @@ impl Trimmer {
         }
         // How large the store is depends on no clock.
         let (retention, what) = match hold {
-            None => (self.parts.retention, Deletable::All),
+            None => (self.retention(), Deletable::All),
             Some(_) => (
                 Retention {
                     age: None,
-                    ..self.parts.retention
+                    ..self.retention()
                 },
                 Deletable::TooMuch,
             ),
@@ -145,8 +164,9 @@ impl Trimmer {
         let holdings = self.parts.store.holdings().await?;
         let clocks = (self.parts.clock.wall(), self.parts.clock.monotonic());
         let mut state = self.state.lock();
-        let hold = state.judge(&look, &holdings, clocks, self.parts.retention);
-        if self.parts.retention.age.is_some() {
+        let retention = self.retention();
+        let hold = state.judge(&look, &holdings, clocks, retention);
+        if retention.age.is_some() {
             hold::tell(state.hold, hold);
         }
         (state.hold, state.look) = (hold, Some(look));
@@ -156,13 +176,20 @@ impl Trimmer {
     /// What is overdue, for whoever watches.
     async fn measure(&self, look: Look) -> Result<(), StoreError> {
         let holdings = self.parts.store.holdings().await?;
-        let overdue = Overdue::of(&self.parts.retention, &holdings, look.now);
+        let overdue = Overdue::of(&self.retention(), &holdings, look.now);
         metrics::gauge!("tailcast_retention_overdue_seconds").set(overdue.age.as_secs_f64());
         metrics::gauge!("tailcast_retention_overdue_bytes").set(overdue.bytes as f64);
         metrics::gauge!("tailcast_retention_hidden_bytes").set(holdings.hidden_bytes as f64);
         metrics::gauge!("tailcast_retention_held_streams").set(holdings.held_streams as f64);
         Ok(())
     }
+}
+
+/// When the clocks are compared, and it is seen whether a round is due.
+fn looks(every: Duration) -> Interval {
+    let mut looks = interval(every.max(Duration::from_millis(1)).min(LOOK_EVERY));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
 }
 
 /// What should have been removed or deleted already.

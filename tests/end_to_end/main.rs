@@ -14,4 +14,5 @@ mod counts;
 mod faults;
 mod ingest;
 mod sessions;
+mod settings;
 mod startup;

@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use lines::{LogStore, StoreError, StreamName};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::AppendLimits;
 
 /// How many streams one subscriber may make, at each collector.
 #[derive(Debug, Clone, Copy)]
@@ -64,18 +67,23 @@ const ASKED: usize = 256;
 const SUBSCRIBERS: usize = 10_000;
 
 pub(super) struct Streams {
-    limits: StreamLimits,
+    limits: watch::Receiver<AppendLimits>,
     known: Mutex<Known>,
     purses: Mutex<HashMap<Arc<str>, Purse>>,
 }
 
 impl Streams {
-    pub(super) fn new(limits: StreamLimits) -> Self {
+    pub(super) fn new(limits: watch::Receiver<AppendLimits>) -> Self {
         Self {
             limits,
-            known: Mutex::new(Known::new(limits.known)),
+            known: Mutex::new(Known::new()),
             purses: Mutex::default(),
         }
+    }
+
+    /// As they are now.
+    fn limits(&self) -> StreamLimits {
+        self.limits.borrow().streams
     }
 
     /// Charges `subscriber` for those of `names` that are or may be new; says which, by their place.
@@ -109,12 +117,16 @@ impl Streams {
     /// Those of which it is not known that they exist, by their place.
     async fn unknown(&self, names: &[&StreamName]) -> Vec<usize> {
         let mut unknown = Vec::new();
+        let most = self.limits().known;
         for (at, slice) in names.chunks(SLICE).enumerate() {
             if at > 0 {
                 tokio::task::yield_now().await;
             }
             let mut known = self.known.lock();
-            let slice = slice.iter().enumerate().filter(|(_, name)| !known.has(name));
+            let slice = slice
+                .iter()
+                .enumerate()
+                .filter(|(_, name)| !known.has(name, most));
             unknown.extend(slice.map(|(place, _)| at * SLICE + place));
         }
         unknown
@@ -122,33 +134,37 @@ impl Streams {
 
     /// Remembers that a stream exists.
     pub(super) fn exists(&self, stream: &StreamName) {
-        self.known.lock().learn(stream);
+        let most = self.limits().known;
+        self.known.lock().learn(stream, most);
     }
 
     /// Gives back what was charged for streams that are not new, or were not made.
     pub(super) fn give_back(&self, subscriber: &Arc<str>, streams: usize) {
+        let burst = self.limits().burst as f64;
         if let Some(purse) = self.purses.lock().get_mut(subscriber) {
-            purse.left = (purse.left + streams as f64).min(self.limits.burst as f64);
+            purse.left = (purse.left + streams as f64).min(burst);
         }
     }
 
     fn take(&self, subscriber: &Arc<str>, streams: usize) -> Result<(), TooManyStreams> {
+        let limits = self.limits();
         let mut purses = self.purses.lock();
         if purses.len() >= SUBSCRIBERS {
-            purses.retain(|_, purse| purse.fill(&self.limits) < self.limits.burst as f64);
+            purses.retain(|_, purse| purse.fill(&limits) < limits.burst as f64);
         }
         let purse = purses
             .entry(Arc::clone(subscriber))
-            .or_insert_with(|| Purse::full(&self.limits));
-        purse.afford(streams, &self.limits)?;
+            .or_insert_with(|| Purse::full(&limits));
+        purse.afford(streams, &limits)?;
         purse.left -= streams as f64;
         Ok(())
     }
 
     fn afford(&self, subscriber: &Arc<str>, streams: usize) -> Result<(), TooManyStreams> {
+        let limits = self.limits();
         match self.purses.lock().get_mut(subscriber) {
-            Some(purse) => purse.afford(streams, &self.limits),
-            None => Purse::full(&self.limits).afford(streams, &self.limits),
+            Some(purse) => purse.afford(streams, &limits),
+            None => Purse::full(&limits).afford(streams, &limits),
         }
     }
 }
@@ -198,38 +214,36 @@ struct Known {
     young: HashSet<u64>,
     /// Before that.
     old: HashSet<u64>,
-    most: usize,
 }
 
 impl Known {
-    fn new(most: usize) -> Self {
+    fn new() -> Self {
         Self {
             hash: RandomState::new(),
             young: HashSet::new(),
             old: HashSet::new(),
-            most,
         }
     }
 
-    fn has(&mut self, stream: &StreamName) -> bool {
+    fn has(&mut self, stream: &StreamName, most: usize) -> bool {
         let hash = self.hash.hash_one(stream);
         if self.young.contains(&hash) {
             return true;
         }
         let met_again = self.old.contains(&hash);
         if met_again {
-            self.put(hash);
+            self.put(hash, most);
         }
         met_again
     }
 
-    fn learn(&mut self, stream: &StreamName) {
+    fn learn(&mut self, stream: &StreamName, most: usize) {
         let hash = self.hash.hash_one(stream);
-        self.put(hash);
+        self.put(hash, most);
     }
 
-    fn put(&mut self, hash: u64) {
-        if self.young.len() >= (self.most / 2).max(1) {
+    fn put(&mut self, hash: u64, most: usize) {
+        if self.young.len() >= (most / 2).max(1) {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(hash);
@@ -247,23 +261,26 @@ mod tests {
 
     #[test]
     fn streams_that_are_met_again_stay_known_and_the_others_make_room() {
-        let mut known = Known::new(20);
+        let mut known = Known::new();
         for number in 0..1000 {
-            known.learn(&stream(number));
-            assert!(known.has(&stream(0)), "{number}");
+            known.learn(&stream(number), 20);
+            assert!(known.has(&stream(0), 20), "{number}");
         }
-        let still = (0..1000).filter(|&number| known.has(&stream(number))).count();
+        let still = (0..1000).filter(|&number| known.has(&stream(number), 20)).count();
         assert!((10..=20).contains(&still), "{still}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_purse_fills_up_to_its_bound() {
-        let limits = StreamLimits {
-            burst: 100,
-            per_minute: 60,
-            known: 10,
-        };
-        let streams = Streams::new(limits);
+        let (limits, told) = watch::channel(AppendLimits {
+            streams: StreamLimits {
+                burst: 100,
+                per_minute: 60,
+                known: 10,
+            },
+            ..AppendLimits::default()
+        });
+        let streams = Streams::new(told);
         let alice: Arc<str> = "alice".into();
         let again = |outcome| match outcome {
             Err(TooManyStreams::ForNow { again }) => again,
@@ -283,5 +300,16 @@ mod tests {
         streams.take(&alice, 100).unwrap();
         again(streams.take(&alice, 1));
         streams.take(&"bob".into(), 100).unwrap();
+        limits.send_modify(|limits| limits.streams.per_minute = 600);
+        assert_eq!(
+            again(streams.take(&alice, 10)),
+            Duration::from_secs(1),
+            "a limit that changes is heeded by the next"
+        );
+        limits.send_modify(|limits| limits.streams.burst = 5);
+        assert!(matches!(
+            streams.take(&alice, 6),
+            Err(TooManyStreams::AtOnce { most: 5 })
+        ));
     }
 }

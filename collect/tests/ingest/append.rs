@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use lines::{Hint, HintSink, Line, Lines, Offset, StreamName, Timestamp, log_store::Digest};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::fake::{FakeStore, Fault, Hints};
 use crate::fixture::LONG;
@@ -25,7 +26,7 @@ impl Group {
     fn start(limits: AppendLimits) -> Self {
         let store = Arc::new(FakeStore::default());
         let hints = Arc::new(Hints::default());
-        let appender = Appender::new(store.clone(), hints.clone(), limits);
+        let appender = Appender::new(store.clone(), hints.clone(), watch::channel(limits).1);
         Self {
             store,
             hints,
@@ -290,7 +291,7 @@ async fn the_answer_is_given_before_the_batch_is_handed_off() {
         answered: Mutex::default(),
     });
     let store = Arc::new(FakeStore::default());
-    let appender = Appender::new(store, witness.clone(), AppendLimits::default());
+    let appender = Appender::new(store, witness.clone(), watch::channel(AppendLimits::default()).1);
     let pending = appender
         .submit("alice", vec![run("a", vec![part(&["1"], None)])])
         .unwrap();

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use lines::{LogStore, Timestamp};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 use crate::fake::{FakeStore, Hints};
@@ -55,7 +56,7 @@ impl Collector {
 
     fn over(used: Arc<dyn LogStore>, store: Arc<FakeStore>, limits: Limits, append: AppendLimits) -> Self {
         let hints = Arc::new(Hints::default());
-        let appender = Appender::new(used, hints.clone(), append);
+        let appender = Appender::new(used, hints.clone(), watch::channel(append).1);
         let router = ingest::router(ingest::Parts {
             verifier: Arc::new(Verifier::hs256(&Key::from_text(KEY).unwrap(), "tailcast")),
             appender: appender.clone(),

@@ -39,7 +39,11 @@ pub(crate) async fn what_was_sent_is_read_at_the_same_address(given: &Given) {
     let verifier = Arc::new(Verifier::hs256(&key, "tailcast"));
     let collect = ingest::router(ingest::Parts {
         verifier: Arc::clone(&verifier),
-        appender: Appender::new(Arc::clone(&store), Arc::new(Nowhere), AppendLimits::default()),
+        appender: Appender::new(
+            Arc::clone(&store),
+            Arc::new(Nowhere),
+            tokio::sync::watch::channel(AppendLimits::default()).1,
+        ),
         limits: ingest::Limits::default(),
     });
     let history = history::router(history::Parts {

@@ -80,7 +80,7 @@ impl From<HiddenLines> for HiddenEntry {
 
 async fn status(State(trimmer): State<Arc<Trimmer>>) -> Result<Response, Problem> {
     let store = &trimmer.parts.store;
-    let retention = trimmer.parts.retention;
+    let retention = trimmer.retention();
     let look = trimmer.look().await.map_err(away)?;
     let holdings = store.holdings().await.map_err(away)?;
     let overdue = Overdue::of(&retention, &holdings, look.now);

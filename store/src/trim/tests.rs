@@ -27,6 +27,7 @@ impl Clock for SetClock {
 struct Machine {
     folder: tempfile::TempDir,
     clock: Arc<SetClock>,
+    keeping: watch::Sender<Keeping>,
     trimmer: Arc<Trimmer>,
 }
 
@@ -34,10 +35,13 @@ impl Machine {
     fn start(retention: Retention) -> Self {
         let clock = Arc::new(SetClock(Mutex::new((0, 0))));
         let folder = tempfile::TempDir::new().unwrap();
-        let trimmer = trimmer(&folder, &clock, retention);
+        let every = Duration::from_secs(60);
+        let (keeping, told) = watch::channel(Keeping { retention, every });
+        let trimmer = trimmer(&folder, &clock, told);
         Self {
             folder,
             clock,
+            keeping,
             trimmer,
         }
     }
@@ -46,14 +50,15 @@ impl Machine {
         let Self {
             folder,
             clock,
+            keeping,
             trimmer,
         } = self;
-        let retention = trimmer.parts.retention;
         drop(trimmer);
-        let trimmer = self::trimmer(&folder, &clock, retention);
+        let trimmer = self::trimmer(&folder, &clock, keeping.subscribe());
         Self {
             folder,
             clock,
+            keeping,
             trimmer,
         }
     }
@@ -112,7 +117,11 @@ impl Machine {
     }
 }
 
-fn trimmer(folder: &tempfile::TempDir, clock: &Arc<SetClock>, retention: Retention) -> Arc<Trimmer> {
+fn trimmer(
+    folder: &tempfile::TempDir,
+    clock: &Arc<SetClock>,
+    keeping: watch::Receiver<Keeping>,
+) -> Arc<Trimmer> {
     let options = SqliteOptions {
         clock: clock.clone(),
         trim_batches: 3,
@@ -120,8 +129,7 @@ fn trimmer(folder: &tempfile::TempDir, clock: &Arc<SetClock>, retention: Retenti
     };
     Trimmer::new(Parts {
         store: Arc::new(SqliteStore::open(folder.path(), options).unwrap()),
-        retention,
-        every: Duration::from_secs(60),
+        keeping,
         clock: clock.clone(),
     })
 }
@@ -366,4 +374,57 @@ fn the_alert_rules_and_the_documentation_speak_of_metrics_that_there_are() {
         );
     }
     assert!(operating.contains("(../deploy/alerts.yml)"));
+}
+
+#[tokio::test]
+async fn what_is_said_of_retention_while_it_runs_is_heeded_from_the_next_round_on() {
+    let machine = Machine::start(days(30));
+    machine.send("s").await;
+    machine.pass(5).await;
+    assert_eq!(machine.kept("s").await, (0, 1));
+    machine.send("s").await;
+    machine
+        .keeping
+        .send_modify(|keeping| keeping.retention = minutes(3));
+    machine.pass(1).await;
+    assert_eq!(
+        machine.kept("s").await,
+        (1, 2),
+        "the old line is removed, the new one is not"
+    );
+}
+
+#[tokio::test]
+async fn what_is_said_of_how_often_is_heeded_at_once() {
+    let machine = Machine::start(days(30));
+    machine
+        .keeping
+        .send_modify(|keeping| keeping.every = Duration::from_secs(DAY));
+    for _ in 0..3 {
+        machine.send("s").await;
+    }
+    let (trimmer, stop) = (machine.trimmer.clone(), CancellationToken::new());
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { trimmer.run(stop).await }
+    });
+    let until = async |reached: &dyn Fn(u64) -> bool| {
+        let reached = async {
+            while machine.trimmer.state.lock().look.is_none() || !reached(machine.kept("s").await.0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), reached)
+            .await
+            .unwrap();
+    };
+    until(&|first| first == 0).await;
+    machine.clock.0.lock().1 += 10;
+    machine.keeping.send_modify(|keeping| {
+        keeping.every = Duration::from_secs(10);
+        keeping.retention.bytes = Some(1);
+    });
+    until(&|first| first > 0).await;
+    stop.cancel();
+    running.await.unwrap();
 }

@@ -274,11 +274,14 @@ async fn wrong_clock(place: &Place) {
     assert!((-60..60).contains(&off), "{off}");
     let trimmer = Trimmer::new(trim::Parts {
         store: store.clone(),
-        retention: Retention {
-            age: Some(Duration::from_secs(30 * 86_400)),
-            bytes: None,
-        },
-        every: Duration::from_secs(60),
+        keeping: tokio::sync::watch::channel(trim::Keeping {
+            retention: Retention {
+                age: Some(Duration::from_secs(30 * 86_400)),
+                bytes: None,
+            },
+            every: Duration::from_secs(60),
+        })
+        .1,
         clock: ahead.clone(),
     });
     for _ in 0..3 {

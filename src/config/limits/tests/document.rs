@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::sources::{Source, source_of, sources};
 use super::*;
+use crate::config::live;
 
 const BEGIN: &str = "<!-- limits: written by the tests from what the code says of itself -->\n";
 const END: &str = "<!-- end of limits -->\n";
@@ -13,6 +14,8 @@ const BY_MACHINE: &[(&str, &str)] = &[
     ("sessions.frames_per_second", "15000 for each processor"),
     ("filters.threads", "half of the processors"),
 ];
+
+const HEEDED: &str = " Heeded while the node runs.";
 
 /// Writes tables of limits.
 struct Writer<'a> {
@@ -48,7 +51,8 @@ impl Visit for Writer<'_> {
         let (outer, outer_about) = (self.source, self.about.clone());
         if self.path.is_empty() {
             let says = plain(outer.says(name));
-            writeln!(self.text, "### `[limits.{name}]`\n\n{says}\n").unwrap();
+            let when = if live::is_live(name) { HEEDED } else { "" };
+            writeln!(self.text, "### `[limits.{name}]`\n\n{says}{when}\n").unwrap();
             self.text += "| key | default | from, to | |\n|---|---|---|---|\n";
         } else {
             let says = plain(outer.says(name));
