@@ -207,10 +207,12 @@ impl Config {
                  set --routes redis://HOST, or give it all three",
             );
         }
-        if self.has(Role::Collect) != self.has(Role::Push) && self.store.place == StoreChoice::Sqlite {
+        let apart = self.has(Role::Collect) != self.has(Role::Push)
+            || self.has(Role::Read) && !self.has(Role::Collect);
+        if apart && self.store.place == StoreChoice::Sqlite {
             return conflict(
-                "collect and push share the store, and SQLite serves one process only: set --store mongodb://HOST/NAME, \
-                 or give the node both roles",
+                "collect, push and read share the store, and SQLite serves one process only: \
+                 set --store mongodb://HOST/NAME, or give the node all three roles",
             );
         }
         Ok(())

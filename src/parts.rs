@@ -14,7 +14,8 @@ use crate::config::{Config, RoutesChoice, StoreChoice};
 
 /// Whether the node reads or writes lines.
 pub fn needs_store(config: &Config) -> bool {
-    config.has(Role::Collect) || config.has(Role::Push)
+    let roles = [Role::Collect, Role::Push, Role::Read];
+    roles.into_iter().any(|role| config.has(role))
 }
 
 /// What the node proves itself to the others with; none on a node that is no part of a cluster.

@@ -25,8 +25,10 @@ use crate::service::Service;
 pub fn services(ground: &Ground<'_>) -> anyhow::Result<Vec<Service>> {
     let has = |role| ground.config.has(role);
     let mut services = Vec::new();
-    let sessions = if has(Role::Push) {
+    if has(Role::Read) {
         services.push(read::service(ground)?);
+    }
+    let sessions = if has(Role::Push) {
         let (service, push) = push::service(ground)?;
         services.push(service);
         Some(push)

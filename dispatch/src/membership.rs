@@ -79,6 +79,8 @@ pub enum Role {
     Dispatch,
     /// Delivers them to sessions.
     Push,
+    /// Answers questions about what was.
+    Read,
     /// Answers questions about tokens.
     Auth,
     /// Serves the viewer.
@@ -87,7 +89,14 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order a line meets them.
-    pub const ALL: [Self; 5] = [Self::Collect, Self::Dispatch, Self::Push, Self::Auth, Self::Web];
+    pub const ALL: [Self; 6] = [
+        Self::Collect,
+        Self::Dispatch,
+        Self::Push,
+        Self::Read,
+        Self::Auth,
+        Self::Web,
+    ];
 
     /// As it is written on the command line and in the lease.
     pub const fn as_str(self) -> &'static str {
@@ -95,6 +104,7 @@ impl Role {
             Self::Collect => "collect",
             Self::Dispatch => "dispatch",
             Self::Push => "push",
+            Self::Read => "read",
             Self::Auth => "auth",
             Self::Web => "web",
         }

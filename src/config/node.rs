@@ -31,7 +31,7 @@ impl Section for Node {
         setting(
             "roles",
             "ROLES",
-            Some("collect,dispatch,push,auth,web"),
+            Some("collect,dispatch,push,read,auth,web"),
             "What this node does, separated by commas",
         ),
         setting(

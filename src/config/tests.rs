@@ -145,7 +145,7 @@ fn a_bad_value_names_where_it_stands_and_what_would_be_right() {
         (
             "roles",
             "collect,pull",
-            "there is no role \"pull\": the roles are collect, dispatch, push, auth, web",
+            "there is no role \"pull\": the roles are collect, dispatch, push, read, auth, web",
         ),
         ("roles", ",", "at least one role is needed"),
         (
@@ -287,11 +287,26 @@ fn a_node_of_a_cluster_that_nobody_could_reach_does_not_start() {
 fn roles_that_cannot_meet_the_others_do_not_start() {
     let shared = [("TAILCAST_KEY", LONG), ("TAILCAST_CLUSTER_SECRET", LONG)];
     assert!(refusal(&[("roles", "push")], &[]).contains("set --routes redis://HOST"));
-    let with_redis = [("roles", "push"), ("routes", "redis://cache")];
-    assert!(refusal(&with_redis, &shared).contains("set --store mongodb://HOST/NAME"));
-    for alone in ["auth", "web", "auth,web", "collect,dispatch,push"] {
+    for apart in ["push", "read", "collect,read", "dispatch,push,read"] {
+        let with_redis = [("roles", apart), ("routes", "redis://cache")];
+        let refusal = refusal(&with_redis, &shared);
+        assert!(
+            refusal.contains("set --store mongodb://HOST/NAME"),
+            "{apart}: {refusal}"
+        );
+    }
+    for alone in [
+        "auth",
+        "web",
+        "auth,web",
+        "collect,dispatch,push",
+        "collect,dispatch,push,read",
+    ] {
         assert!(read(&[("roles", alone)], &[]).is_ok(), "{alone}");
     }
+    // Who answers questions needs the store, and nobody else.
+    let reads = [("roles", "read"), ("store", "mongodb://db/tailcast")];
+    assert!(read(&reads, &shared).is_ok());
     assert!(read(&[("roles", "dispatch"), ("routes", "redis://cache")], &shared).is_ok());
 }
 

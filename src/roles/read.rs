@@ -1,4 +1,4 @@
-//! Questions about what was: lines, counts, which streams there are. A part of role `push`.
+//! Role `read`: questions about what was: lines, counts, which streams there are.
 
 use ::read::Parts;
 

@@ -86,7 +86,7 @@ async fn nginx_leads_every_address_to_the_role_that_answers_it() {
 /// Invariants 2 and 3: two collectors write to one stream at once.
 #[tokio::test]
 async fn many_senders_at_two_collectors_make_one_stream_without_holes_that_looks_the_same_to_all() {
-    let mut cluster = Cluster::start(&["collect", "collect", "dispatch", "push", "push"]).await;
+    let mut cluster = Cluster::start(&["collect", "collect", "dispatch", "push", "push", "read"]).await;
     let mut alice = cluster.push(0).subscribe("payments/api").await;
     let mut bob = cluster.push(1).subscribe("payments/api").await;
     let mut flows = Vec::new();
@@ -106,7 +106,51 @@ async fn many_senders_at_two_collectors_make_one_stream_without_holes_that_looks
         .zip(&seen)
         .map(|(offset, line)| format!("{{\"offset\":{offset},{}\n", &line[1..]))
         .collect();
-    assert_eq!(cluster.push(1).history("payments/api", 0).await, history);
+    assert_eq!(cluster.read(0).history("payments/api", 0).await, history);
+}
+
+#[tokio::test]
+async fn questions_about_what_was_and_sessions_live_and_die_apart() {
+    let mut cluster = Cluster::start(&["collect", "dispatch", "push", "read"]).await;
+    let mut alice = cluster.push(0).subscribe("payments/api").await;
+    let mut sent = cluster.collect(0).send("payments/api", lines(3)).await;
+
+    // Each address is answered by its role, and by no other.
+    let asked = [
+        "/v1/lines?stream=payments/api",
+        "/v1/counts?stream=payments/api",
+        "/v1/streams",
+    ];
+    for address in asked {
+        let at_read = cluster.read(0).get(address).send().await.unwrap();
+        assert_eq!(at_read.status(), StatusCode::OK, "{address}");
+        let at_push = cluster.push(0).get(address).send().await.unwrap();
+        assert_eq!(at_push.status(), StatusCode::NOT_FOUND, "{address}");
+        assert_eq!(at_push.json::<Value>().await.unwrap()["code"], "not_found");
+    }
+    let no_session = cluster.read(0).get("/v1/ws").send().await.unwrap();
+    assert_eq!(no_session.status(), StatusCode::NOT_FOUND);
+    let ready = cluster
+        .read(0)
+        .without_token()
+        .get("/readyz")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), StatusCode::OK);
+
+    cluster.read(0).kill();
+    sent.extend(cluster.collect(0).send("payments/api", lines(3)).await);
+    assert_eq!(alice.take(6).await, sent, "sessions go on without who reads");
+
+    cluster.read(0).restart().await;
+    cluster.push(0).kill();
+    let history = cluster.read(0).history("payments/api", 0).await;
+    assert_eq!(
+        history.lines().count(),
+        6,
+        "questions are answered without who pushes"
+    );
 }
 
 #[tokio::test]

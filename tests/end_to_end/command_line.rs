@@ -156,7 +156,7 @@ async fn streams_shows_what_is_there() {
 
 #[tokio::test]
 async fn nodes_shows_an_admin_who_is_alive() {
-    let mut cluster = Cluster::start(&["collect", "dispatch", "push"]).await;
+    let mut cluster = Cluster::start(&["collect", "dispatch", "push", "read"]).await;
     let internal = cluster.push(0).internal().to_owned();
     let ask = async |token: Token| {
         let token = token.text();
@@ -166,13 +166,13 @@ async fn nodes_shows_an_admin_who_is_alive() {
         ];
         tailcast(&["nodes"], &variables, "").await
     };
-    let shown = until("all three are shown", async || {
+    let shown = until("all four are shown", async || {
         let ran = ask(Token::of("operator").admin()).await;
         assert_eq!(ran.code, Some(0), "{}", ran.err);
-        (ran.out.lines().count() == 4).then_some(ran.out)
+        (ran.out.lines().count() == 5).then_some(ran.out)
     })
     .await;
-    for role in ["collect", "dispatch", "push"] {
+    for role in ["collect", "dispatch", "push", "read"] {
         let address = cluster
             .node(role, 0)
             .internal()

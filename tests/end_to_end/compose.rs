@@ -125,7 +125,8 @@ impl Service {
 }
 
 #[test]
-fn the_cluster_has_two_who_collect_two_who_dispatch_three_who_push_one_for_tokens_and_one_for_the_viewer() {
+fn the_cluster_has_two_who_collect_two_who_dispatch_three_who_push_two_who_read_one_for_tokens_and_one_for_the_viewer()
+ {
     let mut roles: BTreeMap<String, usize> = BTreeMap::new();
     for (_, role) in nodes() {
         *roles.entry(role).or_default() += 1;
@@ -135,6 +136,7 @@ fn the_cluster_has_two_who_collect_two_who_dispatch_three_who_push_one_for_token
         ("collect", 2),
         ("dispatch", 2),
         ("push", 3),
+        ("read", 2),
         ("web", 1),
     ];
     assert_eq!(
@@ -234,7 +236,9 @@ fn no_service_may_more_than_it_needs() {
         let image = service.settings["image"].first().unwrap();
         let pinned = image.split([':', '-']).any(|part| part.split('.').count() == 3);
         assert!(image == "tailcast" || pinned, "{name} runs any {image}");
-        let stores = ["collect", "push"].iter().any(|role| name.starts_with(role));
+        let stores = ["collect", "push", "read"]
+            .iter()
+            .any(|role| name.starts_with(role));
         assert_eq!(service.has("secrets", "store"), stores, "{name}");
     }
 }

@@ -15,13 +15,13 @@ async fn counts_are_what_the_lines_of_sqlite_add_up_to() {
 
 #[tokio::test]
 async fn counts_are_what_the_lines_of_mongodb_add_up_to() {
-    let mut cluster = Cluster::start(&["collect", "dispatch", "push"]).await;
+    let mut cluster = Cluster::start(&["collect", "dispatch", "read"]).await;
     let collect: Door = cluster.collect(0).clone();
-    counts_are_what_lines_add_up_to(&collect, cluster.push(0)).await;
+    counts_are_what_lines_add_up_to(&collect, cluster.read(0)).await;
 }
 
 /// Sends to one door, and asks the other.
-async fn counts_are_what_lines_add_up_to(collect: &Door, push: &Door) {
+async fn counts_are_what_lines_add_up_to(collect: &Door, read: &Door) {
     // Several batches, so that a question's bounds lie within them and between them.
     for part in over_a_day().chunks(70) {
         let request = collect.post("/v1/lines").query(&[("stream", "payments/api")]);
@@ -46,9 +46,9 @@ async fn counts_are_what_lines_add_up_to(collect: &Door, push: &Door) {
     ];
     for question in questions {
         for (width, length) in [("3600", "2026-11-21T14".len()), ("60", "2026-11-21T14:03".len())] {
-            let expected = added_up(push, question, width, length).await;
+            let expected = added_up(read, question, width, length).await;
             assert_eq!(
-                counts(push, question, width).await,
+                counts(read, question, width).await,
                 expected,
                 "{question:?} by {width}"
             );
