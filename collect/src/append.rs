@@ -22,6 +22,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use key::name_of;
 pub use key::{RequestKey, RunKey};
 use queue::Queue;
 use streams::Streams;
@@ -202,14 +203,20 @@ impl Appender {
             let mut asked = Vec::with_capacity(parts.len());
             let mut places = Vec::with_capacity(parts.len());
             for &(at, number) in parts {
-                if let Some(key) = &runs[at].key {
-                    asked.push((runs[at].stream.clone(), key.request.part(number)));
-                    places.push(at);
+                for key in runs[at].key.iter().flat_map(|key| key.part(number)) {
+                    asked.push((runs[at].stream.clone(), key));
+                    places.push((at, number));
                 }
             }
             let found = self.0.store.used_keys(&asked).await?;
-            for (at, found) in places.into_iter().zip(found) {
+            let mut seen = None;
+            for (place, found) in places.into_iter().zip(found) {
                 let Some(found) = found else { continue };
+                // A part that is found by two keys was stored once.
+                if seen.replace(place) == Some(place) {
+                    continue;
+                }
+                let (at, _) = place;
                 let same = runs[at]
                     .key
                     .as_ref()

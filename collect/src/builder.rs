@@ -1,37 +1,61 @@
-//! One JSON object as a line: which member is what, and where everything else goes.
+//! A line, made of what its sender wrote under names: which member is what, and where everything else goes.
+//!
+//! Levels, times, equal names and depth are judged here and nowhere else, whatever format the members came in: a decoder
+//! hands over names and [values](Value), typed as its format has them, and knows nothing of lines. The same members make
+//! the same line, byte for byte. Knows nothing of requests, streams' names or formats; JSON is read here too, since that
+//! is what a line keeps.
 
-use std::collections::{HashMap, HashSet};
-use std::fmt;
+mod json;
+mod kept;
+mod known;
+mod names;
+mod value;
 
-use lines::{Level, Line, Timestamp};
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
-pub(crate) mod known;
-pub(crate) mod raw;
+use lines::{Level, Timestamp, line};
 
-/// A line as its sender wrote it.
-#[derive(Debug)]
-pub(crate) struct Parsed {
-    /// What is kept.
-    pub(crate) line: Line,
-    /// The stream that the line names itself.
-    pub(crate) stream: Option<String>,
+pub(crate) use json::{read, repaired};
+pub(crate) use value::string;
+pub use value::{Nested, Value};
+
+/// How a line is read, as its intake has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The time of lines that have none.
+    pub arrived: Timestamp,
+    /// What a member `stream` is.
+    pub stream: StreamMember,
 }
 
-impl Parsed {
-    /// A line that is nothing but a message.
-    pub(crate) fn message(message: String, arrived: Timestamp) -> Self {
-        Self {
-            line: Line {
-                ts: arrived,
-                level: None,
-                message,
-                fields: Vec::new(),
-            },
-            stream: None,
-        }
-    }
+/// What a line's member `stream` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamMember {
+    /// It names the stream that the line goes to.
+    NamesIt,
+    /// A field like any other: streams are named otherwise.
+    IsAField,
+}
+
+/// A line that is made member by member, in their order.
+#[derive(Debug, Default)]
+pub struct Builder<'a> {
+    members: Vec<(Cow<'a, str>, Value<'a>)>,
+    ts: Option<Timestamp>,
+    level: Option<Level>,
+    message: Option<Cow<'a, str>>,
+}
+
+/// A line as it is kept, encoded but for its frame.
+#[derive(Debug)]
+pub struct Built<'a> {
+    ts: Timestamp,
+    level: Option<Level>,
+    message: Cow<'a, str>,
+    /// The stream that the line names itself.
+    stream: Option<Cow<'a, str>>,
+    /// Names, no two the same, and JSON on one line.
+    fields: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 /// What a line knows to do with a member.
@@ -59,265 +83,142 @@ const NAMES: &[(&str, Part)] = &[
     ("lvl", Part::Level),
 ];
 
-/// Reads an object. `None` when the text is something else. Halves of surrogate pairs have been
-/// [repaired](raw::repaired).
-pub(crate) fn read(json: &str, arrived: Timestamp) -> Option<Parsed> {
-    let mut members = members(json)?;
-    let mut parsed = Parsed::message(String::new(), arrived);
-    let mut own = Vec::new();
-    let mut used = Vec::new();
-    for (part, at) in chosen(&members) {
-        // A member of the wrong kind stays among the others, and the default stands in.
-        if parsed.take(part, members[at].1, &mut own) {
-            used.push(at);
+impl<'a> Builder<'a> {
+    /// A line without members.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a member. What it is for is told by its name; of equal names each is kept.
+    pub fn member(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Value<'a>>) {
+        self.members.push((name.into(), value.into()));
+    }
+
+    /// The line's time, from a format that has a place for it: members that would tell the time are fields then. A format
+    /// that only has a number or a text for it, of whichever unit or form, adds it as the member `ts`.
+    pub fn ts(&mut self, ts: Timestamp) {
+        self.ts = Some(ts);
+    }
+
+    /// The line's level, likewise.
+    pub fn level(&mut self, level: Level) {
+        self.level = Some(level);
+    }
+
+    /// The line's message, likewise.
+    pub fn message(&mut self, message: impl Into<Cow<'a, str>>) {
+        self.message = Some(message.into());
+    }
+
+    /// The line. A member of the wrong kind for its part stays among the fields, and the default stands in.
+    pub fn finish(mut self, terms: Terms) -> Built<'a> {
+        let mut built = Built::message("", terms.arrived);
+        let mut used = [usize::MAX; PARTS];
+        for (nth, (part, at)) in chosen(&self.members).into_iter().flatten().enumerate() {
+            if self.takes(part, terms) && built.take(part, &mut self.members[at].1) {
+                used[nth] = at;
+            }
+        }
+        built.fields.reserve(self.members.len());
+        for (at, (name, value)) in self.members.into_iter().enumerate() {
+            if !used.contains(&at) {
+                built.fields.push((name, kept::json(value)));
+            }
+        }
+        names::tell_apart(&mut built.fields);
+        built.ts = self.ts.unwrap_or(built.ts);
+        built.level = self.level.or(built.level);
+        if let Some(message) = self.message {
+            built.message = message;
+        }
+        built
+    }
+
+    /// Whether a member may be this part: what the format has a place for is no member's.
+    fn takes(&self, part: Part, terms: Terms) -> bool {
+        match part {
+            Part::Ts => self.ts.is_none(),
+            Part::Level => self.level.is_none(),
+            Part::Message => self.message.is_none(),
+            Part::Fields => true,
+            Part::Stream => terms.stream == StreamMember::NamesIt,
         }
     }
-    used.sort_unstable();
-    for at in used.into_iter().rev() {
-        members.remove(at);
-    }
-    own.append(&mut members);
-    parsed.line.fields = named_apart(own);
-    Some(parsed)
 }
 
-impl Parsed {
-    /// Uses a member's value, when it is of the right kind. The members of `fields` go into `own`.
-    fn take<'a>(&mut self, part: Part, value: &'a RawValue, own: &mut Vec<(String, &'a RawValue)>) -> bool {
+impl<'a> Built<'a> {
+    /// A line that is nothing but a message.
+    pub fn message(message: impl Into<Cow<'a, str>>, arrived: Timestamp) -> Self {
+        Self {
+            ts: arrived,
+            level: None,
+            message: message.into(),
+            stream: None,
+            fields: Vec::new(),
+        }
+    }
+
+    /// When it was logged, or when it arrived.
+    pub fn ts(&self) -> Timestamp {
+        self.ts
+    }
+
+    /// The stream that it names itself.
+    pub fn stream(&self) -> Option<&str> {
+        self.stream.as_deref()
+    }
+
+    /// The value of a field, as JSON.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let (_, json) = self.fields.iter().find(|(have, _)| have == name)?;
+        Some(json)
+    }
+
+    /// Appends it as a line is kept, with its line feed.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let fields = self.fields.iter().map(|(name, json)| (&**name, &**json));
+        line::encode(self.ts, self.level, &self.message, fields, out);
+    }
+
+    /// Uses a member's value, when it is of the right kind.
+    fn take(&mut self, part: Part, value: &mut Value<'a>) -> bool {
         match part {
-            Part::Ts => replace(&mut self.line.ts, known::time(value)),
-            Part::Level => replace::<Option<Level>>(&mut self.line.level, known::level(value).map(Some)),
-            Part::Message => replace(&mut self.line.message, known::string(value)),
-            Part::Fields => replace(own, members(value.get())),
-            Part::Stream => replace(&mut self.stream, known::string(value).map(Some)),
+            Part::Ts => replace(&mut self.ts, known::time(value)),
+            Part::Level => replace(&mut self.level, known::level(value).map(Some)),
+            Part::Message => replace(&mut self.message, value.take_text()),
+            Part::Fields => replace(&mut self.fields, json::fields(value)),
+            Part::Stream => replace(&mut self.stream, value.take_text().map(Some)),
         }
     }
 }
 
 fn replace<T>(place: &mut T, value: Option<T>) -> bool {
-    match value {
-        Some(value) => {
-            *place = value;
-            true
-        }
-        None => false,
+    let is_there = value.is_some();
+    if let Some(value) = value {
+        *place = value;
     }
+    is_there
 }
+
+/// How many parts there are.
+const PARTS: usize = 5;
 
 /// Which member is taken for each part that is there: the one whose name stands first in [`NAMES`], and of equal
 /// names the first.
-fn chosen(members: &[(String, &RawValue)]) -> Vec<(Part, usize)> {
-    let mut best: Vec<(Part, usize, usize)> = Vec::with_capacity(5);
+fn chosen(members: &[(Cow<'_, str>, Value<'_>)]) -> [Option<(Part, usize)>; PARTS] {
+    let mut best: [Option<(usize, usize)>; PARTS] = [None; PARTS];
     for (at, (name, _)) in members.iter().enumerate() {
         let Some(rank) = NAMES.iter().position(|(known, _)| known == name) else {
             continue;
         };
-        let part = NAMES[rank].1;
-        match best.iter_mut().find(|(known, _, _)| *known == part) {
-            Some(found) if rank < found.1 => *found = (part, rank, at),
-            Some(_) => {}
-            None => best.push((part, rank, at)),
+        let found = &mut best[NAMES[rank].1 as usize];
+        if found.is_none_or(|(before, _)| rank < before) {
+            *found = Some((rank, at));
         }
     }
-    best.into_iter().map(|(part, _, at)| (part, at)).collect()
-}
-
-/// The members of an object in the order they stand there, equal names included.
-fn members(json: &str) -> Option<Vec<(String, &RawValue)>> {
-    struct Members;
-
-    impl<'de> Visitor<'de> for Members {
-        type Value = Vec<(String, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members = Vec::new();
-            while let Some(member) = map.next_entry()? {
-                members.push(member);
-            }
-            Ok(members)
-        }
-    }
-
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let members = reader.deserialize_map(Members).ok()?;
-    reader.end().ok()?;
-    Some(members)
-}
-
-/// After so many `_` a number follows: names that grew with each repetition would make a short line of equal names
-/// gigabytes long.
-const MOST_UNDERSCORES: usize = 8;
-
-/// Gives each member a name of its own: the first one of a name keeps it, the others get a `_`, and another one as
-/// long as that is taken too. A name that somebody wrote is never given to another member.
-fn named_apart(members: Vec<(String, &RawValue)>) -> Vec<(String, Box<RawValue>)> {
-    /// Whether a name is given away, and how many were derived from it.
-    #[derive(Default)]
-    struct Name {
-        given: bool,
-        derived: usize,
-    }
-
-    if all_differ(&members) {
-        return members
-            .into_iter()
-            .map(|(name, value)| (name, raw::kept(value)))
-            .collect();
-    }
-    let mut names: HashMap<String, Name> = members
-        .iter()
-        .map(|(name, _)| (name.clone(), Name::default()))
-        .collect();
-    let mut apart = Vec::with_capacity(members.len());
-    for (name, value) in members {
-        let mut entry = names.remove(&name).unwrap_or_default();
-        let mut own = name.clone();
-        while entry.given && (own == name || names.contains_key(&own)) {
-            entry.derived += 1;
-            own = match entry.derived {
-                n @ ..=MOST_UNDERSCORES => format!("{name}{}", "_".repeat(n)),
-                n => format!("{name}_{n}"),
-            };
-        }
-        if own != name {
-            names.insert(
-                own.clone(),
-                Name {
-                    given: true,
-                    derived: 0,
-                },
-            );
-        }
-        entry.given = true;
-        names.insert(name, entry);
-        apart.push((own, raw::kept(value)));
-    }
-    apart
-}
-
-fn all_differ(members: &[(String, &RawValue)]) -> bool {
-    /// Up to so many names are compared with each other sooner than they are hashed.
-    const FEW: usize = 16;
-    if members.len() > FEW {
-        let names: HashSet<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
-        return names.len() == members.len();
-    }
-    (1..members.len()).all(|at| members[..at].iter().all(|(earlier, _)| *earlier != members[at].0))
+    best.map(|found| found.map(|(rank, at)| (NAMES[rank].1, at)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ARRIVED: &str = "2026-01-01T00:00:00.000000000Z";
-
-    fn encoded(json: &str) -> String {
-        let parsed = read(json, Timestamp::parse(ARRIVED).unwrap()).unwrap();
-        let mut bytes = Vec::new();
-        parsed.line.encode(&mut bytes);
-        assert_eq!(bytes.pop(), Some(b'\n'));
-        let line = String::from_utf8(bytes).unwrap();
-        line.replacen(&format!("\"ts\":\"{ARRIVED}\""), "\"ts\":NOW", 1)
-    }
-
-    #[test]
-    fn every_member_has_its_place() {
-        let table = [
-            ("{}", r#"{"ts":NOW,"message":""}"#),
-            (
-                r#" { "ts": "2026-02-03T04:05:06Z", "level": "warn", "message": "m", "fields": {"a": 1}, "b": [2] } "#,
-                r#"{"ts":"2026-02-03T04:05:06.000000000Z","level":"warn","message":"m","fields":{"a":1,"b":[2]}}"#,
-            ),
-            // Others' spellings.
-            (
-                r#"{"time":0,"msg":"m","severity":"ERR"}"#,
-                r#"{"ts":"1970-01-01T00:00:00.000000000Z","level":"error","message":"m"}"#,
-            ),
-            (
-                r#"{"@timestamp":0,"lvl":30}"#,
-                r#"{"ts":"1970-01-01T00:00:00.000000000Z","level":"info","message":""}"#,
-            ),
-            // Of two spellings the one named first wins, wherever it stands.
-            (
-                r#"{"@timestamp":3,"timestamp":2,"time":1,"ts":0,"msg":"b","message":"a","lvl":30,"severity":40,"level":50}"#,
-                r#"{"ts":"1970-01-01T00:00:00.000000000Z","level":"error","message":"a","fields":{"@timestamp":3,"timestamp":2,"time":1,"msg":"b","lvl":30,"severity":40}}"#,
-            ),
-            // The wrong kind is kept, and the default stands in.
-            (
-                r#"{"ts":"soon","level":true,"message":5,"fields":"f","stream":null}"#,
-                r#"{"ts":NOW,"message":"","fields":{"ts":"soon","level":true,"message":5,"fields":"f","stream":null}}"#,
-            ),
-            (
-                r#"{"level":"loud","severity":"error","fields":[]}"#,
-                r#"{"ts":NOW,"message":"","fields":{"level":"loud","severity":"error","fields":[]}}"#,
-            ),
-            // Names that `fields` has already.
-            (
-                r#"{"a":1,"fields":{"a":2,"a_":3},"message":7,"fields":{"message":8}}"#,
-                r#"{"ts":NOW,"message":"","fields":{"a":2,"a_":3,"a__":1,"message":7,"fields":{"message":8}}}"#,
-            ),
-            (
-                r#"{"fields":{"level":"x","level":"y"},"level":"z","level":"error"}"#,
-                r#"{"ts":NOW,"message":"","fields":{"level":"x","level_":"y","level__":"z","level___":"error"}}"#,
-            ),
-            (
-                r#"{"message":"a","message":"b","message":"c"}"#,
-                r#"{"ts":NOW,"message":"a","fields":{"message":"b","message_":"c"}}"#,
-            ),
-            (
-                r#"{"":1,"":2}"#,
-                r#"{"ts":NOW,"message":"","fields":{"":1,"_":2}}"#,
-            ),
-            // Escapes in names and values; names only look known when they are.
-            (
-                r#"{"\u006dsg":"tab\there\u000a","Message":"\u00e9"}"#,
-                r#"{"ts":NOW,"message":"tab\there\n","fields":{"Message":"\u00e9"}}"#,
-            ),
-            (
-                r#"{"n":-0.10e+5,"big":123456789012345678901234567890,"deep":{"x": [ {} ]}}"#,
-                r#"{"ts":NOW,"message":"","fields":{"n":-0.10e+5,"big":123456789012345678901234567890,"deep":{"x":[{}]}}}"#,
-            ),
-        ];
-        for (json, expected) in table {
-            assert_eq!(encoded(json), expected, "{json}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_object_is_not_read() {
-        for text in [
-            "",
-            "[]",
-            "5",
-            "{",
-            "{}}",
-            "{} {}",
-            "{'a':1}",
-            "{\"a\":1,}",
-            "{\"a\":\"\t\"}",
-            "null",
-        ] {
-            assert!(read(text, Timestamp::now()).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_line_of_equal_names_stays_about_as_long_as_it_came() {
-        let json = format!("{{{}}}", vec!["\"a\":1"; 40_000].join(","));
-        let line = encoded(&json);
-        assert!(line.len() < 3 * json.len(), "{} from {}", line.len(), json.len());
-        let fields = serde_json::from_str::<serde_json::Value>(&line.replace("NOW", "0")).unwrap();
-        assert_eq!(fields["fields"].as_object().unwrap().len(), 40_000);
-    }
-
-    #[test]
-    fn a_line_names_its_stream() {
-        let stream = |json| read(json, Timestamp::now()).unwrap().stream;
-        assert_eq!(stream(r#"{"stream":"a/b"}"#).as_deref(), Some("a/b"));
-        assert_eq!(stream(r#"{"stream":5}"#), None);
-    }
-}
+#[path = "builder/tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! One log record, and the bytes it becomes: made once, here, and the same for ever after (invariant 3).
 
+use std::io::Write;
+
 use serde_json::value::RawValue;
 
 use crate::Timestamp;
@@ -64,30 +66,41 @@ impl Line {
     /// Appends the line's object and a line feed: `ts`, `level` (when there is one), `message`, `fields` (when there
     /// are any). Everything that stores, sends or shows the line uses these bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"ts\":\"");
-        out.extend_from_slice(self.ts.to_string().as_bytes());
-        out.push(b'"');
-        if let Some(level) = self.level {
-            out.extend_from_slice(b",\"level\":\"");
-            out.extend_from_slice(level.as_str().as_bytes());
-            out.push(b'"');
-        }
-        out.extend_from_slice(b",\"message\":");
-        write_json_string(&self.message, out);
-        if !self.fields.is_empty() {
-            out.extend_from_slice(b",\"fields\":{");
-            for (i, (name, value)) in self.fields.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write_json_string(name, out);
-                out.push(b':');
-                out.extend_from_slice(value.get().as_bytes());
-            }
-            out.push(b'}');
-        }
-        out.extend_from_slice(b"}\n");
+        let fields = self.fields.iter().map(|(name, value)| (&**name, value.get()));
+        encode(self.ts, self.level, &self.message, fields, out);
     }
+}
+
+/// The same for a line that is borrowed from what it is made of. Each field's value is JSON as [`Line::fields`] has it.
+pub fn encode<'a>(
+    ts: Timestamp,
+    level: Option<Level>,
+    message: &str,
+    fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"{\"ts\":\"");
+    // Writing into memory cannot fail: there is nothing to report.
+    let _ = write!(out, "{ts}");
+    out.push(b'"');
+    if let Some(level) = level {
+        out.extend_from_slice(b",\"level\":\"");
+        out.extend_from_slice(level.as_str().as_bytes());
+        out.push(b'"');
+    }
+    out.extend_from_slice(b",\"message\":");
+    write_json_string(message, out);
+    let mut before: &[u8] = b",\"fields\":{";
+    let mut end: &[u8] = b"";
+    for (name, value) in fields {
+        out.extend_from_slice(before);
+        write_json_string(name, out);
+        out.push(b':');
+        out.extend_from_slice(value.as_bytes());
+        (before, end) = (b",", b"}");
+    }
+    out.extend_from_slice(end);
+    out.extend_from_slice(b"}\n");
 }
 
 /// What an encoded line begins with, read from its bytes alone.

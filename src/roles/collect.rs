@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::collect::Door;
 use ::collect::append::Appender;
 use ::collect::ingest;
 use ::dispatch::Roster;
@@ -30,8 +31,7 @@ pub fn service(
     let verifier = &ground.keys.verifier;
     let lines_in = ingest::router(ingest::Parts {
         verifier: verifier.clone(),
-        appender: appender.clone(),
-        limits: ground.config.limits.ingest,
+        door: Door::new(appender.clone(), ground.config.limits.ingest),
     });
     let trimmer = Trimmer::new(trim::Parts {
         store: store.clone(),

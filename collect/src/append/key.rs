@@ -17,6 +17,9 @@ pub struct RequestKey(Arc<Sha256>);
 pub struct RunKey {
     /// The request's.
     pub request: RequestKey,
+    /// Another one that it is found by as well: a request that is known for a while has one for each stretch of time that
+    /// it is known in.
+    pub also: Option<RequestKey>,
     /// What tells the run's origin from another one under the same key.
     pub digest: Digest,
 }
@@ -24,12 +27,12 @@ pub struct RunKey {
 impl RequestKey {
     /// The key as the sender wrote it, and whose it is.
     pub fn new(subscriber: &str, key: &str) -> Self {
-        let mut name = Sha256::new();
-        for text in [subscriber, key] {
-            name.update((text.len() as u64).to_be_bytes());
-            name.update(text.as_bytes());
-        }
-        Self(Arc::new(name))
+        Self::named(&[subscriber.as_bytes(), key.as_bytes()])
+    }
+
+    /// A key that is made of these. Those made of fewer or more are different from it.
+    pub fn named(by: &[&[u8]]) -> Self {
+        Self(Arc::new(name_of(by)))
     }
 
     /// What part `number` of a run is kept under, counted from 0.
@@ -38,6 +41,24 @@ impl RequestKey {
         name.update(number.to_be_bytes());
         // Half of the hash is plenty against chance and malice, and half the size of the store's index.
         StoredKey(hex(&name.finalize()[..16]).into())
+    }
+}
+
+/// What is told apart by each of these and by where one ends.
+pub(crate) fn name_of(by: &[&[u8]]) -> Sha256 {
+    let mut name = Sha256::new();
+    for part in by {
+        name.update((part.len() as u64).to_be_bytes());
+        name.update(part);
+    }
+    name
+}
+
+impl RunKey {
+    /// What part `number` of the run is kept under.
+    pub fn part(&self, number: u64) -> impl Iterator<Item = StoredKey> {
+        let keys = std::iter::once(&self.request).chain(&self.also);
+        keys.map(move |key| key.part(number))
     }
 }
 

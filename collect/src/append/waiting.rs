@@ -37,8 +37,9 @@ impl Waiting {
     }
 
     /// What the next part is kept under.
-    pub(super) fn part_key(&self) -> Option<StoredKey> {
-        self.key.as_ref().map(|key| key.request.part(self.number))
+    pub(super) fn part_keys(&self) -> Vec<StoredKey> {
+        let key = self.key.iter();
+        key.flat_map(|key| key.part(self.number)).collect()
     }
 
     pub(super) fn fail(self, error: RunError) {

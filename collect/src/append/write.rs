@@ -22,7 +22,8 @@ pub(super) struct Write {
 struct Member {
     waiting: Waiting,
     part: Lines,
-    key: Option<StoredKey>,
+    /// What the part is kept under: any of them finds it.
+    keys: Vec<StoredKey>,
 }
 
 /// What a write left behind.
@@ -46,12 +47,12 @@ impl Write {
         let mut bytes = 0;
         while let Some((next, part)) = lane.front().and_then(|next| Some((next, next.parts.front()?))) {
             bytes += part.ndjson.len();
-            let key = next.part_key();
+            let own = next.part_keys();
             let fits = members.is_empty() || bytes <= MAX_BATCH_BYTES;
-            let fresh = key.as_ref().is_none_or(|key| keys.insert(key.clone()));
-            if !fits || !fresh {
+            if !fits || own.iter().any(|key| keys.contains(key)) {
                 break;
             }
+            keys.extend(own.iter().cloned());
             let Some(mut waiting) = lane.pop_front() else {
                 break;
             };
@@ -59,7 +60,11 @@ impl Write {
                 break;
             };
             let has_more = !waiting.parts.is_empty();
-            members.push(Member { waiting, part, key });
+            members.push(Member {
+                waiting,
+                part,
+                keys: own,
+            });
             if has_more {
                 break;
             }
@@ -81,14 +86,19 @@ impl Write {
     pub(super) fn draft(&self) -> Draft {
         let mut keys = Vec::new();
         let mut skip = 0;
-        for Member { waiting, part, key } in &self.members {
-            if let (Some(key), Some(run)) = (key, &waiting.key) {
-                keys.push(KeyedRun {
+        for Member {
+            waiting,
+            part,
+            keys: own,
+        } in &self.members
+        {
+            if let Some(run) = &waiting.key {
+                keys.extend(own.iter().map(|key| KeyedRun {
                     key: key.clone(),
                     digest: run.digest,
                     skip,
                     count: part.count,
-                });
+                }));
             }
             skip += part.count;
         }
@@ -120,7 +130,7 @@ impl Write {
     pub(super) fn keys_used(self, prior: Vec<PriorRun>) -> Settled {
         let prior: HashMap<StoredKey, PriorRun> =
             prior.into_iter().map(|run| (run.key.clone(), run)).collect();
-        let known = |member: &Member| member.key.as_ref().and_then(|key| prior.get(key));
+        let known = |member: &Member| member.keys.iter().find_map(|key| prior.get(key));
         if !self.members.iter().any(|member| known(member).is_some()) {
             tracing::error!(stream = %self.stream, "the store found keys that were not asked for");
             return self.failed(RunError::NotStored);

@@ -1,7 +1,8 @@
 //! The values of the members that everybody has but nobody writes alike: times and levels.
 
 use lines::{Level, Timestamp};
-use serde_json::value::RawValue;
+
+use super::Value;
 
 /// Other words for levels, lower case.
 const SYNONYMS: &[(&str, Level)] = &[
@@ -33,8 +34,8 @@ const SYNONYMS: &[(&str, Level)] = &[
 ];
 
 /// The level that a word or pino's number stands for.
-pub(crate) fn level(value: &RawValue) -> Option<Level> {
-    if let Some(word) = string(value) {
+pub(super) fn level(value: &Value<'_>) -> Option<Level> {
+    if let Some(word) = value.text() {
         let word = word.trim().to_ascii_lowercase();
         return Level::ALL
             .into_iter()
@@ -46,25 +47,17 @@ pub(crate) fn level(value: &RawValue) -> Option<Level> {
                     .map(|&(_, level)| level)
             });
     }
-    let number: f64 = serde_json::from_str(value.get()).ok()?;
+    let number: f64 = serde_json::from_str(&value.number()?).ok()?;
     let pino = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0];
     let nth = pino.iter().position(|&known| known == number)?;
     Level::ALL.get(nth).copied()
 }
 
 /// The time that an RFC 3339 text or a number stands for.
-pub(crate) fn time(value: &RawValue) -> Option<Timestamp> {
-    match string(value) {
+pub(super) fn time(value: &Value<'_>) -> Option<Timestamp> {
+    match value.text() {
         Some(text) => Timestamp::parse(&text),
-        None => unix_time(value.get()),
-    }
-}
-
-/// The value of a JSON string.
-pub(crate) fn string(value: &RawValue) -> Option<String> {
-    match value.get().starts_with('"') {
-        true => serde_json::from_str(value.get()).ok(),
-        false => None,
+        None => unix_time(&value.number()?),
     }
 }
 
@@ -142,8 +135,8 @@ impl Decimal {
 mod tests {
     use super::*;
 
-    fn raw(json: &str) -> &RawValue {
-        serde_json::from_str(json).unwrap()
+    fn raw(json: &str) -> Value<'_> {
+        Value::Json(serde_json::from_str(json).unwrap())
     }
 
     #[test]
@@ -177,7 +170,7 @@ mod tests {
             ("null", None),
             ("{}", None),
         ] {
-            let read = time(raw(json)).map(|time| time.to_string());
+            let read = time(&raw(json)).map(|time| time.to_string());
             assert_eq!(read.as_deref(), expected, "{json}");
         }
     }
@@ -204,7 +197,7 @@ mod tests {
             ("null", None),
             ("[]", None),
         ] {
-            assert_eq!(level(raw(json)), expected, "{json}");
+            assert_eq!(level(&raw(json)), expected, "{json}");
         }
     }
 }

@@ -1,87 +1,35 @@
-//! One request's lines, gathered by stream: what every format hands its lines to.
+//! Lines on their way in, gathered by stream: what every format and every protocol hands its lines to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use auth::{Action, Subscriber};
 use lines::{Lines, StreamName, Timestamp, batch::MAX_BATCH_BYTES};
-use serde::Serialize;
 
-use super::key::KeyedBody;
+use super::Limits;
+use super::key::Key;
 use super::memory::Held;
-use super::refused::{Refusal, RejectCode};
+use super::naming::{Labels, Naming};
+use super::refused::{Refused, RejectCode, Rejected, Rejects};
 use crate::append::Run;
-use crate::builder::Parsed;
-use crate::ingest::Limits;
-
-/// What a rejected line costs in memory beside its explanation, in bytes: about.
-const REJECTED_OVERHEAD: usize = 64;
+use crate::builder::{Built, StreamMember, Terms};
 
 /// What a stream costs in memory beside its lines and its name, in bytes: about.
 const STREAM_OVERHEAD: usize = 512;
 
-/// How many rejected lines are told one by one. The others are counted: an answer that is much longer than the request
-/// is a weapon.
-const REJECTED_TOLD: usize = 100;
-
-/// A line that is not taken, while the others are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Rejected {
-    /// Its number, from 1, blank lines counted.
-    pub(crate) line: u32,
-    pub(crate) code: RejectCode,
-    /// For people.
-    pub(crate) error: String,
-}
-
-/// The lines that are not taken.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Rejects {
-    /// The first of them, in the order of their numbers.
-    pub(crate) told: Vec<Rejected>,
-    /// How many more there are, by their code.
-    pub(crate) more: BTreeMap<RejectCode, u32>,
-}
-
-impl Rejects {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.told.is_empty()
-    }
-
-    /// Whether every one of them has this code.
-    pub(crate) fn are_all(&self, code: RejectCode) -> bool {
-        self.told.iter().all(|line| line.code == code) && self.more.keys().all(|more| *more == code)
-    }
-
-    /// What telling them takes, in bytes: about.
-    fn bytes(&self) -> usize {
-        let told = self.told.iter();
-        told.map(|line| 2 * line.error.len() + REJECTED_OVERHEAD)
-            .sum::<usize>()
-            + REJECTED_OVERHEAD
-    }
-
-    fn count(&self) {
-        let mut counts = self.more.clone();
-        for line in &self.told {
-            *counts.entry(line.code).or_default() += 1;
-        }
-        for (code, lines) in counts {
-            metrics::counter!("tailcast_lines_rejected_total", "code" => code.as_str())
-                .increment(u64::from(lines));
-        }
-    }
-}
-
 /// Why a line has no place.
 type NoPlace = (RejectCode, String);
 
-/// Takes lines one by one, encodes each at once, and gathers them by stream.
-pub(crate) struct Intake {
+/// Takes lines one by one, encodes each at once, and gathers them by stream. One answer is given for all of them, under one
+/// key; what needs an answer of its own is an intake of its own.
+///
+/// A refusal in the middle is one of all: the intake is of no use afterwards.
+pub struct Intake {
     subscriber: Subscriber,
     limits: Limits,
     memory: Held,
-    /// The `ts` of lines that have none.
-    arrived: Timestamp,
+    naming: Naming,
+    /// The `ts` of lines that have none: when the first one came.
+    arrived: Option<Timestamp>,
     /// Where lines go that name no stream.
     default: Result<StreamName, NoPlace>,
     /// Bytes that the lines have become so far.
@@ -93,25 +41,29 @@ pub(crate) struct Intake {
     gathered: Vec<Gathered>,
     /// Where a stream is in `gathered`.
     places: HashMap<StreamName, usize>,
-    /// The same by the text that lines name it with, for those that may be written.
+    /// The same by the text that names it, for those that may be written.
     named: HashMap<String, usize>,
     /// One line while it is encoded.
     line: Vec<u8>,
 }
 
-/// What is taken of a request.
+/// Where lines of an intake go that have the same labels, or why they go nowhere.
+#[derive(Debug, Clone)]
+pub struct Place(Result<usize, NoPlace>);
+
+/// What is taken of an intake.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(super) struct Taken {
     /// In the order in which the streams appear.
-    pub(crate) runs: Vec<Run>,
-    pub(crate) rejected: Rejects,
+    pub(super) runs: Vec<Run>,
+    pub(super) rejected: Rejects,
     /// How many lines there are in `runs`.
-    pub(crate) accepted: u32,
+    pub(super) accepted: u32,
 }
 
 impl Taken {
     /// What telling the sender takes, in bytes: about.
-    pub(crate) fn answer_bytes(&self) -> usize {
+    pub(super) fn answer_bytes(&self) -> usize {
         /// A name with what stands around it, and a range.
         const STREAM: usize = 64;
         const RANGE: usize = 64;
@@ -121,7 +73,7 @@ impl Taken {
     }
 
     /// Whether a key that was used for something else could be found after a part of the request is stored.
-    pub(crate) fn can_be_half_stored(&self) -> bool {
+    pub(super) fn can_be_half_stored(&self) -> bool {
         let keyed = self.runs.first().is_some_and(|run| run.key.is_some());
         keyed && self.runs.iter().map(|run| run.parts.len()).sum::<usize>() > 1
     }
@@ -145,20 +97,28 @@ struct Gathering {
 }
 
 impl Intake {
-    /// For one request of `subscriber`. `default` is the stream's name that the request itself gives.
-    pub(crate) fn new(subscriber: Subscriber, default: Option<&str>, limits: Limits, memory: Held) -> Self {
-        let default = match default {
+    pub(super) fn new(
+        subscriber: Subscriber,
+        naming: Naming,
+        limits: Limits,
+        memory: Held,
+    ) -> Result<Self, Refused> {
+        let default = match naming.default() {
             Some(name) => writable(name, &subscriber),
             None => Err((
                 RejectCode::NoStream,
                 "the line names no stream, and neither does the request".to_owned(),
             )),
         };
-        Self {
+        if let Err((RejectCode::Forbidden, detail)) = default {
+            return Err(Refused::Forbidden(detail));
+        }
+        Ok(Self {
             subscriber,
             limits,
             memory,
-            arrived: Timestamp::now(),
+            naming,
+            arrived: None,
             default,
             encoded: 0,
             number: 0,
@@ -167,43 +127,89 @@ impl Intake {
             places: HashMap::new(),
             named: HashMap::new(),
             line: Vec::new(),
-        }
+        })
     }
 
-    /// Passes over a blank line.
-    pub(crate) fn blank(&mut self) -> Result<(), Refusal> {
-        self.number += 1;
-        match self.number > self.limits.lines {
-            true => Err(too_many_lines(self.limits.lines)),
-            false => Ok(()),
-        }
+    /// Whose lines they are.
+    pub fn subscriber(&self) -> &Subscriber {
+        &self.subscriber
     }
 
-    /// Takes or rejects a line of `received` bytes, which is parsed only when it is not too long.
-    pub(crate) fn take(
-        &mut self,
-        received: usize,
-        parse: impl FnOnce(Timestamp) -> Parsed,
-    ) -> Result<(), Refusal> {
-        self.blank()?;
-        if received > self.limits.line {
-            let error = format!("the line has {received} bytes, more than {}", self.limits.line);
-            return self.reject((RejectCode::LineTooLong, error));
-        }
-        let parsed = parse(self.arrived);
-        match self.place(parsed.stream.as_deref())? {
-            Ok(place) => self.keep(place, &parsed),
-            Err(no_place) => self.reject(no_place),
-        }
+    /// What it holds of the memory of all: to be asked for more before a body is read.
+    pub fn memory(&mut self) -> &mut Held {
+        &mut self.memory
     }
 
-    /// Counts memory that the request needs for a while.
-    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
+    /// Counts memory that is needed until the intake is settled.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), Refused> {
         self.memory.grow(bytes)
     }
 
+    /// Whether nothing was taken or rejected yet.
+    pub fn is_empty(&self) -> bool {
+        self.gathered.is_empty() && self.rejected.is_empty()
+    }
+
+    /// Bytes that the lines have become so far.
+    pub fn bytes(&self) -> usize {
+        self.encoded
+    }
+
+    /// Passes over a blank line. It counts all the same.
+    pub fn blank(&mut self) -> Result<(), Refused> {
+        self.number += 1;
+        if self.number > self.limits.lines {
+            return Err(too_many_lines(self.limits.lines));
+        }
+        Ok(())
+    }
+
+    /// Begins a line of `received` bytes, and says how it is read; `None` when it is too long, and rejected.
+    pub fn begin(&mut self, received: usize) -> Result<Option<Terms>, Refused> {
+        self.blank()?;
+        if received > self.limits.line {
+            let error = format!("the line has {received} bytes, more than {}", self.limits.line);
+            self.reject((RejectCode::LineTooLong, error))?;
+            return Ok(None);
+        }
+        Ok(Some(Terms {
+            arrived: *self.arrived.get_or_insert_with(Timestamp::now),
+            stream: match self.naming {
+                Naming::ByLine | Naming::Stream(_) => StreamMember::NamesIt,
+                Naming::Template(_) => StreamMember::IsAField,
+            },
+        }))
+    }
+
+    /// Puts a line where it belongs: to the stream it names, else to the one that the naming gives it.
+    pub fn put(&mut self, line: &Built<'_>) -> Result<(), Refused> {
+        let place = match (&self.naming, line.stream()) {
+            (Naming::Template(_), _) => self.place(line)?,
+            (_, Some(name)) => self.place_named(name)?,
+            (_, None) => self.default_place()?,
+        };
+        self.put_at(&place, line)
+    }
+
+    /// Where lines with these labels go. To be asked once for all lines that have them.
+    pub fn place(&mut self, labels: &dyn Labels) -> Result<Place, Refused> {
+        let Naming::Template(template) = &self.naming else {
+            return self.default_place();
+        };
+        let name = template.name(labels);
+        self.place_named(&name)
+    }
+
+    /// Puts a line to a place that was asked for before.
+    pub fn put_at(&mut self, Place(place): &Place, line: &Built<'_>) -> Result<(), Refused> {
+        match place {
+            Ok(place) => self.keep(*place, line),
+            Err(no_place) => self.reject(no_place.clone()),
+        }
+    }
+
     /// Everything taken, ready to be stored, and the memory it is in.
-    pub(crate) fn finish(self, keyed: Option<&KeyedBody>) -> (Taken, Held) {
+    pub(super) fn finish(self, key: Option<&Key>) -> (Taken, Held) {
         self.rejected.count();
         let mut taken = Taken {
             runs: Vec::with_capacity(self.gathered.len()),
@@ -217,29 +223,29 @@ impl Intake {
             taken.runs.push(Run {
                 stream,
                 parts: lines,
-                key: keyed.map(|keyed| keyed.run(by_default)),
+                key: key.map(|key| key.run(by_default)),
                 charged: false,
             });
         }
         (taken, self.memory)
     }
 
-    fn keep(&mut self, place: usize, parsed: &Parsed) -> Result<(), Refusal> {
+    fn keep(&mut self, place: usize, line: &Built<'_>) -> Result<(), Refused> {
         self.line.clear();
-        parsed.line.encode(&mut self.line);
+        line.encode(&mut self.line);
         self.grow(self.line.len())?;
         let gathered = &mut self.gathered[place];
-        gathered.by_default |= parsed.stream.is_none();
-        gathered.push(&self.line, parsed.line.ts);
+        gathered.by_default |= line.stream().is_none();
+        gathered.push(&self.line, line.ts());
         Ok(())
     }
 
-    fn reject(&mut self, (code, error): NoPlace) -> Result<(), Refusal> {
-        if self.rejected.told.len() >= REJECTED_TOLD {
+    fn reject(&mut self, (code, error): NoPlace) -> Result<(), Refused> {
+        if !self.rejected.has_room() {
             *self.rejected.more.entry(code).or_default() += 1;
             return Ok(());
         }
-        self.grow(error.len() + REJECTED_OVERHEAD)?;
+        self.grow(error.len() + Rejects::OVERHEAD)?;
         self.rejected.told.push(Rejected {
             line: self.number,
             code,
@@ -248,36 +254,36 @@ impl Intake {
         Ok(())
     }
 
-    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
         self.encoded += bytes;
         if self.encoded > self.limits.encoded {
             let bound = format!("the lines become more than {} bytes", self.limits.encoded);
-            return Err(Refusal::TooLarge(bound));
+            return Err(Refused::TooLarge(bound));
         }
         self.memory.grow(bytes)
     }
 
-    /// Where a line belongs: to the stream it names, else to the request's.
-    fn place(&mut self, named: Option<&str>) -> Result<Result<usize, NoPlace>, Refusal> {
-        let Some(text) = named else {
-            return match self.default.clone() {
-                Ok(stream) => self.place_of(stream).map(Ok),
-                Err(no_place) => Ok(Err(no_place)),
-            };
-        };
+    fn default_place(&mut self) -> Result<Place, Refused> {
+        match self.default.clone() {
+            Ok(stream) => self.place_of(stream).map(|place| Place(Ok(place))),
+            Err(no_place) => Ok(Place(Err(no_place))),
+        }
+    }
+
+    fn place_named(&mut self, text: &str) -> Result<Place, Refused> {
         if let Some(&place) = self.named.get(text) {
-            return Ok(Ok(place));
+            return Ok(Place(Ok(place)));
         }
         let stream = match writable(text, &self.subscriber) {
             Ok(stream) => stream,
-            Err(no_place) => return Ok(Err(no_place)),
+            Err(no_place) => return Ok(Place(Err(no_place))),
         };
         let place = self.place_of(stream)?;
         self.named.insert(text.to_owned(), place);
-        Ok(Ok(place))
+        Ok(Place(Ok(place)))
     }
 
-    fn place_of(&mut self, stream: StreamName) -> Result<usize, Refusal> {
+    fn place_of(&mut self, stream: StreamName) -> Result<usize, Refused> {
         if let Some(&place) = self.places.get(&stream) {
             return Ok(place);
         }
@@ -295,22 +301,22 @@ impl Intake {
 }
 
 /// The refusal of a body with more lines than `most`.
-pub(crate) fn too_many_lines(most: u32) -> Refusal {
-    Refusal::TooLarge(format!("the body has more than {most} lines"))
+pub(crate) fn too_many_lines(most: u32) -> Refused {
+    Refused::TooLarge(format!("the body has more than {most} lines"))
 }
 
 /// The stream of that name, when the subscriber may write it (invariant 9).
-pub(crate) fn writable(name: &str, subscriber: &Subscriber) -> Result<StreamName, NoPlace> {
+fn writable(name: &str, subscriber: &Subscriber) -> Result<StreamName, NoPlace> {
     let stream = subscriber
         .names(name)
         .map_err(|error| (RejectCode::BadStream, error.to_string()))?;
-    match auth::may(subscriber, Action::Write, &stream) {
-        true => Ok(stream),
-        false => Err((
-            RejectCode::Forbidden,
-            format!("this token may not write to {stream}"),
-        )),
+    if auth::may(subscriber, Action::Write, &stream) {
+        return Ok(stream);
     }
+    Err((
+        RejectCode::Forbidden,
+        format!("this token may not write to {stream}"),
+    ))
 }
 
 impl Gathered {

@@ -4,6 +4,7 @@
 //! body has to go.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::refused::Refusal;
+use super::refused::Refused;
 
 /// Memory is counted in pieces of so many bytes.
 const PIECE: usize = 16 * 1024;
@@ -26,7 +27,7 @@ const GOES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What all requests together may hold.
 #[derive(Clone)]
-pub(crate) struct Memory(Arc<Shared>);
+pub(super) struct Memory(Arc<Shared>);
 
 struct Shared {
     /// Of all requests, in bytes.
@@ -66,7 +67,7 @@ struct Reading {
 }
 
 /// What one request holds. Given back when it is dropped.
-pub(crate) struct Held {
+pub struct Held {
     shared: Arc<Shared>,
     subscriber: Arc<str>,
     id: u64,
@@ -75,6 +76,14 @@ pub(crate) struct Held {
     /// Taken: whole pieces.
     taken: usize,
     reading: Option<Arc<Reading>>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why there is no memory.
@@ -90,7 +99,7 @@ enum Short {
 
 impl Memory {
     /// At most `total` bytes at once. `share` of one subscriber, and more as long as `share` stays free for others.
-    pub(crate) fn new(total: usize, share: usize) -> Self {
+    pub(super) fn new(total: usize, share: usize) -> Self {
         Self(Arc::new(Shared {
             total,
             share,
@@ -100,7 +109,7 @@ impl Memory {
     }
 
     /// For one request of a subscriber, whose body is going to be read. Holds nothing yet.
-    pub(crate) fn hold(&self, subscriber: &str) -> Held {
+    pub(super) fn hold(&self, subscriber: &str) -> Held {
         let subscriber: Arc<str> = subscriber.into();
         let reading = Arc::new(Reading {
             subscriber: Arc::clone(&subscriber),
@@ -129,13 +138,13 @@ impl Memory {
 
 impl Held {
     /// Holds `bytes` more, or says that there is no room. Never waits.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        self.take(bytes).map_err(|_| Refusal::Busy)
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.take(bytes).map_err(|_| Refused::Busy)
     }
 
     /// The same, and waits a moment for a slower body to go. Only for a body that is being read, which can be told to go
     /// itself: so nobody waits for whoever waits.
-    pub(crate) async fn grow_or_wait(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub async fn grow_or_wait(&mut self, bytes: usize) -> Result<(), Refused> {
         let until = Instant::now() + GOES_WITHIN;
         let shared = Arc::clone(&self.shared);
         loop {
@@ -143,27 +152,27 @@ impl Held {
             match self.take(bytes) {
                 Ok(()) => return Ok(()),
                 Err(Short::SomebodyGoes) if timeout_at(until, freed).await.is_ok() => {}
-                Err(_) => return Err(Refusal::Busy),
+                Err(_) => return Err(Refused::Busy),
             }
         }
     }
 
     /// The same for what will be needed when the body is parsed, when waiting is no longer possible: it is there then.
-    pub(crate) async fn reserve(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub async fn reserve(&mut self, bytes: usize) -> Result<(), Refused> {
         self.grow_or_wait(bytes).await?;
         self.bytes -= bytes;
         Ok(())
     }
 
     /// How much of the body has come.
-    pub(crate) fn received(&self, bytes: usize) {
+    pub fn received(&self, bytes: usize) {
         if let Some(reading) = &self.reading {
             reading.received.store(bytes, Relaxed);
         }
     }
 
     /// Waits until others need the memory more. Nothing of this is held while it is waited for.
-    pub(crate) fn has_to_go(&self) -> CancellationToken {
+    pub fn has_to_go(&self) -> CancellationToken {
         match &self.reading {
             Some(reading) => reading.go.clone(),
             None => CancellationToken::new(),
@@ -171,14 +180,14 @@ impl Held {
     }
 
     /// The body is read: from now on it cannot be told to go.
-    pub(crate) fn is_read(&mut self) {
+    pub fn is_read(&mut self) {
         if self.reading.take().is_some() {
             self.shared.state.lock().reading.remove(&self.id);
         }
     }
 
     /// Keeps so many bytes, or fewer when it holds fewer.
-    pub(crate) fn shrink(&mut self, bytes: usize) {
+    pub(super) fn shrink(&mut self, bytes: usize) {
         self.bytes = self.bytes.min(bytes);
         let keeps = self.bytes.div_ceil(PIECE) * PIECE;
         self.give_back(self.taken.saturating_sub(keeps));
@@ -356,7 +365,7 @@ mod tests {
         let mut second = memory.hold("alice");
         second.grow(20 * MIB).unwrap();
         let mut third = memory.hold("alice");
-        assert_eq!(third.grow(6 * MIB), Err(Refusal::Busy));
+        assert_eq!(third.grow(6 * MIB), Err(Refused::Busy));
         memory.hold("bob").grow(20 * MIB).unwrap();
         third.grow(5 * MIB).unwrap();
         third.shrink(1);
@@ -372,7 +381,7 @@ mod tests {
             fleet.last_mut().unwrap().grow(10 * MIB).unwrap();
         }
         let mut eighth = memory.hold("fleet");
-        assert_eq!(eighth.grow(10 * MIB), Err(Refusal::Busy));
+        assert_eq!(eighth.grow(10 * MIB), Err(Refused::Busy));
         let mut first = memory.hold("bob");
         first.grow(25 * MIB).unwrap();
         drop(fleet);
@@ -393,7 +402,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(5)).await;
         let mut bob = memory.hold("bob");
         bob.grow(20 * MIB).unwrap();
-        assert_eq!(bob.grow(15 * MIB), Err(Refusal::Busy), "until they went");
+        assert_eq!(bob.grow(15 * MIB), Err(Refused::Busy), "until they went");
         let gone = fleet
             .iter()
             .filter(|body| body.has_to_go().is_cancelled())
@@ -412,7 +421,7 @@ mod tests {
         let mut slow = memory.hold("slow");
         slow.grow(3 * MIB).unwrap();
         tokio::time::advance(Duration::from_secs(5)).await;
-        assert_eq!(memory.hold("new").grow(5 * MIB), Err(Refusal::Busy));
+        assert_eq!(memory.hold("new").grow(5 * MIB), Err(Refused::Busy));
         assert!(!slow.has_to_go().is_cancelled());
     }
 
@@ -446,7 +455,7 @@ mod tests {
                 .collect()
         };
         // All are young.
-        assert_eq!(memory.hold("new").grow(2 * MIB), Err(Refusal::Busy));
+        assert_eq!(memory.hold("new").grow(2 * MIB), Err(Refused::Busy));
         assert_eq!(gone(&bodies), [false, false, false]);
 
         tokio::time::advance(Duration::from_secs(5)).await;
@@ -458,7 +467,7 @@ mod tests {
         waits.await.unwrap().unwrap();
         // A body that is read does not go any more, and the slowest one cannot make others go.
         bodies[1].is_read();
-        assert_eq!(bodies[0].grow(6 * MIB), Err(Refusal::Busy));
+        assert_eq!(bodies[0].grow(6 * MIB), Err(Refused::Busy));
         assert_eq!(gone(&bodies), [false, false]);
     }
 }

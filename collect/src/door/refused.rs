@@ -1,51 +1,31 @@
-//! Why a request, or one line of it, is not taken, and how that is said: one place for all codes.
+//! Why lines are not taken: none of an intake, or one of them. In no protocol's words.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use edge::Problem;
-use http::StatusCode;
 use serde::Serialize;
 
-use super::intake::Rejects;
-use crate::ingest::http::answer::Streams;
+use super::outcome::Streams;
 
-/// When to come back while there is too much to do.
-const BUSY_FOR: Duration = Duration::from_secs(1);
-
-/// When to come back while the store is away.
-const AWAY_FOR: Duration = Duration::from_secs(2);
-
-/// When to come back while the store is full.
-const FULL_FOR: Duration = Duration::from_secs(10);
-
-/// Why nothing of a request is acknowledged.
+/// Why nothing of an intake is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// There is no line in the body.
+pub enum Refused {
+    /// There is no line in it.
     Empty,
-    /// The idempotency key is none.
-    BadKey,
-    /// The query cannot be read.
-    BadParameter,
-    /// Not one of the content types.
-    UnsupportedType,
-    /// Not one of the encodings, or two of them.
-    UnsupportedEncoding,
-    /// A bound on the whole body was passed; the text says which.
+    /// It is not what its format has: a stable code of the format, and a sentence.
+    Malformed {
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        detail: String,
+    },
+    /// A bound on the whole of it was passed; the text says which.
     TooLarge(String),
-    /// The body is no JSON.
-    BadJson(String),
-    /// The body cannot be inflated.
-    BadEncoding(String),
-    /// The connection ended before the body did.
-    BrokenOff,
-    /// The body came too slowly.
-    TooSlow,
-    /// The stream that the request names may not be written; the body was not read.
+    /// The one stream that it goes to may not be written; nothing of it has to be read.
     Forbidden(String),
     /// Every line was rejected.
     NothingAccepted(Rejects),
-    /// The idempotency key came with another body before. What is stored of this one, if anything.
+    /// The key came with another body before. What is stored of this one, if anything.
     KeyReused(Streams),
     /// Too much is being read, or waits to be stored.
     Busy,
@@ -63,11 +43,39 @@ pub(crate) enum Refusal {
     Fault,
 }
 
+/// When to come back while there is too much to do.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// When to come back while the store is away.
+const AWAY_FOR: Duration = Duration::from_secs(2);
+
+/// When to come back while the store is full.
+const FULL_FOR: Duration = Duration::from_secs(10);
+
+impl Refused {
+    /// When the same can be sent again, with the same key; `None` when that is of no use: it would be refused again.
+    pub fn again_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy | Self::Closed => Some(BUSY_FOR),
+            Self::TooManyStreams(again) => Some(*again),
+            Self::NotStored(_) | Self::Unknown(_) => Some(AWAY_FOR),
+            Self::Full(_) => Some(FULL_FOR),
+            Self::Empty
+            | Self::Malformed { .. }
+            | Self::TooLarge(_)
+            | Self::Forbidden(_)
+            | Self::NothingAccepted(_)
+            | Self::KeyReused(_)
+            | Self::Fault => None,
+        }
+    }
+}
+
 /// Why one line is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum RejectCode {
-    /// Over [`crate::ingest::Limits::line`].
+pub enum RejectCode {
+    /// Over [`Limits::line`](super::Limits::line).
     LineTooLong,
     /// It names something that is no stream.
     BadStream,
@@ -79,7 +87,7 @@ pub(crate) enum RejectCode {
 
 impl RejectCode {
     /// As it is written in answers and metrics.
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::LineTooLong => "line_too_long",
             Self::BadStream => "bad_stream",
@@ -89,153 +97,71 @@ impl RejectCode {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        use StatusCode as S;
-        match refusal {
-            Refusal::Empty => Self::new(S::BAD_REQUEST, "empty", "the body has no line"),
-            Refusal::BadKey => Self::new(
-                S::BAD_REQUEST,
-                "bad_key",
-                "an Idempotency-Key is one header of 1 to 128 printable characters",
-            ),
-            Refusal::BadParameter => Self::new(
-                S::BAD_REQUEST,
-                "bad_parameter",
-                "the query cannot be read: percent-encode it",
-            ),
-            Refusal::UnsupportedType => Self::new(
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_type",
-                "send application/x-ndjson, application/json or text/plain",
-            ),
-            Refusal::UnsupportedEncoding => Self::new(
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_encoding",
-                "send the body as it is, or encoded once, with gzip or zstd",
-            ),
-            Refusal::TooLarge(bound) => Self::new(
-                S::PAYLOAD_TOO_LARGE,
-                "too_large",
-                format!("{bound}: send it in parts"),
-            ),
-            Refusal::BadJson(error) => Self::new(
-                S::BAD_REQUEST,
-                "bad_json",
-                format!("the body is not the JSON it should be: {error}"),
-            ),
-            Refusal::BadEncoding(error) => Self::new(
-                S::BAD_REQUEST,
-                "bad_encoding",
-                format!("the body cannot be inflated: {error}"),
-            ),
-            Refusal::BrokenOff => Self::new(S::BAD_REQUEST, "broken_off", "the body ended too early"),
-            Refusal::TooSlow => Self::new(
-                S::REQUEST_TIMEOUT,
-                "too_slow",
-                "the body came too slowly: send it in parts",
-            ),
-            Refusal::Forbidden(detail) => forbidden(detail).member("rejected", serde_json::json!([])),
-            Refusal::NothingAccepted(rejected) => nothing_accepted(&rejected),
-            Refusal::KeyReused(streams) => with_stored(key_reused(&streams), &streams),
-            Refusal::Busy => Self::new(
-                S::TOO_MANY_REQUESTS,
-                "busy",
-                "too much is being taken in at once: repeat the request later",
-            )
-            .retry_after(BUSY_FOR),
-            Refusal::TooManyStreams(again) => Self::new(
-                S::TOO_MANY_REQUESTS,
-                "too_many_streams",
-                "the lines would make more new streams than one subscriber may for now: repeat the request later",
-            )
-            .retry_after(again),
-            Refusal::Closed => Self::new(
-                S::SERVICE_UNAVAILABLE,
-                "draining",
-                "this collector is shutting down, nothing was stored: repeat the request",
-            )
-            .retry_after(BUSY_FOR),
-            Refusal::NotStored(streams) => with_stored(
-                Self::new(
-                    S::SERVICE_UNAVAILABLE,
-                    "unavailable",
-                    "the store is away: repeat the request, with the same Idempotency-Key",
-                )
-                .retry_after(AWAY_FOR),
-                &streams,
-            ),
-            Refusal::Full(streams) => with_stored(
-                Self::new(
-                    S::SERVICE_UNAVAILABLE,
-                    "store_full",
-                    "the store has no room for more lines, nothing was stored: repeat the request later, with the same \
-                     Idempotency-Key",
-                )
-                .retry_after(FULL_FOR),
-                &streams,
-            ),
-            Refusal::Unknown(streams) => with_stored(
-                Self::new(
-                    S::SERVICE_UNAVAILABLE,
-                    "unknown_outcome",
-                    "the store did not confirm, the lines may be stored: repeat the request with the same \
-                     Idempotency-Key",
-                )
-                .retry_after(AWAY_FOR),
-                &streams,
-            ),
-            Refusal::Fault => Self::new(
-                S::INTERNAL_SERVER_ERROR,
-                "internal",
-                "a fault of Tailcast, nothing was stored: its log says more",
-            ),
+/// A line that is not taken, while the others are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// Its number, from 1, blank lines counted.
+    pub line: u32,
+    /// Why, for programs.
+    pub code: RejectCode,
+    /// Why, for people.
+    pub error: String,
+}
+
+/// How many rejected lines are told one by one. The others are counted: an answer that is much longer than the request
+/// is a weapon.
+const TOLD: usize = 100;
+
+/// The lines that are not taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rejects {
+    /// The first of them, in the order of their numbers.
+    pub told: Vec<Rejected>,
+    /// How many more there are, by their code.
+    pub more: BTreeMap<RejectCode, u32>,
+}
+
+impl Rejects {
+    /// What a rejected line costs in memory beside its explanation, in bytes: about.
+    pub(super) const OVERHEAD: usize = 64;
+
+    /// Whether every line was taken.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// Whether every one of them has this code.
+    pub fn are_all(&self, code: RejectCode) -> bool {
+        self.told.iter().all(|line| line.code == code) && self.more.keys().all(|more| *more == code)
+    }
+
+    /// How many there are.
+    pub fn number(&self) -> usize {
+        let more: usize = self.more.values().map(|&lines| lines as usize).sum();
+        self.told.len() + more
+    }
+
+    /// Whether the next one is told, and not only counted.
+    pub(super) fn has_room(&self) -> bool {
+        self.told.len() < TOLD
+    }
+
+    /// What telling them takes, in bytes: about.
+    pub(super) fn bytes(&self) -> usize {
+        let told = self.told.iter();
+        told.map(|line| 2 * line.error.len() + Self::OVERHEAD)
+            .sum::<usize>()
+            + Self::OVERHEAD
+    }
+
+    pub(super) fn count(&self) {
+        let mut counts = self.more.clone();
+        for line in &self.told {
+            *counts.entry(line.code).or_default() += 1;
+        }
+        for (code, lines) in counts {
+            metrics::counter!("tailcast_lines_rejected_total", "code" => code.as_str())
+                .increment(u64::from(lines));
         }
     }
-}
-
-/// Says what is stored of a request that failed as a whole.
-fn with_stored(problem: Problem, streams: &Streams) -> Problem {
-    match streams.is_empty() {
-        true => problem,
-        false => problem.member("streams", serde_json::to_value(streams).unwrap_or_default()),
-    }
-}
-
-fn key_reused(streams: &Streams) -> Problem {
-    let detail = match streams.is_empty() {
-        true => {
-            "this Idempotency-Key came with another body before, and nothing of this one is stored: use a new one \
-             for each body"
-        }
-        false => {
-            "this Idempotency-Key came with another body before, and a part of this one is stored, `streams` says \
-             where: send the rest without it, under a new key"
-        }
-    };
-    Problem::new(StatusCode::CONFLICT, "key_reused", detail)
-}
-
-fn nothing_accepted(rejected: &Rejects) -> Problem {
-    let problem = match rejected.are_all(RejectCode::Forbidden) {
-        true => forbidden("this token may write to none of the streams that the lines go to"),
-        false => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "nothing_accepted",
-            "none of the lines could be taken: `rejected` says why",
-        ),
-    };
-    let told = serde_json::to_value(&rejected.told).unwrap_or_default();
-    let problem = problem.member("rejected", told);
-    match rejected.more.is_empty() {
-        true => problem,
-        false => problem.member(
-            "rejected_more",
-            serde_json::to_value(&rejected.more).unwrap_or_default(),
-        ),
-    }
-}
-
-fn forbidden(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
 }

@@ -65,6 +65,7 @@ fn run(stream: &str, parts: Vec<Part>) -> Run {
         parts: parts.into_iter().map(|(lines, _)| lines).collect(),
         key: key.map(|(key, digest)| RunKey {
             request: RequestKey::new("alice", key),
+            also: None,
             digest: Digest([digest; 32]),
         }),
         charged: false,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
-use auth::{Claims, Key, Minter, Verifier};
+use auth::{Claims, Key, Minter, Subscriber, Verifier};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use collect::Door;
 use collect::append::{AppendLimits, Appender};
 use collect::ingest::{self, Limits};
 use http::{HeaderMap, Request, StatusCode};
@@ -31,6 +32,7 @@ pub(crate) struct Collector {
     pub(crate) store: Arc<FakeStore>,
     pub(crate) hints: Arc<Hints>,
     pub(crate) appender: Appender,
+    pub(crate) door: Door,
 }
 
 impl Collector {
@@ -57,16 +59,17 @@ impl Collector {
     fn over(used: Arc<dyn LogStore>, store: Arc<FakeStore>, limits: Limits, append: AppendLimits) -> Self {
         let hints = Arc::new(Hints::default());
         let appender = Appender::new(used, hints.clone(), watch::channel(append).1);
+        let door = Door::new(appender.clone(), limits);
         let router = ingest::router(ingest::Parts {
-            verifier: Arc::new(Verifier::hs256(&Key::from_text(KEY).unwrap(), "tailcast")),
-            appender: appender.clone(),
-            limits,
+            verifier: verifier(),
+            door: door.clone(),
         });
         Self {
             router,
             store,
             hints,
             appender,
+            door,
         }
     }
 
@@ -208,6 +211,16 @@ impl Reply {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
+}
+
+/// What checks the tokens.
+pub(crate) fn verifier() -> Arc<Verifier> {
+    Arc::new(Verifier::hs256(&Key::from_text(KEY).unwrap(), "tailcast"))
+}
+
+/// Who has such a token.
+pub(crate) fn subscriber(sub: &str) -> Subscriber {
+    verifier().verify(&token(sub)).unwrap()
 }
 
 /// A token of `sub` for a year or so.

@@ -5,6 +5,7 @@
 mod any_bytes;
 mod append;
 mod bounds;
+mod door;
 mod fake;
 mod faults;
 mod fixture;
@@ -12,5 +13,6 @@ mod forms;
 mod idempotency;
 mod over_http;
 mod refusals;
+mod repeats;
 mod shares;
 mod sqlite;

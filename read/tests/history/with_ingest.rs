@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use auth::{Claims, Key, Minter, Verifier};
+use collect::Door;
 use collect::append::{AppendLimits, Appender};
 use collect::ingest;
 use edge::ServeLimits;
@@ -37,14 +38,11 @@ pub(crate) async fn what_was_sent_is_read_at_the_same_address(given: &Given) {
     let store: Arc<dyn LogStore> = given.node().store;
     let key = Key::from_text("a key of at least thirty-two bytes").unwrap();
     let verifier = Arc::new(Verifier::hs256(&key, "tailcast"));
+    let append = tokio::sync::watch::channel(AppendLimits::default()).1;
+    let appender = Appender::new(Arc::clone(&store), Arc::new(Nowhere), append);
     let collect = ingest::router(ingest::Parts {
         verifier: Arc::clone(&verifier),
-        appender: Appender::new(
-            Arc::clone(&store),
-            Arc::new(Nowhere),
-            tokio::sync::watch::channel(AppendLimits::default()).1,
-        ),
-        limits: ingest::Limits::default(),
+        door: Door::new(appender, ingest::Limits::default()),
     });
     let history = history::router(history::Parts {
         verifier,

@@ -1,43 +1,47 @@
 //! `application/json`: one object, or an array of lines. Anything wrong with the JSON itself refuses the whole body.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use lines::Timestamp;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::builder::known;
-use crate::builder::raw;
-use crate::builder::{self, Parsed};
-use crate::door::intake::Intake;
-use crate::door::refused::Refusal;
+use super::{Counting, Format};
+use crate::builder::{self, Built};
+use crate::door::{Intake, Refused};
+
+/// An object, or an array of lines.
+pub const JSON: Format = Format {
+    types: &["application/json"],
+    tag: 1,
+    counting: Counting::NotBefore,
+    decode: take,
+};
 
 /// Takes every element, or the one object. Invalid UTF-8 becomes U+FFFD before anything else, so the length of an
 /// element that holds some counts with that.
-pub(crate) fn parse(body: &[u8], intake: &mut Intake) -> Result<(), Refusal> {
+fn take(body: &[u8], intake: &mut Intake) -> Result<(), Refused> {
     let text = String::from_utf8_lossy(body);
     intake.charge(match &text {
-        std::borrow::Cow::Borrowed(_) => 0,
-        std::borrow::Cow::Owned(text) => text.len(),
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(text) => text.len(),
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     if text.trim_ascii().is_empty() {
-        return Err(Refusal::Empty);
+        return Err(Refused::Empty);
     }
-    let json = raw::repaired(text);
+    let json = builder::repaired(text);
     match json.trim_ascii_start().as_bytes().first() {
         Some(b'[') => array(&json, intake),
         Some(b'{') => {
             let object: &RawValue = serde_json::from_str(&json).map_err(bad)?;
-            take(object, intake)
+            take_one(object, intake)
         }
-        _ => Err(Refusal::BadJson(
-            "it is neither an object nor an array".to_owned(),
-        )),
+        _ => Err(malformed("it is neither an object nor an array")),
     }
 }
 
-fn array(json: &str, intake: &mut Intake) -> Result<(), Refusal> {
+fn array(json: &str, intake: &mut Intake) -> Result<(), Refused> {
     let mut refused = None;
     let elements = Elements {
         intake,
@@ -46,7 +50,7 @@ fn array(json: &str, intake: &mut Intake) -> Result<(), Refusal> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let read = reader.deserialize_seq(elements).and_then(|()| reader.end());
     match (refused, read) {
-        (Some(refusal), _) => Err(refusal),
+        (Some(refused), _) => Err(refused),
         (None, read) => read.map_err(bad),
     }
 }
@@ -54,7 +58,7 @@ fn array(json: &str, intake: &mut Intake) -> Result<(), Refusal> {
 struct Elements<'a> {
     intake: &'a mut Intake,
     /// Why the reading was stopped.
-    refused: &'a mut Option<Refusal>,
+    refused: &'a mut Option<Refused>,
 }
 
 impl<'de> Visitor<'de> for Elements<'_> {
@@ -66,8 +70,8 @@ impl<'de> Visitor<'de> for Elements<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
         while let Some(element) = array.next_element::<&RawValue>()? {
-            if let Err(refusal) = take(element, self.intake) {
-                *self.refused = Some(refusal);
+            if let Err(refused) = take_one(element, self.intake) {
+                *self.refused = Some(refused);
                 return Err(A::Error::custom("refused"));
             }
         }
@@ -75,17 +79,27 @@ impl<'de> Visitor<'de> for Elements<'_> {
     }
 }
 
-fn take(element: &RawValue, intake: &mut Intake) -> Result<(), Refusal> {
-    intake.take(element.get().len(), |arrived| line(element, arrived))
+fn take_one(element: &RawValue, intake: &mut Intake) -> Result<(), Refused> {
+    let json = element.get();
+    let Some(terms) = intake.begin(json.len())? else {
+        return Ok(());
+    };
+    match builder::read(json, terms) {
+        Some(built) => intake.put(&built),
+        None => {
+            let message = builder::string(json).unwrap_or(Cow::Borrowed(json));
+            intake.put(&Built::message(message, terms.arrived))
+        }
+    }
 }
 
-fn line(element: &RawValue, arrived: Timestamp) -> Parsed {
-    builder::read(element.get(), arrived).unwrap_or_else(|| {
-        let message = known::string(element).unwrap_or_else(|| element.get().to_owned());
-        Parsed::message(message, arrived)
-    })
+fn bad(error: serde_json::Error) -> Refused {
+    malformed(&error.to_string())
 }
 
-fn bad(error: serde_json::Error) -> Refusal {
-    Refusal::BadJson(error.to_string())
+fn malformed(why: &str) -> Refused {
+    Refused::Malformed {
+        code: "bad_json",
+        detail: format!("the body is not the JSON it should be: {why}"),
+    }
 }

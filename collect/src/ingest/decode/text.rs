@@ -1,24 +1,28 @@
 //! `text/plain`, and how bodies come apart into lines.
 
-use lines::Timestamp;
+use super::{Counting, Format};
+use crate::builder::{Built, Terms};
+use crate::door::{Intake, Refused};
 
-use crate::builder::Parsed;
-use crate::door::intake::Intake;
-use crate::door::refused::Refusal;
+/// A message a line.
+pub const TEXT: Format = Format {
+    types: &["text/plain"],
+    tag: 2,
+    counting: Counting::LineFeeds,
+    decode: |body, intake| {
+        each_line(body, intake, |line, terms, intake| {
+            intake.put(&Built::message(String::from_utf8_lossy(line), terms.arrived))
+        })
+    },
+};
 
-/// Takes every line that is not blank as a message.
-pub(crate) fn parse(body: &[u8], intake: &mut Intake) -> Result<(), Refusal> {
-    each_line(body, intake, |line, arrived| {
-        Parsed::message(String::from_utf8_lossy(line).into_owned(), arrived)
-    })
-}
-
-/// Hands each line that is not blank to `read`, without its end: a line feed, or a carriage return and a line feed.
-pub(crate) fn each_line(
+/// Hands each line that is not blank and not too long to `read`, without its end: a line feed, or a carriage return and a
+/// line feed.
+pub(super) fn each_line(
     body: &[u8],
     intake: &mut Intake,
-    read: impl Fn(&[u8], Timestamp) -> Parsed,
-) -> Result<(), Refusal> {
+    read: impl Fn(&[u8], Terms, &mut Intake) -> Result<(), Refused>,
+) -> Result<(), Refused> {
     let mut rest = body;
     while !rest.is_empty() {
         let (line, after) = match memchr::memchr(b'\n', rest) {
@@ -29,9 +33,10 @@ pub(crate) fn each_line(
             None => (rest, &rest[rest.len()..]),
         };
         rest = after;
-        match line.trim_ascii().is_empty() {
-            true => intake.blank()?,
-            false => intake.take(line.len(), |arrived| read(line, arrived))?,
+        if line.trim_ascii().is_empty() {
+            intake.blank()?;
+        } else if let Some(terms) = intake.begin(line.len())? {
+            read(line, terms, intake)?;
         }
     }
     Ok(())

@@ -15,10 +15,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::StreamReader;
 
-use crate::door::intake::too_many_lines;
-use crate::door::memory::Held;
-use crate::door::refused::Refusal;
-use crate::ingest::{Encoding, Format, Limits};
+use super::{Encoding, Refusal};
+use crate::door::{Held, Limits, Refused, too_many_lines};
+use crate::ingest::decode::Counting;
 
 /// The largest window a zstd frame may ask for, as a power of two: 8 MiB, as RFC 9659 has it for HTTP.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -30,14 +29,14 @@ const FIRST_CAPACITY: usize = 16 * 1024;
 const DECODER: usize = 160 * 1024;
 
 /// Reads it whole. An error leaves the rest unread.
-pub(crate) async fn read(
+pub(super) async fn read(
     body: &mut Body,
     encoding: Encoding,
-    format: Format,
+    counting: Counting,
     limits: &Limits,
     memory: &mut Held,
 ) -> Result<Vec<u8>, Refusal> {
-    let received_bound = || Refusal::TooLarge(format!("the body has more than {} bytes", limits.received));
+    let received_bound = || too_large(format!("the body has more than {} bytes", limits.received));
     if body.size_hint().lower() > limits.received as u64 {
         return Err(received_bound());
     }
@@ -47,7 +46,7 @@ pub(crate) async fn read(
         encoding,
     );
     let mut inflated = Vec::new();
-    let mut lines = Lines::of(format, limits.lines);
+    let mut lines = Lines::of(counting, limits.lines);
     let mut pace = Pace::new(limits);
     let go = memory.has_to_go();
     let end = Instant::now() + limits.body;
@@ -56,7 +55,7 @@ pub(crate) async fn read(
         let begun = inflated.len();
         let read = tokio::select! {
             read = timeout_at(end.min(pace.until), reader.read_buf(&mut inflated)) => read,
-            () = go.cancelled() => return Err(Refusal::Busy),
+            () = go.cancelled() => return Err(Refused::Busy.into()),
         };
         let received = seen.bytes.load(Ordering::Relaxed);
         memory.received(received);
@@ -65,7 +64,7 @@ pub(crate) async fn read(
             Ok(Ok(0)) => break,
             Ok(Ok(_)) if inflated.len() > limits.inflated => {
                 let bound = format!("the body has more than {} bytes inflated", limits.inflated);
-                return Err(Refusal::TooLarge(bound));
+                return Err(too_large(bound));
             }
             Ok(Ok(_)) => lines.count(&inflated[begun..])?,
             Err(_) => {}
@@ -79,6 +78,10 @@ pub(crate) async fn read(
     memory.reserve(inflated.len()).await?;
     memory.is_read();
     Ok(inflated)
+}
+
+fn too_large(bound: String) -> Refusal {
+    Refused::TooLarge(bound).into()
 }
 
 /// Whether a body comes fast enough: what comes gives time for what follows.
@@ -127,7 +130,7 @@ impl Seen {
     fn refusal(&self, error: &io::Error) -> Refusal {
         match self.refusal.get() {
             Some(refusal) => refusal.clone(),
-            None if self.bytes.load(Ordering::Relaxed) == 0 => Refusal::Empty,
+            None if self.bytes.load(Ordering::Relaxed) == 0 => Refused::Empty.into(),
             None => Refusal::BadEncoding(error.to_string()),
         }
     }
@@ -157,7 +160,7 @@ fn received(
 }
 
 /// What comes next of a body's bytes; trailers are of no interest.
-pub(crate) fn poll_data(
+pub(super) fn poll_data(
     body: &mut Body,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<bytes::Bytes, axum::Error>>> {
@@ -229,9 +232,9 @@ struct Lines {
 }
 
 impl Lines {
-    fn of(format: Format, most: u32) -> Self {
+    fn of(counting: Counting, most: u32) -> Self {
         Self {
-            left: (format != Format::Json).then_some(most),
+            left: (counting == Counting::LineFeeds).then_some(most),
             most,
         }
     }

@@ -19,6 +19,8 @@ limits! {
         silence: duration(ms(100), HOUR),
         body: duration(s(1), DAY),
         answer: duration(ms(100), HOUR),
+        repeats: duration(s(1), DAY),
+        repeats_memory: size(64 * KIB, TIB),
     }
 
     AppendLimits {

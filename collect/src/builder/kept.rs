@@ -1,69 +1,54 @@
-//! JSON values as they are kept: the sender's own text, as far as every reader can read it.
+//! Values as they are kept: the sender's own text, as far as every reader can read it.
 
 use std::borrow::Cow;
 
-use memchr::memmem;
-use serde_json::value::{RawValue, to_raw_value};
+use super::value::{self, Value};
 
 /// How deep a kept value is nested at most. Many readers of JSON give up not far beyond, and one such line would end
 /// their sessions; so a deeper value is kept as a string that holds its text.
-pub(crate) const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 100;
 
-/// A value as a line keeps it: the same text, without the white space between its tokens.
-pub(crate) fn kept(value: &RawValue) -> Box<RawValue> {
-    let text = value.get();
-    if !text.starts_with(['{', '[']) {
-        return value.to_owned();
+/// A value as a line keeps it: JSON without white space between its tokens, and what its sender wrote in JSON as it was
+/// written.
+pub(super) fn json(value: Value<'_>) -> Cow<'_, str> {
+    if let Value::Json(raw) = value
+        && !is_nested(raw.get())
+    {
+        return Cow::Borrowed(raw.get());
     }
-    let shape = Shape::of(text);
-    if shape.depth > MAX_DEPTH {
-        return string(text);
-    }
-    match shape.spaced {
-        true => RawValue::from_string(compact(text)).unwrap_or_else(|_| string(text)),
-        false => value.to_owned(),
+    let as_it_came = match &value {
+        &Value::Json(raw) => Some(raw.get()),
+        _ => None,
+    };
+    match value::json(value) {
+        // Of JSON that is its sender's own, white space included.
+        (json, depth) if depth > MAX_DEPTH => string(as_it_came.unwrap_or(&json)).into(),
+        (json, _) => json,
     }
 }
 
-/// JSON text whose strings hold no half of a surrogate pair: such escapes (`\ud800` alone) stand for no character,
-/// and become that of U+FFFD.
-pub(crate) fn repaired(json: &str) -> Cow<'_, str> {
-    let suspicious = |needle: &[u8]| memmem::find(json.as_bytes(), needle).is_some();
-    if !suspicious(b"\\ud") && !suspicious(b"\\uD") {
-        return Cow::Borrowed(json);
+/// JSON as it came, without the white space between its tokens, and how deep it is nested.
+pub(super) fn compacted(json: &str) -> (Cow<'_, str>, usize) {
+    if !is_nested(json) {
+        return (json.into(), 0);
     }
-    let mut repaired = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        repaired.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let (replacement, length) = match (unit(rest), rest.get(6..).and_then(unit)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (None, 12),
-            (Some(0xD800..=0xDFFF), _) => (Some("\\ufffd"), 6),
-            (Some(_), _) => (None, 6),
-            // The backslash and what it escapes, which may be another backslash.
-            (None, _) => (None, 1 + rest[1..].chars().next().map_or(0, char::len_utf8)),
-        };
-        let (escape, after) = rest.split_at(length);
-        repaired.push_str(replacement.unwrap_or(escape));
-        rest = after;
-    }
-    repaired.push_str(rest);
-    Cow::Owned(repaired)
+    let shape = Shape::of(json);
+    let text = if shape.spaced {
+        compact(json).into()
+    } else {
+        json.into()
+    };
+    (text, shape.depth)
 }
 
-/// The UTF-16 unit of a `\uXXXX` at the beginning of `text`.
-fn unit(text: &str) -> Option<u16> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    match digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        true => u16::from_str_radix(digits, 16).ok(),
-        false => None,
-    }
+fn is_nested(json: &str) -> bool {
+    json.starts_with(['{', '['])
 }
 
-fn string(text: &str) -> Box<RawValue> {
+/// A text as a JSON string.
+pub(super) fn string(text: &str) -> String {
     // A string can always be written as JSON.
-    to_raw_value(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    serde_json::to_string(text).unwrap_or_else(|_| "null".to_owned())
 }
 
 struct Shape {
@@ -134,7 +119,7 @@ mod tests {
     use super::*;
 
     fn kept_text(json: &str) -> String {
-        kept(serde_json::from_str(json).unwrap()).get().to_owned()
+        self::json(Value::Json(serde_json::from_str(json).unwrap())).into_owned()
     }
 
     #[test]
@@ -165,21 +150,5 @@ mod tests {
         assert_eq!(kept_text(&deep), format!("\"{deep}\""));
         let flat = format!("[{}]", vec!["\"[\""; 200].join(","));
         assert_eq!(kept_text(&flat), flat);
-    }
-
-    #[test]
-    fn halves_of_surrogate_pairs_become_the_replacement_character() {
-        for (json, expected) in [
-            (r#""\ud83d\ude00""#, r#""\ud83d\ude00""#),
-            (r#""\uD83D\uDE00 \ud800""#, r#""\uD83D\uDE00 \ufffd""#),
-            (r#""\ud800\ud83d\ude00""#, r#""\ufffd\ud83d\ude00""#),
-            (r#""\udc00\ud800""#, r#""\ufffd\ufffd""#),
-            (r#""\\ud800""#, r#""\\ud800""#),
-            (r#""\\\ud800é\ud8""#, r#""\\\ufffdé\ud8""#),
-            ("\\ud800\\", "\\ufffd\\"),
-            ("\\ud8é0 \\é", "\\ud8é0 \\é"),
-        ] {
-            assert_eq!(repaired(json), expected);
-        }
     }
 }

@@ -1,0 +1,147 @@
+//! A JSON object as a line.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use memchr::memmem;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::value::{self, Value};
+use super::{Builder, Built, Terms, kept};
+
+/// Reads an object. `None` when the text is something else. Halves of surrogate pairs have been [`repaired`].
+pub(crate) fn read(json: &str, terms: Terms) -> Option<Built<'_>> {
+    let mut builder = Builder::new();
+    each_member(json, |name, value| builder.member(name, value))?;
+    Some(builder.finish(terms))
+}
+
+/// The members of a value that is a map, as a line keeps them.
+pub(super) fn fields<'a>(value: &Value<'a>) -> Option<Vec<(Cow<'a, str>, Cow<'a, str>)>> {
+    let mut fields = Vec::new();
+    match value {
+        Value::Json(raw) => each_member(raw.get(), |name, value| {
+            fields.push((name, kept::json(value.into())));
+        })?,
+        Value::Nested(_) => {
+            let (json, _) = value::json(value.clone());
+            each_member(&json, |name, value| {
+                let (name, value) = (name.into_owned(), kept::json(value.into()).into_owned());
+                fields.push((name.into(), value.into()));
+            })?;
+        }
+        _ => return None,
+    }
+    Some(fields)
+}
+
+/// Hands over the members of an object in the order they stand there, equal names included. `None` when the text is no
+/// object; some of the members may have been handed over then.
+fn each_member<'a>(json: &'a str, see: impl FnMut(Cow<'a, str>, &'a RawValue)) -> Option<()> {
+    struct Members<F>(F);
+
+    impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Members<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some(name) = map.next_key_seed(Name)? {
+                let value = map.next_value()?;
+                (self.0)(name, value);
+            }
+            Ok(())
+        }
+    }
+
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_map(Members(see)).ok()?;
+    reader.end().ok()
+}
+
+/// A member's name, borrowed where it is written without escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+/// JSON text whose strings hold no half of a surrogate pair: such escapes (`\ud800` alone) stand for no character,
+/// and become that of U+FFFD.
+pub(crate) fn repaired(json: &str) -> Cow<'_, str> {
+    let suspicious = |needle: &[u8]| memmem::find(json.as_bytes(), needle).is_some();
+    if !suspicious(b"\\ud") && !suspicious(b"\\uD") {
+        return Cow::Borrowed(json);
+    }
+    let mut repaired = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        repaired.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (replacement, length) = match (unit(rest), rest.get(6..).and_then(unit)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (None, 12),
+            (Some(0xD800..=0xDFFF), _) => (Some("\\ufffd"), 6),
+            (Some(_), _) => (None, 6),
+            // The backslash and what it escapes, which may be another backslash.
+            (None, _) => (None, 1 + rest[1..].chars().next().map_or(0, char::len_utf8)),
+        };
+        let (escape, after) = rest.split_at(length);
+        repaired.push_str(replacement.unwrap_or(escape));
+        rest = after;
+    }
+    repaired.push_str(rest);
+    Cow::Owned(repaired)
+}
+
+/// The UTF-16 unit of a `\uXXXX` at the beginning of `text`.
+fn unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    match digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        true => u16::from_str_radix(digits, 16).ok(),
+        false => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_of_surrogate_pairs_become_the_replacement_character() {
+        for (json, expected) in [
+            (r#""\ud83d\ude00""#, r#""\ud83d\ude00""#),
+            (r#""\uD83D\uDE00 \ud800""#, r#""\uD83D\uDE00 \ufffd""#),
+            (r#""\ud800\ud83d\ude00""#, r#""\ufffd\ud83d\ude00""#),
+            (r#""\udc00\ud800""#, r#""\ufffd\ufffd""#),
+            (r#""\\ud800""#, r#""\\ud800""#),
+            (r#""\\\ud800é\ud8""#, r#""\\\ufffdé\ud8""#),
+            ("\\ud800\\", "\\ufffd\\"),
+            ("\\ud8é0 \\é", "\\ud8é0 \\é"),
+        ] {
+            assert_eq!(repaired(json), expected);
+        }
+    }
+}
