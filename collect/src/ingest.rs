@@ -1,12 +1,13 @@
 //! The ways in: everything that senders speak ends at the [`door`](crate::door).
 //!
 //! [`decode`] has a file for each format: bytes become lines. [`protocol`] has a file for each protocol over HTTP, on what
-//! [`http`] reads under bounds.
+//! [`http`] reads under bounds. [`listener`] is what a protocol with a port of its own is given.
 //!
-//! Each of the two says at its top what adding one takes. None knows how lines are stored, nor who watches.
+//! Each of the three says at its top what adding one takes. None knows how lines are stored, nor who watches.
 
 pub mod decode;
 mod http;
+pub mod listener;
 mod protocol;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod faults;
 mod fixture;
 mod forms;
 mod idempotency;
+mod listener;
 mod over_http;
 mod refusals;
 mod repeats;
