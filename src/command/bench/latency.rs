@@ -1,21 +1,26 @@
-//! How long things took, counted in buckets, so that a million of them take no more memory than one.
+//! How long things took, counted so that a million of them take no more memory than one.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use hdrhistogram::Histogram as Counts;
+use parking_lot::Mutex;
 use serde::Serialize;
 
-/// Buckets of an octave: a value is known to 1/32 of itself.
-const PARTS: u64 = 32;
+/// In microseconds: 25 days. What took longer counts as that.
+const LONGEST: u64 = 1 << 41;
 
-/// Up to 2^41 microseconds, 25 days.
-const BUCKETS: usize = (37 * PARTS) as usize;
+/// Two digits: a value is known to 1/100 of itself.
+const DIGITS: u8 = 2;
 
-/// Counts of durations, in microseconds. Many may count at once.
+/// Counts of durations. Many may count at once.
 #[derive(Debug)]
-pub(super) struct Histogram {
-    counts: Box<[AtomicU64]>,
-    most: AtomicU64,
+pub(super) struct Histogram(Mutex<Counted>);
+
+#[derive(Debug)]
+struct Counted {
+    micros: Counts<u64>,
+    /// Exactly.
+    most: Duration,
 }
 
 /// What is said of many durations, in milliseconds.
@@ -29,79 +34,54 @@ pub(super) struct Percentiles {
 }
 
 impl Histogram {
+    #[allow(clippy::expect_used, reason = "the bounds are constants")]
     pub(super) fn new() -> Self {
-        Self {
-            counts: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
-            most: AtomicU64::new(0),
-        }
+        let micros = Counts::new_with_bounds(1, LONGEST, DIGITS).expect("bounds that a histogram can have");
+        Self(Mutex::new(Counted {
+            micros,
+            most: Duration::ZERO,
+        }))
     }
 
     /// Counts `duration` as often as `times` says.
     pub(super) fn add(&self, duration: Duration, times: u64) {
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        self.counts[bucket(micros)].fetch_add(times, Relaxed);
-        self.most.fetch_max(micros, Relaxed);
+        let mut counted = self.0.lock();
+        counted.micros.saturating_record_n(micros(duration), times);
+        counted.most = counted.most.max(duration);
     }
 
     /// Forgets all.
     pub(super) fn clear(&self) {
-        self.counts.iter().for_each(|count| count.store(0, Relaxed));
-        self.most.store(0, Relaxed);
+        let mut counted = self.0.lock();
+        counted.micros.reset();
+        counted.most = Duration::ZERO;
     }
 
-    /// How many were longer than `duration`, to the precision of a bucket.
+    /// How many were longer than `duration`, to the precision of what is known.
     pub(super) fn longer_than(&self, duration: Duration) -> u64 {
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        self.counts[bucket(micros) + 1..]
-            .iter()
-            .map(|count| count.load(Relaxed))
-            .sum()
+        let counted = self.0.lock();
+        counted.micros.len() - counted.micros.count_between(0, micros(duration))
     }
 
     /// `None` when nothing was counted.
     pub(super) fn percentiles(&self) -> Option<Percentiles> {
-        let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Relaxed)).collect();
-        let all: u64 = counts.iter().sum();
-        let most = self.most.load(Relaxed);
-        let at = |part: f64| {
-            let rank = ((all as f64 * part).ceil() as u64).max(1);
-            let mut seen = 0;
-            let found = counts.iter().position(|count| {
-                seen += count;
-                seen >= rank
-            });
-            found.map_or(most, |index| last_of(index).min(most)) as f64 / 1_000.0
-        };
-        (all > 0).then(|| Percentiles {
+        let counted = self.0.lock();
+        let most = counted.most.as_secs_f64() * 1_000.0;
+        let at = |part| (counted.micros.value_at_quantile(part) as f64 / 1_000.0).min(most);
+        (!counted.micros.is_empty()).then(|| Percentiles {
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
             p99_9: at(0.999),
-            max: most as f64 / 1_000.0,
+            max: most,
         })
     }
 }
 
-fn bucket(micros: u64) -> usize {
-    let index = match micros.checked_ilog2() {
-        Some(octave) if micros >= PARTS => {
-            let shift = octave - PARTS.ilog2();
-            u64::from(shift) * PARTS + (micros >> shift)
-        }
-        _ => micros,
-    };
-    (index as usize).min(BUCKETS - 2)
-}
-
-/// The greatest value of a bucket.
-fn last_of(index: usize) -> u64 {
-    let index = index as u64;
-    if index < 2 * PARTS {
-        return index;
-    }
-    let shift = index / PARTS - 1;
-    let first = (PARTS + index % PARTS) << shift;
-    first + (1 << shift) - 1
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros())
+        .unwrap_or(u64::MAX)
+        .min(LONGEST)
 }
 
 #[cfg(test)]
@@ -109,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_right_to_a_thirtieth() {
+    fn percentiles_are_right_to_a_hundredth() {
         let histogram = Histogram::new();
         assert_eq!(histogram.percentiles(), None);
         for millis in 1..=10_000 {
@@ -123,7 +103,7 @@ mod tests {
             (got.p99_9, 9_990.0),
         ];
         for (got, want) in want {
-            assert!((want..want * 31.0 / 30.0).contains(&got), "{got} for {want}");
+            assert!((want..want * 101.0 / 100.0).contains(&got), "{got} for {want}");
         }
         assert_eq!(got.max, 10_000.0);
     }
@@ -144,15 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn every_value_lies_in_its_bucket_and_buckets_touch() {
-        let mut before = None;
-        for micros in (0..5_000).chain([1 << 20, (1 << 40) - 1]) {
-            let index = bucket(micros);
-            assert!(last_of(index) >= micros);
-            assert!(index == 0 || last_of(index - 1) < micros);
-            assert!(before <= Some(index));
-            before = Some(index);
-        }
-        assert!(bucket(u64::MAX) < BUCKETS);
+    fn what_takes_longer_than_anything_is_counted_all_the_same() {
+        let histogram = Histogram::new();
+        histogram.add(Duration::MAX, 1);
+        assert_eq!(histogram.longer_than(Duration::from_secs(86_400)), 1);
+        assert_eq!(
+            histogram.percentiles().unwrap().max,
+            Duration::MAX.as_secs_f64() * 1_000.0
+        );
     }
 }
