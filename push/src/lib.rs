@@ -22,7 +22,7 @@ mod wire;
 #[path = "../../read/tests/history/faulty_store.rs"]
 mod faulty_store;
 #[cfg(test)]
-#[path = "../../read/tests/history/memory_store.rs"]
+#[path = "../../store/tests/store/memory.rs"]
 mod memory_store;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -18,5 +18,5 @@ mod witness;
 
 #[path = "../../../read/tests/history/faulty_store.rs"]
 mod faulty_store;
-#[path = "../../../read/tests/history/memory_store.rs"]
+#[path = "../../../store/tests/store/memory.rs"]
 mod memory_store;

@@ -3,6 +3,7 @@
 
 mod faulty_store;
 mod fixture;
+#[path = "../../../store/tests/store/memory.rs"]
 mod memory_store;
 
 mod counts;

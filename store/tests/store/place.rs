@@ -12,11 +12,15 @@ use store::sqlite::{SqliteOptions, SqliteStore};
 use store::{Clock, Compression};
 use tempfile::TempDir;
 
+use crate::memory_store::MemoryStore;
+
 /// The most batches that one call of `trim` removes in these tests.
 pub(crate) const TRIM_BATCHES: u64 = 100;
 
 /// A database of one test's own.
 pub(crate) enum Place {
+    /// One object, too: it ends with the test.
+    Memory(Arc<MemoryStore>),
     Sqlite {
         folder: TempDir,
         /// One object per folder: the folder is locked.
@@ -64,6 +68,10 @@ impl Place {
         }
     }
 
+    pub(crate) fn memory() -> Self {
+        Self::Memory(Arc::default())
+    }
+
     /// Removed batches stay on the disk for as long as they do by default.
     pub(crate) fn mongo() -> Self {
         Self::Mongo {
@@ -92,6 +100,7 @@ impl Place {
 
     pub(crate) async fn store_with(&self, compression: Compression) -> Arc<dyn LogStore> {
         match self {
+            Self::Memory(store) => store.clone(),
             Self::Sqlite { folder, open } => {
                 let mut open = open.lock();
                 let store = open.get_or_insert_with(|| {
@@ -117,6 +126,7 @@ impl Place {
     /// A store object that takes the time from `clock`: this machine's and, on MongoDB, the database's.
     pub(crate) async fn store_by(&self, clock: &Arc<SetClock>) -> Arc<dyn LogStore> {
         match self {
+            Self::Memory(_) => panic!("there is no clock but this machine's"),
             Self::Sqlite { folder, .. } => {
                 let options = SqliteOptions {
                     clock: clock.clone(),
@@ -139,7 +149,7 @@ impl Place {
     pub(crate) fn close(&self) {
         match self {
             Self::Sqlite { open, .. } => drop(open.lock().take()),
-            Self::Mongo { .. } => {}
+            Self::Memory(_) | Self::Mongo { .. } => {}
         }
     }
 
@@ -162,6 +172,7 @@ impl Place {
             Spoil::Count | Spoil::Gone => b"",
         };
         match self {
+            Self::Memory(_) => panic!("nothing breaks in memory"),
             Self::Sqlite { folder, .. } => {
                 let database = rusqlite::Connection::open(folder.path().join("lines.sqlite3")).unwrap();
                 let change = match spoil {
@@ -205,7 +216,7 @@ impl Place {
 
     async fn remove(self) {
         match self {
-            Self::Sqlite { .. } => {}
+            Self::Memory(_) | Self::Sqlite { .. } => {}
             Self::Mongo { address, .. } => database(&address).await.drop().await.unwrap(),
         }
     }
@@ -213,7 +224,7 @@ impl Place {
     /// This place's database, past the store.
     pub(crate) async fn database(&self) -> mongodb::Database {
         match self {
-            Self::Sqlite { .. } => panic!("there is no MongoDB here"),
+            Self::Memory(_) | Self::Sqlite { .. } => panic!("there is no MongoDB here"),
             Self::Mongo { address, .. } => database(address).await,
         }
     }
