@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::fixture::{Ended, Node, until};
+use crate::fixture::{Ended, Node, pass, until};
 
 fn closed(ended: &Ended) -> (Option<u16>, &str) {
     let closing = ended
@@ -41,21 +41,17 @@ async fn a_client_that_does_not_answer_a_ping_is_gone() {
 
 #[tokio::test]
 async fn a_client_that_answers_pings_stays() {
-    let node = Node::with(|limits| {
-        limits.heartbeat = Duration::from_millis(50);
-        limits.pong_within = Duration::from_secs(5);
-    })
-    .await;
+    let node = Node::start().await;
     let mut alice = node.alice().await;
     alice.subscribe(&["app/a"], json!("live")).await;
     alice.message().await;
-    let reading = tokio::spawn(async move {
-        alice.take("app/a", 0, 1).await;
-    });
-    // Longer than an answer may take.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // Each answer has to come before what follows the next ping.
+    for _ in 0..4 {
+        pass(Duration::from_secs(30)).await;
+        alice.answer_a_ping().await;
+    }
     node.send("app/a", 1).await;
-    reading.await.unwrap();
+    alice.take("app/a", 0, 1).await;
 }
 
 #[tokio::test]

@@ -238,6 +238,16 @@ impl Client {
         }
     }
 
+    /// Waits for a ping, and answers it.
+    pub(crate) async fn answer_a_ping(&mut self) {
+        let next = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+        let next = next.expect("no ping came for too long");
+        assert!(matches!(next, Some(Ok(Message::Ping(_)))), "{next:?}");
+        self.socket.flush().await.unwrap();
+        // What is asked after the pong is answered after it was taken.
+        self.nothing_more().await;
+    }
+
     /// Takes lines of one stream until it has `count` of them, the first at offset `from`. Nothing else may come.
     pub(crate) async fn take(&mut self, stream: &str, from: u64, count: usize) {
         let mut next = from;
@@ -287,6 +297,13 @@ impl Client {
     pub(crate) fn stop_reading(self) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
         self.socket
     }
+}
+
+/// Lets time pass at once, for all that this test runs.
+pub(crate) async fn pass(duration: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(duration).await;
+    tokio::time::resume();
 }
 
 /// Waits for a condition.
