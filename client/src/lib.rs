@@ -6,7 +6,6 @@
 //! - [`Tail`] follows streams: every line once, in order, whatever happens to the connection.
 //! - [`Server`] is where the installation is and what it is asked with.
 
-mod backoff;
 mod list;
 mod outcome;
 mod post;

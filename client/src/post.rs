@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backoff::Backoff;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
@@ -13,7 +14,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::backoff::Backoff;
 use crate::outcome::{Report, SendError, SendLimits, Tally};
 use crate::problem::Problem;
 use crate::server::{Server, Token, TokenError, read_body, sentence};
@@ -126,7 +126,10 @@ impl Poster {
     /// Posts lines until there is an answer, or none to be expected.
     pub(crate) async fn post(&mut self, lines: Bytes) -> Result<Answer, SendError> {
         let request = Request::new(lines, &self.limits);
-        let mut backoff = Backoff::new(self.limits.first_wait, self.limits.longest_wait);
+        let mut backoff = Backoff::new(backoff::Limits {
+            first: self.limits.first_wait,
+            most: self.limits.longest_wait,
+        });
         let began = Instant::now();
         let mut repeated_why: Option<String> = None;
         let mut refused: Option<Token> = None;
@@ -161,7 +164,7 @@ impl Poster {
                     (why, None, Outcome::Away)
                 }
             };
-            let after = backoff.after_failure(hint);
+            let after = backoff.pause_after(hint);
             if let Some(limit) = self.limits.give_up
                 && began.elapsed() + after > limit
             {

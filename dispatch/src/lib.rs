@@ -2,7 +2,6 @@
 //!
 //! `dispatch` has never heard of MongoDB, SQLite, sessions or tokens of subscribers. It is the one home of `redis`.
 
-mod backoff;
 pub mod dispatcher;
 mod dropped;
 pub mod keeper;
@@ -13,7 +12,7 @@ mod parcel;
 pub mod routes;
 mod table;
 
-pub use backoff::BackoffLimits;
+pub use backoff::Limits as BackoffLimits;
 pub use dispatcher::{DispatchLimits, Dispatcher, Peers};
 pub use keeper::{Keeper, KeeperLimits, Roster};
 pub use membership::{Lease, Membership, NodeId, Renewal, Role, Roles};

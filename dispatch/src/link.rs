@@ -19,8 +19,8 @@ pub use self::links::Links;
 pub use self::remote_handoff::RemoteHandoff;
 pub use self::remote_node::RemoteNode;
 use crate::Role;
-use crate::backoff::BackoffLimits;
 use crate::parcel::QueueLimits;
+use backoff::Limits as BackoffLimits;
 
 /// Where links are made.
 pub const PATH: &str = "/internal/v1/link";

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use backoff::Backoff;
 use lines::{Epoch, StreamName};
 use tokio::time::Instant;
 
@@ -11,7 +12,6 @@ use super::session::{Session, Trouble};
 use super::subscribe::{Plan, Subscription};
 use super::wire::{ErrorMessage, Message, Request, Subscribed, Welcome};
 use super::{Event, Fault, Follow, From, State, TailError};
-use crate::backoff::Backoff;
 use crate::problem;
 use crate::server::{Server, Token, TokenError};
 
@@ -70,7 +70,10 @@ impl Follower {
         }
         let mut seen = BTreeSet::new();
         follow.streams.retain(|stream| seen.insert(stream.clone()));
-        let backoff = Backoff::new(follow.limits.first_wait, follow.limits.longest_wait);
+        let backoff = Backoff::new(backoff::Limits {
+            first: follow.limits.first_wait,
+            most: follow.limits.longest_wait,
+        });
         Self {
             server,
             follow,
@@ -422,7 +425,7 @@ impl Follower {
         {
             self.backoff.reset();
         }
-        let retry_in = self.backoff.after_failure(hint);
+        let retry_in = self.backoff.pause_after(hint);
         self.phase = Phase::Wait(Instant::now() + retry_in);
         self.tell(Event::State(State::Offline { retry_in, why }));
         Ok(())

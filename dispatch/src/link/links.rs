@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{LinkLimits, RemoteNode, To};
-use crate::backoff::Backoff;
 use crate::parcel::Parcel;
 use crate::{NodeId, Roster};
+use backoff::Backoff;
 
 /// One link to each living node of a role, but not to this one.
 pub struct Links {

@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::codec::MAX_MESSAGE_BYTES;
 use super::{LinkLimits, PATH, READ_BUFFER_BYTES, To, WRITE_BUFFER_BYTES};
-use crate::backoff::Backoff;
 use crate::dropped::{self, Lost, Place};
 use crate::parcel::{Parcel, Queue};
 use crate::{Lease, NodeId};
+use backoff::Backoff;
 
 /// One other node. [`RemoteNode::run`] has to run for anything to arrive.
 pub struct RemoteNode {

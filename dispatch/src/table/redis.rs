@@ -40,9 +40,9 @@ use self::cache::{Cache, Fact};
 use self::connection::Connection;
 use self::signed::Refusals;
 use super::TableError;
-use crate::backoff::BackoffLimits;
 use crate::membership::{LEASE, Lease, Membership, NodeId, Renewal, Role};
 use crate::routes::Routes;
+use backoff::Limits as BackoffLimits;
 
 /// Bounds of the table on Redis.
 #[derive(Debug, Clone, Copy)]

@@ -309,12 +309,16 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// How long a session waits before it asks a store again that is away, or that does not show yet what a hint told of.
+/// Between which bounds a session waits before it asks a store again that is away, or that does not show yet what a hint told
+/// of.
+const AGAIN: backoff::Limits = backoff::Limits {
+    first: Duration::from_millis(250),
+    most: Duration::from_secs(5),
+};
+
+/// How long it waits after so many attempts in vain.
 pub(crate) fn pause_before(attempt: u32) -> Duration {
-    const FIRST: Duration = Duration::from_millis(250);
-    const LAST: Duration = Duration::from_secs(5);
-    let doubled = FIRST * 2u32.pow(attempt.min(5));
-    doubled.min(LAST).mul_f64(rand::random_range(0.75..1.25))
+    backoff::pause(AGAIN, attempt)
 }
 
 #[cfg(test)]

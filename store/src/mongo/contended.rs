@@ -121,7 +121,8 @@ fn away(error: Box<dyn std::error::Error + Send + Sync>) -> AppendError {
     AppendError::NotStored(StoreError::Away(error))
 }
 
-/// How long to wait before an attempt, where a turn takes `turn`. A share of a turn that is left to chance, the smaller
+/// How long to wait before an attempt, where a turn takes `turn`. No back-off, which spares somebody who failed: here all is
+/// well, and whoever waited longest is to be next. A share of a turn that is left to chance, the smaller
 /// the more often the batch was refused: those who wait longest come first.
 fn pause(turn: Duration, defeats: u32) -> Duration {
     let share = rand::random::<f64>()

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::address::Address;
 use super::cache::Cache;
 use super::{RedisOptions, TableError};
-use crate::backoff::Backoff;
+use backoff::Backoff;
 
 /// A connection that is made again whenever it breaks.
 pub(super) struct Connection {
