@@ -18,7 +18,7 @@ const POLICY =
 export const TOKEN = "good.fake.token";
 
 export class Fake {
-  /** name → { floor, lines }; the line with offset `floor` is first. */
+  /** name → { floor, lines, damaged }; the line with offset `floor` is first, stretches of `damaged` cannot be read. */
   streams = new Map();
   /** Live sessions: { socket, wanted: Map(stream → id), patterns: [] }. */
   sessions = new Set();
@@ -98,7 +98,7 @@ export class Fake {
   }
 
   #stream(name) {
-    if (!this.streams.has(name)) this.streams.set(name, { floor: 0, lines: [], rate: 0 });
+    if (!this.streams.has(name)) this.streams.set(name, { floor: 0, lines: [], damaged: [], rate: 0 });
     return this.streams.get(name);
   }
 
@@ -196,14 +196,23 @@ export class Fake {
   /** The lines between `from` and `to`: the `last` ones of them, or the first `limit`. */
   #page(query) {
     const name = query.get("stream");
-    const { floor, lines } = this.#stream(name);
+    const { floor, lines, damaged } = this.#stream(name);
     const [least, most] = [floor, floor + lines.length];
     let from = Math.max(least, Number(query.get("from") ?? least));
-    let next = Math.min(most, Number(query.get("to") ?? most));
-    if (query.has("last")) from = Math.max(from, next - Number(query.get("last")));
-    if (query.has("limit")) next = Math.min(next, from + Number(query.get("limit")));
-    const found = lines.slice(from - floor, Math.max(from, next) - floor).map((line, i) => ({ offset: from + i, ...line }));
-    return { stream: name, first_available: floor, from, next, lines: found };
+    let next = Math.max(from, Math.min(most, Number(query.get("to") ?? most)));
+    const isSound = ({ offset }) => !damaged.some((stretch) => stretch.from <= offset && offset < stretch.to);
+    let found = lines.map((line, i) => ({ offset: floor + i, ...line })).slice(from - floor, next - floor).filter(isSound);
+    if (query.has("last")) {
+      const cut = found.length > Number(query.get("last"));
+      found = found.slice(-Number(query.get("last")));
+      if (cut) from = found[0].offset;
+    } else if (found.length > Number(query.get("limit") ?? 1_000)) {
+      found = found.slice(0, Number(query.get("limit") ?? 1_000));
+      next = found.at(-1).offset + 1;
+    }
+    const met = damaged.map((stretch) => ({ from: Math.max(from, stretch.from), to: Math.min(next, stretch.to) }));
+    const lost = met.filter((stretch) => stretch.from < stretch.to);
+    return { stream: name, first_available: floor, from, next, lines: found, ...(lost.length > 0 ? { damaged: lost } : {}) };
   }
 }
 

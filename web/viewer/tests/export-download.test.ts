@@ -20,6 +20,8 @@ class Store implements Source {
   /** What the next requests fail with. */
   readonly failures: TailcastError[] = [];
   firstAvailable = 0;
+  /** What cannot be read. */
+  damaged: { from: number; to: number }[] = [];
   /** Called with each request. */
   meanwhile = (): void => {};
 
@@ -38,8 +40,11 @@ class Store implements Source {
     const from = Math.max(firstAvailable, range.from ?? (range.last === undefined ? 0 : kept.length - range.last));
     const to = Math.min(kept.length, range.to ?? Infinity);
     const through = kept.slice(from, to).slice(0, range.limit ?? 1_000);
-    const lines = range.filter === undefined ? through : through.filter(({ message }) => message === range.filter);
-    return { stream, firstAvailable, from, next: Math.max(from, from + through.length), lines };
+    const next = Math.max(from, from + through.length);
+    const met = this.damaged.filter((stretch) => stretch.from < next && stretch.to > from);
+    const isSound = ({ offset }: Line) => !met.some((stretch) => stretch.from <= offset && offset < stretch.to);
+    const lines = through.filter(isSound).filter(({ message }) => range.filter === undefined || message === range.filter);
+    return { stream, firstAvailable, from, next, lines, ...(met.length > 0 ? { damaged: met } : {}) };
   }
 }
 
@@ -91,6 +96,17 @@ test("offsets, times and the filter are asked of the server", async () => {
   const { lines } = await read(store, { streams: ["a"], from: 10, to: 50, filter: "17", since: "2026-11-21T12:00:00Z", until: "2026-11-21T13:00:00Z" });
   assert.deepEqual(lines, ["a 17"]);
   assert.deepEqual(store.asked[1], { stream: "a", from: 10, to: 50, limit: 10_000, filter: "17", since: "2026-11-21T12:00:00Z", until: "2026-11-21T13:00:00Z" });
+});
+
+test("lines that are damaged are left out and counted, once each", async () => {
+  const store = new Store({ a: linesAt(upTo(15_000)) });
+  store.damaged = [{ from: 2, to: 5 }, { from: 14_999, to: 15_000 }];
+  let [lines, damaged] = [0, 0];
+  for await (const batch of history(store, { streams: ["a"] }, NEVER)) {
+    lines += batch.lines.length;
+    damaged = batch.damaged;
+  }
+  assert.deepEqual([lines, damaged], [14_996, 4]);
 });
 
 test("lines that retention removes on the way are told", async () => {

@@ -29,10 +29,13 @@ for (const [request, problem] of PROBLEMS) {
 }
 
 test("progress and its end are told in words", () => {
-  const progress = { lines: 12_345, bytes: 3_210_000, share: 0.409, missing: 0 };
+  const progress = { lines: 12_345, bytes: 3_210_000, share: 0.409, missing: 0, damaged: 0 };
   assert.equal(shareWords(progress), "12,345 lines, 3.2 MB, 40%");
   assert.equal(progressWords(progress, "download"), "Saved 12,345 lines, 3.2 MB.");
   assert.equal(progressWords({ ...progress, lines: 1, bytes: 80 }, "copy"), "Copied 1 line.");
+  assert.match(progressWords({ ...progress, damaged: 1 }, "download"), /^Saved .* 1 line is damaged in the store, and left out\.$/);
+  const nothing = { ...progress, lines: 0, damaged: 3 };
+  assert.equal(progressWords(nothing, "copy"), "There is no such line. The file is empty. 3 lines are damaged in the store, and left out.");
   assert.match(progressWords({ ...progress, missing: 7 }, "download"), /^Saved .* 7 lines went out of the time they are kept/);
   assert.match(progressWords({ ...progress, lines: 0 }, "download"), /no such line/);
 });

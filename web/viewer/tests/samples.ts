@@ -40,18 +40,29 @@ export function told(entries: Iterable<Entry>): string {
     .join(" ");
 }
 
+/** What a store cannot read: offsets of any stream, `to` exclusive. */
+type Damage = readonly { readonly from: number; readonly to: number }[];
+
 /** A store that keeps these lines, and answers `page` of them at most. */
-export function store(kept: readonly LineEntry[], { page = Infinity, firstAvailable = 0 } = {}): Store {
+export function store(
+  kept: readonly LineEntry[],
+  { page = Infinity, firstAvailable = 0, damage = [] as Damage } = {},
+): Store {
+  const isSound = (offset: number) => !damage.some((stretch) => stretch.from <= offset && offset < stretch.to);
   return {
     lines: async (name, { from = 0, to = Infinity, last, limit = 1_000, since } = {}): Promise<Page> => {
+      const least = Math.max(from, firstAvailable);
       const all = kept
-        .filter(({ stream, line: { offset, ts } }) => stream.name === name && offset >= Math.max(from, firstAvailable) && offset < to && (since === undefined || ts >= String(since)))
+        .filter(({ stream, line: { offset } }) => stream.name === name && offset >= least && offset < to && isSound(offset))
+        .filter(({ line: { ts } }) => since === undefined || ts >= String(since))
         .map((entry): Line => entry.line);
       const most = Math.min(page, last ?? limit);
       const found = last === undefined ? all.slice(0, most) : all.slice(-most);
       const cut = found.length < all.length;
-      const begin = last !== undefined && cut ? (found[0]?.offset ?? to) : Math.max(from, firstAvailable);
-      return { stream: name, firstAvailable, from: begin, next: last === undefined && cut ? (found.at(-1)?.offset ?? from) + 1 : to, lines: found };
+      const begin = last !== undefined && cut ? (found[0]?.offset ?? to) : least;
+      const next = last === undefined && cut ? (found.at(-1)?.offset ?? from) + 1 : to;
+      const met = damage.filter((stretch) => stretch.to > begin && stretch.from < next);
+      return { stream: name, firstAvailable, from: begin, next, lines: found, ...(met.length > 0 ? { damaged: met } : {}) };
     },
   };
 }

@@ -14,6 +14,8 @@ export interface Progress {
   readonly share: number;
   /** Lines that retention removed while they were on their way. */
   readonly missing: number;
+  /** Lines that the store cannot read. */
+  readonly damaged: number;
 }
 
 export interface Download {
@@ -30,17 +32,18 @@ export interface Download {
 export async function download({ batches, format: name, columns = [], sink, signal, onprogress }: Download): Promise<Progress> {
   const format = FORMATS[name];
   const encoder = new TextEncoder();
-  let progress: Progress = { lines: 0, bytes: 0, share: 0, missing: 0 };
+  let progress: Progress = { lines: 0, bytes: 0, share: 0, missing: 0, damaged: 0 };
   try {
     let text = format.head(columns);
-    for await (const { lines, share, missing } of batches) {
+    for await (const { lines, share, missing, damaged } of batches) {
       signal.throwIfAborted();
       for (const line of lines) text += format.line(line, columns);
       const bytes = encoder.encode(text);
       text = "";
       if (bytes.length > 0) await sink.write(bytes);
       const at = lines.at(-1)?.line.ts ?? progress.at;
-      progress = { lines: progress.lines + lines.length, bytes: progress.bytes + bytes.length, ...(at ? { at } : {}), share, missing };
+      const sums = { lines: progress.lines + lines.length, bytes: progress.bytes + bytes.length };
+      progress = { ...sums, ...(at ? { at } : {}), share, missing, damaged };
       onprogress?.(progress);
     }
     signal.throwIfAborted();
@@ -59,8 +62,8 @@ const BATCH = 2_000;
 export async function* batchesOf(lines: readonly StreamLine[]): AsyncGenerator<Batch> {
   for (let from = 0; from < lines.length; from += BATCH) {
     const to = Math.min(lines.length, from + BATCH);
-    yield { lines: lines.slice(from, to), share: to / lines.length, missing: 0 };
+    yield { lines: lines.slice(from, to), share: to / lines.length, missing: 0, damaged: 0 };
     await new Promise((resolve) => setTimeout(resolve));
   }
-  if (lines.length === 0) yield { lines: [], share: 1, missing: 0 };
+  if (lines.length === 0) yield { lines: [], share: 1, missing: 0, damaged: 0 };
 }

@@ -28,6 +28,8 @@ export interface Batch {
   readonly share: number;
   /** Lines that retention removed while they were on their way. */
   readonly missing: number;
+  /** Lines that the store cannot read. */
+  readonly damaged: number;
 }
 
 export type Source = Pick<Client, "lines">;
@@ -53,7 +55,8 @@ export async function* history(source: Source, range: HistoryRange, signal: Abor
   const readers = await begin(source, range, signal, wait);
   let lines: StreamLine[] = [];
   const batch = (): Batch => {
-    const told = { lines, share: shareOf(readers), missing: readers.reduce((sum, { missing }) => sum + missing, 0) };
+    const [missing, damaged] = readers.reduce(([a, b], reader) => [a + reader.missing, b + reader.damaged], [0, 0]);
+    const told = { lines, share: shareOf(readers), missing, damaged };
     lines = [];
     return told;
   };
@@ -116,6 +119,7 @@ class Reader {
   /** The latest time up to the next line: a line that is older than the one before it stands right behind that one. */
   at = -Infinity;
   missing = 0;
+  damaged = 0;
 
   constructor(options: ReaderOptions, from: number, to: number) {
     this.stream = options.stream;
@@ -154,7 +158,8 @@ class Reader {
     const { filter, since, until } = range;
     const from = this.#position;
     const asked = { from, to: this.#to, limit, ...(filter ? { filter } : {}), ...(since ? { since } : {}), ...(until ? { until } : {}) };
-    const { lines, next, firstAvailable } = await ask(asked);
+    const { lines, next, firstAvailable, damaged = [] } = await ask(asked);
+    for (const stretch of damaged) this.damaged += stretch.to - stretch.from;
     this.missing += Math.min(this.#to, Math.max(from, firstAvailable)) - from;
     this.#page = lines;
     this.#taken = 0;

@@ -49,10 +49,12 @@ export function shareWords({ lines, bytes, share }: Progress): string {
 }
 
 /** What it came to. */
-export function progressWords({ lines, bytes, missing }: Progress, way: ExportRequest["way"]): string {
-  if (lines === 0) return "There is no such line. The file is empty.";
-  const done = way === "copy" ? `Copied ${count(lines, "line")}.` : `Saved ${count(lines, "line")}, ${size(bytes)}.`;
-  return missing > 0 ? `${done} ${count(missing, "line")} went out of the time they are kept before they could be read.` : done;
+export function progressWords({ lines, bytes, missing, damaged }: Progress, way: ExportRequest["way"]): string {
+  const saved = way === "copy" ? `Copied ${count(lines, "line")}.` : `Saved ${count(lines, "line")}, ${size(bytes)}.`;
+  const done = lines === 0 ? "There is no such line. The file is empty." : saved;
+  const gone = missing > 0 ? ` ${count(missing, "line")} went out of the time they are kept before they could be read.` : "";
+  const lost = damaged > 0 ? ` ${count(damaged, "line")} ${damaged === 1 ? "is" : "are"} damaged in the store, and left out.` : "";
+  return `${done}${lines === 0 ? "" : gone}${lost}`;
 }
 
 export function size(bytes: number): string {

@@ -1,7 +1,7 @@
 // Loads what the store has and the tab has not: from one end of a hole, a page at a time. Knows no connection and no page.
 
 import type { Client, Line, Page } from "tailcast-client";
-import type { Entry, HoleEntry, LineEntry, Run, Stream } from "../buffer/entry.ts";
+import type { Entry, GapEntry, HoleEntry, LineEntry, Run, Stream } from "../buffer/entry.ts";
 import { type Continues, Entries } from "./lines.ts";
 import { type Part, merged, settled } from "./merge.ts";
 
@@ -33,7 +33,7 @@ export async function load(store: Store, wanted: LoadRequest, continues: Continu
   const ask = (run: Run) => (side === "end" ? fromEnd(store, run, lines, filter) : fromStart(store, run, lines, filter));
   const answers = await inTurn(hole.runs, ask);
   const entries = new Entries(continues);
-  const parts = answers.map((answer) => ({ ...answer, lines: entries.of(answer.run.stream, answer.found) }));
+  const parts = answers.map((answer) => ({ ...answer, lines: piecesOf(answer, entries, side) }));
   return side === "end" ? atEnd(hole, parts) : atStart(hole, parts);
 }
 
@@ -41,27 +41,65 @@ export async function load(store: Store, wanted: LoadRequest, continues: Continu
 interface Answer {
   readonly run: Run;
   readonly found: readonly Line[];
+  /** Offsets of lines that the store cannot read. */
+  readonly damaged: readonly Stretch[];
   /** The offsets that are known now: all the lines in them that the filter lets through were found. */
   readonly known: { readonly from: number; readonly to: number };
   /** Before it, nothing is kept any more. */
   readonly firstAvailable: number;
 }
 
-interface Loaded extends Answer, Part<LineEntry> {
-  readonly lines: readonly LineEntry[];
+/** Offsets, `to` exclusive. */
+type Stretch = Pick<Run, "from" | "to">;
+
+/** What stands in the log for offsets of one stream: a line, or a gap of lines that nobody can get. */
+interface PieceOfRun {
+  readonly entry: LineEntry | GapEntry;
+  readonly from: number;
+  /** A gap has the time of the line before it, else of the one behind. Without any it stands beside what is there already. */
+  readonly at: number;
+}
+
+interface Loaded extends Answer, Part<PieceOfRun> {
+  readonly lines: readonly PieceOfRun[];
+}
+
+/** In the stream's order. A trace does not go on over a gap. */
+function piecesOf({ run, found, damaged }: Answer, entries: Entries, side: Side): PieceOfRun[] {
+  const pieces: PieceOfRun[] = [];
+  const { stream } = run;
+  const take = (lines: readonly Line[]) => {
+    for (const entry of entries.of(stream, lines)) pieces.push({ entry, from: entry.line.offset, at: entry.at });
+  };
+  let taken = 0;
+  for (const stretch of damaged) {
+    const [from, to] = [Math.max(run.from, stretch.from), Math.min(run.to, stretch.to)];
+    if (from >= to) continue;
+    const behind = found.findIndex(({ offset }) => offset >= to);
+    const until = behind < 0 ? found.length : behind;
+    take(found.slice(taken, until));
+    taken = until;
+    entries.interrupt(stream);
+    pieces.push({ entry: { kind: "gap", run: { stream, from, to }, reason: "damaged" }, from, at: pieces.at(-1)?.at ?? NaN });
+  }
+  take(found.slice(taken));
+  const first = pieces.find(({ at }) => !Number.isNaN(at))?.at ?? (side === "end" ? Infinity : -Infinity);
+  return pieces.map((piece) => (Number.isNaN(piece.at) ? { ...piece, at: first } : piece));
 }
 
 async function fromEnd(store: Store, run: Run, last: number, filter: string): Promise<Answer & { more: boolean }> {
   const page = await store.lines(run.stream.name, { from: run.from, to: run.to, last, ...(filter ? { filter } : {}) });
   const from = Math.max(run.from, Math.min(page.from, run.to));
   const { firstAvailable } = page;
-  return { run, found: page.lines, known: { from, to: run.to }, firstAvailable, more: from > run.from && from > firstAvailable };
+  const more = from > run.from && from > firstAvailable;
+  return { run, found: page.lines, damaged: page.damaged ?? [], known: { from, to: run.to }, firstAvailable, more };
 }
 
 async function fromStart(store: Store, run: Run, limit: number, filter: string): Promise<Answer & { more: boolean }> {
   const page: Page = await store.lines(run.stream.name, { from: run.from, to: run.to, limit, ...(filter ? { filter } : {}) });
   const to = Math.min(run.to, Math.max(page.next, run.from));
-  return { run, found: page.lines, known: { from: run.from, to }, firstAvailable: page.firstAvailable, more: to < run.to };
+  const { lines: found, damaged = [], firstAvailable } = page;
+  return { run, found, damaged, known: { from: run.from, to }, firstAvailable, more: to < run.to };
 }
 
 /** The hole's rest, what retention removed, and the lines. */
@@ -71,10 +109,10 @@ function atEnd(hole: HoleEntry, parts: readonly Loaded[]): Entry[] {
   const rest = parts.map((part, i): Run => {
     const { run, known, lines } = part;
     // What was found and cannot be shown yet stays in the hole.
-    const cut = shown[i]?.length === lines.length ? known.from : (shown[i]?.[0]?.line.offset ?? run.to);
+    const cut = shown[i]?.length === lines.length ? known.from : (shown[i]?.[0]?.from ?? run.to);
     return { stream: run.stream, from: run.from, to: cut };
   });
-  return [...split(hole, rest, parts), ...merged(shown)];
+  return [...split(hole, rest, parts), ...merged(shown).map(({ entry }) => entry)];
 }
 
 function atStart(hole: HoleEntry, parts: readonly Loaded[]): Entry[] {
@@ -83,11 +121,11 @@ function atStart(hole: HoleEntry, parts: readonly Loaded[]): Entry[] {
   const rest = parts.map((part, i): Run => {
     const { run, known, lines } = part;
     const next = lines[shown[i]?.length ?? 0];
-    return { stream: run.stream, from: next ? next.line.offset : known.to, to: run.to };
+    return { stream: run.stream, from: next ? next.from : known.to, to: run.to };
   });
   // Retention removes from the front: its gaps come first, and the rest of the hole after the lines.
   const [gaps, holes] = [gapsOf(rest, parts, hole), remaining(hole, rest)];
-  return [...gaps, ...merged(shown), ...holes];
+  return [...gaps, ...merged(shown).map(({ entry }) => entry), ...holes];
 }
 
 function split(hole: HoleEntry, rest: readonly Run[], parts: readonly Loaded[]): Entry[] {

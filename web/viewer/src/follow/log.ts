@@ -54,7 +54,7 @@ export class Log {
   readonly streams = new Streams();
   readonly #options: LogOptions;
   readonly #live: Entries;
-  readonly #loading = new Map<HoleEntry, Promise<readonly LineEntry[] | undefined>>();
+  readonly #loading = new Map<HoleEntry, Promise<readonly Entry[] | undefined>>();
   #client: Client | undefined;
   #subscription: Subscription | undefined;
   /** Where the last subscription was left. */
@@ -234,8 +234,8 @@ export class Log {
     return this.#loading.has(hole);
   }
 
-  /** Loads a page of a hole from one of its ends: its lines, or nothing when it failed and why stands in the log. */
-  load(hole: HoleEntry, side: Side): Promise<readonly LineEntry[] | undefined> {
+  /** Loads a page of a hole from one of its ends: the lines and gaps that came, or nothing when it failed and why stands in the log. */
+  load(hole: HoleEntry, side: Side): Promise<readonly Entry[] | undefined> {
     let loading = this.#loading.get(hole);
     if (!loading) {
       loading = this.#load(hole, side).finally(() => {
@@ -248,7 +248,7 @@ export class Log {
     return loading;
   }
 
-  async #load(hole: HoleEntry, side: Side): Promise<readonly LineEntry[] | undefined> {
+  async #load(hole: HoleEntry, side: Side): Promise<readonly Entry[] | undefined> {
     const { filter, continues, on } = this.#options;
     if (!this.#client || this.#wentWithItsStore(hole)) return undefined;
     try {
@@ -258,7 +258,7 @@ export class Log {
       joinTraces(this.buffer.chunks, loaded, { continues, holds: on.holds });
       on.lines(loaded, filled(hole, side, entries));
       this.buffer.trim(on.reading());
-      return loaded;
+      return entries.filter((entry) => entry.kind !== "hole");
     } catch (error) {
       this.#failed(hole, error as TailcastError);
       return undefined;

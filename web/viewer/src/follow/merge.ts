@@ -41,7 +41,8 @@ export interface Part<T extends Timed> {
  * are known stream by stream, and a line may only stand beside the hole when nothing that is still in it belongs between.
  */
 export function settled<T extends Timed>(parts: readonly Part<T>[], side: "start" | "end"): number[] {
-  const limits = parts.filter(({ more, lines }) => more && lines.length > 0).map(({ lines }) => edge(lines, side));
+  // What has no time, for nothing is known of its neighbours, limits nobody.
+  const limits = parts.filter(({ more }) => more).map(({ lines }) => edge(lines, side)).filter(Number.isFinite);
   if (limits.length === 0) return parts.map(({ lines }) => lines.length);
   const limit = side === "end" ? Math.max(...limits) : Math.min(...limits);
   return parts.map(({ lines }) => (side === "end" ? lines.length - newerFrom(lines, limit) : olderUpTo(lines, limit)));

@@ -45,7 +45,7 @@ function heldOf({ choice, log }: Exported["reading"], what: ExportRequest["what"
 
 /** A browser may let a page copy within the click only, which a pause would end. */
 function inOne(lines: readonly StreamLine[]): Batch[] {
-  return [{ lines, share: 1, missing: 0 }];
+  return [{ lines, share: 1, missing: 0, damaged: 0 }];
 }
 
 function fileOf(reading: Exported["reading"], { format }: ExportRequest): FileToSave {

@@ -41,9 +41,9 @@ export class Loader {
 
   async #load(hole: HoleEntry, side: Side): Promise<void> {
     const { log, shown } = this.#options;
-    const lines = await log.load(hole, side);
-    if (!lines) this.#tried.add(hole);
+    const entries = await log.load(hole, side);
+    if (!entries) this.#tried.add(hole);
     // Nothing more to see: be it that nothing matched, or that all of it is of streams that are hidden.
-    else if (!lines.some(shown())) for (const chunk of log.buffer.chunks) if (chunk.hole) this.#tried.add(chunk.hole);
+    else if (!entries.some(shown())) for (const chunk of log.buffer.chunks) if (chunk.hole) this.#tried.add(chunk.hole);
   }
 }

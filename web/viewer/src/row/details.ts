@@ -8,6 +8,7 @@ import { type Zone, exact } from "./clock.ts";
 import { asText, isObject, pathTo } from "./fields.ts";
 import { MessageView } from "./message.ts";
 import { cut } from "./segments.ts";
+import { UNDECIDED } from "./words.ts";
 
 /** So many members of an object stand there at first, and so many more after each click. */
 const MEMBERS_SHOWN = 100;
@@ -56,6 +57,7 @@ export class Details {
     this.#facts.replaceChildren(
       ...exact(line.ts, zone).split("\n").map((time) => withText("span", "fact", time)),
       withText("span", "fact", `${stream.name} #${line.offset}`),
+      ...(line.undecided ? [withText("span", "fact doubt", UNDECIDED.long)] : []),
     );
     // The tree stays when only the zone is another: what the reader opened in it stays open.
     if (entry !== this.#entry) {

@@ -9,6 +9,7 @@ import { asText, hasFields, summary, valueAt } from "./fields.ts";
 import { type Look, type RowState, isTall, shownOf } from "./look.ts";
 import { MessageView } from "./message.ts";
 import { cut } from "./segments.ts";
+import { UNDECIDED } from "./words.ts";
 
 /** A column's value is cut: the whole one is among the details. */
 const CELL_SHOWN = 200;
@@ -28,6 +29,7 @@ export class LineView {
   readonly #cells: Cell[] = [];
   readonly #cellBox = made("span", "cells");
   readonly #text = made("div", "text");
+  readonly #doubt = new Label("span", "doubt", HIDES);
   readonly #message = new MessageView(made("span", "message"));
   readonly #fields = new MessageView(made("span", "fields"));
   readonly #more = new Label(buttonFor("more", ""), "more", HIDES);
@@ -45,7 +47,8 @@ export class LineView {
     this.#fields.element.dataset["act"] = "toggle";
     // What stands there is seldom looked at: it is put together when somebody points at it.
     this.#when.element.addEventListener("pointerenter", () => this.#tellExactTime());
-    this.#text.append(this.#message.element, this.#fields.element, this.#more.element, this.#fold.element);
+    this.#doubt.element.title = UNDECIDED.long;
+    this.#text.append(this.#doubt.element, this.#message.element, this.#fields.element, this.#more.element, this.#fold.element);
     const { element: when } = this.#when;
     const head = made("div", "head");
     head.append(this.#bar, this.#toggle, when, this.#level.element, this.#stream.element, this.#cellBox, this.#text);
@@ -71,6 +74,7 @@ export class LineView {
 
   #showText({ line }: LineEntry, look: Look, state: RowState): void {
     const { text, more, cutFrom } = shownOf(line.message, look, state);
+    this.#doubt.set(line.undecided ? UNDECIDED.short : "");
     this.#message.show(text, look.ansi, state.highlights);
     this.#fields.show(look.fieldsSummary && !state.open && hasFields(line.fields) ? summary(line.fields) : "", false);
     this.#more.set(cutFrom > 0 ? `… show all ${figure(cutFrom)} characters` : "");

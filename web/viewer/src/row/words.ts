@@ -6,6 +6,12 @@ import type { GapEntry, HoleEntry, Run } from "../buffer/entry.ts";
 /** So many streams of a hole are named. */
 const NAMED = 3;
 
+/** Of a line that a regular expression of the filter gave up on. */
+export const UNDECIDED = {
+  short: "undecided",
+  long: "The filter gave up on this line: perhaps it is not what was asked for.",
+} as const;
+
 const sizeOf = ({ from, to }: Run): number => to - from;
 
 /** `Gap: 1,203 lines of payments/api are gone: not kept any more (17 to 1,219)`. */
