@@ -1,5 +1,5 @@
-//! Where filters are put to lines: off the threads that serve, a few at a time, in short slices, subscriber by
-//! subscriber, each within a budget of time.
+//! What strangers give to compute, such as filters put to lines: off the threads that serve, a few at a time, in short
+//! slices, subscriber by subscriber, each within a budget of time.
 //!
 //! What a reader asks to compute must cost others nothing that they notice: so a slice ends after
 //! [`SieveLimits::slice`], the next one belongs to another subscriber if one waits, and who has used up its budget waits

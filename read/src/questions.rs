@@ -45,11 +45,14 @@ impl Default for QuestionLimits {
     }
 }
 
+/// What is kept of some streams, in the order in which they were asked for.
+type Extents = Result<Vec<Extent>, SharedError>;
+
 /// The store, as all readers of a process ask it.
 pub struct Questions {
     store: Arc<dyn LogReader>,
     epoch: OnceCell<Epoch>,
-    extents: Arc<Coalescing<Vec<StreamName>, Result<Vec<Extent>, SharedError>>>,
+    extents: Arc<Coalescing<Vec<StreamName>, Extents>>,
     listings: Arc<Listings>,
     outages: Arc<Outages>,
 }
@@ -140,7 +143,7 @@ struct Heads {
 }
 
 impl Heads {
-    async fn answer(&self, asked: Vec<Vec<StreamName>>) -> Vec<Result<Vec<Extent>, SharedError>> {
+    async fn answer(&self, asked: Vec<Vec<StreamName>>) -> Vec<Extents> {
         let mut streams: Vec<StreamName> = asked.iter().flatten().cloned().collect();
         streams.sort_unstable();
         streams.dedup();
@@ -178,7 +181,7 @@ impl Heads {
         (known, failed)
     }
 
-    async fn alone(&self, streams: &[StreamName]) -> Result<Vec<Extent>, SharedError> {
+    async fn alone(&self, streams: &[StreamName]) -> Extents {
         match self.read(streams).await {
             (_, Some(error)) => Err(error),
             (known, None) => {

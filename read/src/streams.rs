@@ -21,22 +21,29 @@ use http::{HeaderValue, Uri};
 use lines::{Listing, Pattern, StreamInfo, StreamName};
 use serde::Serialize;
 
-use crate::history::{Parts, Places, counted, unavailable};
+use crate::Limits;
+use crate::outcome::{counted, unavailable};
+use crate::places::Places;
 use crate::questions::Questions;
 
 /// Streams that are looked at before others get their turn.
 const AT_ONCE: usize = 512;
 
 /// Has no door: it is a part of what history answers.
-pub(crate) fn router(parts: Parts, places: Arc<Places>) -> Router {
+pub(crate) fn router(questions: Arc<Questions>, limits: Limits, places: Arc<Places>) -> Router {
     Router::new()
         .route("/v1/streams", get(streams))
-        .with_state(Arc::new(Room { parts, places }))
+        .with_state(Arc::new(Room {
+            questions,
+            limits,
+            places,
+        }))
 }
 
 /// What all requests share.
 struct Room {
-    parts: Parts,
+    questions: Arc<Questions>,
+    limits: Limits,
     places: Arc<Places>,
 }
 
@@ -47,13 +54,13 @@ async fn streams(State(room): State<Arc<Room>>, subscriber: Subscriber, uri: Uri
 impl Room {
     async fn answer(&self, subscriber: Subscriber, uri: &Uri) -> Result<Response, Problem> {
         let wanted = Wanted::of(uri, subscriber)?;
-        let limits = &self.parts.limits;
+        let limits = &self.limits;
         // What waits of an answer is some pieces: never the list.
         let held = self
             .places
             .hold(wanted.subscriber.sub(), limits.small_answer)
             .await?;
-        let questions = Arc::clone(&self.parts.questions);
+        let questions = Arc::clone(&self.questions);
         let listed = questions.streams_within(limits.listing_age).await;
         listed.map_err(|error| unavailable(&error))?;
         let (outlet, body) = Outlet::new(limits.stall);

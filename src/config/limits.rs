@@ -18,7 +18,7 @@ use dispatch::link::LinkLimits;
 use dispatch::{DispatchLimits, KeeperLimits, RedisOptions};
 use edge::ServeLimits;
 use edge::sieve::SieveLimits;
-use read::{QuestionLimits, history};
+use read::QuestionLimits;
 use store::mongo::MongoOptions;
 use store::sqlite::SqliteOptions;
 
@@ -51,7 +51,7 @@ pub struct Limits {
     /// Sessions, and the streams they watch.
     pub sessions: push::Limits,
     /// Questions about history.
-    pub history: history::Limits,
+    pub history: read::Limits,
     /// What sessions and history ask of the store.
     pub questions: QuestionLimits,
     /// What filters may compute.

@@ -1,20 +1,21 @@
 //! Lines on their way to a reader: spliced into the form that was asked for, sent in pieces.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use edge::{CutOff, Outlet, Preferences, Share, Shares};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use edge::{CutOff, Outlet, Share, Shares};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lines::{Offset, StreamName, Verdict};
+use lines::{Offset, StreamName};
 
-use super::holes::Holes;
-use super::scan::Scan;
-use lines::filter::UNDECIDED;
+use super::format::Format;
+use super::head::Head;
+use super::range::Everything;
+use super::search::Found;
+use crate::scan::Holes;
 
 /// Where to go on.
 const NEXT: HeaderName = HeaderName::from_static("tailcast-next");
@@ -25,31 +26,22 @@ const FIRST_AVAILABLE: HeaderName = HeaderName::from_static("tailcast-first-avai
 /// How many of the lines the filter gave up on; only where there are such.
 const UNDECIDED_LINES: HeaderName = HeaderName::from_static("tailcast-undecided");
 
-/// How lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    /// An object a line.
-    Ndjson,
-    /// One object, with the lines in a list.
-    Json,
-}
-
-/// What stands around the lines.
-pub(super) struct Head {
-    pub(super) stream: StreamName,
-    pub(super) first_available: Offset,
-    pub(super) from: Offset,
-    pub(super) next: Offset,
-    /// Lines that the filter gave up on.
-    pub(super) undecided: u64,
-}
-
 /// What an answer on its way needs.
 pub(super) struct Way {
     /// The memory that it holds.
     pub(super) held: Share,
     /// How long a reader may take nothing.
     pub(super) stall: Duration,
+    /// Where pages get their places to be read.
+    pub(super) turns: Turns,
+}
+
+/// Places that one reader's pages wait for.
+pub(super) struct Turns {
+    pub(super) places: Arc<Shares>,
+    pub(super) reader: String,
+    /// How long a page waits.
+    pub(super) within: Duration,
 }
 
 /// The lines, or how to get at them.
@@ -62,65 +54,17 @@ pub(super) struct Answer {
 
 enum Source {
     /// A range: its first page, and the rest of it, which is read while it is sent.
-    Pages(Bytes, Box<Scan>),
+    Pages(Bytes, Box<Everything>),
     /// All of it.
     Collected(Bytes, Holes),
 }
 
-impl Format {
-    /// NDJSON, unless the request likes JSON better.
-    pub(super) fn accepted(headers: &HeaderMap) -> Self {
-        let preferences = Preferences::of(headers, ACCEPT);
-        let ndjson = preferences.liking(&["application/x-ndjson"]);
-        if preferences.liking(&["application/json"]) > ndjson {
-            Self::Json
-        } else {
-            Self::Ndjson
-        }
-    }
-
-    fn content_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Ndjson => "application/x-ndjson",
-            Self::Json => "application/json",
-        })
-    }
-
-    /// Appends a line with its offset as the first member. The line's object is copied as it is stored; it always has
-    /// a member `ts`, so that a comma can follow. Each line of JSON begins with a comma; the first one's is left out later.
-    pub(super) fn splice(self, offset: Offset, verdict: Verdict, line: &[u8], out: &mut Vec<u8>) {
-        if self == Self::Json {
-            out.push(b',');
-        }
-        out.extend_from_slice(b"{\"offset\":");
-        out.extend_from_slice(offset.to_string().as_bytes());
-        out.push(b',');
-        if verdict == Verdict::Undecided {
-            out.extend_from_slice(UNDECIDED);
-        }
-        out.extend_from_slice(line.get(1..).unwrap_or(b"}"));
-        if self == Self::Ndjson {
-            out.push(b'\n');
-        }
-    }
-}
-
-impl Format {
-    /// Appends what stands where lines cannot be had. In JSON they are told at the end.
-    pub(super) fn splice_hole(self, hole: &Range<Offset>, out: &mut Vec<u8>) {
-        if self == Self::Ndjson {
-            let (from, to) = (hole.start, hole.end);
-            let object = format!("{{\"offset\":{from},\"gap\":\"damaged\",\"next\":{to}}}\n");
-            out.extend_from_slice(object.as_bytes());
-        }
-    }
-}
-
 impl Answer {
     /// Everything of a range, whose first page was read to where `rest` begins.
-    pub(super) fn pages(first: Vec<u8>, from: Offset, rest: Scan) -> Self {
-        let next = rest.end();
-        let lines = match rest.start() < next {
+    pub(super) fn pages(first: Vec<u8>, from: Offset, rest: Everything) -> Self {
+        let left = rest.left();
+        let next = left.end;
+        let lines = match left.start < next {
             true => Source::Pages(first.into(), Box::new(rest)),
             false => Source::Collected(first.into(), rest.holes()),
         };
@@ -132,13 +76,13 @@ impl Answer {
         }
     }
 
-    /// Lines that are spliced already.
-    pub(super) fn collected(body: Vec<u8>, holes: Holes, from: Offset, next: Offset, undecided: u64) -> Self {
+    /// What a search found.
+    pub(super) fn collected(found: Found) -> Self {
         Self {
-            from,
-            next,
-            undecided,
-            lines: Source::Collected(body.into(), holes),
+            from: found.from,
+            next: found.next,
+            undecided: found.undecided,
+            lines: Source::Collected(found.body.into(), found.holes),
         }
     }
 
@@ -164,9 +108,8 @@ impl Answer {
     }
 
     /// The response. Its body is filled by a task of its own, which keeps its share of memory until all is taken, the
-    /// reader is gone, or it took nothing for too long: so what slow readers hold is bounded, and ends. `turns` is where
-    /// pages get theirs to be read.
-    pub(super) fn send(self, head: Head, format: Format, way: Way, turns: Arc<Shares>) -> Response {
+    /// reader is gone, or it took nothing for too long: so what slow readers hold is bounded, and ends.
+    pub(super) fn send(self, head: Head, format: Format, way: Way) -> Response {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, format.content_type());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -185,7 +128,7 @@ impl Answer {
             let _held = way.held;
             let poured = match self.lines {
                 Source::Collected(lines, holes) => written.lines(lines).await.map(|()| holes),
-                Source::Pages(first, rest) => pour(first, *rest, format, &mut written, &turns).await,
+                Source::Pages(first, rest) => pour(first, *rest, &mut written, &way.turns).await,
             };
             let closed = match poured {
                 Ok(holes) => written.close(format, &holes).await,
@@ -201,19 +144,18 @@ impl Answer {
 
 async fn pour(
     first: Bytes,
-    mut rest: Scan,
-    format: Format,
+    mut rest: Everything,
     written: &mut Written,
-    turns: &Arc<Shares>,
+    turns: &Turns,
 ) -> Result<Holes, CutOff> {
     written.lines(first).await?;
-    while rest.start() < rest.end() {
+    while !rest.left().is_empty() {
         let page = {
-            let Some(_turn) = turns.take(rest.reader(), 1, rest.page_turn()).await else {
+            let Some(_turn) = turns.places.take(&turns.reader, 1, turns.within).await else {
                 tracing::warn!("an answer broke off: too much is read at once");
                 return Err(CutOff);
             };
-            rest.page(format).await
+            rest.page().await
         };
         match page {
             Ok(page) => written.lines(page.into()).await?,
@@ -249,22 +191,6 @@ pub(super) fn send_object(object: Vec<u8>, stream: StreamName, way: Way) -> Resp
         }
     });
     response(headers, body)
-}
-
-impl Head {
-    /// What stands before the lines in JSON.
-    fn opening(&self) -> Vec<u8> {
-        let undecided = match self.undecided {
-            0 => String::new(),
-            lines => format!("\"undecided\":{lines},"),
-        };
-        // A stream's name needs no escapes: see `StreamName`.
-        format!(
-            "{{\"stream\":\"{}\",\"first_available\":{},\"from\":{},\"next\":{},{undecided}\"lines\":[",
-            self.stream, self.first_available, self.from, self.next
-        )
-        .into_bytes()
-    }
 }
 
 /// Lines on their way into a body.

@@ -7,9 +7,8 @@ use std::ops::{ControlFlow, Range};
 use lines::{Level, LineHead, Offset, Second, Timestamp, Verdict};
 use serde::{Serialize, Serializer};
 
-use super::answer::Head;
-use super::holes::Holes;
-use super::wanted::Take;
+use super::head::Head;
+use crate::scan::{Holes, Take};
 
 /// How much of `2026-11-21T14:03:00.000000000Z` says which second it is.
 const SECOND: usize = "2026-11-21T14:03:00".len();

@@ -1,27 +1,20 @@
 //! The parameters of `GET /v1/lines` and `GET /v1/counts`, checked.
 
+use std::ops::Range;
+
 use auth::Subscriber;
 use edge::{Parameters, Problem, bad_parameter};
 use http::Uri;
-use lines::{Filter, Offset, StreamName, Timestamp};
+use lines::{Filter, Offset, Timestamp};
 
-use super::Limits;
 use super::counts::Width;
+use crate::Limits;
+use crate::scan::Question;
 
 const OF_LINES: &[&str] = &[
     "stream", "from", "to", "since", "until", "last", "filter", "limit",
 ];
 const OF_COUNTS: &[&str] = &["stream", "from", "to", "since", "until", "filter", "width"];
-
-/// Which lines are asked for.
-pub(super) struct Query {
-    pub(super) stream: StreamName,
-    pub(super) from: Option<Offset>,
-    pub(super) to: Option<Offset>,
-    pub(super) since: Option<Timestamp>,
-    pub(super) until: Option<Timestamp>,
-    pub(super) filter: Option<Filter>,
-}
 
 /// How many of them, at most.
 #[derive(Clone, Copy)]
@@ -32,65 +25,67 @@ pub(super) struct Portion {
 }
 
 impl Portion {
-    pub(super) const ALL: Self = Self {
-        last: None,
-        limit: u64::MAX,
-    };
+    /// What it is of a range of which everything is wanted.
+    pub(super) fn of(self, range: &Range<Offset>) -> Range<Offset> {
+        let first = |last| Offset(range.end.0.saturating_sub(last));
+        let start = self.last.map_or(range.start, |last| range.start.max(first(last)));
+        start..range.end.min(start.plus(self.limit))
+    }
 }
 
-impl Query {
-    pub(super) fn of_lines(
-        uri: &Uri,
-        subscriber: &Subscriber,
-        limits: &Limits,
-    ) -> Result<(Self, Portion), Problem> {
-        let parameters = Parameters::known(uri, OF_LINES)?;
-        let query = Self::of(&parameters, subscriber, limits)?;
-        let last = parameters.whole("last")?.map(|last| last.min(limits.lines));
-        let limit = parameters.whole("limit")?.map(|limit| limit.min(limits.lines));
-        let limit = limit.or(last).unwrap_or(limits.default_lines);
-        Ok((query, Portion { last, limit }))
-    }
+/// What is asked of `GET /v1/lines`, and how much of it.
+pub(super) fn of_lines(
+    uri: &Uri,
+    subscriber: &Subscriber,
+    limits: &Limits,
+) -> Result<(Question, Portion), Problem> {
+    let parameters = Parameters::known(uri, OF_LINES)?;
+    let asked = question(&parameters, subscriber, limits)?;
+    let last = parameters.whole("last")?.map(|last| last.min(limits.lines));
+    let limit = parameters.whole("limit")?.map(|limit| limit.min(limits.lines));
+    let limit = limit.or(last).unwrap_or(limits.default_lines);
+    Ok((asked, Portion { last, limit }))
+}
 
-    pub(super) fn of_counts(
-        uri: &Uri,
-        subscriber: &Subscriber,
-        limits: &Limits,
-    ) -> Result<(Self, Width), Problem> {
-        let parameters = Parameters::known(uri, OF_COUNTS)?;
-        let query = Self::of(&parameters, subscriber, limits)?;
-        let width = parameters.get("width").map_or(Ok(Width::default()), |text| {
-            Width::parse(text).ok_or_else(|| {
-                let most = Width::MOST;
-                bad_parameter("width", &format!("`width` is in whole seconds, from 1 to {most}"))
-            })
-        })?;
-        Ok((query, width))
-    }
-
-    fn of(parameters: &Parameters, subscriber: &Subscriber, limits: &Limits) -> Result<Self, Problem> {
-        let stream = parameters
-            .get("stream")
-            .ok_or_else(|| bad_parameter("stream", "`stream` is missing: say which stream"))?;
-        let stream = subscriber
-            .names(stream)
-            .map_err(|error| bad_parameter("stream", &format!("`stream`: {error}")))?;
-        let from = parameters.whole("from")?.map(Offset);
-        let to = parameters.whole("to")?.map(Offset);
-        if let (Some(from), Some(to)) = (from, to)
-            && to < from
-        {
-            return Err(bad_parameter("to", "`to` is before `from`"));
-        }
-        Ok(Self {
-            stream,
-            from,
-            to,
-            since: time(parameters, "since")?,
-            until: time(parameters, "until")?,
-            filter: filter(parameters, limits)?,
+/// What is asked of `GET /v1/counts`, and how wide the buckets are.
+pub(super) fn of_counts(
+    uri: &Uri,
+    subscriber: &Subscriber,
+    limits: &Limits,
+) -> Result<(Question, Width), Problem> {
+    let parameters = Parameters::known(uri, OF_COUNTS)?;
+    let asked = question(&parameters, subscriber, limits)?;
+    let width = parameters.get("width").map_or(Ok(Width::default()), |text| {
+        Width::parse(text).ok_or_else(|| {
+            let most = Width::MOST;
+            bad_parameter("width", &format!("`width` is in whole seconds, from 1 to {most}"))
         })
+    })?;
+    Ok((asked, width))
+}
+
+fn question(parameters: &Parameters, subscriber: &Subscriber, limits: &Limits) -> Result<Question, Problem> {
+    let stream = parameters
+        .get("stream")
+        .ok_or_else(|| bad_parameter("stream", "`stream` is missing: say which stream"))?;
+    let stream = subscriber
+        .names(stream)
+        .map_err(|error| bad_parameter("stream", &format!("`stream`: {error}")))?;
+    let from = parameters.whole("from")?.map(Offset);
+    let to = parameters.whole("to")?.map(Offset);
+    if let (Some(from), Some(to)) = (from, to)
+        && to < from
+    {
+        return Err(bad_parameter("to", "`to` is before `from`"));
     }
+    Ok(Question {
+        stream,
+        from,
+        to,
+        since: time(parameters, "since")?,
+        until: time(parameters, "until")?,
+        filter: filter(parameters, limits)?,
+    })
 }
 
 fn filter(parameters: &Parameters, limits: &Limits) -> Result<Option<Filter>, Problem> {

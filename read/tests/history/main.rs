@@ -1,4 +1,5 @@
-//! History, as who asks for it sees it, over every store that needs no server.
+//! Questions about what was, as who asks them sees the answers, over every store that needs no server; and, by themselves,
+//! what all readers share and what no request needs yet.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod faulty_store;
@@ -10,6 +11,7 @@ mod counts;
 mod damage;
 mod faults;
 mod lines;
+mod merged;
 mod questions;
 mod streams;
 mod with_ingest;

@@ -11,7 +11,7 @@ use edge::ServeLimits;
 use edge::sieve::{Sieve, SieveLimits};
 use http_body_util::BodyExt;
 use lines::{Hint, HintSink, LogStore};
-use read::{QuestionLimits, Questions, history};
+use read::{QuestionLimits, Questions};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -44,11 +44,11 @@ pub(crate) async fn what_was_sent_is_read_at_the_same_address(given: &Given) {
         verifier: Arc::clone(&verifier),
         door: Door::new(appender, ingest::Limits::default()),
     });
-    let history = history::router(history::Parts {
+    let history = read::router(read::Parts {
         verifier,
         questions: Questions::new(store, QuestionLimits::default()),
         sieve: Sieve::new(SieveLimits::default()),
-        limits: history::Limits::default(),
+        limits: read::Limits::default(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

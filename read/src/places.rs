@@ -8,11 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::sieve::Account;
 use edge::{Problem, Share, Shares};
 use http::StatusCode;
 
-use super::Limits;
-use edge::sieve::Account;
+use crate::Limits;
 
 /// The places of a node.
 pub(crate) struct Places {
@@ -27,7 +27,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(super) fn new(limits: &Limits) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             working: Shares::new(limits.answers, limits.answers_of_subscriber),
             large: Shares::new(limits.sending_bytes, limits.sending_bytes / PARTS),
@@ -59,7 +59,7 @@ impl Places {
     }
 
     /// Where pages of an answer on its way get their places.
-    pub(super) fn working(&self) -> Arc<Shares> {
+    pub(crate) fn working(&self) -> Arc<Shares> {
         Arc::clone(&self.working)
     }
 }

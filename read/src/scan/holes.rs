@@ -8,11 +8,11 @@ use serde::{Serialize, Serializer};
 
 /// In order, none touching the next.
 #[derive(Debug, Default)]
-pub(super) struct Holes(Vec<Range<Offset>>);
+pub struct Holes(Vec<Range<Offset>>);
 
 impl Holes {
     /// Adds one behind all others.
-    pub(super) fn push(&mut self, hole: Range<Offset>) {
+    pub fn push(&mut self, hole: Range<Offset>) {
         match self.0.last_mut() {
             Some(last) if last.end >= hole.start => last.end = last.end.max(hole.end),
             _ => self.0.push(hole),
@@ -20,12 +20,12 @@ impl Holes {
     }
 
     /// Adds all of `later`, which lie behind these.
-    pub(super) fn extend(&mut self, later: Self) {
+    pub fn extend(&mut self, later: Self) {
         later.0.into_iter().for_each(|hole| self.push(hole));
     }
 
     /// What of them lies within these offsets.
-    pub(super) fn within(self, from: Offset, to: Offset) -> Self {
+    pub fn within(self, from: Offset, to: Offset) -> Self {
         let cut = |hole: Range<Offset>| hole.start.max(from)..hole.end.min(to);
         Self(
             self.0
@@ -36,11 +36,13 @@ impl Holes {
         )
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing is missing.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Range<Offset>> {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Range<Offset>> {
         self.0.iter()
     }
 }

@@ -1,26 +1,19 @@
-//! Which lines of a page are wanted, and what is done with them.
+//! Which lines of a page are wanted.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use edge::sieve::Slice;
 use lines::{Batch, Filter, Offset, Timestamp, Verdict};
 
-use edge::sieve::Slice;
+use super::Take;
+use super::page::numbered;
 
 /// What a line must be like, beyond its place.
 pub(super) struct Wanted {
     pub(super) filter: Option<Filter>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
-}
-
-/// What takes the lines that are wanted, and those that the filter could not decide.
-pub(super) trait Take: Send + 'static {
-    /// Takes the next one, or says at which offset to stop.
-    fn take(&mut self, offset: Offset, line: &[u8], verdict: Verdict) -> ControlFlow<Offset>;
-
-    /// Lines cannot be had, whether they are wanted or not.
-    fn miss(&mut self, hole: Range<Offset>);
 }
 
 impl Wanted {
@@ -83,12 +76,6 @@ impl Wanted {
             filter: self.filter.as_ref(),
         })
     }
-}
-
-/// A batch's lines with their offsets.
-pub(super) fn numbered(batch: &Batch) -> impl Iterator<Item = (Offset, &[u8])> {
-    let offsets = (batch.first.0..).map(Offset);
-    offsets.zip(batch.lines.iter())
 }
 
 struct Bounds<'a> {
