@@ -10,6 +10,7 @@ mod listeners;
 mod log;
 mod measure;
 mod node;
+mod openapi;
 mod parts;
 mod phase;
 mod roles;

@@ -55,6 +55,6 @@ pub fn services(ground: &Ground<'_>) -> anyhow::Result<Vec<Service>> {
     if has(Role::Web) {
         services.push(web::service());
     }
-    services.push(upkeep::service(ground));
+    services.push(upkeep::service(ground)?);
     Ok(services)
 }

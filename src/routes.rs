@@ -9,6 +9,8 @@ use edge::Problem;
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 
+use crate::openapi::{self, Told};
+
 /// Where an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -43,49 +45,67 @@ pub struct Route {
     /// As the router has it.
     pub path: &'static str,
     /// What opens it.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the test that walks the table heeds it")
-    )]
     pub door: Door,
+    /// What it says of itself, in the OpenAPI document.
+    pub told: fn() -> Told,
 }
 
-const fn route(reach: Reach, method: Method, path: &'static str, door: Door) -> Route {
+use Reach::{Internal, Public};
+
+const fn route(reach: Reach, method: Method, path: &'static str, door: Door, told: fn() -> Told) -> Route {
     Route {
         reach,
         method,
         path,
         door,
+        told,
     }
 }
 
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+
 /// All of them.
 pub const ROUTES: &[Route] = &[
-    route(Reach::Public, Method::POST, "/v1/lines", Door::Write),
-    route(Reach::Public, Method::POST, "/log", Door::Write),
-    route(Reach::Public, Method::GET, "/v1/lines", Door::Token),
-    route(Reach::Public, Method::GET, "/v1/counts", Door::Token),
-    route(Reach::Public, Method::GET, "/v1/streams", Door::Token),
-    route(Reach::Public, Method::GET, "/v1/ws", Door::Token),
-    route(Reach::Public, Method::POST, "/v1/introspect", Door::Token),
-    route(Reach::Public, Method::GET, "/", Door::Open),
-    route(Reach::Public, Method::GET, "/assets/{name}", Door::Open),
-    route(Reach::Public, Method::GET, "/client/v1/{*path}", Door::Open),
-    route(Reach::Public, Method::GET, "/healthz", Door::Open),
-    route(Reach::Public, Method::GET, "/readyz", Door::Open),
-    route(Reach::Internal, Method::GET, "/internal/v1/link", Door::Pass),
-    route(Reach::Internal, Method::GET, "/v1/nodes", Door::Admin),
-    route(Reach::Internal, Method::GET, "/v1/retention", Door::Admin),
+    route(Public, POST, "/v1/lines", Door::Write, openapi::send_lines),
+    route(Public, POST, "/log", Door::Write, openapi::send_log),
+    route(Public, GET, "/v1/lines", Door::Token, openapi::read_lines),
+    route(Public, GET, "/v1/counts", Door::Token, openapi::count_lines),
+    route(Public, GET, "/v1/streams", Door::Token, openapi::list_streams),
+    route(Public, GET, "/v1/ws", Door::Token, openapi::follow),
+    route(Public, POST, "/v1/introspect", Door::Token, openapi::introspect),
+    route(Public, GET, "/", Door::Open, openapi::viewer),
+    route(Public, GET, "/assets/{name}", Door::Open, openapi::viewer_file),
     route(
-        Reach::Internal,
-        Method::POST,
+        Public,
+        GET,
+        "/client/v1/{*path}",
+        Door::Open,
+        openapi::library_file,
+    ),
+    route(Public, GET, "/v1/openapi.json", Door::Open, openapi::describe),
+    route(Public, GET, "/healthz", Door::Open, openapi::alive),
+    route(Public, GET, "/readyz", Door::Open, openapi::ready),
+    route(Internal, GET, "/internal/v1/link", Door::Pass, openapi::link),
+    route(Internal, GET, "/v1/nodes", Door::Admin, openapi::list_nodes),
+    route(Internal, GET, "/v1/retention", Door::Admin, openapi::retention),
+    route(
+        Internal,
+        POST,
         "/v1/retention/restore",
         Door::Admin,
+        openapi::restore_lines,
     ),
-    route(Reach::Internal, Method::POST, "/v1/retention/allow", Door::Admin),
-    route(Reach::Internal, Method::GET, "/metrics", Door::Open),
-    route(Reach::Internal, Method::GET, "/healthz", Door::Open),
-    route(Reach::Internal, Method::GET, "/readyz", Door::Open),
+    route(
+        Internal,
+        POST,
+        "/v1/retention/allow",
+        Door::Admin,
+        openapi::allow_removal,
+    ),
+    route(Internal, GET, "/metrics", Door::Open, openapi::metrics),
+    route(Internal, GET, "/healthz", Door::Open, openapi::alive),
+    route(Internal, GET, "/readyz", Door::Open, openapi::ready),
 ];
 
 /// Closes what is not in the table, and answers 405 for methods that are not.

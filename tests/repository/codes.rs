@@ -73,6 +73,26 @@ fn every_refusal_over_http_is_in_a_table_and_no_other() {
     assert_eq!(refusals_of_the_documents(), refusals_of_the_sources());
 }
 
+/// As programs read it: all refusals of an OpenAPI document are among its components.
+fn refusals_of_the_schema() -> BTreeSet<Refusal> {
+    let document: serde_json::Value = serde_json::from_str(&read("docs/openapi.json")).unwrap();
+    let mut found = BTreeSet::new();
+    for name in document["components"]["responses"].as_object().unwrap().keys() {
+        let mut parts = name.split('.');
+        let status = parts.next().unwrap().parse().unwrap();
+        let problem = &document["components"]["responses"][name]["content"]["application/problem+json"];
+        let codes = problem["schema"]["allOf"][1]["properties"]["code"]["enum"].as_array();
+        let codes = codes.into_iter().flatten().map(|code| code.as_str().unwrap());
+        found.extend(codes.map(|code| (status, code.to_owned())));
+    }
+    found
+}
+
+#[test]
+fn every_refusal_over_http_is_in_the_schema_and_no_other() {
+    assert_eq!(refusals_of_the_schema(), refusals_of_the_sources());
+}
+
 #[test]
 fn every_error_of_a_session_is_in_the_table_and_no_other() {
     let sources = Sources::read();
