@@ -67,6 +67,10 @@ const METRICS: &[Described] = &[
         "tailcast_ingest_bodies_released_total",
         "bodies that were given up because memory was short",
     ),
+    counter(
+        "tailcast_ingest_repeats_total",
+        "repeated requests that were answered from memory, as the first one was",
+    ),
     gauge(
         "tailcast_append_waiting_bytes",
         "what waits to be stored or is being stored",

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
-use syn::{Arm, Attribute, Expr, ExprCall, ExprLit, ItemFn, ItemImpl, ItemMod, Lit, Macro, Token};
+use syn::{
+    Arm, Attribute, Expr, ExprCall, ExprLit, ExprStruct, ItemFn, ItemImpl, ItemMod, Lit, Macro, Token,
+};
 
 use crate::document::{read, root};
 
@@ -87,6 +89,10 @@ pub struct Sources {
     pub metrics: Vec<Metric>,
     /// What `match` turns the cases of a type into, within the type's own methods.
     pub names: Vec<(String, String)>,
+    /// The codes in struct literals: `Refused::Malformed { code: "bad_json", … }`, by the literal's path.
+    pub codes: Vec<(String, String)>,
+    /// Modules that are only for tests, by the beginnings of their files' paths.
+    of_tests: Vec<String>,
     file: String,
     /// What `Self` is, from outside in: the type, or `T` in `impl From<…> for T`.
     types: Vec<String>,
@@ -100,6 +106,10 @@ impl Sources {
             for folder in folders() {
                 sources.folder(&folder);
             }
+            let of_tests = std::mem::take(&mut sources.of_tests);
+            let is_of_tests = |file: &str| of_tests.iter().any(|module| file.starts_with(module));
+            sources.calls.retain(|call| !is_of_tests(&call.file));
+            sources.metrics.retain(|metric| !is_of_tests(&metric.file));
             assert!(sources.calls.len() > 1_000, "the sources were not found");
             sources
         });
@@ -139,8 +149,15 @@ fn folders() -> Vec<PathBuf> {
 impl<'ast> Visit<'ast> for Sources {
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
         if !is_for_tests(&module.attrs) {
-            visit::visit_item_mod(self, module);
+            return visit::visit_item_mod(self, module);
         }
+        let parent = self.file.trim_end_matches(".rs");
+        let parent = ["/lib", "/main", "/mod"]
+            .iter()
+            .find_map(|root| parent.strip_suffix(root))
+            .unwrap_or(parent);
+        self.of_tests.push(format!("{parent}/{}.rs", module.ident));
+        self.of_tests.push(format!("{parent}/{}/", module.ident));
     }
 
     fn visit_item_fn(&mut self, function: &'ast ItemFn) {
@@ -181,6 +198,24 @@ impl<'ast> Visit<'ast> for Sources {
             });
         }
         visit::visit_expr_call(self, call);
+    }
+
+    fn visit_expr_struct(&mut self, literal: &'ast ExprStruct) {
+        let names: Vec<String> = literal
+            .path
+            .segments
+            .iter()
+            .map(|it| it.ident.to_string())
+            .collect();
+        for field in &literal.fields {
+            if let (syn::Member::Named(name), Argument::Text(code)) =
+                (&field.member, Argument::from(&field.expr))
+                && name == "code"
+            {
+                self.codes.push((names.join("::"), code));
+            }
+        }
+        visit::visit_expr_struct(self, literal);
     }
 
     fn visit_arm(&mut self, arm: &'ast Arm) {
