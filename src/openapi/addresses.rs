@@ -3,8 +3,10 @@
 use utoipa::openapi::Required;
 use utoipa::openapi::path::ParameterIn;
 
-use super::shapes::{Is::Always, list, named, object, one_of, removed, restore, text, time, whole};
-use super::told::{Shape, Told};
+use super::shapes::{
+    Is::Always, any, list, named, object, one_of, removed, restore, text, time, truth, whole,
+};
+use super::told::Told;
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
@@ -63,7 +65,10 @@ pub fn send_lines() -> Told {
     );
     let types = vec![
         (NDJSON, text("An object a line; whatever is none is a message.")),
-        (JSON, Shape::T(utoipa::openapi::schema::Schema::default())),
+        (
+            JSON,
+            any("An object, an array of them, or several of these in a row."),
+        ),
         ("text/plain", text("A message a line.")),
     ];
     lines_in(told.body("Lines. Without a type they are NDJSON.", types))
@@ -241,24 +246,19 @@ pub fn library_file() -> Told {
 }
 
 pub fn alive() -> Told {
-    let alive = object("", vec![("alive", Always, Shape::from(truth_is()))]);
+    let alive = object("", vec![("alive", Always, truth(""))]);
     Told::new("alive", "node", "Whether the process lives", "").answer(200, "It does.", vec![(JSON, alive)])
 }
 
 pub fn ready() -> Told {
-    let ready = object("", vec![("ready", Always, Shape::from(truth_is()))]);
+    let ready = object("", vec![("ready", Always, truth(""))]);
     Told::new("ready", "node", "Whether to send requests here", "")
         .answer(200, "Yes.", vec![(JSON, ready)])
         .refuses(503, &["not_ready"])
 }
 
-fn truth_is() -> utoipa::openapi::schema::ObjectBuilder {
-    utoipa::openapi::schema::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::Boolean)
-}
-
 pub fn describe() -> Told {
-    let any = Shape::T(utoipa::openapi::schema::Schema::default());
-    Told::new("describe", "node", "This document", "").answer(200, "OpenAPI 3.1.", vec![(JSON, any)])
+    Told::new("describe", "node", "This document", "").answer(200, "OpenAPI 3.1.", vec![(JSON, any(""))])
 }
 
 pub fn link() -> Told {
