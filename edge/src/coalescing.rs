@@ -15,6 +15,8 @@ type Answers<A> = Pin<Box<dyn Future<Output = Vec<A>> + Send>>;
 /// A queue in front of one function that answers many questions at once, in their order.
 pub struct Coalescing<Q, A> {
     answer: Box<dyn Fn(Vec<Q>) -> Answers<A> + Send + Sync>,
+    /// What an answer is for those who came while it was awaited, if it is one.
+    for_all: fn(&A) -> Option<A>,
     state: Mutex<State<Q, A>>,
 }
 
@@ -29,8 +31,21 @@ impl<Q: Send + 'static, A: Send + 'static> Coalescing<Q, A> {
     where
         F: Future<Output = Vec<A>> + Send + 'static,
     {
+        Self::sharing(answer, |_| None)
+    }
+
+    /// The same, but what `for_all` makes of an answer is that of all who came while it was awaited, too: a failure, for
+    /// which they would wait as long again.
+    pub fn sharing<F>(
+        answer: impl Fn(Vec<Q>) -> F + Send + Sync + 'static,
+        for_all: fn(&A) -> Option<A>,
+    ) -> Arc<Self>
+    where
+        F: Future<Output = Vec<A>> + Send + 'static,
+    {
         Arc::new(Self {
             answer: Box::new(move |questions| Box::pin(answer(questions))),
+            for_all,
             state: Mutex::new(State {
                 waiting: Vec::new(),
                 busy: false,
@@ -41,7 +56,8 @@ impl<Q: Send + 'static, A: Send + 'static> Coalescing<Q, A> {
     /// Puts a question into the queue at once, and answers later. The question is asked even when nobody waits for
     /// the answer any more.
     ///
-    /// Whatever happened before this call is seen by the question; an answer under way is never shared with it.
+    /// Whatever happened before this call is seen by the question; an answer under way is never shared with it, unless
+    /// it is one [for all](Self::sharing).
     pub fn ask(self: &Arc<Self>, question: Q) -> oneshot::Receiver<A> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state.lock();
@@ -65,8 +81,20 @@ impl<Q: Send + 'static, A: Send + 'static> Coalescing<Q, A> {
             };
             let (questions, senders): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
             let answers = (self.answer)(questions).await;
+            if let Some(for_all) = answers.iter().find(|answer| (self.for_all)(answer).is_some()) {
+                self.answer_waiting(for_all);
+            }
             for (sender, answer) in senders.into_iter().zip(answers) {
                 // Who asked may have gone.
+                let _ = sender.send(answer);
+            }
+        }
+    }
+
+    fn answer_waiting(&self, answer: &A) {
+        let waiting = mem::take(&mut self.state.lock().waiting);
+        for (_, sender) in waiting {
+            if let Some(answer) = (self.for_all)(answer) {
                 let _ = sender.send(answer);
             }
         }

@@ -66,9 +66,13 @@ impl Questions {
             outages: Arc::clone(&outages),
             at_once: limits.heads.max(1),
         });
-        let extents = Coalescing::new(move |asked| {
+        let answer = move |asked| {
             let heads = Arc::clone(&heads);
             async move { heads.answer(asked).await }
+        };
+        let extents = Coalescing::sharing(answer, |extents: &Extents| match extents {
+            Err(error) if error.is_absence() => Some(Err(error.clone())),
+            _ => None,
         });
         Arc::new(Self {
             listings: Listings::new(Arc::clone(&store), Arc::clone(&outages), limits),

@@ -123,6 +123,24 @@ async fn the_stores_own_deadline_is_the_only_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_for_heads_while_the_store_is_silent_waits_no_longer_than_who_asked_before() {
+    let (store, questions) = questions();
+    store.silent.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    let streams = [name("a")];
+    let late = async {
+        tokio::time::sleep(DEADLINE / 2).await;
+        questions.extents(&streams).await
+    };
+    let (first, late) = tokio::join!(questions.extents(&streams), late);
+    assert!(matches!(first, Err(StoreError::Timeout(DEADLINE))));
+    assert!(matches!(late, Err(StoreError::Timeout(DEADLINE))));
+    assert_eq!(began.elapsed().as_secs(), DEADLINE.as_secs());
+    store.silent.store(false, Ordering::SeqCst);
+    assert_eq!(questions.extents(&streams).await.unwrap(), [extent(0)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_who_wait_for_a_listing_that_fails_share_its_failure_and_who_comes_later_does_not() {
     let (store, questions) = questions();
     store.silent.store(true, Ordering::SeqCst);
