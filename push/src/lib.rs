@@ -30,6 +30,7 @@ mod testing;
 
 pub use limits::Limits;
 pub use push::{Parts, Push};
+pub use session::admission::AdmissionLimits;
 pub use session::close;
 use store_away::StoreAway;
 #[cfg(feature = "echo")]

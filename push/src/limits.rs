@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use lines::filter::FilterLimits;
+
 /// The bounds of a push node.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -21,12 +23,8 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Streams of one session, over all its subscriptions: 1,000.
     pub streams: usize,
-    /// Sessions of this node: 50,000. Beyond it new ones are answered 503.
-    pub sessions: usize,
-    /// Sessions of one subscriber on this node: 1,000. Beyond it new ones are answered 429.
-    pub sessions_of_subscriber: usize,
-    /// New sessions a second on this node, with a burst of as many: 2,000. Beyond it they are answered 503.
-    pub sessions_per_second: u32,
+    /// How large a filter may be.
+    pub filter: FilterLimits,
     /// How long a `subscribe` may wait for the store: 10 s. Then it is answered `unavailable`.
     pub subscribe_within: Duration,
     /// How long a new route is waited for, when the table is slow or away: 2 s. After that the feed goes on by
@@ -106,9 +104,7 @@ impl Default for Limits {
             bad_messages_in_a_row: 20,
             subscriptions: 100,
             streams: 1_000,
-            sessions: 50_000,
-            sessions_of_subscriber: 1_000,
-            sessions_per_second: 2_000,
+            filter: FilterLimits::default(),
             subscribe_within: Duration::from_secs(10),
             announce_within: Duration::from_secs(2),
             heartbeat: Duration::from_secs(25),

@@ -7,6 +7,7 @@ use auth::Verifier;
 use dispatch::{NodeId, Routes};
 use edge::sieve::Sieve;
 use lines::{Hint, HintSink, LogReader};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
@@ -15,7 +16,7 @@ use crate::cursors::filters::Filters;
 use crate::cursors::sources::Sources;
 use crate::feeds::Feeds;
 use crate::feeds::pages::Pages;
-use crate::session::admission::Admission;
+use crate::session::admission::{Admission, AdmissionLimits};
 use crate::session::{Delivered, Host};
 
 /// How often pages that nobody used are let go of.
@@ -35,6 +36,8 @@ pub struct Parts {
     pub sieve: Arc<Sieve>,
     /// What it may spend.
     pub limits: Limits,
+    /// How many sessions it takes. Heeded by whoever comes next.
+    pub admission: watch::Receiver<AdmissionLimits>,
 }
 
 /// The sessions of one node, and what they watch. Hints are delivered to it.
@@ -60,13 +63,13 @@ impl Push {
             store: parts.store,
             feeds: Arc::clone(&feeds),
             pages: Arc::clone(&pages),
-            filters: Filters::default(),
+            filters: Filters::new(limits.filter),
             filtering: Filtering::new(parts.sieve, Arc::clone(&limits)),
         });
         let host = Arc::new(Host {
             node: parts.node,
             verifier: parts.verifier,
-            admission: Admission::new(Arc::clone(&limits)),
+            admission: Admission::new(parts.admission),
             delivered: Delivered::new(Arc::clone(&feeds.tick)),
             limits,
             sources,

@@ -18,6 +18,7 @@ use dispatch::link::LinkLimits;
 use dispatch::{DispatchLimits, KeeperLimits, RedisOptions};
 use edge::ServeLimits;
 use edge::sieve::SieveLimits;
+use push::AdmissionLimits;
 use read::QuestionLimits;
 use store::mongo::MongoOptions;
 use store::sqlite::SqliteOptions;
@@ -48,6 +49,8 @@ pub struct Limits {
     pub lease: KeeperLimits,
     /// Routes on Redis.
     pub redis: RedisOptions,
+    /// How many sessions the node takes.
+    pub admission: AdmissionLimits,
     /// Sessions, and the streams they watch.
     pub sessions: push::Limits,
     /// Questions about history.
@@ -71,6 +74,7 @@ limits! {
         links: group,
         lease: group,
         redis: group,
+        admission: group,
         sessions: group,
         history: group,
         questions: group,

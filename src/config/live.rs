@@ -1,6 +1,7 @@
 //! What can change while the node runs. Whoever heeds it subscribes; whoever reads the file again tells it.
 
 use collect::append::{AppendLimits, StreamLimits};
+use push::AdmissionLimits;
 use store::trim::Keeping;
 use tokio::sync::watch;
 
@@ -12,6 +13,8 @@ use super::{Log, Streams};
 pub struct Live {
     /// What is kept.
     pub retention: watch::Sender<Keeping>,
+    /// How many sessions the node takes.
+    pub admission: watch::Sender<AdmissionLimits>,
     /// How much may wait, and how many streams may be made.
     pub append: watch::Sender<AppendLimits>,
     /// What the server says of itself: a filter.
@@ -19,7 +22,7 @@ pub struct Live {
 }
 
 /// Tables of limits that are heeded while the node runs.
-const TABLES: &[&str] = &["append"];
+const TABLES: &[&str] = &["admission", "append"];
 
 impl Live {
     /// As these sections have it.
@@ -35,6 +38,7 @@ impl Live {
         };
         Self {
             retention: watch::Sender::new(retention),
+            admission: watch::Sender::new(limits.admission),
             append: watch::Sender::new(append),
             log: watch::Sender::new(log.filter.clone()),
         }
@@ -43,6 +47,7 @@ impl Live {
     /// Tells everybody what another one says.
     pub(super) fn become_as(&self, other: &Self) {
         self.retention.send_replace(*other.retention.borrow());
+        self.admission.send_replace(*other.admission.borrow());
         self.append.send_replace(*other.append.borrow());
         self.log.send_replace(other.log.borrow().clone());
     }

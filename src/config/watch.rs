@@ -117,6 +117,9 @@ impl Watcher {
 
     fn read_again(&mut self) {
         let outcome = self.heed();
+        let refused = matches!(outcome, Outcome::Refused(_));
+        metrics::gauge!("tailcast_settings_refused").set(if refused { 1.0 } else { 0.0 });
+        metrics::gauge!("tailcast_settings_waiting").set(self.waiting.len() as f64);
         let file = self.file.as_deref().unwrap_or(Path::new("")).display();
         match outcome {
             Outcome::Same => tracing::info!(%file, "the configuration is as it was"),

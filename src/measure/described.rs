@@ -177,6 +177,14 @@ const METRICS: &[Described] = &[
         "requests that read lines, counts or streams, by the status of the answer",
     ),
     // The process.
+    gauge(
+        "tailcast_settings_refused",
+        "1 while the configuration file is refused and what was good last goes on",
+    ),
+    gauge(
+        "tailcast_settings_waiting",
+        "settings that are others in the file and wait for a restart",
+    ),
     gauge("tailcast_build_info", "1, with the version that runs"),
 ];
 

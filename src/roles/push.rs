@@ -19,6 +19,7 @@ pub fn service(ground: &Ground<'_>) -> anyhow::Result<(Service, Arc<Push>)> {
         node: ground.id.clone(),
         verifier: ground.keys.verifier.clone(),
         limits: ground.config.limits.sessions.clone(),
+        admission: ground.config.live.admission.subscribe(),
     });
     // A lone node's sessions have nowhere else to go, and its owner waits for the prompt.
     let drain = if ground.config.is_clustered() {

@@ -44,6 +44,7 @@ async fn cursors(filter: &str) -> Cursors {
         routes: Arc::new(MemoryTable::default()),
         node: NodeId::from_text("this-node"),
         verifier,
+        admission: tokio::sync::watch::channel(crate::AdmissionLimits::default()).1,
         limits: Limits {
             filter_in_passing: Duration::ZERO,
             announce_within: Duration::ZERO,

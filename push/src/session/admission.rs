@@ -5,18 +5,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
-use crate::Limits;
 use crate::feeds::wake::Wake;
 use crate::session::rate::Rate;
 
+/// How many sessions a node takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdmissionLimits {
+    /// Sessions of this node: 50,000. Beyond it new ones are answered 503.
+    pub sessions: usize,
+    /// Sessions of one subscriber on this node: 1,000. Beyond it new ones are answered 429.
+    pub sessions_of_subscriber: usize,
+    /// New sessions a second on this node, with a burst of as many: 2,000. Beyond it they are answered 503.
+    pub sessions_per_second: u32,
+}
+
+impl Default for AdmissionLimits {
+    fn default() -> Self {
+        Self {
+            sessions: 50_000,
+            sessions_of_subscriber: 1_000,
+            sessions_per_second: 2_000,
+        }
+    }
+}
+
 /// The sessions of a node.
 pub(crate) struct Admission {
-    limits: Arc<Limits>,
+    limits: watch::Receiver<AdmissionLimits>,
     open: Mutex<Open>,
     tracker: TaskTracker,
 }
@@ -50,8 +71,8 @@ pub(crate) struct Place {
 }
 
 impl Admission {
-    pub(crate) fn new(limits: Arc<Limits>) -> Arc<Self> {
-        let per_second = f64::from(limits.sessions_per_second);
+    pub(crate) fn new(limits: watch::Receiver<AdmissionLimits>) -> Arc<Self> {
+        let per_second = f64::from(limits.borrow().sessions_per_second);
         Arc::new(Self {
             limits,
             open: Mutex::new(Open {
@@ -68,15 +89,18 @@ impl Admission {
     pub(crate) fn enter(self: &Arc<Self>, subscriber: &str) -> Result<Place, NoPlace> {
         let uuid = Uuid::now_v7();
         let wake = Arc::<Wake>::default();
+        let limits = *self.limits.borrow();
         let mut open = self.open.lock();
         let theirs = open.by_subscriber.get(subscriber).copied().unwrap_or_default();
         if open.leaving {
             return Err(NoPlace::Leaving);
         }
-        if theirs >= self.limits.sessions_of_subscriber {
+        if theirs >= limits.sessions_of_subscriber {
             return Err(NoPlace::TooMany);
         }
-        if open.wakes.len() >= self.limits.sessions || !open.rate.take(Instant::now()) {
+        let per_second = f64::from(limits.sessions_per_second);
+        open.rate.adjust(per_second, per_second);
+        if open.wakes.len() >= limits.sessions || !open.rate.take(Instant::now()) {
             return Err(NoPlace::Busy);
         }
         open.by_subscriber.insert(subscriber.to_owned(), theirs + 1);

@@ -23,6 +23,12 @@ impl Rate {
         }
     }
 
+    /// Makes it another rate. What may come now stays, up to the new burst.
+    pub(crate) fn adjust(&mut self, per_second: f64, burst: f64) {
+        self.per_second = per_second;
+        self.burst = burst;
+    }
+
     /// Whether one more may come now.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         let earned = now.duration_since(self.since).as_secs_f64() * self.per_second;

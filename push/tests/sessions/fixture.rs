@@ -15,9 +15,10 @@ use lines::{
     Batch, Hint, HintSink, Line, Lines, LogReader, LogStore, StreamName, Target, Timestamp, log_store::Draft,
     retention::Retention,
 };
-use push::{Limits, Parts, Push};
+use push::{AdmissionLimits, Limits, Parts, Push};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -37,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) push: Arc<Push>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) routes: Arc<Table>,
+    /// How many sessions it takes.
+    pub(crate) admission: watch::Sender<AdmissionLimits>,
     pub(crate) address: SocketAddr,
     minter: Minter,
     _stop: DropGuard,
@@ -69,6 +72,11 @@ impl Node {
     }
 
     pub(crate) async fn with(adjust: impl FnOnce(&mut Limits)) -> Self {
+        Self::admitting(AdmissionLimits::default(), adjust).await
+    }
+
+    pub(crate) async fn admitting(admission: AdmissionLimits, adjust: impl FnOnce(&mut Limits)) -> Self {
+        let (admission, admits) = watch::channel(admission);
         let mut limits = Limits::default();
         adjust(&mut limits);
         let key = Key::from_text("a key of at least thirty-two bytes").unwrap();
@@ -82,6 +90,7 @@ impl Node {
             node,
             verifier: Arc::new(Verifier::hs256(&key, "tailcast")),
             limits,
+            admission: admits,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -99,6 +108,7 @@ impl Node {
             push,
             store,
             routes,
+            admission,
             address,
             minter: Minter::hs256(&key, "tailcast"),
             _stop: stop.drop_guard(),

@@ -1,6 +1,7 @@
 //! Before the 101: who may come in, and how.
 
 use http::{HeaderValue, StatusCode};
+use push::AdmissionLimits;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
 
@@ -195,11 +196,12 @@ async fn get(node: &Node, headers: &http::HeaderMap) -> (StatusCode, serde_json:
 
 #[tokio::test]
 async fn more_sessions_than_the_limits_allow_are_refused_before_the_upgrade() {
-    let node = Node::with(|limits| {
-        limits.sessions = 3;
-        limits.sessions_of_subscriber = 2;
-    })
-    .await;
+    let few = AdmissionLimits {
+        sessions: 3,
+        sessions_of_subscriber: 2,
+        ..AdmissionLimits::default()
+    };
+    let node = Node::admitting(few, |_| {}).await;
     let alice = node.token("alice", &[], 600);
     let mut kept = vec![node.connect(&alice).await, node.connect(&alice).await];
     let (status, problem) = refusal(node.request(&alice)).await;
@@ -213,6 +215,9 @@ async fn more_sessions_than_the_limits_allow_are_refused_before_the_upgrade() {
         (status, &problem["code"]),
         (StatusCode::SERVICE_UNAVAILABLE, &"busy".into())
     );
+    node.admission.send_modify(|limits| limits.sessions = 4);
+    kept.push(node.connect(&node.token("carol", &[], 600)).await);
+    node.admission.send_replace(few);
     drop(kept);
     crate::fixture::until("the places are free again", || async {
         node.push.sessions() == 0

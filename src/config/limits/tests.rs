@@ -47,7 +47,7 @@ fn every_kind_of_limit_can_be_set_and_is_shown_as_it_is_written() {
 [limits.sessions]
 tick = \"20ms\"
 filter_in_passing = \"300us\"
-sessions = 60_000
+streams = 60_000
 
 [limits.ingest]
 received = \"20MiB\"
@@ -68,7 +68,7 @@ first = \"1s\"
     for (key, text) in [
         ("limits.sessions.tick", "20ms"),
         ("limits.sessions.filter_in_passing", "300us"),
-        ("limits.sessions.sessions", "60000"),
+        ("limits.sessions.streams", "60000"),
         ("limits.ingest.received", "20MiB"),
         ("limits.ingest.memory", "1GiB"),
         ("limits.filters.share", "0.25"),
@@ -84,8 +84,8 @@ first = \"1s\"
 fn a_limit_that_cannot_be_is_refused_with_its_place_and_what_would_be_right() {
     let cases = [
         (
-            "[limits.sessions]\nsessions = 0",
-            "`limits.sessions.sessions` in tailcast.toml, line 2 is \"0\": 1 is the least here",
+            "[limits.admission]\nsessions = 0",
+            "`limits.admission.sessions` in tailcast.toml, line 2 is \"0\": 1 is the least here",
         ),
         (
             "[limits.sessions]\nheartbeat = \"1h\"",

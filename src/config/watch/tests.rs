@@ -75,13 +75,13 @@ issuer = \"me\"
 [limits.append]
 calls = 2
 [limits.sessions]
-sessions = 5
+streams = 5
 ";
     assert_eq!(
         desk.heed(more).await,
         heeded(
             &["limits.append.calls", "log", "new_streams", "retain_age"],
-            &["limits.sessions.sessions"]
+            &["limits.sessions.streams"]
         )
     );
     assert_eq!(

@@ -183,6 +183,7 @@ impl Story {
             routes: Arc::new(MemoryTable::default()),
             node: NodeId::from_text("this-node"),
             verifier,
+            admission: tokio::sync::watch::channel(crate::AdmissionLimits::default()).1,
             limits: Limits {
                 close_within: Duration::ZERO,
                 announce_within: Duration::ZERO,

@@ -1,10 +1,16 @@
 //! Of `push`.
 
-use ::push::Limits;
+use ::push::{AdmissionLimits, Limits};
 
 use super::*;
 
 limits! {
+    AdmissionLimits {
+        sessions: count(1, 10_000_000),
+        sessions_of_subscriber: count(1, 10_000_000),
+        sessions_per_second: count(1, 1_000_000),
+    }
+
     Limits {
         message_bytes: size(KIB, 16 * MIB),
         message_fragments: count(1, 100_000),
@@ -14,9 +20,7 @@ limits! {
         bad_messages_in_a_row: count(1, 1_000_000),
         subscriptions: count(1, 1_000_000),
         streams: count(1, 1_000_000),
-        sessions: count(1, 10_000_000),
-        sessions_of_subscriber: count(1, 10_000_000),
-        sessions_per_second: count(1, 1_000_000),
+        filter: group,
         subscribe_within: duration(ms(100), HOUR),
         announce_within: duration(ms(10), HOUR),
         // What stands between forgets a connection that is silent for minutes.
