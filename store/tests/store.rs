@@ -60,6 +60,7 @@ every_store! {
             an_unknown_stream_is_empty_and_not_listed
             what_keys_were_given_is_known_before_anything_is_stored
             a_repeated_key_gives_the_first_answer_and_stores_nothing
+            lines_with_two_keys_are_found_by_each_of_them
             a_key_counts_in_its_own_stream_only
             what_is_left_of_a_draft_is_stored_without_the_used_keys
             lines_and_names_that_look_like_operators_stay_values

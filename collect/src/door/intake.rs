@@ -32,6 +32,8 @@ pub struct Intake {
     arrived: Option<Timestamp>,
     /// Where lines go that name no stream.
     default: Result<StreamName, NoPlace>,
+    /// Where those are in `gathered`, once there is one.
+    default_place: Option<usize>,
     /// Bytes that the lines have become so far.
     encoded: usize,
     /// The number of the last line.
@@ -120,6 +122,7 @@ impl Intake {
             naming,
             arrived: None,
             default,
+            default_place: None,
             encoded: 0,
             number: 0,
             rejected: Rejects::default(),
@@ -264,8 +267,15 @@ impl Intake {
     }
 
     fn default_place(&mut self) -> Result<Place, Refused> {
+        if let Some(place) = self.default_place {
+            return Ok(Place(Ok(place)));
+        }
         match self.default.clone() {
-            Ok(stream) => self.place_of(stream).map(|place| Place(Ok(place))),
+            Ok(stream) => {
+                let place = self.place_of(stream)?;
+                self.default_place = Some(place);
+                Ok(Place(Ok(place)))
+            }
             Err(no_place) => Ok(Place(Err(no_place))),
         }
     }

@@ -262,3 +262,20 @@ async fn when_it_stops_what_is_under_way_is_acknowledged_and_nothing_new_is_read
     listening.serving.await.unwrap();
     assert_eq!(messages(&collector), ["one"]);
 }
+
+/// A connection may stay for longer than its token counts.
+#[tokio::test]
+async fn a_token_that_has_ended_brings_no_more_lines() {
+    let collector = Collector::start();
+    let naming = Naming::Stream("a/tiny".to_owned());
+    let ended = {
+        let alice = subscriber("alice");
+        auth::Subscriber::new("alice", alice.grants().clone(), 1, None).unwrap()
+    };
+    let by_token = Entrance::new(collector.door.clone(), by_token(), naming.clone());
+    assert_eq!(by_token.enter(&ended).err(), Some(NotEntered::Expired));
+    assert_eq!(by_token.enter(&subscriber("alice")).err(), None);
+    // The listener's own subscriber has none.
+    let by_itself = Entrance::new(collector.door.clone(), Senders::All(ended.clone()), naming);
+    assert_eq!(by_itself.enter(&ended).err(), None);
+}

@@ -195,6 +195,28 @@ pub(crate) async fn a_repeated_key_gives_the_first_answer_and_stores_nothing(pla
     );
 }
 
+/// Invariant 4. What is known for a while only is kept under a key for each stretch of time.
+pub(crate) async fn lines_with_two_keys_are_found_by_each_of_them(place: &Place) {
+    let store = place.store().await;
+    let with = |one: &str, other: &str| keyed(keyed(draft("s", &["a", "b"]), one, 1), other, 1);
+    append(&*store, with("alice:1", "alice:2")).await.unwrap();
+    for (one, other, found) in [
+        ("alice:2", "alice:3", "alice:2"),
+        ("alice:0", "alice:1", "alice:1"),
+    ] {
+        assert_eq!(
+            used(append(&*store, with(one, other)).await),
+            [prior(found, 1, 0, 2)]
+        );
+    }
+    let mut both = used(append(&*store, with("alice:1", "alice:2")).await);
+    both.sort_by(|one, other| one.key.0.cmp(&other.key.0));
+    assert_eq!(both, [prior("alice:1", 1, 0, 2), prior("alice:2", 1, 0, 2)]);
+    assert_eq!(read_all(&*store, "s", 0).await, numbered(0, &["a", "b"]));
+    // Nothing of what was refused is known.
+    append(&*store, with("alice:3", "alice:0")).await.unwrap();
+}
+
 /// Invariant 4.
 pub(crate) async fn a_key_counts_in_its_own_stream_only(place: &Place) {
     let store = place.store().await;
