@@ -11,8 +11,9 @@
 //!    it itself.
 //!
 //! What a decoder may not do: wait, recurse as deep as its input says ([`Nested`](crate::builder::Nested) needs no
-//! recursion), or keep more than its input without [`Intake::charge`]. A body that breaks off is
-//! [`Refused::Malformed`], and nothing of it is stored; a line that cannot be taken is rejected alone.
+//! recursion), or keep more than its input without [`Intake::charge`]. A body that is not what its format has is
+//! [`Refused::Malformed`], under a code of the format's own that stands in docs/http.md, and nothing of it is stored; a
+//! line that cannot be taken is rejected alone.
 //!
 //! Decoders know nothing of HTTP: listeners use them too.
 
