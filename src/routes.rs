@@ -73,6 +73,7 @@ pub const ROUTES: &[Route] = &[
     route(Public, GET, "/v1/counts", Door::Token, openapi::count_lines),
     route(Public, GET, "/v1/streams", Door::Token, openapi::list_streams),
     route(Public, GET, "/v1/ws", Door::Token, openapi::follow),
+    route(Public, GET, "/v1/sse", Door::Token, openapi::follow_events),
     route(Public, POST, "/v1/introspect", Door::Token, openapi::introspect),
     route(Public, GET, "/", Door::Open, openapi::viewer),
     route(Public, GET, "/assets/{name}", Door::Open, openapi::viewer_file),

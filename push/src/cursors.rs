@@ -1,6 +1,7 @@
 //! A session's streams and cursors, and what its cursors are owed, in no wire's words. Holds places, never lines
 //! (invariant 7).
 
+pub(crate) mod capacity;
 mod discovered;
 pub(crate) mod discovery;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use edge::sieve::Account;
 use lines::{Offset, StreamName};
 use tokio::time::Instant;
 
+use self::capacity::Capacity;
 use self::filtering::{Home, Pass};
 use self::left_off::LeftOff;
 use self::owed::{Begun, Missing, Owed};
@@ -86,6 +88,8 @@ pub(crate) struct Filtered {
 pub(crate) struct Cursors {
     sources: Arc<Sources>,
     wake: Arc<Wake>,
+    /// How many streams there may be.
+    capacity: Capacity,
     /// In the order in which they came; a stream that meets patterns of two belongs to the first.
     subscriptions: Vec<Subscription>,
     /// How many there ever were.
@@ -145,12 +149,18 @@ struct Slot {
 }
 
 impl Cursors {
-    pub(crate) fn new(sources: Arc<Sources>, wake: Arc<Wake>, subscriber: &Subscriber) -> Self {
+    pub(crate) fn new(
+        sources: Arc<Sources>,
+        wake: Arc<Wake>,
+        subscriber: &Subscriber,
+        capacity: Capacity,
+    ) -> Self {
         Self {
             account: sources.filtering.sieve.account(subscriber.sub()),
-            left: LeftOff::new(sources.limits.streams),
+            left: LeftOff::new(capacity.streams),
             sources,
             wake,
+            capacity,
             subscriptions: Vec::new(),
             numbered: 0,
             slots: Vec::new(),
@@ -180,6 +190,12 @@ impl Cursors {
     /// The streams of all of them.
     pub(crate) fn streams(&self) -> impl Iterator<Item = &StreamName> {
         self.by_stream.keys()
+    }
+
+    /// Where the reader stands in each of them, once it has what it was told.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&StreamName, Offset)> {
+        let slots = self.slots.iter().flatten();
+        slots.map(|slot| (slot.member.stream(), slot.told))
     }
 
     /// Adds a subscription; what the client is told of it goes to `out`.

@@ -59,6 +59,9 @@ pub struct Limits {
     /// A session takes the next frame while less than this waits to be written: 32 KiB. With the frame that crosses
     /// it, at most 64 KiB wait.
     pub queue_bytes: usize,
+    /// Where a session over server-sent events stands, which every event's id says, in bytes: 7 KiB. It has as many streams
+    /// as fit. A reader sends the id in a header, and many proxies take none over 8 KiB.
+    pub event_id_bytes: usize,
     /// Recent batches of one feed, in bytes of lines: 512 KiB, or one larger batch. Its frames may take as much again.
     pub feed_bytes: usize,
     /// Recent batches of all feeds together and the frames cut from them, in bytes: 256 MiB. Beyond it feeds let go of
@@ -119,6 +122,7 @@ impl Default for Limits {
             recent_bytes: 64 * 1024,
             behind_every: Duration::from_secs(1),
             queue_bytes: 32 * 1024,
+            event_id_bytes: 7 * 1024,
             feed_bytes: 512 * 1024,
             feeds_bytes: 256 * 1024 * 1024,
             tick: Duration::from_millis(16),

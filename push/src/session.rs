@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use auth::{Subscriber, Verifier};
 use dispatch::NodeId;
-use lines::StreamName;
+use lines::{StreamName, Timestamp};
 use metrics::Counter;
 use tokio::time::Instant;
 
 use self::admission::Admission;
 use crate::Limits;
+use crate::cursors::capacity::Capacity;
 use crate::cursors::discovery::{Discovered, Discovery, Undiscovered};
 use crate::cursors::owed::Owed;
 use crate::cursors::sources::Sources;
@@ -71,7 +72,7 @@ pub(crate) struct Session {
     /// Who reads. Changes with a new token.
     pub(crate) subscriber: Subscriber,
     pub(crate) cursors: Cursors,
-    encoding: Encoding,
+    reads: Reads,
     wake: Arc<Wake>,
     /// The streams that are being met. Goes on between requests, so that neither overtakes the other.
     meeting: Option<Waiting<Result<Discovered, Undiscovered>>>,
@@ -87,6 +88,15 @@ pub(crate) struct Session {
     attempts: u32,
     /// A filter has more to look through, after others had their turn.
     again: bool,
+}
+
+/// How a wire reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Reads {
+    /// In which bytes it takes lines.
+    pub(crate) encoding: Encoding,
+    /// How many streams a session over it may have.
+    pub(crate) capacity: Capacity,
 }
 
 /// Something that a session waits for.
@@ -133,13 +143,18 @@ impl Delivered {
 }
 
 impl Session {
-    /// Without a subscription yet. Takes lines in this encoding, and is told of news by `wake`.
-    pub(crate) fn new(host: Arc<Host>, subscriber: Subscriber, wake: Arc<Wake>, encoding: Encoding) -> Self {
+    /// Without a subscription yet. Is told of news by `wake`.
+    pub(crate) fn new(host: Arc<Host>, subscriber: Subscriber, wake: Arc<Wake>, reads: Reads) -> Self {
         Self {
-            cursors: Cursors::new(Arc::clone(&host.sources), Arc::clone(&wake), &subscriber),
+            cursors: Cursors::new(
+                Arc::clone(&host.sources),
+                Arc::clone(&wake),
+                &subscriber,
+                reads.capacity,
+            ),
             host,
             subscriber,
-            encoding,
+            reads,
             wake,
             meeting: None,
             fetch: None,
@@ -149,6 +164,12 @@ impl Session {
             attempts: 0,
             again: false,
         }
+    }
+
+    /// When it ends with its token, RFC 3339.
+    pub(crate) fn expires_at(&self) -> String {
+        let nanos = self.subscriber.expires_at().saturating_mul(1_000_000_000);
+        Timestamp::from_nanos(nanos).to_string()
     }
 
     /// Puts out what the cursors are owed, while there is room.
@@ -207,7 +228,8 @@ impl Session {
             subscriber: self.subscriber.clone(),
             wake: Arc::clone(&self.wake),
             have: self.cursors.streams().cloned().collect(),
-            encoding: self.encoding,
+            encoding: self.reads.encoding,
+            capacity: self.reads.capacity,
         }
     }
 

@@ -1,4 +1,4 @@
-//! How sessions are spoken to: `tailcast.v1` over WebSockets.
+//! How sessions are spoken to: `tailcast.v1` over WebSockets, and as server-sent events.
 
 #[cfg(feature = "echo")]
 pub mod echo;
@@ -8,6 +8,7 @@ mod handshake;
 mod inbound_rate;
 mod protocol;
 mod socket;
+mod sse;
 mod websocket;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub fn router(push: Arc<Push>) -> Router {
     let verifier = Arc::clone(&host.verifier);
     let routes = Router::new()
         .route("/v1/ws", get(handshake::open))
+        .route("/v1/sse", get(sse::open))
         .with_state(host);
     auth::guarded(routes, verifier, Need::Token)
 }

@@ -196,6 +196,50 @@ pub fn follow() -> Told {
         .refuses(503, &["draining", "unavailable"])
 }
 
+pub fn follow_events() -> Told {
+    let about = "Server-sent events (docs/sse.md). The id of the last one, in `Last-Event-ID`, goes on exactly there.";
+    Told::new("followEvents", "sessions", "Follow streams live as events", about)
+        .parameter(
+            ParameterIn::Query,
+            "stream",
+            Required::True,
+            "Names, patterns and `@me`: once for each.",
+            list(text("")),
+        )
+        .query(
+            "from",
+            "Where each begins: `live`, `last:200`, `since:` and a time, or an event's id.",
+            text(""),
+        )
+        .query(
+            "filter",
+            "What lines are like: docs/protocol.md has the grammar.",
+            text(""),
+        )
+        .query(
+            "mode",
+            "Whether who does not keep up gets all lines, later, or jumps ahead.",
+            one_of("", &["complete", "recent"]),
+        )
+        .parameter(
+            ParameterIn::Header,
+            "Last-Event-ID",
+            Required::False,
+            "The id of the last event that was had. It goes before `from`.",
+            text(""),
+        )
+        .answer(
+            200,
+            "Events, for as long as the session lasts.",
+            vec![("text/event-stream", text(""))],
+        )
+        .refuses(400, &["bad_parameter", "cursor_ahead", "limit"])
+        .refuses(404, &["stream_not_found"])
+        .refuses(409, &["wrong_epoch"])
+        .refuses(429, &["too_many_sessions"])
+        .refuses(503, &["busy", "draining", "unavailable"])
+}
+
 pub fn introspect() -> Told {
     let about = "For services that do not hold the key (RFC 7662). A token without `introspect` or `admin` asks about those of \
         its own subscriber.";

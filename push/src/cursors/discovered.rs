@@ -7,7 +7,6 @@ use auth::{Action, Subscriber, may};
 use lines::StreamName;
 
 use super::owed::Owed;
-use super::subscribe;
 use super::subscription::Beginning;
 use super::{Cursors, Subscription};
 use crate::cursors::discovery::{Cover, Discovered, DiscoveredStream};
@@ -35,7 +34,7 @@ impl Cursors {
         subscriber: &Subscriber,
         out: &mut Vec<Owed>,
     ) -> Vec<StreamName> {
-        let mut room = self.sources.limits.streams.saturating_sub(self.by_stream.len());
+        let mut room = self.capacity.room(self.by_stream.keys());
         let mut by_subscription: BTreeMap<usize, Vec<Beginning>> = BTreeMap::new();
         let mut again = Vec::new();
         for DiscoveredStream { of, left, beginning } in met.streams {
@@ -52,24 +51,22 @@ impl Cursors {
                 again.push(stream.clone());
                 continue;
             }
-            if room == 0 {
+            if !room.take(stream) {
                 self.left.put(stream.clone(), beginning.cursor, self.numbered);
                 self.tell_limit(at, out);
                 continue;
             }
-            room -= 1;
             by_subscription.entry(at).or_default().push(beginning);
         }
-        match room {
-            0 => {
-                let first = met.over.first();
-                let covered = |stream| self.subscriptions.iter().position(|of| of.covers(stream));
-                if let Some(at) = first.and_then(covered) {
-                    self.tell_limit(at, out);
-                }
+        if room.is_full() {
+            let first = met.over.first();
+            let covered = |stream| self.subscriptions.iter().position(|of| of.covers(stream));
+            if let Some(at) = first.and_then(covered) {
+                self.tell_limit(at, out);
             }
+        } else {
             // Some came free meanwhile, or of those that were met some are no more.
-            _ => again.extend(met.over),
+            again.extend(met.over);
         }
         for (at, streams) in by_subscription {
             self.begin(at, streams, out);
@@ -86,9 +83,8 @@ impl Cursors {
     fn tell_limit(&mut self, at: usize, out: &mut Vec<Owed>) {
         let subscription = &mut self.subscriptions[at];
         if !std::mem::replace(&mut subscription.told_limit, true) {
-            let refusal = subscribe::too_many_streams(self.sources.limits.streams);
             out.push(Owed::LeftOut {
-                refusal: refusal.to(&subscription.terms.id),
+                refusal: self.capacity.exceeded().to(&subscription.terms.id),
             });
         }
     }

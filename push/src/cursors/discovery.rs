@@ -96,7 +96,7 @@ impl Discovery {
             let patterns: Vec<_> = self.covers.iter().flat_map(|cover| &cover.patterns).collect();
             streams.extend(subscribe::listed(&self.sources, &self.asker, &patterns).await?);
         }
-        let (most, have) = (self.sources.limits.streams, &self.asker.have);
+        let (most, have) = (self.asker.capacity.streams, &self.asker.have);
         let mut streams: Vec<_> = streams
             .into_iter()
             .filter(|stream| !have.contains(stream))

@@ -9,6 +9,7 @@ use dispatch::{MemoryTable, NodeId};
 use edge::sieve::{Sieve, SieveLimits};
 use lines::{LogStore, log_store::Draft};
 
+use super::capacity::Capacity;
 use super::owed::Owed;
 use super::subscription::{From, Mode, Subscribe};
 use super::{Cursors, Step};
@@ -52,8 +53,12 @@ async fn cursors(filter: &str) -> Cursors {
         },
     });
     let sources = &push.host().sources;
+    let capacity = Capacity {
+        streams: 2,
+        place_bytes: None,
+    };
     let wake = Arc::<Wake>::default();
-    let mut cursors = Cursors::new(Arc::clone(sources), Arc::clone(&wake), &subscriber);
+    let mut cursors = Cursors::new(Arc::clone(sources), Arc::clone(&wake), &subscriber, capacity);
     for stream in ["a", "b"] {
         let request = Subscribe {
             id: stream.to_owned(),
@@ -67,6 +72,7 @@ async fn cursors(filter: &str) -> Cursors {
             wake: Arc::clone(&wake),
             have: HashSet::new(),
             encoding: ALL.encoding,
+            capacity,
         };
         let started = subscribe::start(Arc::clone(sources), asker, request).await;
         let started = started.unwrap_or_else(|refusal| panic!("{}", refusal.code));

@@ -10,6 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use lines::{Extent, Offset, Pattern, StreamName, Target};
 
 use crate::StoreAway;
+use crate::cursors::capacity::Capacity;
 use crate::cursors::refusal::{Details, Refusal};
 use crate::cursors::sources::Sources;
 use crate::cursors::subscription::{Beginning, From, Place, Started, Subscribe, Terms};
@@ -30,6 +31,8 @@ pub(crate) struct Asker {
     pub(crate) wake: Arc<Wake>,
     /// The streams of its other subscriptions.
     pub(crate) have: HashSet<StreamName>,
+    /// How many streams it may have.
+    pub(crate) capacity: Capacity,
     /// In which bytes it takes lines.
     pub(crate) encoding: Encoding,
 }
@@ -58,7 +61,7 @@ pub(crate) async fn start(
 
 async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<Started, Refusal> {
     let view = view(sources, request.filter.as_deref(), asker.encoding)?;
-    let targets = targets(&request.streams, asker, sources.limits.streams)?;
+    let targets = targets(&request.streams, asker)?;
     let place = place(sources, &request.from, asker).await?;
     let hold = |pattern: &Pattern| {
         let (subscriber, wake) = (&asker.subscriber, &asker.wake);
@@ -73,8 +76,9 @@ async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<S
         names.sort_unstable();
         names.dedup();
     }
-    if asker.have.len() + names.len() > sources.limits.streams {
-        return Err(too_many_streams(sources.limits.streams));
+    let mut room = asker.capacity.room(asker.have.iter());
+    if !names.iter().all(|name| room.take(name)) {
+        return Err(asker.capacity.exceeded());
     }
     let streams = join(sources, names).await.map_err(away)?;
     let streams = placed(sources, streams, &place).await?;
@@ -157,7 +161,7 @@ fn view(sources: &Sources, filter: Option<&str>, encoding: Encoding) -> Result<V
     })
 }
 
-fn targets(texts: &[String], asker: &Asker, most: usize) -> Result<Targets, Refusal> {
+fn targets(texts: &[String], asker: &Asker) -> Result<Targets, Refusal> {
     let mut targets = Targets::default();
     let mut seen = HashSet::new();
     for text in texts {
@@ -169,8 +173,8 @@ fn targets(texts: &[String], asker: &Asker, most: usize) -> Result<Targets, Refu
         if !seen.insert(target.clone()) {
             continue;
         }
-        if seen.len() > most {
-            return Err(too_many_streams(most));
+        if seen.len() > asker.capacity.streams {
+            return Err(asker.capacity.exceeded());
         }
         match target {
             Target::Pattern(pattern) => targets.patterns.push(pattern),
@@ -267,10 +271,6 @@ fn ahead(member: &Member, next: Offset) -> Refusal {
         ..Details::default()
     };
     Refusal::with("cursor_ahead", message, details).about(member.stream().as_str())
-}
-
-pub(crate) fn too_many_streams(most: usize) -> Refusal {
-    Refusal::new("limit", format!("a session has at most {most} streams"))
 }
 
 fn away(_: impl Into<StoreAway>) -> Refusal {

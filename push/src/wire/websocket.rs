@@ -13,18 +13,18 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use auth::Subscriber;
-use lines::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
 use self::requests::Answer;
 use crate::cursors::Cursors;
+use crate::cursors::capacity::Capacity;
 use crate::cursors::owed::Owed;
 use crate::cursors::refusal::Refusal;
 use crate::feeds::wake::Wake;
 use crate::session::clock::{Alarm, Clock};
 use crate::session::close::{self, Close};
-use crate::session::{self, Host, Meet, Outbound, Session, Waiting, running};
+use crate::session::{self, Host, Meet, Outbound, Reads, Session, Waiting, running};
 use crate::wire::frame::{self, FRAMES};
 use crate::wire::inbound_rate::InboundRate;
 use crate::wire::protocol::{Message, Told, Welcome, WelcomeLimits};
@@ -81,12 +81,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             limits.message_fragments,
             limits.queue_bytes,
         );
+        let reads = Reads {
+            encoding: FRAMES,
+            capacity: Capacity {
+                streams: limits.streams,
+                place_bytes: None,
+            },
+        };
         Self {
             out: Out { socket, epoch },
             clock: Clock::new(limits, subscriber.expires_at(), now),
             request: None,
             inbound_rate: InboundRate::new(limits, now),
-            session: Session::new(Arc::clone(&host), subscriber, wake, FRAMES),
+            session: Session::new(Arc::clone(&host), subscriber, wake, reads),
             host,
         }
     }
@@ -112,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     fn welcome(&mut self, id: &str) {
         let limits = &self.host.limits;
-        let expires_at = self.expires_at();
+        let expires_at = self.session.expires_at();
         let welcome = Message::Welcome(Welcome {
             session: id,
             node: self.host.node.as_str(),
@@ -129,12 +136,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             requests: &["ping"],
         });
         self.out.socket.send(welcome.frame());
-    }
-
-    /// RFC 3339.
-    fn expires_at(&self) -> String {
-        let nanos = self.session.subscriber.expires_at().saturating_mul(1_000_000_000);
-        Timestamp::from_nanos(nanos).to_string()
     }
 
     fn meet(&self) -> Meet {
@@ -209,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         match self.clock.due(self.out.socket.vitals(), now) {
             Some(Alarm::Ping) => self.out.socket.ping(),
             Some(Alarm::Expiring) => {
-                let expires_at = self.expires_at();
+                let expires_at = self.session.expires_at();
                 let expiring = Message::Expiring {
                     expires_at: &expires_at,
                 };

@@ -4,6 +4,7 @@
 mod continuity;
 mod damage;
 mod ends;
+mod events;
 mod faults;
 mod filters;
 mod fixture;

@@ -4,6 +4,7 @@
 //! compare what came with what was sent, as bytes where more than one node is asked.
 
 mod drain;
+mod events;
 mod filters;
 mod limits;
 mod resume;

@@ -148,6 +148,23 @@ pub(crate) struct Begins {
 }
 
 impl<'a> Message<'a> {
+    /// Its `type`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome(_) => "welcome",
+            Self::Subscribed { .. } => "subscribed",
+            Self::Done { .. } => "done",
+            Self::Live { .. } => "live",
+            Self::Lines { .. } => "lines",
+            Self::Gap { .. } => "gap",
+            Self::Behind { .. } => "behind",
+            Self::Dropped { .. } => "dropped",
+            Self::Expiring { .. } => "expiring",
+            Self::Error(_) => "error",
+            Self::Closing { .. } => "closing",
+        }
+    }
+
     /// As JSON.
     pub(crate) fn json(&self) -> Vec<u8> {
         // These types have nothing that JSON cannot say.

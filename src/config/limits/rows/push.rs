@@ -38,6 +38,7 @@ limits! {
         // The protocol promises that it is not more often.
         behind_every: duration(s(1), HOUR),
         queue_bytes: size(KIB, 64 * MIB),
+        event_id_bytes: size(KIB, MIB),
         feed_bytes: size(KIB, 64 * GIB),
         feeds_bytes: size(MIB, TIB),
         tick: duration(ms(1), MINUTE),
