@@ -198,10 +198,11 @@ fn refusal(message: &Value) -> Refusal {
         position: message["position"].as_u64().map(|position| position as usize),
         retry_after_ms: message["retry_after_ms"].as_u64(),
     };
-    let refusal = Refusal::with(word(message, "code"), text(message, "message"), details);
-    match message["id"].as_str() {
-        Some(id) => refusal.to(id),
-        None => refusal,
+    Refusal {
+        code: word(message, "code"),
+        message: text(message, "message").to_owned(),
+        id: maybe(message, "id"),
+        details: Box::new(details),
     }
 }
 
