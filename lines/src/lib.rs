@@ -1,8 +1,9 @@
 //! The words that all of Tailcast shares: what has bytes on a wire or in a store, and nothing else.
 //!
 //! Streams have [names](name), hold [lines](mod@line) at [offsets](stream), and are written, kept and passed on in
-//! [batches](batch). A reader says by a [`filter`] which lines are wanted. Two ports: [`log_store`] is where batches are
-//! kept, and [`log_reader`] the half of it that cannot write; [`hint`] is where they go next. Other crates implement them.
+//! [batches](batch). A reader says by a [`filter`] which lines are wanted. Three ports: [`log_store`] is where batches are
+//! kept, and [`log_reader`] the half of it that cannot write; [`hint`] is where they go next; [`ledger`] keeps small state.
+//! Other crates implement them.
 //!
 //! `lines` does no I/O, has no runtime, and has never heard of tokens, HTTP, Redis or a database.
 
@@ -10,6 +11,7 @@ pub mod batch;
 pub mod filter;
 pub mod hint;
 mod json;
+pub mod ledger;
 pub mod line;
 pub mod listing;
 pub mod log_reader;
@@ -23,6 +25,7 @@ pub mod time;
 pub use batch::{Batch, Lines};
 pub use filter::{Filter, FilterError, Verdict};
 pub use hint::{Hint, HintSink};
+pub use ledger::Ledger;
 pub use line::{Level, Line, LineHead};
 pub use listing::Listing;
 pub use log_reader::{LogReader, StoreError};
