@@ -93,6 +93,10 @@ const METRICS: &[Described] = &[
         "tailcast_store_appends_total",
         "batches given to the store: stored, keys_used (a repeat), not_stored, or unknown",
     ),
+    counter(
+        "tailcast_ledger_commits_total",
+        "changes of small durable state: done, conflict (somebody else was first), refused, not_done, or unknown",
+    ),
     gauge(
         "tailcast_store_free_bytes",
         "what is free, on the disk and (when that is short) in the database; SQLite only",

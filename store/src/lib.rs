@@ -1,13 +1,14 @@
 //! Where things are kept, and for how long: lines, on SQLite for one node and on MongoDB for a cluster.
 //!
-//! Both stores keep one contract, [`lines::LogStore`], and one behaviour suite runs against both. [`trim`] removes what
-//! is old.
+//! Both stores keep two contracts, [`lines::LogStore`] and, for small durable state, [`lines::Ledger`], and a behaviour
+//! suite each runs against both. [`trim`] removes what is old.
 //!
 //! `store` has never heard of Redis, of routes or of sessions. It is the one home of `mongodb` and `rusqlite`.
 
 pub mod clock;
 mod damage;
 mod encoding;
+mod ledger;
 pub mod mongo;
 mod oldest;
 mod position;
@@ -17,3 +18,4 @@ pub mod trim;
 
 pub use clock::{Clock, SystemClock};
 pub use encoding::Compression;
+pub use ledger::LedgerOptions;

@@ -16,6 +16,7 @@ mod contended;
 mod deletion;
 mod documents;
 mod keys;
+mod ledger;
 mod queries;
 mod retention;
 mod tails;
@@ -35,11 +36,13 @@ use lines::{
 use parking_lot::Mutex;
 
 use self::connection::Connection;
+use self::ledger::Book;
 use self::tails::Tails;
 use self::times::Times;
 use super::Compression;
 use super::clock::{Clock, SystemClock};
 use super::damage::Damages;
+use super::ledger::LedgerOptions;
 use super::timing::{Operation, answered, count_appends, measured};
 
 /// How the store works.
@@ -60,6 +63,8 @@ pub struct MongoOptions {
     pub grace: Duration,
     /// The most batches that one call of `trim` makes invisible, about.
     pub trim_batches: u64,
+    /// How the ledger works.
+    pub ledger: LedgerOptions,
     /// The clocks of this machine.
     pub clock: Arc<dyn Clock>,
     /// Stands for the database's clock, in tests.
@@ -76,6 +81,7 @@ impl Default for MongoOptions {
             tails: 100_000,
             grace: Duration::from_secs(120),
             trim_batches: 20_000,
+            ledger: LedgerOptions::default(),
             clock: Arc::new(SystemClock::default()),
             database_clock: None,
         }
@@ -89,8 +95,9 @@ pub struct AddressError(#[source] mongodb::error::Error);
 
 /// A store in a MongoDB database.
 pub struct MongoStore {
-    connection: Connection,
+    connection: Arc<Connection>,
     options: MongoOptions,
+    book: Arc<Book>,
     tails: Mutex<Tails>,
     damages: Damages,
     times: Times,
@@ -100,8 +107,12 @@ impl MongoStore {
     /// Reads the address. MongoDB need not be there: every call tries to reach it, and the first that succeeds makes
     /// what the database lacks.
     pub async fn connect(address: &str, options: MongoOptions) -> Result<Self, AddressError> {
+        let connection = Connection::new(address, &options).await.map_err(AddressError)?;
+        let connection = Arc::new(connection);
+        let book = Book::new(Arc::clone(&connection), options.ledger, options.deadline);
         Ok(Self {
-            connection: Connection::new(address, &options).await.map_err(AddressError)?,
+            book: Arc::new(book),
+            connection,
             tails: Mutex::new(Tails::new(options.tails, options.tail_valid)),
             damages: Damages::default(),
             times: Times::new(&options),

@@ -4,6 +4,7 @@
 //! reaches the disk before it is answered (`synchronous=FULL`), and all appends that wait are one commit.
 
 mod keys;
+mod ledger;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod plans;
@@ -31,6 +32,7 @@ use rusqlite::ErrorCode;
 
 use parking_lot::Mutex;
 
+use self::ledger::{Book, Clerk};
 use self::rates::Rates;
 use self::readers::{Cost, Readers};
 use self::retention::Plan;
@@ -39,6 +41,7 @@ use self::writer::{Encoded, Writer};
 use super::Compression;
 use super::clock::{Clock, Mark, SystemClock, Watch};
 use super::damage::Damages;
+use super::ledger::LedgerOptions;
 use super::position::Position;
 use super::timing::{Operation, answered, count_appends, measured};
 
@@ -65,6 +68,8 @@ pub struct SqliteOptions {
     /// Free space, in bytes, that the file keeps for what comes next. It also keeps an eighth of its size; what is
     /// beyond both goes back to the file system.
     pub spare_bytes: u64,
+    /// How the ledger works.
+    pub ledger: LedgerOptions,
     /// Bytes that stay free on the disk, an eighth of it at most, so that lines can be removed when it is full: before it
     /// gets there, appends are refused. See [`room`].
     pub reserve_bytes: u64,
@@ -82,6 +87,7 @@ impl Default for SqliteOptions {
             grace: Duration::from_secs(120),
             clock: Arc::new(SystemClock::default()),
             spare_bytes: 64 * 1024 * 1024,
+            ledger: LedgerOptions::default(),
             reserve_bytes: 64 * 1024 * 1024,
         }
     }
@@ -146,6 +152,7 @@ pub struct SqliteStore {
     /// Closed before the writer, so that the last connection is one that can tidy up the journal.
     readers: Readers,
     writer: Writer,
+    book: Arc<Book>,
     watch: Mutex<Watch>,
     /// When the clock was last relied on, as the folder had it when it was opened.
     remembered: Option<Mark>,
@@ -170,7 +177,20 @@ impl SqliteStore {
             source,
         })?;
         let room = Room::new(&opened.file, options.reserve_bytes);
-        let writer = Writer::start(opened.connection, opened.lock, room, Arc::clone(&rates), &options);
+        let book = Book::open(&opened.connection, options.ledger).map_err(|source| OpenError::Database {
+            file: opened.file.clone(),
+            source,
+        })?;
+        let book = Arc::new(book);
+        let clerk = Clerk::new(Arc::clone(&book));
+        let writer = Writer::start(
+            opened.connection,
+            opened.lock,
+            room,
+            clerk,
+            Arc::clone(&rates),
+            &options,
+        );
         Ok(Self {
             watch: Mutex::default(),
             remembered,
@@ -182,6 +202,7 @@ impl SqliteStore {
                 source,
             })?,
             rates,
+            book,
             damages: Arc::default(),
             options,
         })

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use lines::ledger::{CommitError, Revision};
 use lines::{AppendError, Batch, StoreError};
 use tokio::time::timeout;
 
@@ -25,6 +26,10 @@ pub(super) enum Operation {
     Restore,
     Allow,
     Check,
+    LedgerGet,
+    LedgerList,
+    LedgerCommit,
+    LedgerChanges,
 }
 
 impl Operation {
@@ -46,6 +51,10 @@ impl Operation {
             Self::Restore => "restore",
             Self::Allow => "allow",
             Self::Check => "check",
+            Self::LedgerGet => "ledger_get",
+            Self::LedgerList => "ledger_list",
+            Self::LedgerCommit => "ledger_commit",
+            Self::LedgerChanges => "ledger_changes",
         }
     }
 }
@@ -86,4 +95,16 @@ pub(super) fn count_appends<'a>(
         };
         metrics::counter!("tailcast_store_appends_total", "outcome" => outcome).increment(1);
     }
+}
+
+/// Counts what became of a commit in `tailcast_ledger_commits_total`.
+pub(super) fn count_commit(outcome: &Result<Revision, CommitError>) {
+    let outcome = match outcome {
+        Ok(_) => "done",
+        Err(CommitError::Conflict { .. }) => "conflict",
+        Err(CommitError::Refused(_)) => "refused",
+        Err(CommitError::NotDone(_)) => "not_done",
+        Err(CommitError::Unknown(_)) => "unknown",
+    };
+    metrics::counter!("tailcast_ledger_commits_total", "outcome" => outcome).increment(1);
 }

@@ -3,6 +3,8 @@
 
 #[path = "store/behaviour.rs"]
 mod behaviour;
+#[path = "store/cable.rs"]
+mod cable;
 #[path = "store/damage.rs"]
 mod damage;
 #[path = "store/faults.rs"]

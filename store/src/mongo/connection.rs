@@ -9,7 +9,7 @@ use mongodb::options::{
     ClientOptions, ConnectionString, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria,
     WriteConcern,
 };
-use mongodb::{Client, Collection, Cursor, Database};
+use mongodb::{Client, ClientSession, Collection, Cursor, Database};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
@@ -144,6 +144,7 @@ impl Ready {
         // No deadline on the server's side: on a filled collection an index may take longer, and goes on.
         ready.run(indexes(), None).await?;
         ready.run(indexes_of_streams(), None).await?;
+        ready.run(index_of_tombstones(), None).await?;
         match ready.database.run_command(view()).await {
             Ok(_) => {}
             Err(error) if code(&error) == Some(NAMESPACE_EXISTS) => {}
@@ -153,6 +154,13 @@ impl Ready {
             .write(doc! {"update": "cluster", "updates": [{
                 "q": {"_id": "trim"},
                 "u": {"$setOnInsert": {"until": mongodb::bson::DateTime::from_millis(0)}},
+                "upsert": true,
+            }]})
+            .await?;
+        ready
+            .write(doc! {"update": "cluster", "updates": [{
+                "q": {"_id": "ledger"},
+                "u": {"$setOnInsert": {"applied": 0_i64, "compacted": 0_i64}},
                 "upsert": true,
             }]})
             .await?;
@@ -273,6 +281,17 @@ impl Ready {
         Ok(answer.get_document("value").ok().cloned())
     }
 
+    /// What is read in it is never older than what was read or written in it before, even when the primary changes.
+    pub(super) async fn session(&self) -> Result<ClientSession, StoreError> {
+        let session = self.database.client().start_session().await;
+        session.map_err(|error| self.error(error))
+    }
+
+    /// A collection that is read and written as everything here.
+    pub(super) fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
     /// A document of `cluster`.
     pub(super) async fn cluster(&self, id: &str) -> Result<Option<Document>, StoreError> {
         self.database
@@ -369,6 +388,15 @@ fn indexes_of_streams() -> Document {
             {"key": {"held": 1}, "name": "held_1", "sparse": true},
             {"key": {"sweep.after": 1}, "name": "sweep.after_1", "sparse": true},
         ],
+        "writeConcern": {"w": "majority"},
+    }
+}
+
+/// Of what was deleted from the ledger a short while ago.
+fn index_of_tombstones() -> Document {
+    doc! {
+        "createIndexes": "ledger",
+        "indexes": [{"key": {"gone": 1}, "name": "gone_1", "sparse": true}],
         "writeConcern": {"w": "majority"},
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use lines::ledger::{KeyPrefix, LedgerKey, Revision};
 use lines::log_store::{Digest, Draft, KeyedRun, StoredKey};
 use lines::{Line, Lines, Offset, StreamName, Timestamp};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::{keys, queries, schema, writer};
+use super::{keys, ledger, queries, schema, writer};
 use crate::Compression;
 use crate::damage::Damages;
 
@@ -81,6 +82,9 @@ fn statements_of_requests(connection: &mut Connection) -> BTreeSet<String> {
     );
     queries::end_before(connection, &stream(), Timestamp::from_nanos(9)).unwrap();
     queries::arrivals(connection, since, Timestamp::from_nanos(9), |_, _, _| ()).unwrap();
+    ledger::find(connection, &LedgerKey::parse("k").unwrap()).unwrap();
+    ledger::list(connection, "a", "b", 1).unwrap();
+    ledger::history(connection, &KeyPrefix::all(), Revision(0)).unwrap();
     connection.trace_v2(masked, None::<fn(TraceEvent<'_>)>).unwrap();
     let seen = seen.lock();
     seen.clone()

@@ -16,7 +16,7 @@ const LOCK: &str = "tailcast.lock";
 /// "tail", so that a database of another program is told from an empty one.
 const APPLICATION: i64 = 0x7461_696c;
 /// The format that this version writes.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 // `lines` stands last, so that the columns before it are read without it. `bytes` is what the batch takes on the disk,
 // rows of keys and of indexes included, roughly; `meta.bytes` is the sum of it.
@@ -73,6 +73,17 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (stream, below)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX hidden_after ON hidden (after);
+    ",
+    // What is kept under each key, and what changed at which revision: a key without a value was deleted.
+    "
+    CREATE TABLE ledger (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE ledger_log (
+        revision INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value BLOB,
+        PRIMARY KEY (revision, key)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO meta VALUES ('ledger_revision', 0), ('ledger_compacted', 0);
     ",
 ];
 

@@ -11,6 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use super::ledger::Clerk;
 use super::queries::{self, StreamId, to_sql};
 use super::rates::Rates;
 use super::room::Room;
@@ -60,6 +61,8 @@ enum Command {
         drafts: Vec<Encoded>,
         answer: oneshot::Sender<Vec<Outcome>>,
     },
+    /// A commit of the ledger waits.
+    Wake,
     /// Anything else that writes.
     Do(Box<dyn FnOnce(&mut Thread) + Send>),
     GiveBack {
@@ -84,6 +87,7 @@ impl Writer {
         connection: Connection,
         lock: File,
         room: Room,
+        clerk: Clerk,
         rates: Arc<Rates>,
         options: &SqliteOptions,
     ) -> Result<Self, std::io::Error> {
@@ -95,6 +99,7 @@ impl Writer {
                 let mut thread = Thread {
                     connection,
                     room,
+                    clerk,
                     rates,
                 };
                 thread.run(inbox, commit_bytes);
@@ -148,6 +153,13 @@ impl Writer {
         self.ask(|answer| Command::Check { answer }).await
     }
 
+    /// Says that a commit of the ledger waits. A thread that has much to do looks by itself.
+    pub(super) fn wake(&self) {
+        if let Some(commands) = &self.commands {
+            let _ = commands.try_send(Command::Wake);
+        }
+    }
+
     async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
@@ -184,6 +196,7 @@ fn stopped() -> StoreError {
 struct Thread {
     connection: Connection,
     room: Room,
+    clerk: Clerk,
     rates: Arc<Rates>,
 }
 
@@ -191,7 +204,10 @@ impl Thread {
     fn run(&mut self, mut inbox: mpsc::Receiver<Command>, commit_bytes: usize) {
         let mut next = inbox.blocking_recv();
         while let Some(command) = next.take() {
+            // Between any two commands, so that it does not wait for all that stands in the queue.
+            self.write_ledger();
             match command {
+                Command::Wake => {}
                 Command::Append { drafts, answer } => {
                     let mut group = vec![(drafts, answer)];
                     next = gather(&mut group, &mut inbox, commit_bytes);
@@ -207,9 +223,17 @@ impl Thread {
                 }
             }
             if next.is_none() {
+                next = inbox.try_recv().ok();
+            }
+            if next.is_none() {
+                while self.write_ledger() {}
                 next = inbox.blocking_recv();
             }
         }
+    }
+
+    fn write_ledger(&mut self) -> bool {
+        self.clerk.write(&mut self.connection, &mut self.room)
     }
 
     /// Writes a group in one transaction, and answers when it is on the disk.

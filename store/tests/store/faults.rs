@@ -1,87 +1,13 @@
 //! MongoDB behind a wire that can be cut: what is not known is called unknown, and everything recovers by itself.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lines::{AppendError, LogReader, LogStore};
-use mongodb::bson::doc;
 use store::mongo::{MongoOptions, MongoStore};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
-use crate::place::{Place, append, draft, extent, keyed, mongodb, numbered, read_all, store_lines};
-
-/// What the wire does with what comes through it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Wire {
-    Open,
-    /// Requests arrive, answers do not.
-    AnswersAreLost,
-    /// Every connection ends.
-    Cut,
-}
-
-/// A wire to the primary.
-struct Cable {
-    address: SocketAddr,
-    wire: watch::Sender<Wire>,
-}
-
-impl Cable {
-    async fn to_the_primary() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let client = mongodb::Client::with_uri_str(mongodb()).await.unwrap();
-        let hello = client
-            .database("admin")
-            .run_command(doc! {"hello": 1})
-            .await
-            .unwrap();
-        let primary = hello.get_str("primary").unwrap().to_owned();
-        let wire = watch::Sender::new(Wire::Open);
-        let state = wire.subscribe();
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                if *state.borrow() == Wire::Cut {
-                    continue;
-                }
-                let far = TcpStream::connect(&primary).await.unwrap();
-                tokio::spawn(carry(near, far, state.clone()));
-            }
-        });
-        Self { address, wire }
-    }
-
-    /// An address that goes through the wire and nowhere else.
-    fn store_address(&self, place: &Place) -> String {
-        let Place::Mongo { address, .. } = place else {
-            panic!("there is no MongoDB here");
-        };
-        let database = address.rsplit('/').next().unwrap().split('?').next().unwrap();
-        format!("mongodb://{}/{database}?directConnection=true", self.address)
-    }
-}
-
-async fn carry(near: TcpStream, far: TcpStream, state: watch::Receiver<Wire>) {
-    let ((mut from_near, mut to_near), (mut from_far, mut to_far)) = (near.into_split(), far.into_split());
-    let mut cut = state.clone();
-    let ended = async { cut.wait_for(|wire| *wire == Wire::Cut).await.map(drop) };
-    let answers = async {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(n @ 1..) = from_far.read(&mut buffer).await {
-            if *state.borrow() == Wire::Open && to_near.write_all(&buffer[..n]).await.is_err() {
-                break;
-            }
-        }
-    };
-    tokio::select! {
-        _ = tokio::io::copy(&mut from_near, &mut to_far) => {}
-        () = answers => {}
-        _ = ended => {}
-    }
-}
+use crate::cable::{Cable, Wire};
+use crate::place::{Place, append, draft, extent, keyed, numbered, read_all, store_lines};
 
 fn impatient() -> MongoOptions {
     MongoOptions {

@@ -15,6 +15,7 @@ limits! {
         trim_batches: count(1, 100_000_000),
         grace: duration(s(1), 30 * DAY),
         clock: elsewhere("no limit"),
+        ledger: elsewhere("nothing is kept in it yet"),
         spare_bytes: size(0, TIB),
         reserve_bytes: size(0, TIB),
     }
@@ -27,6 +28,7 @@ limits! {
         tails: count(1, 100_000_000),
         grace: duration(s(60), 30 * DAY),
         trim_batches: count(1, 100_000_000),
+        ledger: elsewhere("nothing is kept in it yet"),
         clock: elsewhere("no limit"),
         database_clock: elsewhere("no limit"),
     }
