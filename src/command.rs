@@ -33,7 +33,7 @@ Look at a log, alone on this machine:
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run a server: everything in one process, or the given roles of a cluster
     Serve(serve::Args),
     /// Send lines from standard input to a stream
@@ -56,7 +56,7 @@ pub enum Command {
 
 /// Why a command ended.
 #[derive(Debug)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// It was used wrongly: exit code 2.
     Misused(anyhow::Error),
     /// It did not work: exit code 1.
@@ -76,7 +76,7 @@ impl From<anyhow::Error> for Failure {
 }
 
 /// Reads the command line. A wrong one is one line on standard error.
-pub fn parse() -> Result<Command, ExitCode> {
+pub(crate) fn parse() -> Result<Command, ExitCode> {
     CommandLine::try_parse()
         .map(|line| line.command)
         .map_err(|error| match error.kind() {
@@ -93,7 +93,7 @@ pub fn parse() -> Result<Command, ExitCode> {
 
 impl Command {
     /// Does it.
-    pub fn run(self) -> ExitCode {
+    pub(crate) fn run(self) -> ExitCode {
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return failure(&format!("no threads can be started: {error}")),

@@ -3,14 +3,14 @@
 //! Nothing else reads the environment or a configuration file. Each section has a file of its own, with its rows and
 //! what they mean; [`layers`] finds the texts, and [`Config`] is all sections together.
 
-pub mod layers;
-pub mod limits;
-pub mod live;
-pub mod mask;
-pub mod settings;
-pub mod table;
-pub mod units;
-pub mod watch;
+pub(crate) mod layers;
+pub(crate) mod limits;
+pub(crate) mod live;
+pub(crate) mod mask;
+pub(crate) mod settings;
+pub(crate) mod table;
+pub(crate) mod units;
+pub(crate) mod watch;
 
 mod cluster;
 mod listeners;
@@ -30,23 +30,23 @@ use std::sync::Arc;
 use ::store::trim::Keeping;
 use dispatch::Role;
 
-pub use cluster::Cluster;
+pub(crate) use cluster::Cluster;
 use layers::{Found, Layers, Origin};
 use limits::Limits;
-pub use listeners::Listeners;
-pub use live::Live;
-pub use log::{Log, LogFormat};
+pub(crate) use listeners::Listeners;
+pub(crate) use live::Live;
+pub(crate) use log::{Log, LogFormat};
 use mask::masked;
-pub use node::Node;
-pub use routes::{Routes, RoutesChoice};
+pub(crate) use node::Node;
+pub(crate) use routes::{Routes, RoutesChoice};
 use settings::{Section, Setting};
-pub use store::{Store, StoreChoice};
-pub use streams::Streams;
-pub use tokens::Tokens;
+pub(crate) use store::{Store, StoreChoice};
+pub(crate) use streams::Streams;
+pub(crate) use tokens::Tokens;
 
 /// Why a configuration cannot be used. Each names the culprit and what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file is not there or cannot be read.
     #[error("{} cannot be read: {error}", path.display())]
     Unreadable {
@@ -103,7 +103,7 @@ fn suggestion(meant: Option<&str>) -> String {
 
 /// What the settings mean, checked one by one and together: a field for each section.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where it is reached.
     pub listeners: Listeners,
     /// The node itself.
@@ -139,7 +139,7 @@ const SECTIONS: &[&[Setting]] = &[
 
 impl Config {
     /// Reads the settings from `layers`.
-    pub fn read(layers: &Layers) -> Result<Self, ConfigError> {
+    pub(crate) fn read(layers: &Layers) -> Result<Self, ConfigError> {
         let retention = Keeping::read(layers)?;
         let streams = Streams::read(layers)?;
         let log = Log::read(layers)?;
@@ -160,12 +160,12 @@ impl Config {
     }
 
     /// Whether the node has `role`.
-    pub fn has(&self, role: Role) -> bool {
+    pub(crate) fn has(&self, role: Role) -> bool {
         self.node.roles.contains(&role)
     }
 
     /// Whether the node takes part in a cluster: others share its store or its routes.
-    pub fn is_clustered(&self) -> bool {
+    pub(crate) fn is_clustered(&self) -> bool {
         matches!(self.store.place, StoreChoice::Mongo(_))
             || matches!(self.routes.place, RoutesChoice::Redis(_))
     }
@@ -220,7 +220,7 @@ impl Config {
 }
 
 /// The settings that `tailcast token` and the other commands share with the server: where its key is.
-pub struct KeySource {
+pub(crate) struct KeySource {
     /// The key that is set, and what tokens carry as `iss`.
     pub tokens: Tokens,
     /// The folder that has a key, when none is set.
@@ -229,7 +229,7 @@ pub struct KeySource {
 
 impl KeySource {
     /// Reads what is needed from `layers`, and heeds nothing else in them.
-    pub fn read(layers: &Layers) -> Result<Self, ConfigError> {
+    pub(crate) fn read(layers: &Layers) -> Result<Self, ConfigError> {
         Ok(Self {
             tokens: Tokens::read(layers)?,
             data: node::data(layers)?,
@@ -246,7 +246,7 @@ fn read_file(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// A setting as `tailcast check` shows it.
-pub fn shown(found: Option<&Found>, default: Option<&str>, secret: bool) -> (String, String) {
+pub(crate) fn shown(found: Option<&Found>, default: Option<&str>, secret: bool) -> (String, String) {
     match found {
         Some(found) if secret => ("…".to_owned(), found.origin.to_string()),
         Some(found) => (masked(&found.text), found.origin.to_string()),

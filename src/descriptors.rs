@@ -9,33 +9,33 @@ const USUAL: u64 = 1_024;
 
 /// The limit on open files.
 #[derive(Debug, Clone, Copy)]
-pub struct Limit {
+pub(crate) struct Limit {
     before: u64,
     now: u64,
 }
 
 impl Limit {
     /// Raises the soft limit to the hard one, as any process may. Where that fails it stays as it was.
-    pub fn raise() -> Self {
+    pub(crate) fn raise() -> Self {
         let before = rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(USUAL, |(soft, _)| soft);
         let now = rlimit::increase_nofile_limit(ENOUGH.max(before)).unwrap_or(before);
         Self { before, now }
     }
 
     /// Says what it is.
-    pub fn tell(self) {
+    pub(crate) fn tell(self) {
         tracing::info!(limit = self.now, before = self.before, "open files");
     }
 
     /// What they are for.
-    pub fn shares(self) -> Shares {
+    pub(crate) fn shares(self) -> Shares {
         Shares::of(self.now)
     }
 }
 
 /// What open files are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shares {
+pub(crate) struct Shares {
     /// Connections of the public listener.
     pub public: usize,
     /// Connections of the internal listener: links, metrics, health. Nobody else takes them.
@@ -48,7 +48,7 @@ pub struct Shares {
 
 impl Shares {
     /// Of so many files in all.
-    pub fn of(files: u64) -> Self {
+    pub(crate) fn of(files: u64) -> Self {
         let files = usize::try_from(files.min(ENOUGH)).unwrap_or(usize::MAX);
         let internal = (files / 16).clamp(8, 1_024);
         let own = (files / 8).clamp(64, 1_024);
@@ -61,7 +61,7 @@ impl Shares {
     }
 
     /// The same with so many further listeners: each has as much as the internal one, of what was for the public one.
-    pub fn with(self, further: usize) -> Self {
+    pub(crate) fn with(self, further: usize) -> Self {
         if further == 0 {
             return self;
         }

@@ -16,7 +16,7 @@ use crate::parts::{self, Table};
 use crate::phase::Phases;
 
 /// What the node proves and checks identities with.
-pub struct Keys {
+pub(crate) struct Keys {
     /// Checks the tokens of senders and subscribers.
     pub verifier: Arc<Verifier>,
     /// What those carry as `iss`.
@@ -27,7 +27,7 @@ pub struct Keys {
 
 impl Keys {
     /// From the key of tokens and the settings.
-    pub fn new(key: &Key, config: &Config) -> anyhow::Result<Self> {
+    pub(crate) fn new(key: &Key, config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
             verifier: Arc::new(Verifier::hs256(key, &config.tokens.issuer)),
             issuer: config.tokens.issuer.as_str().into(),
@@ -37,7 +37,7 @@ impl Keys {
 }
 
 /// What a role is made from: what there is once in a node, whatever its roles.
-pub struct Ground<'a> {
+pub(crate) struct Ground<'a> {
     /// The settings.
     pub config: &'a Config,
     /// Identities.
@@ -58,7 +58,7 @@ pub struct Ground<'a> {
 }
 
 /// Where lines are kept.
-pub struct Kept {
+pub(crate) struct Kept {
     /// All of them.
     pub store: Arc<dyn LogStore>,
     /// The same, as all who read ask it.
@@ -67,7 +67,7 @@ pub struct Kept {
 
 impl<'a> Ground<'a> {
     /// Opens what the settings name. Databases need not be there yet.
-    pub async fn open(
+    pub(crate) async fn open(
         config: &'a Config,
         keys: Keys,
         metrics: PrometheusHandle,
@@ -95,14 +95,14 @@ impl<'a> Ground<'a> {
     }
 
     /// Where lines are kept, for a role that [needs it](parts::needs_store).
-    pub fn kept(&self) -> anyhow::Result<&Kept> {
+    pub(crate) fn kept(&self) -> anyhow::Result<&Kept> {
         self.kept
             .as_ref()
             .context("a role needs a store, and there is none")
     }
 
     /// The store, where a role of this node has one.
-    pub fn store(&self) -> Option<Arc<dyn LogStore>> {
+    pub(crate) fn store(&self) -> Option<Arc<dyn LogStore>> {
         self.kept.as_ref().map(|kept| kept.store.clone())
     }
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 const STORE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Whether the node should be sent requests.
-pub struct Health {
+pub(crate) struct Health {
     /// Set once, when the node begins to leave.
     draining: AtomicBool,
     /// What the node cannot work without; `None` for roles that read and write no lines.
@@ -26,7 +26,7 @@ pub struct Health {
 
 impl Health {
     /// A node that is not leaving.
-    pub fn new(store: Option<Arc<dyn LogStore>>) -> Arc<Self> {
+    pub(crate) fn new(store: Option<Arc<dyn LogStore>>) -> Arc<Self> {
         Arc::new(Self {
             draining: AtomicBool::new(false),
             store,
@@ -34,7 +34,7 @@ impl Health {
     }
 
     /// From now on the node is not ready.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
@@ -57,7 +57,7 @@ impl Health {
 }
 
 /// Both paths.
-pub fn router(health: Arc<Health>) -> Router {
+pub(crate) fn router(health: Arc<Health>) -> Router {
     Router::new()
         .route("/healthz", get(async || Json(json!({"alive": true}))))
         .route("/readyz", get(readyz))

@@ -10,7 +10,7 @@ use auth::{Key, KeyError};
 
 /// Why the data folder has no key that can be used.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
+pub(crate) enum KeyFileError {
     /// It cannot be read, or there is none.
     #[error("the key {} cannot be read: {error}", path.display())]
     Unreadable {
@@ -38,12 +38,12 @@ pub enum KeyFileError {
 }
 
 /// The key's file in a data folder.
-pub fn path(data: &Path) -> PathBuf {
+pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("key")
 }
 
 /// Reads the key of a data folder.
-pub fn read(data: &Path) -> Result<Key, KeyFileError> {
+pub(crate) fn read(data: &Path) -> Result<Key, KeyFileError> {
     let path = path(data);
     let text = fs::read_to_string(&path).map_err(|error| KeyFileError::Unreadable {
         path: path.clone(),
@@ -54,7 +54,7 @@ pub fn read(data: &Path) -> Result<Key, KeyFileError> {
 
 /// Reads the key of a data folder, and makes folder and key when there are none. The key is whole before it has its
 /// name, so that no crash and no second process leaves half of one.
-pub fn read_or_make(data: &Path) -> Result<Key, KeyFileError> {
+pub(crate) fn read_or_make(data: &Path) -> Result<Key, KeyFileError> {
     let path = path(data);
     match fs::exists(&path) {
         Ok(true) => return read(data),

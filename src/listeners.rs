@@ -16,14 +16,14 @@ use crate::routes::{self, Reach};
 use crate::service::{Listener, Speak};
 
 /// A listener, and where it really listens: port 0 means any.
-pub struct Bound {
+pub(crate) struct Bound {
     listener: TcpListener,
     /// Where.
     pub address: SocketAddr,
 }
 
 /// Takes an address; `setting` is named to who has to choose another one.
-pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<Bound> {
+pub(crate) async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<Bound> {
     let bound = TcpListener::bind(address).await.and_then(|listener| {
         let address = listener.local_addr()?;
         Ok(Bound { listener, address })
@@ -32,7 +32,7 @@ pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<Bound> {
 }
 
 /// Lets connections in.
-pub struct Listeners<'a> {
+pub(crate) struct Listeners<'a> {
     config: &'a Config,
     shares: Shares,
     phases: &'a Phases,
@@ -40,7 +40,7 @@ pub struct Listeners<'a> {
 
 impl<'a> Listeners<'a> {
     /// Two of them, and so many `further` ones.
-    pub fn new(config: &'a Config, shares: Shares, further: usize, phases: &'a Phases) -> Self {
+    pub(crate) fn new(config: &'a Config, shares: Shares, further: usize, phases: &'a Phases) -> Self {
         Self {
             config,
             shares: shares.with(further),
@@ -49,7 +49,7 @@ impl<'a> Listeners<'a> {
     }
 
     /// Serves what is to be had there over HTTP.
-    pub fn serve(&self, bound: Bound, router: Router, reach: Reach) {
+    pub(crate) fn serve(&self, bound: Bound, router: Router, reach: Reach) {
         let (http, connections) = match reach {
             Reach::Public => (Http::OneAndTwo, self.public()),
             Reach::Internal => (Http::One, self.closed("internal".into(), self.shares.internal)),
@@ -68,7 +68,7 @@ impl<'a> Listeners<'a> {
     }
 
     /// Speaks what a role speaks there.
-    pub fn speak(&self, bound: Bound, listener: Listener) {
+    pub(crate) fn speak(&self, bound: Bound, listener: Listener) {
         let connections = self.open(listener.name, self.shares.further);
         tracing::info!(listener = &*connections.listener, address = %bound.address, "listening");
         self.begin(bound, listener.speak, connections);

@@ -10,10 +10,10 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 use crate::config::LogFormat;
 
 /// What is let through; can be made another one.
-pub struct Filter(reload::Handle<EnvFilter, Registry>);
+pub(crate) struct Filter(reload::Handle<EnvFilter, Registry>);
 
 /// Starts logging what `filter` lets through. Once in a process; a second call changes nothing.
-pub fn start(filter: &str, format: LogFormat) -> Filter {
+pub(crate) fn start(filter: &str, format: LogFormat) -> Filter {
     let (filter, handle) = reload::Layer::new(EnvFilter::new(filter));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match format {
@@ -27,7 +27,7 @@ pub fn start(filter: &str, format: LogFormat) -> Filter {
 
 impl Filter {
     /// Heeds what `filters` says, as long as somebody says it.
-    pub async fn follow(self, mut filters: watch::Receiver<String>) {
+    pub(crate) async fn follow(self, mut filters: watch::Receiver<String>) {
         while filters.changed().await.is_ok() {
             let filter = EnvFilter::new(filters.borrow_and_update().as_str());
             if let Err(error) = self.0.reload(filter) {

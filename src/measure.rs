@@ -19,7 +19,7 @@ const SECONDS: &[f64] = &[
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Begins to count. The process has one recorder, so this is done once.
-pub fn start() -> anyhow::Result<PrometheusHandle> {
+pub(crate) fn start() -> anyhow::Result<PrometheusHandle> {
     let builder =
         PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?;
     let handle = builder.install_recorder()?;
@@ -29,7 +29,7 @@ pub fn start() -> anyhow::Result<PrometheusHandle> {
 }
 
 /// Keeps the histograms small until `shutdown`.
-pub async fn keep_up(handle: PrometheusHandle, shutdown: CancellationToken) {
+pub(crate) async fn keep_up(handle: PrometheusHandle, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(UPKEEP_EVERY);
     loop {
         tokio::select! {
@@ -40,7 +40,7 @@ pub async fn keep_up(handle: PrometheusHandle, shutdown: CancellationToken) {
 }
 
 /// The path.
-pub fn router(handle: PrometheusHandle) -> Router {
+pub(crate) fn router(handle: PrometheusHandle) -> Router {
     let render = async move || {
         (
             [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],

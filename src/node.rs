@@ -16,7 +16,7 @@ use crate::routes::Reach;
 use crate::service::Service;
 
 /// A node that runs.
-pub struct Node {
+pub(crate) struct Node {
     public: SocketAddr,
     internal: SocketAddr,
     further: Vec<(Arc<str>, SocketAddr)>,
@@ -26,7 +26,7 @@ pub struct Node {
 
 impl Node {
     /// Binds the listeners, makes the services that the roles are, and serves. Nothing runs where any of it fails.
-    pub async fn start(
+    pub(crate) async fn start(
         config: &Config,
         keys: Keys,
         metrics: PrometheusHandle,
@@ -85,23 +85,23 @@ impl Node {
     }
 
     /// The address of the public listener.
-    pub fn public(&self) -> SocketAddr {
+    pub(crate) fn public(&self) -> SocketAddr {
         self.public
     }
 
     /// The address of the internal listener.
-    pub fn internal(&self) -> SocketAddr {
+    pub(crate) fn internal(&self) -> SocketAddr {
         self.internal
     }
 
     /// The other listeners, by name.
-    pub fn further(&self) -> &[(Arc<str>, SocketAddr)] {
+    pub(crate) fn further(&self) -> &[(Arc<str>, SocketAddr)] {
         &self.further
     }
 
     /// Ends in the order of a line's path: sessions are told and moved on, requests under way are answered, what waits
     /// is stored and handed off, the lease ends. A store or a peer that is away holds up none of these for long.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.phases.stop(self.endings).await;
         tracing::info!("stopped");
     }

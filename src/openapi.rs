@@ -22,11 +22,11 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem};
 
 use crate::routes::{Door, ROUTES, Reach, Route};
-pub use addresses::*;
-pub use told::Told;
+pub(crate) use addresses::*;
+pub(crate) use told::Told;
 
 /// `GET /v1/openapi.json`: the same document for everybody, made once.
-pub fn router() -> anyhow::Result<Router> {
+pub(crate) fn router() -> anyhow::Result<Router> {
     let document = Bytes::from(text(&document())?);
     let answer = async move || ([(CONTENT_TYPE, "application/json")], document);
     Ok(Router::new().route("/v1/openapi.json", get(answer)))

@@ -13,19 +13,19 @@ use crate::config::mask::Address;
 use crate::config::{Config, RoutesChoice, StoreChoice};
 
 /// Whether the node reads or writes lines.
-pub fn needs_store(config: &Config) -> bool {
+pub(crate) fn needs_store(config: &Config) -> bool {
     let roles = [Role::Collect, Role::Push, Role::Read];
     roles.into_iter().any(|role| config.has(role))
 }
 
 /// What the node proves itself to the others with; none on a node that is no part of a cluster.
-pub fn cluster_secret(config: &Config) -> anyhow::Result<Option<Arc<ClusterSecret>>> {
+pub(crate) fn cluster_secret(config: &Config) -> anyhow::Result<Option<Arc<ClusterSecret>>> {
     let text = config.cluster.secret.as_deref();
     Ok(text.map(ClusterSecret::from_text).transpose()?.map(Arc::new))
 }
 
 /// The store of the configuration. MongoDB need not be there yet.
-pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
+pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
     match &config.store.place {
         StoreChoice::Sqlite => {
             let folder = config.node.data.clone();
@@ -50,7 +50,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
 }
 
 /// The table of a node: two seams, and one table behind them, since a route counts as long as its node's lease.
-pub struct Table {
+pub(crate) struct Table {
     /// Who lives.
     pub membership: Arc<dyn Membership>,
     /// Who wants what.
@@ -68,7 +68,7 @@ impl Table {
 }
 
 /// The table of the configuration. Redis need not be there yet.
-pub async fn open_table(config: &Config) -> anyhow::Result<Table> {
+pub(crate) async fn open_table(config: &Config) -> anyhow::Result<Table> {
     match &config.routes.place {
         RoutesChoice::Memory => Ok(Table::behind(MemoryTable::new())),
         RoutesChoice::Redis(address) => {

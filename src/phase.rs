@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 /// When something ends, in the order of a line's path. What ends in a phase is over, or out of time, before the next one
 /// begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Readers are told to go to other nodes. Everything else still works.
     Leaving,
     /// Whatever lets something in: listeners, requests under way, sources that are pulled.
@@ -29,14 +29,14 @@ pub enum Phase {
 
 /// When everything is over once the node is told to stop, with a drain of the default length. Orchestrators kill 30 s
 /// after they ask. What is left of it is what each phase may take.
-pub const STOPS_WITHIN: Duration = Duration::from_secs(29);
+pub(crate) const STOPS_WITHIN: Duration = Duration::from_secs(29);
 
 /// What a phase may take, however late it is.
 const LEAST: Duration = Duration::from_secs(1);
 
 impl Phase {
     /// All of them, in their order.
-    pub const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Leaving,
         Self::Serving,
         Self::Storing,
@@ -91,7 +91,7 @@ impl Phase {
 
 /// What runs until a phase ends it.
 #[derive(Debug, Clone, Default)]
-pub struct Running {
+pub(crate) struct Running {
     /// Tells it to end.
     pub stop: CancellationToken,
     /// Waits for it.
@@ -100,7 +100,10 @@ pub struct Running {
 
 impl Running {
     /// Begins something that ends soon after it is told.
-    pub fn begin<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(CancellationToken) -> F) {
+    pub(crate) fn begin<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        task: impl FnOnce(CancellationToken) -> F,
+    ) {
         self.tasks.spawn(task(self.stop.clone()));
     }
 
@@ -119,11 +122,11 @@ impl Running {
 
 /// What has to be done in a phase, beside telling its tasks. It is over by the time that it is given; where it is given
 /// none, soon.
-pub type Ending = Box<dyn FnOnce(Instant) -> BoxFuture<'static, ()> + Send>;
+pub(crate) type Ending = Box<dyn FnOnce(Instant) -> BoxFuture<'static, ()> + Send>;
 
 /// All that runs in a node, by the phase that ends it.
 #[derive(Debug, Clone, Default)]
-pub struct Phases {
+pub(crate) struct Phases {
     leaving: Running,
     serving: Running,
     storing: Running,
@@ -133,7 +136,7 @@ pub struct Phases {
 
 impl Phases {
     /// What a phase ends.
-    pub fn of(&self, phase: Phase) -> &Running {
+    pub(crate) fn of(&self, phase: Phase) -> &Running {
         match phase {
             Phase::Leaving => &self.leaving,
             Phase::Serving | Phase::Answering => &self.serving,
@@ -144,7 +147,7 @@ impl Phases {
     }
 
     /// Ends all of it in order.
-    pub async fn stop(&self, mut endings: Vec<(Phase, Ending)>) {
+    pub(crate) async fn stop(&self, mut endings: Vec<(Phase, Ending)>) {
         let ends = Instant::now() + STOPS_WITHIN;
         let mut until = None;
         for phase in Phase::ALL {

@@ -22,7 +22,7 @@ use crate::ground::Ground;
 use crate::service::Service;
 
 /// What this node does, against the path of a line: who hands something on comes after who takes it.
-pub fn services(ground: &Ground<'_>) -> anyhow::Result<Vec<Service>> {
+pub(crate) fn services(ground: &Ground<'_>) -> anyhow::Result<Vec<Service>> {
     let has = |role| ground.config.has(role);
     let mut services = Vec::new();
     if has(Role::Read) {

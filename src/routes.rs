@@ -13,7 +13,7 @@ use crate::openapi::{self, Told};
 
 /// Where an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub(crate) enum Reach {
     /// For everybody.
     Public,
     /// For the installation.
@@ -22,7 +22,7 @@ pub enum Reach {
 
 /// What opens an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub(crate) enum Door {
     /// Nothing: it tells no secret, and costs little.
     Open,
     /// A good token.
@@ -37,7 +37,7 @@ pub enum Door {
 
 /// One address.
 #[derive(Debug)]
-pub struct Route {
+pub(crate) struct Route {
     /// Where it is.
     pub reach: Reach,
     /// With which method. GET is HEAD, too.
@@ -66,7 +66,7 @@ const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 
 /// All of them.
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     route(Public, POST, "/v1/lines", Door::Write, openapi::send_lines),
     route(Public, POST, "/log", Door::Write, openapi::send_log),
     route(Public, GET, "/v1/lines", Door::Token, openapi::read_lines),
@@ -110,7 +110,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Closes what is not in the table, and answers 405 for methods that are not.
-pub fn only_listed(router: Router, reach: Reach) -> Router {
+pub(crate) fn only_listed(router: Router, reach: Reach) -> Router {
     router.route_layer(from_fn_with_state(reach, pass))
 }
 

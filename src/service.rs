@@ -14,7 +14,7 @@ use crate::phase::{Ending, Phase, Phases, Running};
 
 /// Addresses, listeners and tasks, each with the phase that ends it. Nothing of it runs before the node begins it.
 #[derive(Default)]
-pub struct Service {
+pub(crate) struct Service {
     /// What it answers on the public listener.
     pub public: Router,
     /// What it answers on the internal one.
@@ -30,20 +30,20 @@ type Task = Box<dyn FnOnce(&Running) + Send>;
 
 impl Service {
     /// Nothing yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Answers these on the public listener, too. The table of addresses has to have them.
     #[must_use]
-    pub fn public(mut self, routes: Router) -> Self {
+    pub(crate) fn public(mut self, routes: Router) -> Self {
         self.public = self.public.merge(routes);
         self
     }
 
     /// The same on the internal listener.
     #[must_use]
-    pub fn internal(mut self, routes: Router) -> Self {
+    pub(crate) fn internal(mut self, routes: Router) -> Self {
         self.internal = self.internal.merge(routes);
         self
     }
@@ -54,14 +54,18 @@ impl Service {
         expect(dead_code, reason = "no role has a listener of its own yet")
     )]
     #[must_use]
-    pub fn listener(mut self, listener: Listener) -> Self {
+    pub(crate) fn listener(mut self, listener: Listener) -> Self {
         self.listeners.push(listener);
         self
     }
 
     /// Runs this, too, until `phase`: then it is told to stop, and ends soon.
     #[must_use]
-    pub fn task<F>(mut self, phase: Phase, task: impl FnOnce(CancellationToken) -> F + Send + 'static) -> Self
+    pub(crate) fn task<F>(
+        mut self,
+        phase: Phase,
+        task: impl FnOnce(CancellationToken) -> F + Send + 'static,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -72,7 +76,7 @@ impl Service {
 
     /// Has to do this in `phase`, and be done by the time that it is given.
     #[must_use]
-    pub fn ending<F>(mut self, phase: Phase, end: impl FnOnce(Instant) -> F + Send + 'static) -> Self
+    pub(crate) fn ending<F>(mut self, phase: Phase, end: impl FnOnce(Instant) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -82,7 +86,7 @@ impl Service {
     }
 
     /// Begins its tasks, and says what has to be done in the end. Its addresses and listeners are the node's to serve.
-    pub fn begin(self, phases: &Phases) -> Vec<(Phase, Ending)> {
+    pub(crate) fn begin(self, phases: &Phases) -> Vec<(Phase, Ending)> {
         for (phase, begin) in self.tasks {
             begin(phases.of(phase));
         }
@@ -91,7 +95,7 @@ impl Service {
 }
 
 /// Where something listens, and what is spoken there.
-pub struct Listener {
+pub(crate) struct Listener {
     /// What it is called in the log, in metrics and in messages.
     pub name: Arc<str>,
     /// Where it is to listen.
@@ -103,7 +107,7 @@ pub struct Listener {
 }
 
 /// A bound listener, who it lets in, and the word to stop.
-pub type Speak =
+pub(crate) type Speak =
     Box<dyn FnOnce(TcpListener, AcceptLimits, CancellationToken) -> BoxFuture<'static, ()> + Send>;
 
 impl Listener {
@@ -112,7 +116,7 @@ impl Listener {
         not(test),
         expect(dead_code, reason = "no role has a listener of its own yet")
     )]
-    pub fn new(
+    pub(crate) fn new(
         name: impl Into<Arc<str>>,
         address: SocketAddr,
         setting: &'static str,

@@ -15,7 +15,7 @@ use crate::{log, parts};
 #[command(after_help = "\
 Exit codes: 0 when `tailcast serve` would start and what it needs answers, 1 when something does not answer, 2 when a
 setting is wrong.")]
-pub struct Args {
+pub(crate) struct Args {
     /// Only look at the settings, do not connect to what they name
     #[arg(long)]
     offline: bool,
@@ -30,7 +30,7 @@ pub struct Args {
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Prints every setting with its origin, then tries the store and the routes.
-pub async fn run(args: Args) -> Result<(), Failure> {
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let layers = args.settings.layers()?;
     let config = Config::read(&layers)?;
     log::start("off", config.log.format);

@@ -10,14 +10,14 @@ use crate::config::layers::{self, Layers};
 
 /// Which settings the command line sets, and which file sets others.
 #[derive(Debug, Clone, Default)]
-pub struct SettingFlags {
+pub(super) struct SettingFlags {
     flags: BTreeMap<&'static str, String>,
     file: Option<PathBuf>,
 }
 
 impl SettingFlags {
     /// The data folder alone, for commands that need nothing but its key.
-    pub fn data_folder(data: Option<&str>) -> Self {
+    pub(super) fn data_folder(data: Option<&str>) -> Self {
         Self {
             flags: data.map(|text| ("data", text.to_owned())).into_iter().collect(),
             file: None,
@@ -25,7 +25,7 @@ impl SettingFlags {
     }
 
     /// Puts the flags over the environment and the configuration file.
-    pub fn layers(&self) -> Result<Layers, ConfigError> {
+    pub(super) fn layers(&self) -> Result<Layers, ConfigError> {
         let variables = std::env::vars_os()
             .filter_map(|(name, text)| Some((name.into_string().ok()?, text.to_string_lossy().into_owned())));
         Layers::gather(&self.flags, variables, self.file.as_deref())

@@ -29,7 +29,7 @@ Examples:
   tailcast serve
   tailcast serve --roles push --store mongodb://db/tailcast --routes redis://cache --listen 0.0.0.0:7440 \\
       --internal 0.0.0.0:7441 --advertise push-1:7441")]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     settings: SettingFlags,
 }
@@ -38,7 +38,7 @@ pub struct Args {
 const VIEWER_TOKEN_SECONDS: i64 = 12 * 3_600;
 
 /// Runs until SIGTERM or SIGINT, then leaves in order. A second signal ends it at once.
-pub async fn run(args: Args) -> Result<(), Failure> {
+pub(super) async fn run(args: Args) -> Result<(), Failure> {
     // Before anything else: whoever says it early must not end the process.
     let hung_up = hangups()?;
     let layers = args.settings.layers()?;

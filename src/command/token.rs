@@ -17,7 +17,7 @@ Examples:
   tailcast token --sub alice --read 'payments/**' --ttl 8h
   tailcast token --sub shipper --write 'log/*' --ttl 365d
   TAILCAST_TOKEN=$(tailcast token --sub me --read '**') tailcast tail 'payments/**'")]
-pub struct Args {
+pub(crate) struct Args {
     /// Whose token it is; they can always read their personal stream, @SUB
     #[arg(long, value_name = "SUB")]
     sub: String,
@@ -42,7 +42,7 @@ pub struct Args {
 }
 
 /// Prints the token, alone on its line.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let source = KeySource::read(&SettingFlags::data_folder(args.data.as_deref()).layers()?)?;
     let key = match source.tokens.key {
         Some(key) => key,

@@ -8,7 +8,7 @@ use super::settings::{Section, Setting, secret};
 
 /// What the nodes of a cluster share.
 #[derive(Clone)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// What they prove themselves to each other with; a lone node has none.
     pub secret: Option<String>,
 }

@@ -13,7 +13,7 @@ use super::{ConfigError, read_file};
 
 /// Where a text was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// On the command line, as this flag.
     Flag(String),
     /// In this environment variable.
@@ -44,7 +44,7 @@ impl fmt::Display for Origin {
 
 /// A text and where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// The text.
     pub text: String,
     /// Where.
@@ -53,7 +53,7 @@ pub struct Found {
 
 /// A configuration file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub(crate) struct File {
     /// Where it is.
     pub path: PathBuf,
     /// What it held.
@@ -62,7 +62,7 @@ pub struct File {
 
 /// The texts of all settings that somebody set.
 #[derive(Debug, Default)]
-pub struct Layers {
+pub(crate) struct Layers {
     found: BTreeMap<&'static str, Found>,
     /// What the file has beside single settings.
     tables: Option<Table>,
@@ -73,7 +73,7 @@ pub struct Layers {
 impl Layers {
     /// Puts the layers over each other. `flags` are by key; `variables` is the environment. A variable that is set
     /// to nothing counts as not set: that is what a compose file makes of a missing one.
-    pub fn gather(
+    pub(crate) fn gather(
         flags: &BTreeMap<&'static str, String>,
         variables: impl IntoIterator<Item = (String, String)>,
         file: Option<&Path>,
@@ -120,22 +120,26 @@ impl Layers {
     }
 
     /// Variables that look like settings and are none. Not refused: an orchestrator makes such names by itself.
-    pub fn unknown_variables(&self) -> &[String] {
+    pub(crate) fn unknown_variables(&self) -> &[String] {
         &self.unknown_variables
     }
 
     /// The configuration file, if one is named.
-    pub fn file(&self) -> Option<&File> {
+    pub(crate) fn file(&self) -> Option<&File> {
         self.file.as_ref()
     }
 
     /// The text that somebody set.
-    pub fn found(&self, key: &str) -> Option<&Found> {
+    pub(crate) fn found(&self, key: &str) -> Option<&Found> {
         self.found.get(key)
     }
 
     /// A setting that has a default.
-    pub fn parse<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+    pub(crate) fn parse<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
         if let Some(found) = self.found.get(key) {
             return parsed(found, &parse);
         }
@@ -152,7 +156,7 @@ impl Layers {
     }
 
     /// A setting that may be absent.
-    pub fn parse_optional<T>(
+    pub(crate) fn parse_optional<T>(
         &self,
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -161,7 +165,7 @@ impl Layers {
     }
 
     /// An address, set itself or in the file that `{key}_file` names. Who is named in it is never repeated.
-    pub fn parse_address<T>(
+    pub(crate) fn parse_address<T>(
         &self,
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -173,7 +177,7 @@ impl Layers {
     }
 
     /// A secret, set itself or in the file that `{key}_file` names. Its text is never repeated.
-    pub fn secret<T>(
+    pub(crate) fn secret<T>(
         &self,
         key: &str,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -202,7 +206,7 @@ impl Layers {
     }
 
     /// A table of the file.
-    pub fn table(&self, key: &'static str) -> Result<Option<Table>, ConfigError> {
+    pub(crate) fn table(&self, key: &'static str) -> Result<Option<Table>, ConfigError> {
         match self.tables.clone() {
             Some(mut tables) => tables.table(key),
             None => Ok(None),
@@ -210,7 +214,7 @@ impl Layers {
     }
 
     /// Where something in a table of the file stands, by its name with dots.
-    pub fn origin(&self, path: &str) -> Option<Origin> {
+    pub(crate) fn origin(&self, path: &str) -> Option<Origin> {
         self.tables.as_ref()?.origin(path)
     }
 
@@ -246,6 +250,6 @@ fn parsed<T>(found: &Found, parse: impl Fn(&str) -> Result<T, String>) -> Result
 }
 
 /// A flag of every setting that may be one, by key.
-pub fn flags() -> impl Iterator<Item = &'static settings::Setting> {
+pub(crate) fn flags() -> impl Iterator<Item = &'static settings::Setting> {
     settings::all().filter(|setting| setting.flag == settings::Flag::Shown)
 }

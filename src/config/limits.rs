@@ -30,7 +30,7 @@ use limited::{Limited, Number, Visit, limits};
 
 /// The tables under `[limits]`.
 #[derive(Debug, Clone, Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Both listeners, and their connections.
     pub http: ServeLimits,
     /// Requests that bring lines.
@@ -84,11 +84,11 @@ limits! {
 }
 
 /// The table's name.
-pub const NAME: &str = "limits";
+pub(crate) const NAME: &str = "limits";
 
 /// One limit, as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// Its name in `[limits]`, with dots.
     pub name: String,
     /// What it may be.
@@ -99,19 +99,19 @@ pub struct Listed {
 
 impl Listed {
     /// The key in the file, with the tables it stands in.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("{NAME}.{}", self.name)
     }
 
     /// As it is written in the file.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         self.bounds.shown(self.number)
     }
 }
 
 impl Limits {
     /// Reads what `table` sets; everything else is the default.
-    pub fn read(table: Option<Table>) -> Result<Self, ConfigError> {
+    pub(crate) fn read(table: Option<Table>) -> Result<Self, ConfigError> {
         let mut limits = Self::default();
         if let Some(table) = table {
             let mut reader = Reader { table };
@@ -123,7 +123,7 @@ impl Limits {
     }
 
     /// All of them, in the order of the tables.
-    pub fn list(&self) -> Vec<Listed> {
+    pub(crate) fn list(&self) -> Vec<Listed> {
         let mut lister = Lister::default();
         // Nothing is read that could be wrong, and nothing is changed.
         let _ = self.clone().each(&mut lister);
@@ -131,7 +131,7 @@ impl Limits {
     }
 
     /// The keys of all limits.
-    pub fn keys() -> Vec<String> {
+    pub(crate) fn keys() -> Vec<String> {
         Self::default().list().iter().map(Listed::key).collect()
     }
 }

@@ -10,7 +10,7 @@ use super::{ConfigError, units};
 
 /// The two listeners.
 #[derive(Debug, Clone)]
-pub struct Listeners {
+pub(crate) struct Listeners {
     /// The public one.
     pub public: SocketAddr,
     /// The internal one.

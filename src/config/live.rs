@@ -10,7 +10,7 @@ use super::{Log, Streams};
 
 /// What can change.
 #[derive(Debug)]
-pub struct Live {
+pub(crate) struct Live {
     /// What is kept.
     pub retention: watch::Sender<Keeping>,
     /// How many sessions the node takes.
@@ -54,7 +54,7 @@ impl Live {
 }
 
 /// Whether a limit is heeded while the node runs, by its name in `[limits]`.
-pub fn is_live(limit: &str) -> bool {
+pub(crate) fn is_live(limit: &str) -> bool {
     let table = limit.split('.').next();
     table.is_some_and(|table| TABLES.contains(&table))
 }

@@ -6,7 +6,7 @@ use super::settings::{Section, Setting, setting};
 
 /// The server's own log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     /// What is logged: a filter of `tracing`.
     pub filter: String,
     /// How it is logged.
@@ -15,7 +15,7 @@ pub struct Log {
 
 /// How the server's own log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     Text,
     /// An object a line, for programs.

@@ -7,21 +7,21 @@ const MASK: &str = "…";
 
 /// An address that may have a user and a password in it. `Debug` and `Display` mask them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Address(String);
+pub(crate) struct Address(String);
 
 impl Address {
     /// As it is set.
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
     /// With everything in it: for whoever connects.
-    pub fn revealed(&self) -> &str {
+    pub(crate) fn revealed(&self) -> &str {
         &self.0
     }
 
     /// `text` without what is secret in this address: for the words of a library that was given it.
-    pub fn hidden_in(&self, text: &str) -> String {
+    pub(crate) fn hidden_in(&self, text: &str) -> String {
         let mut secrets: Vec<&str> = Vec::new();
         if let Some((_, user, _)) = parts(&self.0) {
             secrets.push(user);
@@ -50,7 +50,7 @@ impl fmt::Debug for Address {
 }
 
 /// The text with user, password and secret parameters masked, if it is an address and has any.
-pub fn masked(text: &str) -> String {
+pub(crate) fn masked(text: &str) -> String {
     let text = match parts(text) {
         Some((scheme, _, rest)) => format!("{scheme}{MASK}@{rest}"),
         None => text.to_owned(),

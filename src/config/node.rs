@@ -11,7 +11,7 @@ use super::{ConfigError, units};
 
 /// The node itself.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub(crate) struct Node {
     /// The data folder.
     pub data: PathBuf,
     /// What it does.

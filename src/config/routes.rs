@@ -7,14 +7,14 @@ use super::settings::{Section, Setting, setting};
 
 /// The route table.
 #[derive(Debug, Clone)]
-pub struct Routes {
+pub(crate) struct Routes {
     /// Where routes are kept.
     pub place: RoutesChoice,
 }
 
 /// Where routes are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RoutesChoice {
+pub(crate) enum RoutesChoice {
     /// In this process.
     Memory,
     /// In Redis, at this address.

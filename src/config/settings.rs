@@ -5,7 +5,7 @@ use super::layers::Layers;
 use super::{ConfigError, SECTIONS};
 
 /// Settings of one concern: their rows, and what they mean.
-pub trait Section: Sized {
+pub(crate) trait Section: Sized {
     /// The rows, in the order of the help.
     const SETTINGS: &'static [Setting];
 
@@ -15,7 +15,7 @@ pub trait Section: Sized {
 
 /// One setting of `tailcast serve`.
 #[derive(Debug, Clone, Copy)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// Its key in the configuration file. The variable is `TAILCAST_` and the key in capitals.
     pub key: &'static str,
     /// Where it can be set besides the variable and the file.
@@ -32,7 +32,7 @@ pub struct Setting {
 
 /// Whether a setting is a flag of the command line, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flag {
+pub(crate) enum Flag {
     /// It is.
     Shown,
     /// It is not: a command line can be read by everybody on the machine.
@@ -41,7 +41,7 @@ pub enum Flag {
 
 /// When a setting is heeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changes {
+pub(crate) enum Changes {
     /// When the node starts.
     AtStart,
     /// Whenever the file changes, too.
@@ -50,12 +50,12 @@ pub enum Changes {
 
 impl Setting {
     /// The environment variable.
-    pub fn variable(&self) -> String {
+    pub(crate) fn variable(&self) -> String {
         format!("TAILCAST_{}", self.key.to_uppercase())
     }
 
     /// The flag's name, without dashes before it.
-    pub fn flag_name(&self) -> String {
+    pub(crate) fn flag_name(&self) -> String {
         self.key.replace('_', "-")
     }
 
@@ -69,12 +69,12 @@ impl Setting {
 }
 
 /// Every setting, in the order of the help.
-pub fn all() -> impl Iterator<Item = &'static Setting> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
     SECTIONS.iter().copied().flatten()
 }
 
 /// Looks a setting up.
-pub fn find(key: &str) -> Option<&'static Setting> {
+pub(crate) fn find(key: &str) -> Option<&'static Setting> {
     all().find(|setting| setting.key == key)
 }
 

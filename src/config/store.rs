@@ -9,7 +9,7 @@ use super::settings::{Section, Setting, setting};
 
 /// The store.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(crate) struct Store {
     /// Where lines are kept.
     pub place: StoreChoice,
     /// How batches are written down.
@@ -18,7 +18,7 @@ pub struct Store {
 
 /// Where lines are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreChoice {
+pub(crate) enum StoreChoice {
     /// In a SQLite file in the data folder.
     Sqlite,
     /// In MongoDB, at this address.

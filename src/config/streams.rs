@@ -6,7 +6,7 @@ use super::{ConfigError, units};
 
 /// New streams of one subscriber, at each collector.
 #[derive(Debug, Clone, Copy)]
-pub struct Streams {
+pub(crate) struct Streams {
     /// At once.
     pub new: usize,
     /// How many more each minute.

@@ -15,7 +15,7 @@ use super::mask::masked;
 
 /// A table of the file, while it is read.
 #[derive(Debug, Clone)]
-pub struct Table {
+pub(crate) struct Table {
     file: Arc<Path>,
     /// Its name, with dots; nothing for the file itself.
     name: String,
@@ -42,7 +42,7 @@ enum Value {
 
 impl Table {
     /// Reads a file's text.
-    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let parsed = DeTable::parse(text).map_err(|error: de::Error| ConfigError::NotToml {
             path: file.to_owned(),
             error: error.to_string().trim_end().to_owned(),
@@ -55,7 +55,7 @@ impl Table {
     }
 
     /// A value that may be absent.
-    pub fn take<T>(
+    pub(crate) fn take<T>(
         &mut self,
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -72,7 +72,7 @@ impl Table {
     }
 
     /// A value as it stands there, and where that is. A list is a text with commas: `roles = ["push", "web"]`.
-    pub fn take_text(&mut self, key: &'static str) -> Result<Option<(String, Origin)>, ConfigError> {
+    pub(crate) fn take_text(&mut self, key: &'static str) -> Result<Option<(String, Origin)>, ConfigError> {
         let Some(entry) = self.remove(key) else {
             return Ok(None);
         };
@@ -87,7 +87,7 @@ impl Table {
     }
 
     /// A table in this one, `[name.key]`, which may be absent.
-    pub fn table(&mut self, key: &'static str) -> Result<Option<Table>, ConfigError> {
+    pub(crate) fn table(&mut self, key: &'static str) -> Result<Option<Table>, ConfigError> {
         let Some(entry) = self.remove(key) else {
             return Ok(None);
         };
@@ -103,7 +103,7 @@ impl Table {
 
     /// A list of tables in this one, each begun with `[[name.key]]`. Without any it is empty.
     #[cfg_attr(not(test), expect(dead_code, reason = "no section is a list of tables yet"))]
-    pub fn tables(&mut self, key: &'static str) -> Result<Vec<Table>, ConfigError> {
+    pub(crate) fn tables(&mut self, key: &'static str) -> Result<Vec<Table>, ConfigError> {
         let Some(entry) = self.remove(key) else {
             return Ok(Vec::new());
         };
@@ -125,13 +125,13 @@ impl Table {
     }
 
     /// Says that all that can be in here was asked for: anything else is refused.
-    pub fn finish(self) -> Result<(), ConfigError> {
+    pub(crate) fn finish(self) -> Result<(), ConfigError> {
         let known = self.known.iter().map(|key| self.path(key)).collect();
         self.finish_with(known)
     }
 
     /// The same, where more could be meant than what was asked for.
-    pub fn finish_with(self, meant: Vec<String>) -> Result<(), ConfigError> {
+    pub(crate) fn finish_with(self, meant: Vec<String>) -> Result<(), ConfigError> {
         match self.entries.first() {
             None => Ok(()),
             Some(entry) => Err(ConfigError::UnknownKey {
@@ -142,7 +142,7 @@ impl Table {
     }
 
     /// Where a value stands that nobody took, by its name from here on, with dots.
-    pub fn origin(&self, path: &str) -> Option<Origin> {
+    pub(crate) fn origin(&self, path: &str) -> Option<Origin> {
         let (key, rest) = path
             .split_once('.')
             .map_or((path, None), |(key, rest)| (key, Some(rest)));

@@ -8,7 +8,7 @@ use super::settings::{Section, Setting, secret, setting};
 
 /// Tokens.
 #[derive(Debug, Clone)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// What they carry as `iss`.
     pub issuer: String,
     /// What they are signed with; when absent, the data folder's is used, and made if need be.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 /// An address to listen on; a name is looked up.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let wanted = "an address is HOST:PORT, like 127.0.0.1:7440 or 0.0.0.0:7440";
     let found = text.to_socket_addrs().map_err(|_| wanted.to_owned())?.next();
     found.ok_or_else(|| wanted.to_owned())
 }
 
 /// A host and a port that others can connect to; not looked up here, where the name may not be known.
-pub fn host_and_port(text: &str) -> Result<String, String> {
+pub(crate) fn host_and_port(text: &str) -> Result<String, String> {
     let wanted = || "an address is HOST:PORT, like push-1.internal:7441".to_owned();
     let (host, port) = text.rsplit_once(':').ok_or_else(wanted)?;
     match !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) {
@@ -26,7 +26,7 @@ pub fn host_and_port(text: &str) -> Result<String, String> {
 ///
 /// Not by humantime, which understands more: `10M` is ten months there, and `0` is a duration. What is removed for ever
 /// depends on these texts, so none is understood that may be a slip.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = any_duration(text).ok();
     duration
         .filter(|duration| duration.as_secs() > 0)
@@ -36,7 +36,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 const DURATION: &str = "a duration is like 30s, 10m, 1h30m or 30d";
 
 /// The same, and parts of seconds: `200us`, `16ms`.
-pub fn any_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn any_duration(text: &str) -> Result<Duration, String> {
     let wanted = || DURATION.to_owned();
     let mut sum = Duration::ZERO;
     let mut rest = text;
@@ -81,7 +81,7 @@ fn multiplied(count: u64, micros: u64) -> Option<Duration> {
 }
 
 /// As it can be read again: in the longest unit that leaves no rest.
-pub fn shown_duration(duration: Duration) -> String {
+pub(crate) fn shown_duration(duration: Duration) -> String {
     let micros = duration.as_micros();
     // Nobody thinks of retention in weeks.
     let mut units = DURATIONS.iter().filter(|(name, _)| *name != "w");
@@ -92,7 +92,7 @@ pub fn shown_duration(duration: Duration) -> String {
 }
 
 /// The same, for what is to happen while somebody still waits for it.
-pub fn at_most_a_day(text: &str) -> Result<Duration, String> {
+pub(crate) fn at_most_a_day(text: &str) -> Result<Duration, String> {
     const DAY: Duration = Duration::from_secs(86_400);
     match duration(text)? {
         longer if longer > DAY => Err("a day is the most here: 1d".to_owned()),
@@ -103,7 +103,7 @@ pub fn at_most_a_day(text: &str) -> Result<Duration, String> {
 /// `500MB`, `10GiB`, or bytes; at least one.
 ///
 /// Not by bytesize, which makes the largest number there is of one that is too large, and takes `10g` and `.5GB`.
-pub fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     any_bytes(text)
         .ok()
         .filter(|bytes| *bytes > 0)
@@ -113,7 +113,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
 const SIZE: &str = "a size is like 500MB, 10GiB or a number of bytes";
 
 /// The same, and none.
-pub fn any_bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn any_bytes(text: &str) -> Result<u64, String> {
     let wanted = || SIZE.to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
@@ -136,7 +136,7 @@ pub fn any_bytes(text: &str) -> Result<u64, String> {
 }
 
 /// As it can be read again: in the largest binary unit that leaves no rest.
-pub fn shown_bytes(bytes: u64) -> String {
+pub(crate) fn shown_bytes(bytes: u64) -> String {
     let units = [
         (1 << 40, "TiB"),
         (1 << 30, "GiB"),
@@ -153,13 +153,13 @@ pub fn shown_bytes(bytes: u64) -> String {
 }
 
 /// How many; at least one.
-pub fn count(text: &str) -> Result<usize, String> {
+pub(crate) fn count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| "a whole number from 1 on is wanted here".to_owned())
 }
 
 /// Addresses and networks, separated by commas; none in an empty text.
-pub fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     let all = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     all.map(|part| {
         let address = part.parse::<IpAddr>().map(IpNet::from);
@@ -171,7 +171,7 @@ pub fn networks(text: &str) -> Result<Vec<IpNet>, String> {
 }
 
 /// Whether only one of two listeners could have its address.
-pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     // An unspecified IPv6 address stands for all of IPv4, too.
     let covers = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
     let (a, b) = (one.ip(), other.ip());
@@ -180,7 +180,9 @@ pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 /// The same, or `none` for no limit.
-pub fn or_none<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
+pub(crate) fn or_none<T>(
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> impl Fn(&str) -> Result<Option<T>, String> {
     move |text| match text {
         "none" => Ok(None),
         text => parse(text)

@@ -20,10 +20,10 @@ use super::{Config, ConfigError};
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Puts all sources of settings over each other again.
-pub type Gather = Box<dyn Fn() -> Result<Layers, ConfigError> + Send + Sync>;
+pub(crate) type Gather = Box<dyn Fn() -> Result<Layers, ConfigError> + Send + Sync>;
 
 /// Whoever reads the file again.
-pub struct Watcher {
+pub(crate) struct Watcher {
     file: Option<PathBuf>,
     gather: Gather,
     live: Arc<Live>,
@@ -56,7 +56,7 @@ enum Outcome {
 
 impl Watcher {
     /// For a node that was started with `config`, which was read from `layers`. `gather` finds them again.
-    pub fn new(layers: &Layers, config: &Config, gather: Gather) -> Self {
+    pub(crate) fn new(layers: &Layers, config: &Config, gather: Gather) -> Self {
         let file = layers.file();
         Self {
             // A pipe is read once.
@@ -71,7 +71,7 @@ impl Watcher {
     }
 
     /// Works until `stop`. Each word from `told` has the file read again, whether it changed or not.
-    pub async fn run(mut self, mut told: mpsc::Receiver<()>, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, mut told: mpsc::Receiver<()>, stop: CancellationToken) {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

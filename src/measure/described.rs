@@ -193,7 +193,7 @@ const METRICS: &[Described] = &[
 ];
 
 /// Gives the recorder all help texts.
-pub fn describe() {
+pub(super) fn describe() {
     for Described { kind, name, help } in METRICS {
         match kind {
             Kind::Counter => metrics::describe_counter!(*name, *help),

@@ -57,7 +57,7 @@ fn lines_in(told: Told) -> Told {
     .refuses(503, &["unavailable", "unknown_outcome", "draining", "store_full"])
 }
 
-pub fn send_lines() -> Told {
+pub(crate) fn send_lines() -> Told {
     let told = Told::new("sendLines", "lines", "Send lines", REPEAT).query(
         "stream",
         "Where lines go that name no stream of their own.",
@@ -74,7 +74,7 @@ pub fn send_lines() -> Told {
     lines_in(told.body("Lines. Without a type they are NDJSON.", types))
 }
 
-pub fn send_log() -> Told {
+pub(crate) fn send_log() -> Told {
     let told = Told::new("sendLog", "lines", "Send a plain log", REPEAT).query(
         "service",
         "They go to the stream `log/` and this name.",
@@ -115,7 +115,7 @@ fn reads(told: Told) -> Told {
         .refuses(503, &["unavailable"])
 }
 
-pub fn read_lines() -> Told {
+pub(crate) fn read_lines() -> Told {
     let about = "In the order of their offsets. To read everything, repeat with `from` where the answer says to go on.";
     let told = of_a_stream(Told::new("readLines", "lines", "Read lines of a stream", about))
         .query("last", "Of all these, the last so many.", whole(""))
@@ -147,7 +147,7 @@ pub fn read_lines() -> Told {
     reads(told)
 }
 
-pub fn count_lines() -> Told {
+pub(crate) fn count_lines() -> Told {
     let about = "Without reading them. An answer may end early: add up what `from` where it ended brings.";
     let told = of_a_stream(Told::new(
         "countLines",
@@ -164,7 +164,7 @@ pub fn count_lines() -> Told {
     reads(told)
 }
 
-pub fn list_streams() -> Told {
+pub(crate) fn list_streams() -> Told {
     let told = Told::new(
         "listStreams",
         "lines",
@@ -179,7 +179,7 @@ pub fn list_streams() -> Told {
     reads(told)
 }
 
-pub fn follow() -> Told {
+pub(crate) fn follow() -> Told {
     let about = "A WebSocket with the subprotocol `tailcast.v1`, over HTTP/1.1.";
     Told::new("follow", "sessions", "Follow streams live", about)
         .parameter(
@@ -196,7 +196,7 @@ pub fn follow() -> Told {
         .refuses(503, &["draining", "unavailable"])
 }
 
-pub fn follow_events() -> Told {
+pub(crate) fn follow_events() -> Told {
     let about = "Server-sent events (docs/sse.md). The id of the last one, in `Last-Event-ID`, goes on exactly there.";
     Told::new("followEvents", "sessions", "Follow streams live as events", about)
         .parameter(
@@ -240,7 +240,7 @@ pub fn follow_events() -> Told {
         .refuses(503, &["busy", "draining", "unavailable"])
 }
 
-pub fn introspect() -> Told {
+pub(crate) fn introspect() -> Told {
     let about = "For services that do not hold the key (RFC 7662). A token without `introspect` or `admin` asks about those of \
         its own subscriber.";
     let form = object(
@@ -255,7 +255,7 @@ pub fn introspect() -> Told {
         .refuses(413, &["too_large"])
 }
 
-pub fn viewer() -> Told {
+pub(crate) fn viewer() -> Told {
     Told::new("viewer", "viewer", "The viewer", "").answer(200, "The page.", vec![("text/html", text(""))])
 }
 
@@ -272,14 +272,14 @@ fn file(told: Told, parameter: &str) -> Told {
     .answer(304, "It did not change.", vec![])
 }
 
-pub fn viewer_file() -> Told {
+pub(crate) fn viewer_file() -> Told {
     file(
         Told::new("viewerFile", "viewer", "A file of the viewer", ""),
         "name",
     )
 }
 
-pub fn library_file() -> Told {
+pub(crate) fn library_file() -> Told {
     let told = Told::new(
         "libraryFile",
         "viewer",
@@ -289,23 +289,23 @@ pub fn library_file() -> Told {
     file(told, "path")
 }
 
-pub fn alive() -> Told {
+pub(crate) fn alive() -> Told {
     let alive = object("", vec![("alive", Always, truth(""))]);
     Told::new("alive", "node", "Whether the process lives", "").answer(200, "It does.", vec![(JSON, alive)])
 }
 
-pub fn ready() -> Told {
+pub(crate) fn ready() -> Told {
     let ready = object("", vec![("ready", Always, truth(""))]);
     Told::new("ready", "node", "Whether to send requests here", "")
         .answer(200, "Yes.", vec![(JSON, ready)])
         .refuses(503, &["not_ready"])
 }
 
-pub fn describe() -> Told {
+pub(crate) fn describe() -> Told {
     Told::new("describe", "node", "This document", "").answer(200, "OpenAPI 3.1.", vec![(JSON, any(""))])
 }
 
-pub fn link() -> Told {
+pub(crate) fn link() -> Told {
     let to = one_of("", &["dispatch", "push"]);
     Told::new(
         "link",
@@ -319,7 +319,7 @@ pub fn link() -> Told {
     .refuses(404, &["no_such_role"])
 }
 
-pub fn list_nodes() -> Told {
+pub(crate) fn list_nodes() -> Told {
     Told::new("listNodes", "admin", "Who is alive", "").answer(200, "Nodes.", vec![(JSON, named("Nodes"))])
 }
 
@@ -328,7 +328,7 @@ fn asks_retention(told: Told) -> Told {
     told.refuses(503, &["unavailable"])
 }
 
-pub fn retention() -> Told {
+pub(crate) fn retention() -> Told {
     asks_retention(
         Told::new(
             "retention",
@@ -340,7 +340,7 @@ pub fn retention() -> Told {
     )
 }
 
-pub fn restore_lines() -> Told {
+pub(crate) fn restore_lines() -> Told {
     let restored = object("", vec![("restored", Always, list(removed(vec![])))]);
     asks_retention(
         Told::new(
@@ -355,7 +355,7 @@ pub fn restore_lines() -> Told {
     )
 }
 
-pub fn allow_removal() -> Told {
+pub(crate) fn allow_removal() -> Told {
     let answer = object(
         "",
         vec![("now", Always, time("")), ("held", Always, named("Held"))],
@@ -371,7 +371,7 @@ pub fn allow_removal() -> Told {
     )
 }
 
-pub fn metrics() -> Told {
+pub(crate) fn metrics() -> Told {
     Told::new(
         "metrics",
         "node",

@@ -11,13 +11,13 @@ use super::told::Shape;
 
 /// Whether a member is always there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Is {
+pub(super) enum Is {
     Always,
     Sometimes,
 }
 
 /// Those that have names.
-pub fn all() -> Vec<(&'static str, Shape)> {
+pub(super) fn all() -> Vec<(&'static str, Shape)> {
     let mut all = vec![("Problem", problem()), ("Line", line()), ("Gap", gap())];
     all.extend([
         ("Stretch", stretch()),
@@ -34,7 +34,7 @@ pub fn all() -> Vec<(&'static str, Shape)> {
 }
 
 /// One of them.
-pub fn named(name: &str) -> Shape {
+pub(super) fn named(name: &str) -> Shape {
     RefOr::Ref(Ref::from_schema_name(name))
 }
 
@@ -47,24 +47,24 @@ fn simple(of: Type, about: &str) -> ObjectBuilder {
     }
 }
 
-pub fn text(about: &str) -> Shape {
+pub(super) fn text(about: &str) -> Shape {
     simple(Type::String, about).into()
 }
 
-pub fn one_of(about: &str, values: &[&str]) -> Shape {
+pub(super) fn one_of(about: &str, values: &[&str]) -> Shape {
     simple(Type::String, about)
         .enum_values(Some(values.iter().copied()))
         .into()
 }
 
 /// Whatever JSON has.
-pub fn any(about: &str) -> Shape {
+pub(super) fn any(about: &str) -> Shape {
     let any = simple(Type::String, about).schema_type(SchemaType::AnyValue);
     any.into()
 }
 
 /// From 0 on.
-pub fn whole(about: &str) -> Shape {
+pub(super) fn whole(about: &str) -> Shape {
     simple(Type::Integer, about).minimum(Some(0_usize)).into()
 }
 
@@ -72,11 +72,11 @@ fn number(about: &str) -> Shape {
     simple(Type::Number, about).into()
 }
 
-pub fn truth(about: &str) -> Shape {
+pub(super) fn truth(about: &str) -> Shape {
     simple(Type::Boolean, about).into()
 }
 
-pub fn time(about: &str) -> Shape {
+pub(super) fn time(about: &str) -> Shape {
     let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
     simple(Type::String, about).format(Some(format)).into()
 }
@@ -89,7 +89,7 @@ fn time_or_null(about: &str) -> Shape {
         .into()
 }
 
-pub fn list(of: Shape) -> Shape {
+pub(super) fn list(of: Shape) -> Shape {
     ArrayBuilder::new().items(of).into()
 }
 
@@ -100,7 +100,7 @@ fn by_name(of: Shape, about: &str) -> Shape {
         .into()
 }
 
-pub fn object(about: &str, members: Vec<(&str, Is, Shape)>) -> Shape {
+pub(super) fn object(about: &str, members: Vec<(&str, Is, Shape)>) -> Shape {
     let object = members
         .into_iter()
         .fold(simple(Type::Object, about), |object, (name, is, shape)| {
@@ -367,7 +367,7 @@ fn held() -> Shape {
 }
 
 /// What retention removed of a stream.
-pub fn removed(more: Vec<(&str, Is, Shape)>) -> Shape {
+pub(super) fn removed(more: Vec<(&str, Is, Shape)>) -> Shape {
     let mut members = vec![
         ("stream", Always, text("")),
         ("from", Always, whole("")),
@@ -401,7 +401,7 @@ fn retention() -> Shape {
 }
 
 /// Streams and patterns, or all.
-pub fn restore() -> Shape {
+pub(super) fn restore() -> Shape {
     let members = vec![
         ("streams", Sometimes, list(text("A stream or a pattern."))),
         ("all", Sometimes, truth("")),

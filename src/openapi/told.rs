@@ -10,10 +10,10 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Ref, Schema};
 use utoipa::openapi::{Content, RefOr, Required};
 
 /// A schema, or the name of one.
-pub type Shape = RefOr<Schema>;
+pub(super) type Shape = RefOr<Schema>;
 
 /// An address and a method: what is asked, what is answered, what is refused.
-pub struct Told {
+pub(crate) struct Told {
     operation: OperationBuilder,
     answers: Vec<(u16, Response)>,
     refusals: BTreeMap<u16, Vec<&'static str>>,
@@ -21,7 +21,7 @@ pub struct Told {
 
 impl Told {
     /// Its name for programs, what it belongs to, what it does in a line, and more of that.
-    pub fn new(id: &str, tag: &str, summary: &str, description: &str) -> Self {
+    pub(crate) fn new(id: &str, tag: &str, summary: &str, description: &str) -> Self {
         let operation = OperationBuilder::new()
             .operation_id(Some(id))
             .tag(tag)
@@ -38,7 +38,7 @@ impl Told {
     }
 
     /// A parameter.
-    pub fn parameter(
+    pub(crate) fn parameter(
         mut self,
         place: ParameterIn,
         name: &str,
@@ -57,12 +57,12 @@ impl Told {
     }
 
     /// A parameter of the query that may be left out.
-    pub fn query(self, name: &str, about: &str, shape: impl Into<Shape>) -> Self {
+    pub(crate) fn query(self, name: &str, about: &str, shape: impl Into<Shape>) -> Self {
         self.parameter(ParameterIn::Query, name, Required::False, about, shape)
     }
 
     /// A body that has to be there, in one of these types.
-    pub fn body(mut self, about: &str, types: Vec<(&str, Shape)>) -> Self {
+    pub(crate) fn body(mut self, about: &str, types: Vec<(&str, Shape)>) -> Self {
         let body = RequestBodyBuilder::new()
             .description(Some(about))
             .required(Some(Required::True));
@@ -74,7 +74,7 @@ impl Told {
     }
 
     /// An answer, in one of these types.
-    pub fn answer(mut self, status: u16, about: &str, types: Vec<(&str, Shape)>) -> Self {
+    pub(crate) fn answer(mut self, status: u16, about: &str, types: Vec<(&str, Shape)>) -> Self {
         let answer = ResponseBuilder::new().description(about);
         let answer = types.into_iter().fold(answer, |answer, (name, shape)| {
             answer.content(name, Content::new(Some(shape)))
@@ -84,7 +84,7 @@ impl Told {
     }
 
     /// A header of the last answer.
-    pub fn with(mut self, name: &str, about: &str, shape: impl Into<Shape>) -> Self {
+    pub(crate) fn with(mut self, name: &str, about: &str, shape: impl Into<Shape>) -> Self {
         if let Some((_, answer)) = self.answers.last_mut() {
             let header = HeaderBuilder::new().schema(Some(shape)).description(Some(about));
             answer.headers.insert(name.to_owned(), RefOr::T(header.build()));
@@ -93,7 +93,7 @@ impl Told {
     }
 
     /// A status that refuses, and its codes; without any it has no body.
-    pub fn refuses(mut self, status: u16, codes: &[&'static str]) -> Self {
+    pub(crate) fn refuses(mut self, status: u16, codes: &[&'static str]) -> Self {
         let known = self.refusals.entry(status).or_default();
         known.extend(codes);
         known.sort_unstable();
@@ -102,13 +102,13 @@ impl Told {
     }
 
     /// Its refusals, by the names that they have among the components.
-    pub fn refusals(&self) -> impl Iterator<Item = (String, Response)> {
+    pub(crate) fn refusals(&self) -> impl Iterator<Item = (String, Response)> {
         let refusals = self.refusals.iter();
         refusals.map(|(status, codes)| (name(*status, codes), refusal(*status, codes)))
     }
 
     /// As OpenAPI has it.
-    pub fn operation(self) -> Operation {
+    pub(crate) fn operation(self) -> Operation {
         let answers = self
             .answers
             .into_iter()

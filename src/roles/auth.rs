@@ -6,7 +6,7 @@ use crate::ground::Ground;
 use crate::service::Service;
 
 /// The service.
-pub fn service(ground: &Ground<'_>) -> Service {
+pub(super) fn service(ground: &Ground<'_>) -> Service {
     Service::new().public(introspect::router(Parts {
         verifier: ground.keys.verifier.clone(),
         issuer: ground.keys.issuer.clone(),

@@ -19,7 +19,7 @@ use crate::phase::Phase;
 use crate::service::Service;
 
 /// The service. What is stored goes to `dispatcher`, or to those of other nodes.
-pub fn service(
+pub(super) fn service(
     ground: &Ground<'_>,
     dispatcher: Option<Arc<dyn HintSink>>,
     roster: &Roster,

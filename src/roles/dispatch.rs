@@ -12,7 +12,7 @@ use crate::phase::Phase;
 use crate::service::Service;
 
 /// The service, and what takes batches. Those for sessions of this node go to `sessions`.
-pub fn service(
+pub(super) fn service(
     ground: &Ground<'_>,
     sessions: Option<Arc<dyn HintSink>>,
     roster: &Roster,

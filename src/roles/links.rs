@@ -11,7 +11,7 @@ use crate::phase::Phase;
 use crate::service::Service;
 
 /// To every node of a role, with the service that keeps them.
-pub fn outbound(ground: &Ground<'_>, to: To, roster: &Roster) -> (Option<Arc<Links>>, Service) {
+pub(super) fn outbound(ground: &Ground<'_>, to: To, roster: &Roster) -> (Option<Arc<Links>>, Service) {
     let service = Service::new();
     let Some(secret) = ground.keys.cluster.clone() else {
         return (None, service);
@@ -23,7 +23,7 @@ pub fn outbound(ground: &Ground<'_>, to: To, roster: &Roster) -> (Option<Arc<Lin
 }
 
 /// Those that other nodes open to this one.
-pub fn inbound(
+pub(super) fn inbound(
     ground: &Ground<'_>,
     dispatcher: Option<Arc<dyn HintSink>>,
     sessions: Option<Arc<dyn HintSink>>,

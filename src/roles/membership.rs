@@ -11,7 +11,7 @@ use crate::phase::Phase;
 use crate::service::Service;
 
 /// The service, and who is alive.
-pub fn service(ground: &Ground<'_>, sessions: Option<Arc<Push>>) -> (Service, Roster) {
+pub(super) fn service(ground: &Ground<'_>, sessions: Option<Arc<Push>>) -> (Service, Roster) {
     let lease = Lease {
         node: ground.id.clone(),
         roles: ground.config.node.roles.clone(),

@@ -10,7 +10,7 @@ use crate::phase::Phase;
 use crate::service::Service;
 
 /// The service, and what takes hints and counts sessions.
-pub fn service(ground: &Ground<'_>) -> anyhow::Result<(Service, Arc<Push>)> {
+pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<(Service, Arc<Push>)> {
     let kept = ground.kept()?;
     let push = Push::new(Parts {
         store: kept.questions.clone(),

@@ -6,7 +6,7 @@ use crate::ground::Ground;
 use crate::service::Service;
 
 /// The service.
-pub fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
+pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
     let kept = ground.kept()?;
     Ok(Service::new().public(::read::router(Parts {
         verifier: ground.keys.verifier.clone(),

@@ -8,7 +8,7 @@ use crate::phase::Phase;
 use crate::service::Service;
 
 /// The service. From the first moment of the end on it is not ready.
-pub fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
+pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
     let (health, metrics) = (Health::new(ground.store()), ground.metrics.clone());
     Ok(Service::new()
         .public(health::router(health.clone()))

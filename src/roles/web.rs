@@ -3,6 +3,6 @@
 use crate::service::Service;
 
 /// The service.
-pub fn service() -> Service {
+pub(super) fn service() -> Service {
     Service::new().public(::web::router())
 }

@@ -4,18 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folder of the whole repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The text of a file of the repository.
-pub fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The cells of all tables' rows of a document, headings and rulers left out.
-pub fn rows(document: &str) -> Vec<Vec<&str>> {
+pub(crate) fn rows(document: &str) -> Vec<Vec<&str>> {
     let lines: Vec<&str> = document.lines().collect();
     let is_row = |line: &str| line.starts_with("| ") && line.ends_with('|');
     let is_ruler = |line: &str| line.starts_with("|-");
@@ -39,6 +39,6 @@ fn cells(row: &str) -> Vec<&str> {
 }
 
 /// What stands between backticks.
-pub fn quoted(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

@@ -14,7 +14,7 @@ use crate::document::{read, root};
 
 /// A call of a function by its path: `Problem::new(…)`, also where it is written `Self::new(…)`.
 #[derive(Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// The file it is in.
     pub file: String,
     /// The last two parts of its path, or the only one.
@@ -25,7 +25,7 @@ pub struct Call {
 
 /// What a function is called with, as far as the documents can say it.
 #[derive(Debug)]
-pub enum Argument {
+pub(crate) enum Argument {
     /// A text that is written out.
     Text(String),
     /// A name, without the path before it: `BAD_REQUEST` of `StatusCode::BAD_REQUEST`.
@@ -36,7 +36,7 @@ pub enum Argument {
 
 impl Argument {
     /// The text, where it is written out.
-    pub fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
@@ -44,7 +44,7 @@ impl Argument {
     }
 
     /// The name.
-    pub fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Name(name) => Some(name),
             _ => None,
@@ -69,7 +69,7 @@ impl From<&Expr> for Argument {
 
 /// A macro of the `metrics` crate: `counter!("tailcast_x_total", "label" => value)`.
 #[derive(Debug)]
-pub struct Metric {
+pub(crate) struct Metric {
     /// The file it is in.
     pub file: String,
     /// The macro's name.
@@ -82,7 +82,7 @@ pub struct Metric {
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// All calls.
     pub calls: Vec<Call>,
     /// All metrics.
@@ -100,7 +100,7 @@ pub struct Sources {
 
 impl Sources {
     /// Reads all of them, once for all tests.
-    pub fn read() -> &'static Self {
+    pub(crate) fn read() -> &'static Self {
         static ALL: LazyLock<Sources> = LazyLock::new(|| {
             let mut sources = Sources::default();
             for folder in folders() {

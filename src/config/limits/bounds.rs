@@ -7,7 +7,7 @@ use crate::config::units;
 
 /// What is counted, from where to where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     unit: Unit,
     least: u64,
     most: u64,
@@ -26,22 +26,22 @@ enum Unit {
 
 impl Bounds {
     /// A duration.
-    pub const fn duration(least: Duration, most: Duration) -> Self {
+    pub(crate) const fn duration(least: Duration, most: Duration) -> Self {
         Self::of(Unit::Duration, least.as_nanos() as u64, most.as_nanos() as u64)
     }
 
     /// So many bytes.
-    pub const fn size(least: u64, most: u64) -> Self {
+    pub(crate) const fn size(least: u64, most: u64) -> Self {
         Self::of(Unit::Size, least, most)
     }
 
     /// How many.
-    pub const fn count(least: u64, most: u64) -> Self {
+    pub(crate) const fn count(least: u64, most: u64) -> Self {
         Self::of(Unit::Count, least, most)
     }
 
     /// A part of something, or several times it: 0.5.
-    pub const fn share(least: f64, most: f64) -> Self {
+    pub(crate) const fn share(least: f64, most: f64) -> Self {
         Self::of(
             Unit::Share,
             (least * MILLIONTHS) as u64,
@@ -54,7 +54,7 @@ impl Bounds {
     }
 
     /// Reads it, or says what is wanted.
-    pub fn parse(&self, text: &str) -> Result<u64, String> {
+    pub(crate) fn parse(&self, text: &str) -> Result<u64, String> {
         let number = match self.unit {
             Unit::Duration => u64::try_from(units::any_duration(text)?.as_nanos()).unwrap_or(u64::MAX),
             Unit::Size => units::any_bytes(text)?,
@@ -79,7 +79,7 @@ impl Bounds {
     }
 
     /// As it is written in the file.
-    pub fn shown(&self, number: u64) -> String {
+    pub(crate) fn shown(&self, number: u64) -> String {
         match self.unit {
             Unit::Duration => units::shown_duration(Duration::from_nanos(number)),
             Unit::Size => units::shown_bytes(number),
@@ -90,13 +90,13 @@ impl Bounds {
 
     /// From where to where, for the document.
     #[cfg(test)]
-    pub fn range(&self) -> String {
+    pub(crate) fn range(&self) -> String {
         format!("{} to {}", self.shown(self.least), self.shown(self.most))
     }
 
     /// Whether it may be so much.
     #[cfg(test)]
-    pub fn allows(&self, number: u64) -> bool {
+    pub(crate) fn allows(&self, number: u64) -> bool {
         (self.least..=self.most).contains(&number)
     }
 }

@@ -9,7 +9,7 @@ use super::bounds::Bounds;
 use crate::config::ConfigError;
 
 /// A struct of limits.
-pub trait Limited {
+pub(super) trait Limited {
     /// Shows every limit to `visit`, in the order of the fields.
     fn each(&mut self, visit: &mut dyn Visit) -> Result<(), ConfigError>;
 
@@ -19,7 +19,7 @@ pub trait Limited {
 }
 
 /// What is done with limits: they are read from the file, or listed.
-pub trait Visit {
+pub(super) trait Visit {
     /// One limit.
     fn limit(
         &mut self,
@@ -33,7 +33,7 @@ pub trait Visit {
 }
 
 /// A field that holds a limit: how many, how many bytes, how many nanoseconds, or how many millionths.
-pub trait Number {
+pub(super) trait Number {
     /// What it is.
     fn get(&self) -> u64;
 

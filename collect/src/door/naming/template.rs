@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::Labels;
 
 /// What stands for a label that is not there, where the template has no text for it.
-pub const MISSING: &str = "unknown";
+pub(super) const MISSING: &str = "unknown";
 
 /// The least room that each label of a template must have, in bytes.
 const LEAST_ROOM: usize = 24;
