@@ -36,11 +36,11 @@ use self::sources::Sources;
 use self::subscription::{Beginning, Mode, Place, Started, Terms};
 use crate::StoreAway;
 use crate::feeds::Member;
-use crate::feeds::feed::Pull;
 use crate::feeds::pages::{Found, pause_before};
 use crate::feeds::patterns::Hold;
 use crate::feeds::view::{Chunk, View};
 use crate::feeds::wake::{Slots, Wake};
+use crate::feeds::window::Pull;
 
 /// What asking for the next thing to send came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

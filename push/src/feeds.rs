@@ -26,12 +26,13 @@ use tokio::time::Instant;
 use crate::Limits;
 use crate::feeds::announcements::Announcements;
 use crate::feeds::budget::Budget;
-use crate::feeds::feed::{Feed, Pull};
+use crate::feeds::feed::Feed;
 use crate::feeds::head_checks::HeadChecks;
 use crate::feeds::patterns::Patterns;
 use crate::feeds::tick::Tick;
 use crate::feeds::view::View;
 use crate::feeds::wake::Wake;
+use crate::feeds::window::Pull;
 
 /// How often what was left behind is looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

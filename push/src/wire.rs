@@ -6,6 +6,7 @@ mod fragments;
 pub(crate) mod frame;
 mod handshake;
 mod inbound_rate;
+mod pipe;
 mod protocol;
 mod socket;
 mod sse;

@@ -76,8 +76,8 @@ mod tests {
 
     use super::*;
     use crate::Limits;
-    use crate::feeds::feed::Pull;
     use crate::feeds::tick::Tick;
+    use crate::feeds::window::Pull;
     use crate::testing::{ALL, batch};
 
     fn feeds(count: usize, budget: &Arc<Budget>) -> Vec<Arc<Feed>> {

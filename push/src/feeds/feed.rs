@@ -20,7 +20,7 @@ use crate::feeds::tick::Tick;
 use crate::feeds::view::{Chunk, View};
 use crate::feeds::wake::Wake;
 use crate::feeds::watchers::{Next, Shown, Watchers};
-use crate::feeds::window::Piece;
+use crate::feeds::window::Pull;
 
 /// So much of `feed_bytes` may wait for a tick; then the sessions are woken early.
 const EARLY_PART: usize = 8;
@@ -50,18 +50,6 @@ struct State {
     /// Whether the store was read since the feed began: before that, a jump is no repair.
     opened: bool,
     checks: Schedule,
-}
-
-/// What a session gets at its cursor.
-pub(crate) enum Pull {
-    /// Lines.
-    Chunk(Chunk),
-    /// Nothing yet: the feed will wake it.
-    AtHead,
-    /// Lines that a filter has to look through: [`crate::cursors::filtering`] does.
-    Sift(Piece),
-    /// Lines that the feed no longer has, or never had: read the store.
-    Behind,
 }
 
 impl Feed {

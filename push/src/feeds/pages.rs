@@ -12,9 +12,8 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::StoreAway;
-use crate::feeds::feed::Pull;
 use crate::feeds::view::{Chunk, View};
-use crate::feeds::window::Window;
+use crate::feeds::window::{Pull, Window};
 
 /// The pages of a node.
 pub(crate) struct Pages {

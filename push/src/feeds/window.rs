@@ -174,6 +174,18 @@ impl Window {
     }
 }
 
+/// What a session gets at its cursor.
+pub(crate) enum Pull {
+    /// Lines.
+    Chunk(Chunk),
+    /// Nothing yet: the feed will wake it.
+    AtHead,
+    /// Lines that a filter has to look through: [`crate::cursors::filtering`] does.
+    Sift(Piece),
+    /// Lines that the feed no longer has, or never had: read the store.
+    Behind,
+}
+
 /// How far a filter looks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {

@@ -6,10 +6,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use auth::Subscriber;
@@ -18,13 +16,10 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use edge::{Parameters, Problem, bad_parameter};
-use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use lines::{Offset, StreamName, Timestamp};
-use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 use crate::cursors::capacity::Capacity;
@@ -34,10 +29,11 @@ use crate::cursors::subscription::{From, Mode, Subscribe};
 use crate::cursors::{Cursors, subscribe};
 use crate::feeds::view::{Encode, Encoding, Run};
 use crate::session::admission::Place;
-use crate::session::clock::{Alarm, Clock, Vitals};
+use crate::session::clock::{Alarm, Clock};
 use crate::session::close::{Again, Close};
 use crate::session::{self, Happened, Host, Meet, Outbound, Reads, Session};
 use crate::wire::Entered;
+use crate::wire::pipe::{Ended, Kind, Pipe};
 use crate::wire::protocol::lines::Lines;
 use crate::wire::protocol::{Message, Told};
 
@@ -113,10 +109,7 @@ pub(super) async fn open(
         clock,
     };
     tokio::spawn(events.run(place));
-    Ok(answer(Body::from_stream(Taken {
-        pipe,
-        end: Bytes::new(),
-    })))
+    Ok(answer(Body::from_stream(pipe.taken())))
 }
 
 fn answer(body: Body) -> Response {
@@ -434,183 +427,4 @@ fn event(message: &Message<'_>) -> Bytes {
 /// When to come back, up to the blank line that ends it.
 fn retry(after: Duration) -> Bytes {
     format!("retry: {}\n", after.as_millis()).into()
-}
-
-/// What waits between a session and its connection. Bounded by who puts: nothing is put while there is no room, small
-/// things of the session's own aside.
-struct Pipe {
-    room: usize,
-    state: Mutex<Waiting>,
-    /// Told when there is room again, when nothing waits any more, and when the reader is gone.
-    changed: Notify,
-}
-
-struct Waiting {
-    queue: VecDeque<Event>,
-    bytes: usize,
-    /// Whether somebody wants to know when nothing waits.
-    emptying: bool,
-    /// When it was last empty or got shorter.
-    progress: Instant,
-    /// The connection, which waits for more.
-    reader: Option<Waker>,
-    ended: Option<Ended>,
-    gone: bool,
-}
-
-/// What is shared of it, and how it ends for this session.
-struct Event {
-    shared: Bytes,
-    end: Bytes,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Lines,
-    Own,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    /// All that was put is taken.
-    Whole,
-    /// It is not, and the reader should see that.
-    Broken,
-}
-
-impl Pipe {
-    fn new(room: usize) -> Arc<Self> {
-        Arc::new(Self {
-            room,
-            state: Mutex::new(Waiting {
-                queue: VecDeque::new(),
-                bytes: 0,
-                emptying: false,
-                progress: Instant::now(),
-                reader: None,
-                ended: None,
-                gone: false,
-            }),
-            changed: Notify::new(),
-        })
-    }
-
-    fn has_room(&self) -> bool {
-        self.state.lock().bytes < self.room
-    }
-
-    fn put(&self, shared: Bytes, end: Bytes, kind: Kind) {
-        let mut state = self.state.lock();
-        if state.queue.is_empty() {
-            state.progress = Instant::now();
-        }
-        let event = Event { shared, end, kind };
-        state.bytes += event.length();
-        state.queue.push_back(event);
-        let reader = state.reader.take();
-        drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
-
-    /// Forgets what waits, from the first lines on. What is taken already is whole.
-    fn discard(&self) {
-        let mut state = self.state.lock();
-        let keep = state.queue.iter().position(|event| event.kind == Kind::Lines);
-        if let Some(keep) = keep {
-            state.queue.truncate(keep);
-            state.bytes = state.queue.iter().map(Event::length).sum();
-        }
-    }
-
-    fn end(&self, ended: Ended) {
-        let mut state = self.state.lock();
-        state.ended = Some(ended);
-        if let Some(reader) = state.reader.take() {
-            reader.wake();
-        }
-    }
-
-    /// Judged by what the connection takes: it takes nothing while it has enough to write.
-    fn vitals(&self) -> Vitals {
-        let state = self.state.lock();
-        match state.queue.is_empty() {
-            true => Vitals::Well,
-            false => Vitals::Full(state.progress),
-        }
-    }
-
-    /// Ends when something has changed. Whether the reader is gone.
-    async fn changed(&self) -> bool {
-        self.changed.notified().await;
-        self.state.lock().gone
-    }
-
-    /// Ends when nothing waits, or nobody takes it any more.
-    async fn emptied(&self) {
-        loop {
-            {
-                let mut state = self.state.lock();
-                if state.gone || state.queue.is_empty() {
-                    return;
-                }
-                state.emptying = true;
-            }
-            self.changed.notified().await;
-        }
-    }
-}
-
-/// What the connection takes.
-struct Taken {
-    pipe: Arc<Pipe>,
-    /// The end of the event that was taken last.
-    end: Bytes,
-}
-
-impl Stream for Taken {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if !self.end.is_empty() {
-            return Poll::Ready(Some(Ok(std::mem::take(&mut self.end))));
-        }
-        let pipe = Arc::clone(&self.pipe);
-        let mut state = pipe.state.lock();
-        let Some(event) = state.queue.pop_front() else {
-            return match state.ended {
-                Some(Ended::Whole) => Poll::Ready(None),
-                Some(Ended::Broken) => Poll::Ready(Some(Err(io::Error::other("the reader takes nothing")))),
-                None => {
-                    state.reader = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-            };
-        };
-        let had_room = state.bytes < pipe.room;
-        state.bytes -= event.length();
-        state.progress = Instant::now();
-        let is_news = (!had_room && state.bytes < pipe.room) || (state.emptying && state.queue.is_empty());
-        drop(state);
-        if is_news {
-            pipe.changed.notify_one();
-        }
-        self.end = event.end;
-        Poll::Ready(Some(Ok(event.shared)))
-    }
-}
-
-impl Event {
-    fn length(&self) -> usize {
-        self.shared.len() + self.end.len()
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.pipe.state.lock().gone = true;
-        self.pipe.changed.notify_one();
-    }
 }
