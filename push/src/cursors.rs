@@ -210,7 +210,11 @@ impl Cursors {
             told_limit: false,
         });
         self.numbered += 1;
-        self.begin(self.subscriptions.len() - 1, started.streams, out);
+        let at = self.subscriptions.len() - 1;
+        self.begin(at, started.streams, out);
+        if started.left_out {
+            self.tell_limit(at, out);
+        }
     }
 
     fn begin(&mut self, at: usize, streams: Vec<Beginning>, out: &mut Vec<Owed>) {

@@ -80,7 +80,8 @@ impl Cursors {
         again
     }
 
-    fn tell_limit(&mut self, at: usize, out: &mut Vec<Owed>) {
+    /// Says, once, that a subscription has left streams out.
+    pub(super) fn tell_limit(&mut self, at: usize, out: &mut Vec<Owed>) {
         let subscription = &mut self.subscriptions[at];
         if !std::mem::replace(&mut subscription.told_limit, true) {
             out.push(Owed::LeftOut {

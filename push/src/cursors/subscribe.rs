@@ -69,16 +69,30 @@ async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<S
         Hold::take(&sources.feeds.patterns, pattern.clone(), subscriber, wake, within)
     };
     let holds = join_all(targets.patterns.iter().map(hold)).await;
-    let mut names = targets.names;
-    if !targets.patterns.is_empty() {
-        let patterns: Vec<_> = targets.patterns.iter().collect();
-        names.extend(listed(sources, asker, &patterns).await.map_err(away)?);
-        names.sort_unstable();
-        names.dedup();
-    }
     let mut room = asker.capacity.room(asker.have.iter());
+    let mut names = targets.names;
     if !names.iter().all(|name| room.take(name)) {
         return Err(asker.capacity.exceeded());
+    }
+    let mut left_out = false;
+    if !targets.patterns.is_empty() {
+        let patterns: Vec<_> = targets.patterns.iter().collect();
+        let mut met = listed(sources, asker, &patterns).await.map_err(away)?;
+        let named: HashSet<_> = names.iter().cloned().collect();
+        met.retain(|name| !named.contains(name));
+        // Who goes on has its places first: what came while it was away is as what comes later.
+        met.sort_by_cached_key(|name| !place.has(name));
+        for name in met {
+            if room.take(&name) {
+                names.push(name);
+            } else if place.goes_on() && !place.has(&name) {
+                left_out = true;
+                break;
+            } else {
+                return Err(asker.capacity.exceeded());
+            }
+        }
+        names.sort_unstable();
     }
     let streams = join(sources, names).await.map_err(away)?;
     let streams = placed(sources, streams, &place).await?;
@@ -92,6 +106,7 @@ async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<S
         from: place,
         listed_by: asker.subscriber.clone(),
         streams,
+        left_out,
     })
 }
 
@@ -243,6 +258,16 @@ async fn placed(
 }
 
 impl Place {
+    /// Whether a session goes on that was there before. What its patterns meet begins anew only where it stood nowhere.
+    fn goes_on(&self) -> bool {
+        matches!(self, Self::Cursors(_))
+    }
+
+    /// Whether it stood somewhere in a stream.
+    fn has(&self, stream: &StreamName) -> bool {
+        matches!(self, Self::Cursors(cursors) if cursors.contains_key(stream))
+    }
+
     /// Where a stream begins, if retention allows it; and the line that was asked for by its offset, where retention
     /// does not. Only a cursor may lie beyond the head.
     pub(crate) async fn of(

@@ -85,6 +85,8 @@ pub(crate) struct Started {
     /// For whom the store was listed.
     pub(crate) listed_by: Subscriber,
     pub(crate) streams: Vec<Beginning>,
+    /// Whether its patterns met more than there was room for.
+    pub(crate) left_out: bool,
 }
 
 /// A stream with the place where it begins.

@@ -384,7 +384,8 @@ impl Outbound for Out {
 }
 
 /// The ends of events, with their ids. The cursors stand where the last one leads; each one before it leads to where the
-/// next one begins.
+/// next one begins. An id is as long as a session has streams: what moves nothing has none, and the reader's last one
+/// stays. So a session that begins costs one, and not one for each stream that is at its head.
 fn ends(owed: &[Owed], cursors: &Cursors, epoch: &str) -> VecDeque<Bytes> {
     let mut ends = VecDeque::with_capacity(owed.len());
     // Where streams stand before what was looked at, other than in the end; nowhere, if they begin there.
@@ -396,7 +397,10 @@ fn ends(owed: &[Owed], cursors: &Cursors, epoch: &str) -> VecDeque<Bytes> {
                 Some(place) => place.map(|offset| (stream, offset)),
                 None => Some((stream, told)),
             });
-        ends.push_front(format!("id: {}\n\n", id(epoch, places)).into());
+        ends.push_front(match one {
+            Owed::Live { .. } | Owed::LeftOut { .. } => NO_ID,
+            _ => format!("id: {}\n\n", id(epoch, places)).into(),
+        });
         match one {
             Owed::Looked { stream, first, .. } => drop(before.insert(stream, Some(*first))),
             Owed::Gap { stream, from, .. } => drop(before.insert(stream, Some(*from))),

@@ -158,6 +158,7 @@ async fn events_are_the_messages_of_the_websocket_and_each_id_says_where_the_rea
     assert_eq!(lines.id, Some(format!("{epoch};app/a=3")));
     let live = reader.event().await;
     assert_eq!(live.data, json!({"type": "live", "stream": "app/a", "next": 3}));
+    assert_eq!(live.id, None, "it leads nowhere: the last id stays");
 
     node.send("app/a", 1).await;
     let lines = reader.event().await;
@@ -314,6 +315,21 @@ async fn streams_whose_places_do_not_fit_into_an_id_are_left_out_with_a_word() {
     }
     assert_eq!((refused, lines), (1, 1));
     assert_eq!(reader.last_id.matches("app/").count(), 2, "{}", reader.last_id);
+
+    // An id that was given is never refused for what came beside it.
+    let last_id = reader.last_id.clone();
+    node.send("app/0", 1).await;
+    let mut again = Reader::again(&node, "stream=app/**", &last_id).await;
+    let subscribed = again.event().await;
+    assert_eq!(subscribed.kind, "subscribed");
+    assert_eq!(again.last_id, last_id);
+    assert_eq!(again.of_kind("error").await.data["code"], "limit");
+    node.send("app/a", 1).await;
+    let lines = again.of_kind("lines").await;
+    assert_eq!(
+        (&lines.data["stream"], &lines.data["first"]),
+        (&json!("app/a"), &json!(1))
+    );
 }
 
 #[tokio::test]

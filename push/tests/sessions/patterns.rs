@@ -107,6 +107,35 @@ async fn more_new_streams_than_a_session_may_have_are_told_once() {
 }
 
 #[tokio::test]
+async fn who_comes_back_gets_its_streams_before_those_that_came_meanwhile() {
+    let node = Node::with(|limits| limits.streams = 2).await;
+    for stream in ["app/1", "app/2", "app/3"] {
+        node.send(stream, 1).await;
+    }
+    let mut alice = node.alice().await;
+    let live = alice.subscribe(&["app/*"], json!("live")).await;
+    assert_eq!(live["code"], "limit", "who begins is told before anything else");
+    let cursors = json!({"cursors": {"app/2": 1, "app/3": 0}, "epoch": "memory"});
+    let subscribed = alice.subscribe(&["app/*"], cursors).await;
+    let streams: Vec<_> = subscribed["streams"].as_object().unwrap().keys().collect();
+    assert_eq!(streams, ["app/2", "app/3"]);
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        let message = alice.message().await;
+        told.push(message.get("code").unwrap_or(&message["type"]).clone());
+    }
+    told.sort_by_key(|told| told.to_string());
+    assert_eq!(told, ["limit", "lines", "live", "live"]);
+    let named = json!({"type": "subscribe", "id": "b", "streams": ["app/1"], "from": {"cursors": {}, "epoch": "memory"}});
+    alice.send(named).await;
+    assert_eq!(
+        alice.message().await["code"],
+        "limit",
+        "what is asked for by name is not left out"
+    );
+}
+
+#[tokio::test]
 async fn a_token_that_opens_many_streams_makes_the_node_join_no_more_than_a_session_may_have() {
     let node = Node::with(|limits| limits.streams = 2).await;
     for nth in 0..20 {
