@@ -295,3 +295,46 @@ async fn late_apply(place: &Place) {
     }
     assert_eq!(get(&*ledger, "k").await, None);
 }
+
+/// A process that was stopped before its commit, and goes on when the revision that it wanted is history.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revision_that_is_history_is_nobodys_a_second_time() {
+    Place::mongo().run(late_insertion).await;
+}
+
+async fn late_insertion(place: &Place) {
+    let cable = Cable::to_the_primary().await;
+    let patient = MongoOptions {
+        deadline: PATIENCE,
+        ..MongoOptions::default()
+    };
+    let stopped = MongoStore::connect(&cable.store_address(place), patient)
+        .await
+        .unwrap();
+    let other = place.ledger().await;
+    // The second of them has to wait for the first, and begins with its insertion.
+    let late = commit(&stopped, put("k", "late"));
+    let hold = async {
+        let first = commit(&stopped, put("k", "first")).await.unwrap();
+        cable.wire.send_replace(Wire::Held);
+        for i in 0..HISTORY * 2 {
+            done(&*other, put("other", i.to_string())).await;
+        }
+        let database = place.database().await;
+        let log = database.collection::<Document>("ledger_log");
+        let wanted = i64::try_from(first.0 + 1).unwrap();
+        let cut = async { while log.find_one(doc! {"_id": wanted}).await.unwrap().is_some() {} };
+        tokio::time::timeout(PATIENCE, cut)
+            .await
+            .expect("the history is cut");
+        let newest = listed(&*other, "", 10).await.1;
+        cable.wire.send_replace(Wire::Open);
+        newest
+    };
+    let (newest, late) = futures_util::join!(hold, late);
+    let late = late.unwrap();
+    assert!(late > newest, "{late} was somebody else's: {newest} is there");
+    assert_eq!(get(&*other, "k").await, Some((late.0, "late".to_owned())));
+    let seen = crate::desk::changes(&*other, "k", newest, late).await;
+    assert_eq!(seen.len(), 1, "who watches is told");
+}

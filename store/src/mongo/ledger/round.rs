@@ -139,6 +139,10 @@ impl Book {
             }
             let next = at.head.next();
             match self.insert(ready, &mut at.session, next, &changes, until).await? {
+                // Whoever was stopped for long enough takes a place that is free again.
+                Attempt::Won if self.is_history(ready, &mut at.session, next, until).await? => {
+                    race.place = None;
+                }
                 Attempt::Won => {
                     let applied = self
                         .apply_surely(ready, &mut at.session, at.head, next, until)
@@ -253,6 +257,35 @@ impl Book {
                 if Instant::now() + LONGEST_PAUSE >= until {
                     return Err(Failure::Unknown(ready.error(error)));
                 }
+            }
+            sleep(pause()).await;
+        }
+    }
+
+    /// Whether the log had been removed up to a revision before that was inserted: then it was somebody else's once. It is
+    /// not applied, and nobody reads so far back. Asked after the insertion, whose place becomes free only after
+    /// `compacted` says so.
+    async fn is_history(
+        &self,
+        ready: &Ready,
+        session: &mut ClientSession,
+        inserted: Revision,
+        until: Instant,
+    ) -> Result<bool, Failure> {
+        loop {
+            let last = Instant::now() + LONGEST_PAUSE >= until;
+            match timeout_at(until, self.marks(ready, session)).await {
+                Ok(Ok(marks)) if inserted > marks.compacted => return Ok(false),
+                Ok(Ok(_)) => {
+                    // What stays goes when the history is cut next.
+                    let log = log(ready);
+                    let removed = log.delete_one(doc! {"_id": to_bson(inserted)});
+                    drop(timeout_at(until, removed.into_future()).await);
+                    return Ok(true);
+                }
+                Ok(Err(error)) if last => return Err(Failure::Unknown(error)),
+                Ok(Err(_)) => {}
+                Err(_) => return Err(Failure::Unknown(StoreError::Timeout(self.deadline))),
             }
             sleep(pause()).await;
         }
