@@ -24,6 +24,8 @@ mod streams;
 mod tests;
 mod tokens;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,12 +57,14 @@ pub(crate) enum ConfigError {
         /// What the system said.
         error: std::io::Error,
     },
-    /// The file is no TOML.
-    #[error("{} is not TOML: {error}", path.display())]
+    /// The file is no TOML. What stands there is not repeated: it may be a secret.
+    #[error("{} is not TOML, line {line}: {error}", path.display())]
     NotToml {
         /// Which.
         path: PathBuf,
-        /// Where and why.
+        /// Where, counted from 1.
+        line: usize,
+        /// Why.
         error: String,
     },
     /// The file names a setting that does not exist.
@@ -237,12 +241,21 @@ impl KeySource {
     }
 }
 
+/// The most that a file of settings, or of one secret, may have, in bytes. Nobody writes one that is nearly as large.
+const MOST_BYTES: u64 = 1024 * 1024;
+
 /// Reads a file that a setting names.
 fn read_file(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text));
+    let unreadable = |error| ConfigError::Unreadable {
         path: path.to_owned(),
         error,
-    })
+    };
+    match read.map_err(unreadable)? as u64 > MOST_BYTES {
+        true => Err(unreadable(io::Error::other("it has more than 1 MiB"))),
+        false => Ok(text),
+    }
 }
 
 /// A setting as `tailcast check` shows it.

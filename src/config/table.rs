@@ -45,7 +45,8 @@ impl Table {
     pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let parsed = DeTable::parse(text).map_err(|error: de::Error| ConfigError::NotToml {
             path: file.to_owned(),
-            error: error.to_string().trim_end().to_owned(),
+            line: line_of(text, error.span().map_or(text.len(), |span| span.start)),
+            error: error.message().lines().collect::<Vec<_>>().join(", "),
         })?;
         let reading = Reading {
             text,
@@ -235,9 +236,14 @@ impl Reading<'_> {
     }
 
     fn line(&self, at: usize) -> usize {
-        let before = self.text.as_bytes().get(..at).unwrap_or_default();
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+        line_of(self.text, at)
     }
+}
+
+/// The line of a byte, counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// How alike two names are, from 0 to 1, before one is taken for a slip of the other.

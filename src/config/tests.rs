@@ -112,7 +112,7 @@ fn a_file_with_a_mistake_is_named_with_its_mistake() {
     let cases = [
         ("retain-age = \"1d\"", "line 1: is `retain_age` meant?"),
         ("colour = 1", "line 1: see docs/configuration.md"),
-        ("store = ", "is not TOML"),
+        ("\nstore = ", "is not TOML, line 2: "),
         (
             "listen.port = 7440",
             "line 1: a text, a number or a list is wanted here, and this is a table",
@@ -132,6 +132,29 @@ fn a_file_with_a_mistake_is_named_with_its_mistake() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("none.toml cannot be read"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_refused_in_one_line_without_what_stands_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tailcast.toml");
+    for text in [
+        "store = \"mongodb://root:hunter2@db/x\n",
+        "store = mongodb://root:hunter2@db/x",
+        "key = hunter2",
+        "key = 'hunter2",
+        "key = \"\"\"hunter2",
+        "cluster_secret = \"hunter2\" x",
+        "cluster_secret = \"hunter2\"\ncluster_secret = \"hunter2\"",
+        "cluster_secret = \"hunter2\\q\"",
+        "[hunter2\nkey = 1",
+        "hunter2hunter2",
+    ] {
+        fs::write(&file, text).unwrap();
+        let error = layers(&[], &[], Some(&file)).unwrap_err().to_string();
+        let is_bare = error.contains("is not TOML, line ") && !error.contains('\n');
+        assert!(is_bare && !error.contains("hunter2"), "{error}");
+    }
 }
 
 #[test]

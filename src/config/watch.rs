@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::layers::Layers;
 use super::live::{self, Live};
 use super::settings::{self, Changes};
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, read_file};
 
 /// Between two looks at the file.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -37,8 +37,8 @@ pub(crate) struct Watcher {
     waiting: BTreeSet<String>,
 }
 
-/// What a file holds; nothing when it cannot be read.
-type Content = Option<Vec<u8>>;
+/// What a file holds, or why it cannot be read.
+type Content = Result<String, String>;
 
 /// The text of every setting and every limit, by key.
 type Values = BTreeMap<String, String>;
@@ -61,7 +61,7 @@ impl Watcher {
         Self {
             // A pipe is read once.
             file: file.map(|file| file.path.clone()).filter(|path| path.is_file()),
-            read: file.map(|file| file.text.clone().into_bytes()),
+            read: file.map_or_else(no_file, |file| Ok(file.text.clone())),
             gather,
             live: Arc::clone(&config.live),
             unsettled: None,
@@ -95,7 +95,11 @@ impl Watcher {
     }
 
     async fn content(&self) -> Content {
-        tokio::fs::read(self.file.as_ref()?).await.ok()
+        let Some(path) = self.file.clone() else {
+            return no_file();
+        };
+        let read = tokio::task::spawn_blocking(move || read_again(&path)).await;
+        read.unwrap_or_else(|gone| Err(gone.to_string()))
     }
 
     /// Whether the file holds something else than when it was read, and held that at the last look, too: a file that is
@@ -139,13 +143,13 @@ impl Watcher {
     }
 
     fn heed(&mut self) -> Outcome {
-        // Whoever empties a file is about to write it, or has no room to: nobody means all defaults by that.
-        if self
-            .read
-            .as_ref()
-            .is_some_and(|read| read.trim_ascii().is_empty())
-        {
-            return Outcome::Refused("the file is empty".to_owned());
+        match &self.read {
+            // Whoever empties a file is about to write it, or has no room to: nobody means all defaults by that.
+            Ok(text) if text.trim_ascii().is_empty() => {
+                return Outcome::Refused("the file is empty".to_owned());
+            }
+            Ok(_) => {}
+            Err(why) => return Outcome::Refused(why.clone()),
         }
         let gathered = (self.gather)().and_then(|layers| Ok((Config::read(&layers)?, layers)));
         let (config, layers) = match gathered {
@@ -172,6 +176,18 @@ impl Watcher {
         self.running.extend(live);
         self.waiting = restart;
         if same { Outcome::Same } else { outcome }
+    }
+}
+
+fn no_file() -> Content {
+    Err("there is no file".to_owned())
+}
+
+/// What took the file's place and can be read once only, or for ever, is not read: a pipe, a device.
+fn read_again(path: &Path) -> Content {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(format!("{} cannot be read: it is no file", path.display())),
+        _ => read_file(path).map_err(|error| error.to_string()),
     }
 }
 

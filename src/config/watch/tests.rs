@@ -39,10 +39,14 @@ impl Desk {
     /// Writes it, and looks until it is heeded.
     async fn heed(&mut self, text: &str) -> Outcome {
         self.write(text);
-        let now = self.watcher.content().await;
-        let seen = [self.watcher.settled(now.clone()), self.watcher.settled(now)];
+        let seen = self.looks_twice().await;
         assert_eq!(seen, [false, true], "what is new has to be seen twice");
         self.watcher.heed()
+    }
+
+    async fn looks_twice(&mut self) -> [bool; 2] {
+        let now = self.watcher.content().await;
+        [self.watcher.settled(now.clone()), self.watcher.settled(now)]
     }
 
     fn age(&self) -> Option<u64> {
@@ -112,7 +116,7 @@ async fn a_wrong_file_changes_nothing_at_all() {
             "retain_age = \"1d\"\ncolour = 1\n",
             "there is no setting `colour` in FILE, line 2",
         ),
-        ("retain_age = \"1d", "FILE is not TOML"),
+        ("retain_age = \"1d", "FILE is not TOML, line 1: "),
         (
             "retain_age = \"1d\"\n[limits.sessions]\ntick = \"1s\"\n",
             "limits.sessions.tick (1s) must not be more than limits.sessions.tick_stretched (100ms)",
@@ -127,10 +131,7 @@ async fn a_wrong_file_changes_nothing_at_all() {
         assert_eq!(desk.age(), Some(7 * 86_400));
     }
     fs::remove_file(desk.folder.path().join("tailcast.toml")).unwrap();
-    assert_eq!(
-        [desk.watcher.settled(None), desk.watcher.settled(None)],
-        [false, true]
-    );
+    assert_eq!(desk.looks_twice().await, [false, true]);
     assert!(matches!(desk.watcher.heed(), Outcome::Refused(why) if why.contains("cannot be read")));
     assert_eq!(
         desk.heed("retain_age = \"1d\"\n").await,
@@ -156,4 +157,32 @@ async fn a_flag_goes_before_what_the_file_says_later() {
     let mut desk = Desk::start("log = \"info\"\n", &[("retain_age", "7d")]);
     assert_eq!(desk.heed("retain_age = \"1d\"\n").await, Outcome::Same);
     assert_eq!(desk.age(), Some(7 * 86_400));
+}
+
+/// A pipe would be waited for, and a file without an end read into memory.
+#[tokio::test]
+async fn what_takes_the_files_place_and_is_none_is_refused_and_waited_for_by_nobody() {
+    let mut desk = Desk::start("retain_age = \"7d\"\n", &[]);
+    let path = desk.folder.path().join("tailcast.toml");
+    let pipe = desk.folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|made| made.success()));
+    for (place, sentence) in [
+        (pipe.as_path(), "it is no file"),
+        (Path::new("/dev/zero"), "it is no file"),
+    ] {
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(place, &path).unwrap();
+        desk.looks_twice().await;
+        assert!(matches!(desk.watcher.heed(), Outcome::Refused(why) if why.contains(sentence)));
+    }
+    fs::remove_file(&path).unwrap();
+    let Outcome::Refused(why) = desk.heed(&"#".repeat(2 * 1024 * 1024)).await else {
+        panic!("it is heeded");
+    };
+    assert!(why.ends_with("it has more than 1 MiB"), "{why}");
+    assert_eq!(
+        desk.heed("retain_age = \"1d\"\n").await,
+        heeded(&["retain_age"], &[])
+    );
 }
