@@ -14,7 +14,7 @@ pub(crate) struct Filter(reload::Handle<EnvFilter, Registry>);
 
 /// Starts logging what `filter` lets through. Once in a process; a second call changes nothing.
 pub(crate) fn start(filter: &str, format: LogFormat) -> Filter {
-    let (filter, handle) = reload::Layer::new(EnvFilter::new(filter));
+    let (filter, handle) = reload::Layer::new(directives(filter));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
@@ -29,10 +29,57 @@ impl Filter {
     /// Heeds what `filters` says, as long as somebody says it.
     pub(crate) async fn follow(self, mut filters: watch::Receiver<String>) {
         while filters.changed().await.is_ok() {
-            let filter = EnvFilter::new(filters.borrow_and_update().as_str());
+            let filter = directives(&filters.borrow_and_update());
             if let Err(error) = self.0.reload(filter) {
                 tracing::warn!(%error, "the log goes on as it was");
             }
+        }
+    }
+}
+
+/// The library of HTTP/2 warns of every peer that breaks a bound of its own accord: any stranger could fill the log. It is
+/// heard where it is named.
+fn directives(filter: &str) -> EnvFilter {
+    EnvFilter::new(format!("h2=off,{filter}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::layer::Context;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Heard(Arc<Mutex<Vec<String>>>);
+
+    impl<S: Subscriber> Layer<S> for Heard {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            self.0.lock().push(event.metadata().target().to_owned());
+        }
+    }
+
+    #[test]
+    fn what_a_library_says_of_strangers_is_heard_where_it_is_named() {
+        for (filter, heard) in [
+            ("info", &["tailcast"][..]),
+            ("debug", &["tailcast"]),
+            ("off", &[]),
+            ("info,h2=warn", &["tailcast", "h2::proto"]),
+            ("h2::proto=warn,off", &["h2::proto"]),
+        ] {
+            let told = Heard::default();
+            let subscriber = tracing_subscriber::registry()
+                .with(directives(filter))
+                .with(told.clone());
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::warn!(target: "tailcast", "ours");
+                tracing::warn!(target: "h2::proto", "theirs");
+            });
+            assert_eq!(*told.0.lock(), heard, "{filter}");
         }
     }
 }
