@@ -1,6 +1,7 @@
 //! A body that nobody reads to its end. Many senders write all of a request before they read anything; when the connection
-//! is closed with bytes that nobody read, the system resets it, and the sender never sees why it was refused. So the rest
-//! is read and thrown away, for a while, beside the answer.
+//! is closed with bytes that nobody read, the system resets it, and the sender never sees why it was refused. Over HTTP/2 the
+//! rest can be refused alone, and then there are senders that forget the answer they had. So the rest is read and thrown
+//! away, for a while, beside the answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -39,17 +40,12 @@ pub(crate) struct Lingering<B: Body<Data = Bytes> + Send + Unpin + 'static> {
     body: Option<B>,
     /// Whether the sender waits to be told that the body is wanted: reading tells it.
     waits: bool,
-    /// None where the rest of a body can be refused without ending the connection.
-    limits: Option<LingerLimits>,
+    limits: LingerLimits,
     exchange: Arc<Exchange>,
 }
 
 impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Lingering<B> {
-    pub(crate) fn of(
-        request: Request<B>,
-        limits: Option<LingerLimits>,
-        exchange: Arc<Exchange>,
-    ) -> Request<Self> {
+    pub(crate) fn of(request: Request<B>, limits: LingerLimits, exchange: Arc<Exchange>) -> Request<Self> {
         let waits = request.headers().contains_key(EXPECT);
         request.map(|body| Self {
             body: Some(body),
@@ -90,10 +86,10 @@ impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Drop for Lingering<B> {
         if self.waits || body.is_end_stream() {
             return;
         }
-        let (Ok(runtime), Some(limits)) = (Handle::try_current(), self.limits) else {
+        let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let LingerLimits { within, bytes } = limits;
+        let LingerLimits { within, bytes } = self.limits;
         let exchange = Arc::clone(&self.exchange);
         runtime.spawn(async move {
             let _exchange = exchange;

@@ -123,7 +123,7 @@ impl Protocol for Spoken {
         let peer = visitor.address();
         let ended = match self.limits.http {
             Http::One => self.one(io, visitor, turn, stop).await,
-            Http::OneAndTwo => match io.begins_with(PREFACE).await {
+            Http::OneAndTwo => match self.begins_with_preface(&mut io, &stop).await {
                 Ok(true) => self.two(io, visitor, &turn, stop).await,
                 Ok(false) => self.one(io, visitor, turn, stop).await,
                 Err(error) => {
@@ -139,6 +139,19 @@ impl Protocol for Spoken {
 }
 
 impl Spoken {
+    /// Whether it speaks HTTP/2. One that has not said so by the end has asked for nothing, and is not waited for.
+    async fn begins_with_preface(
+        &self,
+        io: &mut Patient<Socket>,
+        stop: &CancellationToken,
+    ) -> std::io::Result<bool> {
+        tokio::select! {
+            biased;
+            begins = io.begins_with(PREFACE) => begins,
+            () = stop.cancelled() => Err(std::io::ErrorKind::Interrupted.into()),
+        }
+    }
+
     /// One request after the other.
     async fn one(
         &self,
@@ -151,7 +164,7 @@ impl Spoken {
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let exchange = turn.ours();
             tell(&mut request, &visitor);
-            let request = Lingering::of(request, Some(linger), Arc::clone(&exchange));
+            let request = Lingering::of(request, linger, Arc::clone(&exchange));
             let (turn, answered) = (Arc::clone(&turn), answer(router.clone(), request, exchange));
             async move {
                 let response = answered.await;
@@ -186,7 +199,8 @@ impl Spoken {
     ) -> hyper::Result<()> {
         turn.no_more();
         let requests = Requests::default();
-        let (router, fields) = (self.router.clone(), self.limits.head_fields);
+        let (router, linger) = (self.router.clone(), self.limits.linger);
+        let fields = self.limits.head_fields;
         let service = hyper::service::service_fn({
             let (requests, visitor) = (requests.clone(), visitor.clone());
             move |mut request: Request<Incoming>| {
@@ -195,7 +209,7 @@ impl Spoken {
                 });
                 tell(&mut request, &visitor);
                 let fits = head::has_at_most(request.headers(), fields);
-                let request = Lingering::of(request, None, Arc::clone(&exchange));
+                let request = Lingering::of(request, linger, Arc::clone(&exchange));
                 let router = router.clone();
                 async move {
                     Ok::<_, Infallible>(match fits {

@@ -248,6 +248,27 @@ async fn a_body_that_nobody_wants_is_refused_alone() {
     assert!(client.says_hello().await);
 }
 
+/// Many senders write all of a request before they read anything, and some forget an answer when the rest is refused.
+#[tokio::test]
+async fn the_rest_of_a_body_that_nobody_wants_is_taken_for_a_while() {
+    let server = Server::with(|limits| limits.linger.within = PATIENCE).await;
+    let client = server.client().await;
+    let mut ready = client.requests.clone().ready().await.unwrap();
+    let request = http::Request::post("http://x/unread").body(()).unwrap();
+    let (response, mut body) = ready.send_request(request, false).unwrap();
+    // More than any window.
+    let mut left = 1024 * 1024;
+    while left > 0 {
+        body.reserve_capacity(left);
+        let room = std::future::poll_fn(|cx| body.poll_capacity(cx));
+        let room = tokio::time::timeout(PATIENCE, room).await;
+        let room = room.expect("it is not taken").expect("it is refused").unwrap();
+        left -= room;
+        body.send_data(Bytes::from(vec![b'x'; room]), left == 0).unwrap();
+    }
+    assert_eq!(answered(response).await.unwrap().1, "no, thanks");
+}
+
 #[tokio::test]
 async fn a_head_has_so_many_bytes_and_fields() {
     let server = Server::with(|_| {}).await;
@@ -459,4 +480,20 @@ async fn at_the_end_a_client_that_says_no_goodbye_is_not_waited_for() {
     server.stop.cancel();
     let ended = tokio::time::timeout(PATIENCE, server.serving).await;
     ended.expect("it waits for ever").unwrap();
+}
+
+#[tokio::test]
+async fn at_the_end_a_client_that_has_not_said_what_it_speaks_is_not_waited_for() {
+    let server = Server::with(|limits| {
+        (limits.request_head, limits.accept.shutdown) = (10 * PATIENCE, 10 * PATIENCE);
+    })
+    .await;
+    let mut half = server.connect().await;
+    half.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
+    // It got in once another one that came later has.
+    assert!(server.speaks_http_1().await);
+    server.stop.cancel();
+    let ended = tokio::time::timeout(PATIENCE, server.serving).await;
+    ended.expect("it waits for ever").unwrap();
+    assert_eq!(end(&mut half).await, b"");
 }
