@@ -139,11 +139,8 @@ impl Book {
             }
             let next = at.head.next();
             match self.insert(ready, &mut at.session, next, &changes, until).await? {
-                // Whoever was stopped for long enough takes a place that is free again.
-                Attempt::Won if self.is_history(ready, &mut at.session, next, until).await? => {
-                    race.place = None;
-                }
                 Attempt::Won => {
+                    self.is_no_history(ready, &mut at.session, next, until).await?;
                     let applied = self
                         .apply_surely(ready, &mut at.session, at.head, next, until)
                         .await;
@@ -262,30 +259,33 @@ impl Book {
         }
     }
 
-    /// Whether the log had been removed up to a revision before that was inserted: then it was somebody else's once. It is
-    /// not applied, and nobody reads so far back. Asked after the insertion, whose place becomes free only after
-    /// `compacted` says so.
-    async fn is_history(
+    /// Fails when the log is removed up to a revision that was inserted. Whoever was stopped for so long either took a
+    /// place that somebody else had, and that is free again, or had its own applied by others and removed since: nobody
+    /// can tell any more. What was inserted too late is not applied, and nobody reads so far back. Asked after the
+    /// insertion: a place becomes free only after `compacted` says so.
+    async fn is_no_history(
         &self,
         ready: &Ready,
         session: &mut ClientSession,
         inserted: Revision,
         until: Instant,
-    ) -> Result<bool, Failure> {
+    ) -> Result<(), Failure> {
         loop {
-            let last = Instant::now() + LONGEST_PAUSE >= until;
-            match timeout_at(until, self.marks(ready, session)).await {
-                Ok(Ok(marks)) if inserted > marks.compacted => return Ok(false),
+            let error = match timeout_at(until, self.marks(ready, session)).await {
+                Ok(Ok(marks)) if inserted > marks.compacted => return Ok(()),
                 Ok(Ok(_)) => {
-                    // What stays goes when the history is cut next.
                     let log = log(ready);
                     let removed = log.delete_one(doc! {"_id": to_bson(inserted)});
+                    // What stays goes when the history is cut next.
                     drop(timeout_at(until, removed.into_future()).await);
-                    return Ok(true);
+                    let late = format!("revision {inserted} of the ledger was history when it was answered");
+                    return Err(Failure::Unknown(StoreError::Away(late.into())));
                 }
-                Ok(Err(error)) if last => return Err(Failure::Unknown(error)),
-                Ok(Err(_)) => {}
+                Ok(Err(error)) => error,
                 Err(_) => return Err(Failure::Unknown(StoreError::Timeout(self.deadline))),
+            };
+            if Instant::now() + LONGEST_PAUSE >= until {
+                return Err(Failure::Unknown(error));
             }
             sleep(pause()).await;
         }
