@@ -9,7 +9,7 @@ use super::{long_lines, parsed};
 use crate::fixture::{Cluster, Flow, Running, Session, Token, lines, tailcast};
 
 async fn cluster() -> Cluster {
-    Cluster::start(&["collect", "dispatch", "push", "push"]).await
+    Cluster::start(&["collect", "dispatch", "push", "push", "read"]).await
 }
 
 /// A session for matches from a place on.
@@ -121,7 +121,7 @@ async fn a_filter_finds_the_same_lines_live_in_the_past_in_the_history_and_in_ta
 
         let query = [("stream", "payments/api"), ("from", "0"), ("filter", *filter)];
         let history = cluster
-            .push(1)
+            .read(0)
             .get("/v1/lines")
             .query(&query)
             .send()
@@ -232,7 +232,7 @@ async fn what_is_no_filter_is_refused_everywhere_with_the_place() {
 
     let query = [("stream", "payments/api"), ("filter", bad)];
     let answer = cluster
-        .push(0)
+        .read(0)
         .get("/v1/lines")
         .query(&query)
         .send()

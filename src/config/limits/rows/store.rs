@@ -1,5 +1,6 @@
 //! Of the stores.
 
+use ::store::LedgerOptions;
 use ::store::mongo::MongoOptions;
 use ::store::sqlite::SqliteOptions;
 
@@ -15,7 +16,7 @@ limits! {
         trim_batches: count(1, 100_000_000),
         grace: duration(s(1), 30 * DAY),
         clock: elsewhere("no limit"),
-        ledger: elsewhere("nothing is kept in it yet"),
+        ledger: group,
         spare_bytes: size(0, TIB),
         reserve_bytes: size(0, TIB),
     }
@@ -28,8 +29,15 @@ limits! {
         tails: count(1, 100_000_000),
         grace: duration(s(60), 30 * DAY),
         trim_batches: count(1, 100_000_000),
-        ledger: elsewhere("nothing is kept in it yet"),
+        ledger: group,
         clock: elsewhere("no limit"),
         database_clock: elsewhere("no limit"),
+    }
+
+    LedgerOptions {
+        history: count(10, 1_000_000_000),
+        history_bytes: size(MIB, TIB),
+        recent_bytes: size(64 * KIB, GIB),
+        poll: duration(ms(10), MINUTE),
     }
 }
