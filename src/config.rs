@@ -252,9 +252,10 @@ fn read_file(path: &Path) -> Result<String, ConfigError> {
         path: path.to_owned(),
         error,
     };
-    match read.map_err(unreadable)? as u64 > MOST_BYTES {
-        true => Err(unreadable(io::Error::other("it has more than 1 MiB"))),
-        false => Ok(text),
+    if read.map_err(unreadable)? as u64 > MOST_BYTES {
+        Err(unreadable(io::Error::other("it has more than 1 MiB")))
+    } else {
+        Ok(text)
     }
 }
 

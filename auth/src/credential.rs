@@ -72,14 +72,15 @@ fn refuse_token_in_query(uri: &Uri) -> Result<(), Problem> {
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known))
     };
-    match parameters.iter().any(|(name, _)| secret(name)) {
-        true => Err(Problem::new(
+    if parameters.iter().any(|(name, _)| secret(name)) {
+        Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "token_in_query",
             "a token never goes into the address, where logs keep it: send it as `Authorization: Bearer TOKEN`, \
              and replace this one",
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 

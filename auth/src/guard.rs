@@ -42,9 +42,10 @@ impl Need {
                 "this needs a token with `admin`: `tailcast token --admin` makes one",
             ),
         };
-        match granted {
-            true => Ok(()),
-            false => Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)),
+        if granted {
+            Ok(())
+        } else {
+            Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
         }
     }
 }

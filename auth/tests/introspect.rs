@@ -91,9 +91,10 @@ async fn without_the_grant_one_may_ask_about_oneself_and_others_look_like_nonsen
     ] {
         let (status, answer) = ask(Some(&token(caller)), format!("token={asked}")).await;
         assert_eq!(status, StatusCode::OK);
-        match active {
-            true => assert_eq!(answer["active"], true),
-            false => assert_eq!(answer, json!({"active": false})),
+        if active {
+            assert_eq!(answer["active"], true)
+        } else {
+            assert_eq!(answer, json!({"active": false}))
         }
     }
 }

@@ -181,9 +181,10 @@ impl Tally {
 
     pub(crate) fn summary(&self, waiting: u64) -> Summary {
         let counts = *self.lock();
-        let (unknown, unsent) = match counts.perhaps_stored {
-            true => (counts.under_way, 0),
-            false => (0, counts.under_way),
+        let (unknown, unsent) = if counts.perhaps_stored {
+            (counts.under_way, 0)
+        } else {
+            (0, counts.under_way)
         };
         Summary {
             pushed: counts.answered + counts.under_way + waiting,

@@ -250,9 +250,10 @@ impl Poster {
         let response = match sent.await {
             Ok(response) => response,
             Err(error) => {
-                let outcome = match error.is_connect() {
-                    true => Outcome::Away,
-                    false => Outcome::Unknown,
+                let outcome = if error.is_connect() {
+                    Outcome::Away
+                } else {
+                    Outcome::Unknown
                 };
                 let why = sentence(&error.without_url());
                 return again(format!("{} cannot be reached: {why}", self.server.url()), outcome);
@@ -287,9 +288,10 @@ impl Poster {
             return Attempt::Again {
                 why: problem.to_string(),
                 hint: problem.retry_after,
-                outcome: match status.is_server_error() {
-                    true => Outcome::Unknown,
-                    false => Outcome::Refused,
+                outcome: if status.is_server_error() {
+                    Outcome::Unknown
+                } else {
+                    Outcome::Refused
                 },
             };
         }

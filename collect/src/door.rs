@@ -174,9 +174,10 @@ impl Door {
             accepted,
         } = taken;
         if accepted == 0 {
-            let refused = match rejected.is_empty() {
-                true => Refused::Empty,
-                false => Refused::NothingAccepted(rejected),
+            let refused = if rejected.is_empty() {
+                Refused::Empty
+            } else {
+                Refused::NothingAccepted(rejected)
             };
             return Settled::refused(refused, memory).into();
         }
@@ -291,14 +292,13 @@ impl<S: Into<Settled>> From<S> for Submitted {
 const LET_IN_IN_PLACE: usize = 1000;
 
 async fn give(appender: &Appender, sender: &Subscriber, runs: Vec<Run>) -> Result<Pending, Refused> {
-    let let_in = match runs.len() > LET_IN_IN_PLACE {
-        false => appender.submit(sender.sub(), runs),
-        true => {
-            let (appender, sender) = (appender.clone(), sender.clone());
-            tokio::task::spawn_blocking(move || appender.submit(sender.sub(), runs))
-                .await
-                .map_err(|_| Refused::Unknown(Streams::default()))?
-        }
+    let let_in = if runs.len() > LET_IN_IN_PLACE {
+        let (appender, sender) = (appender.clone(), sender.clone());
+        tokio::task::spawn_blocking(move || appender.submit(sender.sub(), runs))
+            .await
+            .map_err(|_| Refused::Unknown(Streams::default()))?
+    } else {
+        appender.submit(sender.sub(), runs)
     };
     let_in.map_err(|refused| match refused {
         NotLetIn::Busy => Refused::Busy,

@@ -60,11 +60,10 @@ impl Lost {
         if self.any || self.streams.contains(stream) {
             return;
         }
-        match self.streams.len() < bound {
-            true => {
-                self.streams.insert(stream.clone());
-            }
-            false => self.add_any(),
+        if self.streams.len() < bound {
+            self.streams.insert(stream.clone());
+        } else {
+            self.add_any()
         }
     }
 
@@ -80,9 +79,10 @@ impl Lost {
 
     /// The hints that tell it, which is then told.
     pub(crate) fn take(&mut self) -> Vec<Hint> {
-        match std::mem::take(&mut self.any) {
-            true => vec![Hint::AnyLost],
-            false => self.streams.drain().map(Hint::Lost).collect(),
+        if std::mem::take(&mut self.any) {
+            vec![Hint::AnyLost]
+        } else {
+            self.streams.drain().map(Hint::Lost).collect()
         }
     }
 }

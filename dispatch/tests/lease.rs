@@ -27,9 +27,10 @@ struct Table {
 
 impl Table {
     fn answer(&self) -> Result<&MemoryTable, TableError> {
-        match self.away.load(Ordering::Relaxed) {
-            true => Err(TableError::Timeout(Duration::from_secs(1))),
-            false => Ok(&self.memory),
+        if self.away.load(Ordering::Relaxed) {
+            Err(TableError::Timeout(Duration::from_secs(1)))
+        } else {
+            Ok(&self.memory)
         }
     }
 }

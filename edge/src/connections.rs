@@ -55,9 +55,10 @@ impl ConnectionLimits {
     /// Who an address counts as; `None` where it does not count.
     pub(crate) fn counted_as(&self, address: IpAddr) -> Option<Source> {
         let address = address.to_canonical();
-        match self.exempt.iter().any(|network| network.contains(&address)) {
-            true => None,
-            false => Some(Source::of(address)),
+        if self.exempt.iter().any(|network| network.contains(&address)) {
+            None
+        } else {
+            Some(Source::of(address))
         }
     }
 }

@@ -32,14 +32,15 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
         (Some(coding), None) => coding.eq_ignore_ascii_case(b"chunked"),
         _ => false,
     };
-    match is_good {
-        true => Ok(()),
-        false => Err(Problem::new(
+    if is_good {
+        Ok(())
+    } else {
+        Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "bad_transfer_encoding",
             "`Transfer-Encoding` is `chunked`, once, or absent",
         )
-        .header(CONNECTION, HeaderValue::from_static("close"))),
+        .header(CONNECTION, HeaderValue::from_static("close")))
     }
 }
 

@@ -212,9 +212,10 @@ impl<S> Patient<S> {
         }
         // What is there is read, and the timer is not needed: until it is too late.
         if came {
-            return match Instant::now() >= self.until {
-                true => Poll::Ready(io::ErrorKind::TimedOut.into()),
-                false => Poll::Pending,
+            return if Instant::now() >= self.until {
+                Poll::Ready(io::ErrorKind::TimedOut.into())
+            } else {
+                Poll::Pending
             };
         }
         let timer = self

@@ -161,9 +161,10 @@ impl Turns {
         let subscriber = self.order.pop_front()?;
         let theirs = self.waiting.get_mut(&subscriber)?;
         let next = theirs.pop_front();
-        match theirs.is_empty() {
-            true => drop(self.waiting.remove(&subscriber)),
-            false => self.order.push_back(subscriber),
+        if theirs.is_empty() {
+            drop(self.waiting.remove(&subscriber))
+        } else {
+            self.order.push_back(subscriber)
         }
         next
     }

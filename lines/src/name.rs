@@ -41,9 +41,10 @@ impl StreamName {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         check_length(text)?;
         if let Some(rest) = text.strip_prefix('@') {
-            return match is_personal_segment(rest) {
-                true => Ok(Self(text.into())),
-                false => Err(NameError::BadPersonal(text.to_owned())),
+            return if is_personal_segment(rest) {
+                Ok(Self(text.into()))
+            } else {
+                Err(NameError::BadPersonal(text.to_owned()))
             };
         }
         match text.split('/').all(is_segment) {
@@ -61,9 +62,10 @@ impl StreamName {
         let mut name = String::with_capacity(sub.len() + 1);
         name.push('@');
         for &byte in sub.as_bytes() {
-            match is_plain(byte) {
-                true => name.push(char::from(byte)),
-                false => name.push_str(&format!("~{byte:02x}")),
+            if is_plain(byte) {
+                name.push(char::from(byte))
+            } else {
+                name.push_str(&format!("~{byte:02x}"))
             }
         }
         check_length(&name)?;
@@ -96,12 +98,13 @@ impl Pattern {
             return StreamName::parse(text).map(|name| Self(name.0));
         }
         check_length(text)?;
-        match text
+        if text
             .split('/')
             .all(|segment| matches!(segment, "*" | "**") || is_segment(segment))
         {
-            true => Ok(Self(text.into())),
-            false => Err(NameError::BadSegment(text.to_owned())),
+            Ok(Self(text.into()))
+        } else {
+            Err(NameError::BadSegment(text.to_owned()))
         }
     }
 
@@ -133,9 +136,10 @@ pub enum Target {
 impl Target {
     /// Reads a name, or a pattern when there is a `*` in it.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        match text.contains('*') {
-            true => Pattern::parse(text).map(Self::Pattern),
-            false => StreamName::parse(text).map(Self::Stream),
+        if text.contains('*') {
+            Pattern::parse(text).map(Self::Pattern)
+        } else {
+            StreamName::parse(text).map(Self::Stream)
         }
     }
 

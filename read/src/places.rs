@@ -50,9 +50,10 @@ impl Places {
 
     /// Memory for an answer of so many bytes.
     pub(crate) async fn hold(&self, subscriber: &str, bytes: usize) -> Result<Share, Problem> {
-        let shares = match bytes <= self.small_answer {
-            true => &self.small,
-            false => &self.large,
+        let shares = if bytes <= self.small_answer {
+            &self.small
+        } else {
+            &self.large
         };
         let held = shares.take(subscriber, bytes, self.within).await;
         held.ok_or_else(|| busy(TOO_MUCH, self.within))

@@ -157,10 +157,7 @@ impl Scan {
 
     /// Where who wants more goes on: everything before is looked at, or known not to be wanted.
     pub fn next(&self) -> Offset {
-        match self.is_over() {
-            true => self.asked,
-            false => self.next,
-        }
+        if self.is_over() { self.asked } else { self.next }
     }
 
     /// Whose lines these are.

@@ -126,14 +126,16 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         .credentials
         .tickets(args.seconds + TOKEN_SECONDS, "bench/**")?;
     let push = places(&args.url).await?;
-    let collect = match args.collect_url.is_empty() {
-        true => push.clone(),
-        false => places(&args.collect_url).await?,
+    let collect = if args.collect_url.is_empty() {
+        push.clone()
+    } else {
+        places(&args.collect_url).await?
     };
     let report = measure(&args, &tickets, &push, &collect).await?;
-    match args.json {
-        true => show::objects(&[&report])?,
-        false => show::print(&report.to_string())?,
+    if args.json {
+        show::objects(&[&report])?
+    } else {
+        show::print(&report.to_string())?
     }
     match report.fault() {
         Some(fault) => Err(Failure::Failed(anyhow!(fault))),

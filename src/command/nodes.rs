@@ -35,9 +35,10 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let server = args.credentials.server(&args.internal_url, Need::Admin)?;
     let nodes = server.nodes().await.map_err(anyhow::Error::from)?;
-    match args.json {
-        true => show::objects(&nodes),
-        false => show::print(&as_table(&nodes, Timestamp::now())),
+    if args.json {
+        show::objects(&nodes)
+    } else {
+        show::print(&as_table(&nodes, Timestamp::now()))
     }
 }
 

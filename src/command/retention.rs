@@ -87,9 +87,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 
 async fn status(asked: &Asked) -> Result<(), Failure> {
     let status = asked.server()?.retention().await.map_err(anyhow::Error::from)?;
-    match asked.json {
-        true => show::objects(&[status]),
-        false => show::print(&as_text(&status, Timestamp::now())),
+    if asked.json {
+        show::objects(&[status])
+    } else {
+        show::print(&as_text(&status, Timestamp::now()))
     }
 }
 
@@ -97,9 +98,10 @@ async fn bring_back(restore: &Restore) -> Result<(), Failure> {
     let streams = (!restore.all).then_some(&restore.streams[..]);
     let server = restore.asked.server()?;
     let restored = server.restore(streams).await.map_err(anyhow::Error::from)?;
-    match restore.asked.json {
-        true => show::objects(&restored),
-        false => show::print(&came_back(&restored)),
+    if restore.asked.json {
+        show::objects(&restored)
+    } else {
+        show::print(&came_back(&restored))
     }
 }
 

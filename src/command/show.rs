@@ -92,11 +92,10 @@ impl Style {
     }
 
     fn paint(&self, text: &mut String, colour: &str, words: &str) {
-        match self.colour && !colour.is_empty() {
-            true => {
-                let _ = write!(text, "{colour}{words}{RESET}");
-            }
-            false => text.push_str(words),
+        if self.colour && !colour.is_empty() {
+            let _ = write!(text, "{colour}{words}{RESET}");
+        } else {
+            text.push_str(words)
         }
     }
 }
@@ -137,12 +136,11 @@ pub(crate) fn json(stream: &StreamName, line: &Received, terminal: bool) -> Stri
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match is_harmful(c) {
+        if is_harmful(c) {
             // All of them are in the first plane, so that four digits do.
-            true => {
-                let _ = write!(escaped, "\\u{:04x}", u32::from(c));
-            }
-            false => escaped.push(c),
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c)
         }
     }
     escaped
@@ -190,9 +188,10 @@ fn is_harmful(c: char) -> bool {
 
 fn bare_or_quoted(text: &str) -> String {
     let bare = |c: char| !c.is_whitespace() && !matches!(c, '"' | '=');
-    match !text.is_empty() && text.chars().all(bare) {
-        true => plain(text),
-        false => plain(&Value::from(text).to_string()),
+    if !text.is_empty() && text.chars().all(bare) {
+        plain(text)
+    } else {
+        plain(&Value::from(text).to_string())
     }
 }
 
@@ -212,9 +211,10 @@ pub(crate) fn table(headings: &[&str], right: &[usize], rows: &[Vec<String>]) ->
     for row in std::iter::once(&heading_row).chain(rows) {
         let mut shown = String::new();
         for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            let _ = match right.contains(&column) {
-                true => write!(shown, "{cell:>width$}  "),
-                false => write!(shown, "{cell:<width$}  "),
+            let _ = if right.contains(&column) {
+                write!(shown, "{cell:>width$}  ")
+            } else {
+                write!(shown, "{cell:<width$}  ")
             };
         }
         text.push_str(shown.trim_end());

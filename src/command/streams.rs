@@ -35,9 +35,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         .streams(args.pattern.as_deref())
         .await
         .map_err(anyhow::Error::from)?;
-    match args.json {
-        true => show::objects(&streams),
-        false => show::print(&as_table(&streams, Timestamp::now())),
+    if args.json {
+        show::objects(&streams)
+    } else {
+        show::print(&as_table(&streams, Timestamp::now()))
     }
 }
 

@@ -226,9 +226,10 @@ impl Screen {
 
     fn lines(&mut self, run: &Run) -> io::Result<()> {
         for line in &run.lines {
-            let text = match self.json {
-                true => show::json(&run.stream, line, self.terminal),
-                false => self.style.line(&run.stream, line),
+            let text = if self.json {
+                show::json(&run.stream, line, self.terminal)
+            } else {
+                self.style.line(&run.stream, line)
             };
             writeln!(self.out, "{text}")?;
         }

@@ -66,8 +66,9 @@ fn parse_roles(text: &str) -> Result<Roles, String> {
             Role::parse(name).ok_or_else(|| format!("there is no role {name:?}: the roles are {known}"))
         })
         .collect::<Result<_, _>>()?;
-    match roles.is_empty() {
-        true => Err(format!("at least one role is needed: {known}")),
-        false => Ok(roles),
+    if roles.is_empty() {
+        Err(format!("at least one role is needed: {known}"))
+    } else {
+        Ok(roles)
     }
 }

@@ -16,9 +16,10 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
 pub(crate) fn host_and_port(text: &str) -> Result<String, String> {
     let wanted = || "an address is HOST:PORT, like push-1.internal:7441".to_owned();
     let (host, port) = text.rsplit_once(':').ok_or_else(wanted)?;
-    match !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) {
-        true => Ok(text.to_owned()),
-        false => Err(wanted()),
+    if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) {
+        Ok(text.to_owned())
+    } else {
+        Err(wanted())
     }
 }
 

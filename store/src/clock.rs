@@ -266,9 +266,10 @@ impl Watch {
         let Some(line) = self.line else { return time };
         let expected = line.at(monotonic);
         let gap = time.since(expected);
-        match gap.is_negative() && !is_near(gap) && line.outweighs(gap) {
-            true => expected,
-            false => time,
+        if gap.is_negative() && !is_near(gap) && line.outweighs(gap) {
+            expected
+        } else {
+            time
         }
     }
 }

@@ -114,9 +114,10 @@ impl Page {
                 self.next = batch.next().max(self.next);
                 self.bytes += batch.lines.ndjson.len();
                 self.batches.push(Arc::new(batch));
-                return match self.bytes < self.max_bytes {
-                    true => ControlFlow::Continue(()),
-                    false => ControlFlow::Break(()),
+                return if self.bytes < self.max_bytes {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
                 };
             }
         };

@@ -20,12 +20,13 @@ impl Position {
     /// Where the next trim begins.
     pub(super) fn begin(self, now: Timestamp) -> Self {
         let recent = |whole: Timestamp| now.since(whole).unsigned_abs() < WHOLE_EVERY;
-        match self.whole.is_some_and(recent) {
-            true => self,
-            false => Self {
+        if self.whole.is_some_and(recent) {
+            self
+        } else {
+            Self {
                 after: None,
                 whole: Some(now),
-            },
+            }
         }
     }
 }

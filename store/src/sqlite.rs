@@ -312,9 +312,10 @@ impl SqliteStore {
         }
         let now = clock.wall();
         // A full disk leaves no time to bring anything back.
-        let due = match self.writer.run(|_, room| Ok(room.is_full())).await? {
-            true => Timestamp::from_nanos(i64::MAX),
-            false => now,
+        let due = if self.writer.run(|_, room| Ok(room.is_full())).await? {
+            Timestamp::from_nanos(i64::MAX)
+        } else {
+            now
         };
         loop {
             let step = self.writer.run(move |connection, room| {

@@ -95,9 +95,10 @@ impl Trimmer {
             // A tick may come a little early.
             let is_due = now.saturating_sub(trimmed) + every / 10 >= every;
             let work = async {
-                match is_due {
-                    true => self.round().await,
-                    false => self.look().await.map(drop),
+                if is_due {
+                    self.round().await
+                } else {
+                    self.look().await.map(drop)
                 }
             };
             let done = tokio::select! {

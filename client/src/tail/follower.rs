@@ -299,21 +299,21 @@ impl Follower {
         // Under a pattern a stream comes back when the token allows it again, and goes on where it is now.
         let may_come_back = self.follow.streams.iter().any(|followed| followed.contains('*'));
         for stream in &streams {
-            match may_come_back {
-                true => self.places.take_away(stream),
-                false => self.places.forget(stream),
+            if may_come_back {
+                self.places.take_away(stream)
+            } else {
+                self.places.forget(stream)
             }
             if let Phase::Connected(connected) = &mut self.phase {
                 connected.behind.remove(stream);
             }
         }
         self.tell(Event::Dropped { streams, reason });
-        match self.follow.streams.is_empty() {
-            true => Err(Trouble::Over(TailError::NothingLeft)),
-            false => {
-                self.check_live();
-                Ok(())
-            }
+        if self.follow.streams.is_empty() {
+            Err(Trouble::Over(TailError::NothingLeft))
+        } else {
+            self.check_live();
+            Ok(())
         }
     }
 
@@ -435,9 +435,10 @@ impl Follower {
 impl Connected {
     /// How long to wait for the next message: for an answer, not longer than the server may take for it.
     fn patience(&self, answer: Duration) -> Duration {
-        match self.asked.is_empty() {
-            true => Duration::MAX,
-            false => (self.since + answer).saturating_duration_since(Instant::now()),
+        if self.asked.is_empty() {
+            Duration::MAX
+        } else {
+            (self.since + answer).saturating_duration_since(Instant::now())
         }
     }
 }

@@ -109,9 +109,10 @@ impl Session {
         loop {
             let silence = self.silence.min(patience);
             let Ok(frame) = tokio::time::timeout(silence, self.socket.next()).await else {
-                return Err(Trouble::again(match patience < self.silence {
-                    true => "the server did not answer in time".to_owned(),
-                    false => format!("nothing was heard for {silence:?}"),
+                return Err(Trouble::again(if patience < self.silence {
+                    "the server did not answer in time".to_owned()
+                } else {
+                    format!("nothing was heard for {silence:?}")
                 }));
             };
             match frame {

@@ -157,9 +157,10 @@ impl Message {
 
 fn parse_gap(gap: Gap) -> Result<Gap, String> {
     let Gap { stream, from, to, .. } = &gap;
-    match from <= to {
-        true => Ok(gap),
-        false => Err(format!("{stream}: a gap from {from} to {to}")),
+    if from <= to {
+        Ok(gap)
+    } else {
+        Err(format!("{stream}: a gap from {from} to {to}"))
     }
 }
 
@@ -182,13 +183,14 @@ fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Run, String> {
     let mut due = first;
     let mut parsed = Vec::with_capacity(lines.len());
     for line in lines {
-        let line = match filtered {
-            true => split_offset(line.get()).ok_or_else(|| format!("{stream}: a line without its offset"))?,
-            false => Received {
+        let line = if filtered {
+            split_offset(line.get()).ok_or_else(|| format!("{stream}: a line without its offset"))?
+        } else {
+            Received {
                 offset: due,
                 undecided: false,
                 json: line.get().into(),
-            },
+            }
         };
         if line.offset < due || line.offset >= next {
             return Err(format!(

@@ -52,13 +52,11 @@ impl Queue {
             .subscribers
             .get(subscriber)
             .map_or(0, |account| account.bytes);
-        let has_room = match own < limits.subscriber_bytes {
-            true => self.bytes < limits.waiting_bytes,
+        let has_room = if own < limits.subscriber_bytes {
+            self.bytes < limits.waiting_bytes
+        } else {
             // Beyond its share it has what nobody needs now, and a share stays free for others.
-            false => {
-                self.bytes.saturating_add(bytes)
-                    <= limits.waiting_bytes.saturating_sub(limits.subscriber_bytes)
-            }
+            self.bytes.saturating_add(bytes) <= limits.waiting_bytes.saturating_sub(limits.subscriber_bytes)
         };
         if !has_room {
             return Err(NotLetIn::Busy);

@@ -102,9 +102,10 @@ impl Streams {
             let streams: Vec<StreamName> = asked.iter().map(|&at| names[at].clone()).collect();
             let extents = store.extents(&streams).await?;
             for ((&at, stream), extent) in asked.iter().zip(&streams).zip(extents) {
-                match extent.exists() {
-                    true => self.exists(stream),
-                    false => new.push(at),
+                if extent.exists() {
+                    self.exists(stream)
+                } else {
+                    new.push(at)
                 }
             }
             // What is too much already is not asked about any further.

@@ -173,9 +173,10 @@ impl Settled {
         self.freed.push((Arc::clone(&waiting.subscriber), freed));
         waiting.number += 1;
         extend(&mut waiting.stored, range);
-        match waiting.parts.is_empty() {
-            true => self.answers.push((waiting, Ok(()))),
-            false => self.unfinished.push(waiting),
+        if waiting.parts.is_empty() {
+            self.answers.push((waiting, Ok(())))
+        } else {
+            self.unfinished.push(waiting)
         }
     }
 

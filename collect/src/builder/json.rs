@@ -119,9 +119,10 @@ pub(crate) fn repaired(json: &str) -> Cow<'_, str> {
 /// The UTF-16 unit of a `\uXXXX` at the beginning of `text`.
 fn unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
-    match digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        true => u16::from_str_radix(digits, 16).ok(),
-        false => None,
+    if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        u16::from_str_radix(digits, 16).ok()
+    } else {
+        None
     }
 }
 

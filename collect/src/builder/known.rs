@@ -110,9 +110,10 @@ impl Decimal {
 
     /// How many digits stand before the point.
     fn whole_digits(&self) -> i64 {
-        match self.digits.is_empty() {
-            true => 0,
-            false => self.exponent.saturating_add(self.digits.len() as i64),
+        if self.digits.is_empty() {
+            0
+        } else {
+            self.exponent.saturating_add(self.digits.len() as i64)
         }
     }
 

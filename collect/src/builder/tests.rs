@@ -334,10 +334,11 @@ proptest! {
         map in any::<bool>(),
         calls in proptest::collection::vec((0..5_u8, ".{0,3}"), 0..40),
     ) {
-        let mut nested = match map {
-            true => Nested::map(),
-            false => Nested::list(),
-        };
+        let mut nested = if map {
+Nested::map()
+} else {
+Nested::list()
+};
         for (call, text) in &calls {
             match call {
                 0 => nested.begin_list(),

@@ -98,12 +98,13 @@ impl Collector {
             lines.map(move |line| {
                 let line = String::from_utf8(line.to_vec()).unwrap();
                 let ts = line.split('"').nth(3).and_then(Timestamp::parse);
-                match ts.is_some_and(|ts| arrived.since(ts).unsigned_abs() < Duration::from_secs(60)) {
-                    true => format!(
+                if ts.is_some_and(|ts| arrived.since(ts).unsigned_abs() < Duration::from_secs(60)) {
+                    format!(
                         "{{\"ts\":NOW{}",
                         line.split_once('Z').unwrap().1.trim_start_matches('"')
-                    ),
-                    false => line,
+                    )
+                } else {
+                    line
                 }
             })
         });

@@ -76,9 +76,10 @@ fn encode_batch(batch: &Batch) -> Option<BytesMut> {
         return None;
     }
     let length = u32::try_from(plain.len()).ok()?;
-    let squeezed = match plain.len() >= WORTH_COMPRESSING {
-        true => zstd::bulk::compress(plain, 1).ok(),
-        false => None,
+    let squeezed = if plain.len() >= WORTH_COMPRESSING {
+        zstd::bulk::compress(plain, 1).ok()
+    } else {
+        None
     };
     let squeezed = squeezed.filter(|squeezed| squeezed.len() < plain.len());
     let (kind, payload) = match &squeezed {
@@ -131,9 +132,10 @@ fn read(frame: &Bytes) -> Result<Hint, CodecError> {
         ANY_LOST => Hint::AnyLost,
         _ => return Err(Damaged("its kind is unknown")),
     };
-    match rest.at == frame.len() {
-        true => Ok(hint),
-        false => Err(Damaged("it goes on after its end")),
+    if rest.at == frame.len() {
+        Ok(hint)
+    } else {
+        Err(Damaged("it goes on after its end"))
     }
 }
 

@@ -287,9 +287,10 @@ impl Membership for RedisTable {
         attempt.done();
         self.sweep(&lease.node).await;
         let missed = (found.again || found.late) && announced.snapshot().targets > 0;
-        match found.lost || missed {
-            true => Ok(Renewal::Restored),
-            false => Ok(Renewal::Kept),
+        if found.lost || missed {
+            Ok(Renewal::Restored)
+        } else {
+            Ok(Renewal::Kept)
         }
     }
 
@@ -357,9 +358,10 @@ impl Routes for RedisTable {
         let alive = self.facts(&leases).await?;
         let mut nodes = Vec::with_capacity(wanted.len());
         for (node, fact) in wanted.into_iter().zip(alive) {
-            match fact == Fact::Alive(true) {
-                true => nodes.push(node),
-                false => self.found_dead(&node),
+            if fact == Fact::Alive(true) {
+                nodes.push(node)
+            } else {
+                self.found_dead(&node)
             }
         }
         Ok(nodes)

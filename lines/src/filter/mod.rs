@@ -109,10 +109,7 @@ impl Verdict {
 
 impl From<bool> for Verdict {
     fn from(matches: bool) -> Self {
-        match matches {
-            true => Self::Matches,
-            false => Self::Differs,
-        }
+        if matches { Self::Matches } else { Self::Differs }
     }
 }
 

@@ -68,9 +68,10 @@ impl<'a> Parser<'a> {
             return Ok(Expression::All(Vec::new()));
         }
         let expression = self.any()?;
-        match self.rest().is_empty() {
-            true => Ok(expression),
-            false => Err((self.at, FilterFault::StrayParenthesis)),
+        if self.rest().is_empty() {
+            Ok(expression)
+        } else {
+            Err((self.at, FilterFault::StrayParenthesis))
         }
     }
 
@@ -94,9 +95,10 @@ impl<'a> Parser<'a> {
             }
             parts.push(self.negatable()?);
         }
-        match parts.is_empty() {
-            true => Err((self.at, FilterFault::MissingTerm)),
-            false => Ok(one_or(parts, Expression::All)),
+        if parts.is_empty() {
+            Err((self.at, FilterFault::MissingTerm))
+        } else {
+            Ok(one_or(parts, Expression::All))
         }
     }
 
@@ -113,9 +115,10 @@ impl<'a> Parser<'a> {
         }
         if self.take("(") {
             let inner = self.deeper(start, Self::any)?;
-            return match self.take(")") {
-                true => Ok(inner),
-                false => Err((start, FilterFault::UnclosedParenthesis)),
+            return if self.take(")") {
+                Ok(inner)
+            } else {
+                Err((start, FilterFault::UnclosedParenthesis))
             };
         }
         self.terms += 1;

@@ -85,9 +85,10 @@ impl Regex {
 
     /// Whether something in `text` matches.
     pub(super) fn judge(&self, text: &[u8]) -> Verdict {
-        match self.states.saturating_mul(text.len()) <= self.steps {
-            true => self.any_engine.is_match(text).into(),
-            false => self.judge_long(text).map_or(Verdict::Undecided, Verdict::from),
+        if self.states.saturating_mul(text.len()) <= self.steps {
+            self.any_engine.is_match(text).into()
+        } else {
+            self.judge_long(text).map_or(Verdict::Undecided, Verdict::from)
         }
     }
 
@@ -100,9 +101,10 @@ impl Regex {
         let input = Input::new(text).anchored(Anchored::No);
         let mut state = automaton.start_state_forward(&mut memory, &input).ok()?;
         for &byte in text {
-            let mut next = match state.is_tagged() {
-                true => automaton.next_state(&mut memory, state, byte).ok()?,
-                false => automaton.next_state_untagged(&memory, state, byte),
+            let mut next = if state.is_tagged() {
+                automaton.next_state(&mut memory, state, byte).ok()?
+            } else {
+                automaton.next_state_untagged(&memory, state, byte)
             };
             if next.is_unknown() {
                 // To work out what comes next may touch every state of the expression.

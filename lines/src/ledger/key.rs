@@ -34,9 +34,10 @@ impl LedgerKey {
     /// Reads a key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         check_text(text)?;
-        match text.split('/').any(str::is_empty) {
-            true => Err(KeyError::Empty(text.to_owned())),
-            false => Ok(Self(text.into())),
+        if text.split('/').any(str::is_empty) {
+            Err(KeyError::Empty(text.to_owned()))
+        } else {
+            Ok(Self(text.into()))
         }
     }
 
@@ -55,9 +56,10 @@ impl KeyPrefix {
     /// Reads a prefix.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         check_text(text)?;
-        match text.starts_with('/') || text.contains("//") {
-            true => Err(KeyError::Empty(text.to_owned())),
-            false => Ok(Self(text.into())),
+        if text.starts_with('/') || text.contains("//") {
+            Err(KeyError::Empty(text.to_owned()))
+        } else {
+            Ok(Self(text.into()))
         }
     }
 

@@ -101,9 +101,10 @@ impl Filtering {
             outcome = &mut mine => return Some(outcome),
         }
         // One hears of one's own work, too.
-        match begun.load(Ordering::Acquire) {
-            true => Some(mine.await),
-            false => None,
+        if begun.load(Ordering::Acquire) {
+            Some(mine.await)
+        } else {
+            None
         }
     }
 

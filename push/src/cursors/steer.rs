@@ -68,14 +68,13 @@ impl Cursors {
             .by_stream
             .get(stream)
             .and_then(|&number| self.slots[number as usize].as_ref());
-        match slot.is_some_and(|slot| slot.terms.id == id) {
-            true => Ok(()),
-            false => {
-                let message = "this subscription has no such stream";
-                Err(Refusal::new("stream_not_found", message)
-                    .about(stream.as_str())
-                    .to(id))
-            }
+        if slot.is_some_and(|slot| slot.terms.id == id) {
+            Ok(())
+        } else {
+            let message = "this subscription has no such stream";
+            Err(Refusal::new("stream_not_found", message)
+                .about(stream.as_str())
+                .to(id))
         }
     }
 

@@ -41,9 +41,10 @@ impl Budget {
 
     /// A feed holds `after` instead of `before`.
     pub(crate) fn account(&self, before: usize, after: usize) {
-        match after >= before {
-            true => self.held.fetch_add(after - before, Ordering::Relaxed),
-            false => self.held.fetch_sub(before - after, Ordering::Relaxed),
+        if after >= before {
+            self.held.fetch_add(after - before, Ordering::Relaxed)
+        } else {
+            self.held.fetch_sub(before - after, Ordering::Relaxed)
         };
     }
 

@@ -156,9 +156,10 @@ impl Pages {
         let mut window = Window::new(stream.clone());
         batches.into_iter().for_each(|batch| window.append(batch));
         self.keep(window);
-        match begins > cursor {
-            true => Ok(Found::Gone(begins)),
-            false => Ok(Found::Lines),
+        if begins > cursor {
+            Ok(Found::Gone(begins))
+        } else {
+            Ok(Found::Lines)
         }
     }
 
@@ -167,9 +168,10 @@ impl Pages {
         let mut state = self.state.lock();
         let pages = state.by_stream.entry(damage.stream.clone()).or_default();
         pages.damaged.push((damage.from, damage.to, Instant::now()));
-        match damage.from > cursor {
-            true => Found::Gone(damage.from),
-            false => Found::Damaged(damage.to.max(cursor.plus(1))),
+        if damage.from > cursor {
+            Found::Gone(damage.from)
+        } else {
+            Found::Damaged(damage.to.max(cursor.plus(1)))
         }
     }
 

@@ -51,9 +51,10 @@ impl Wake {
         {
             let mut marks = self.marks.lock();
             let news = &mut marks.news;
-            match news.offers.len() < MAX_OFFERS {
-                true => news.offers.push(stream.clone()),
-                false => news.too_many_offers = true,
+            if news.offers.len() < MAX_OFFERS {
+                news.offers.push(stream.clone())
+            } else {
+                news.too_many_offers = true
             }
         }
         self.notify.notify_one();

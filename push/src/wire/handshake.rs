@@ -122,13 +122,14 @@ fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
     if has_token(headers, &SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
         return Ok(Some(HeaderValue::from_static(SUBPROTOCOL)));
     }
-    match headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
-        false => Ok(None),
-        true => Err(Problem::new(
+    if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "bad_subprotocol",
             format!("offer the subprotocol {SUBPROTOCOL:?}, or none"),
-        )),
+        ))
+    } else {
+        Ok(None)
     }
 }
 

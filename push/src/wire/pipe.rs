@@ -124,9 +124,10 @@ impl Pipe {
     /// Judged by what the connection takes: it takes nothing while it has enough to write.
     pub(super) fn vitals(&self) -> Vitals {
         let state = self.state.lock();
-        match state.queue.is_empty() {
-            true => Vitals::Well,
-            false => Vitals::Full(state.progress),
+        if state.queue.is_empty() {
+            Vitals::Well
+        } else {
+            Vitals::Full(state.progress)
         }
     }
 

@@ -272,9 +272,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 Event::Heard
             }
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                return match self.replies.is_empty() {
-                    true => Poll::Pending,
-                    false => Poll::Ready(None),
+                return if self.replies.is_empty() {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(None)
                 };
             }
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {

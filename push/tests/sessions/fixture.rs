@@ -343,9 +343,10 @@ fn lease(node: &NodeId) -> Lease {
 impl Routes for Table {
     async fn announce(&self, node: &NodeId, targets: &[Target]) -> Result<(), TableError> {
         self.announced.fetch_add(targets.len(), Ordering::SeqCst);
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(TableError::Away("unplugged".into())),
-            false => self.inner.announce(node, targets).await,
+        if self.away.load(Ordering::SeqCst) {
+            Err(TableError::Away("unplugged".into()))
+        } else {
+            self.inner.announce(node, targets).await
         }
     }
 

@@ -64,9 +64,10 @@ impl Answer {
     pub(super) fn pages(first: Vec<u8>, from: Offset, rest: Everything) -> Self {
         let left = rest.left();
         let next = left.end;
-        let lines = match left.start < next {
-            true => Source::Pages(first.into(), Box::new(rest)),
-            false => Source::Collected(first.into(), rest.holes()),
+        let lines = if left.start < next {
+            Source::Pages(first.into(), Box::new(rest))
+        } else {
+            Source::Collected(first.into(), rest.holes())
         };
         Self {
             from,

@@ -121,9 +121,10 @@ impl Take for Collected {
         self.format.splice(offset, verdict, line, &mut self.body);
         self.lines += 1;
         self.undecided += u64::from(verdict == Verdict::Undecided);
-        match self.lines >= self.limit || self.body.len() >= self.bytes {
-            true => ControlFlow::Break(offset.plus(1)),
-            false => ControlFlow::Continue(()),
+        if self.lines >= self.limit || self.body.len() >= self.bytes {
+            ControlFlow::Break(offset.plus(1))
+        } else {
+            ControlFlow::Continue(())
         }
     }
 

@@ -53,9 +53,10 @@ impl Scan {
         let mut holes = Holes::default();
         let mut held = 0;
         let mut from = self.end;
-        let mut width = match self.is_costly() {
-            true => FIRST_COSTLY_WINDOW,
-            false => FIRST_WINDOW,
+        let mut width = if self.is_costly() {
+            FIRST_COSTLY_WINDOW
+        } else {
+            FIRST_WINDOW
         };
         while from > self.next && (found.len() as u64) < count && held < bytes && !budget.is_spent() {
             let start = Offset(from.0.saturating_sub(width)).max(self.next);

@@ -53,9 +53,10 @@ impl FaultyStore {
             tokio::time::sleep(deadline).await;
             return Err(StoreError::Timeout(deadline));
         }
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(StoreError::Away("unplugged".into())),
-            false => Ok(()),
+        if self.away.load(Ordering::SeqCst) {
+            Err(StoreError::Away("unplugged".into()))
+        } else {
+            Ok(())
         }
     }
 }

@@ -159,9 +159,10 @@ impl MongoStore {
                 Some(failure) => self.stored(open, &ends, &failure, begun),
                 None => {
                     self.forget(open);
-                    let outcome = match one_command && came_before_writing(&error) {
-                        true => AppendError::NotStored,
-                        false => AppendError::Unknown,
+                    let outcome = if one_command && came_before_writing(&error) {
+                        AppendError::NotStored
+                    } else {
+                        AppendError::Unknown
                     };
                     settle_all(open, outcome, store_error(error, self.options.deadline));
                 }

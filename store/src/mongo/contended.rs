@@ -99,9 +99,10 @@ impl MongoStore {
             Ok(Ok(())) => {}
             Ok(Err(error)) if code(&error) == Some(DUPLICATE_KEY) => return Ok(Round::Lost(taken(&error))),
             Ok(Err(error)) => {
-                let outcome = match came_before_writing(&error) {
-                    true => AppendError::NotStored,
-                    false => AppendError::Unknown,
+                let outcome = if came_before_writing(&error) {
+                    AppendError::NotStored
+                } else {
+                    AppendError::Unknown
                 };
                 return Err(outcome(store_error(error, deadline)));
             }
@@ -138,9 +139,10 @@ fn pause(turn: Duration, defeats: u32) -> Duration {
 fn taken(error: &Error) -> Taken {
     let answer = error.server_response();
     let index = answer.and_then(|answer| answer.get_document("keyPattern").ok());
-    match index.is_some_and(|index| index.get("o").is_ok_and(|place| place.is_some())) {
-        true => Taken::Place,
-        false => Taken::PlaceOrKey,
+    if index.is_some_and(|index| index.get("o").is_ok_and(|place| place.is_some())) {
+        Taken::Place
+    } else {
+        Taken::PlaceOrKey
     }
 }
 

@@ -269,9 +269,10 @@ async fn nth(ready: &Ready, stream: &str, below: i64) -> Result<i64, StoreError>
         doc! {"$project": {"_id": 0, "o": 1}},
     ];
     let mut cursor = ready.aggregate(&ready.batches, pipeline, 1).await?;
-    match cursor.advance().await.map_err(|e| ready.error(e))? {
-        true => Ok(number(cursor.current(), "o").unwrap_or(below)),
-        false => Ok(below),
+    if cursor.advance().await.map_err(|e| ready.error(e))? {
+        Ok(number(cursor.current(), "o").unwrap_or(below))
+    } else {
+        Ok(below)
     }
 }
 
@@ -401,8 +402,9 @@ async fn held_streams(ready: &Ready) -> Result<u64, StoreError> {
         doc! {"$count": "streams"},
     ];
     let mut cursor = ready.aggregate(&ready.streams, pipeline, 1).await?;
-    match cursor.advance().await.map_err(|e| ready.error(e))? {
-        true => Ok(number(cursor.current(), "streams").map_or(0, |n| u64::try_from(n).unwrap_or_default())),
-        false => Ok(0),
+    if cursor.advance().await.map_err(|e| ready.error(e))? {
+        Ok(number(cursor.current(), "streams").map_or(0, |n| u64::try_from(n).unwrap_or_default()))
+    } else {
+        Ok(0)
     }
 }

@@ -269,9 +269,10 @@ async fn fill_gaps(ready: &Ready, oldest: &mut Oldest<String>, until: Instant) -
             return Ok(());
         }
         for gap in gaps {
-            let found = match Instant::now() < until {
-                true => within(ready, &gap).await?,
-                false => Vec::new(),
+            let found = if Instant::now() < until {
+                within(ready, &gap).await?
+            } else {
+                Vec::new()
             };
             oldest.fill(&gap, found);
         }

@@ -189,9 +189,10 @@ pub(super) async fn first_arrival(
         doc! {"$project": {"_id": 0, "at": 1}},
     ];
     let mut cursor = ready.aggregate(&ready.batches, pipeline, 1).await?;
-    match cursor.advance().await.map_err(|e| ready.error(e))? {
-        true => Ok(cursor.current().get_datetime("at").ok().map(from_date)),
-        false => Ok(None),
+    if cursor.advance().await.map_err(|e| ready.error(e))? {
+        Ok(cursor.current().get_datetime("at").ok().map(from_date))
+    } else {
+        Ok(None)
     }
 }
 

@@ -146,9 +146,10 @@ impl Room {
     /// its journal lacks.
     fn needed_on_disk(&self, was_full: bool) -> u64 {
         let least = self.reserve / PART_ON_DISK;
-        match was_full {
-            true => least + self.margin() + self.journal_bytes().saturating_sub(self.journal_len()),
-            false => least,
+        if was_full {
+            least + self.margin() + self.journal_bytes().saturating_sub(self.journal_len())
+        } else {
+            least
         }
     }
 

@@ -305,9 +305,10 @@ impl Thread {
     }
 
     fn give_back(&mut self, spare_bytes: u64) -> Result<bool, StoreError> {
-        let spare_bytes = match self.room.wants_pages_back() {
-            true => None,
-            false => Some(spare_bytes),
+        let spare_bytes = if self.room.wants_pages_back() {
+            None
+        } else {
+            Some(spare_bytes)
         };
         let gave = give_back(&self.connection, spare_bytes, self.room.steps().pages);
         let gave = gave.map_err(|error| self.failed(error))?;

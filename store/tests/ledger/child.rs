@@ -24,13 +24,14 @@ async fn child_process() {
     let (Ok(place), Ok(who)) = (std::env::var(WHERE), std::env::var(WHO)) else {
         return;
     };
-    let ledger: Arc<dyn Ledger> = match place.starts_with("mongodb") {
-        true => Arc::new(
+    let ledger: Arc<dyn Ledger> = if place.starts_with("mongodb") {
+        Arc::new(
             MongoStore::connect(&place, MongoOptions::default())
                 .await
                 .unwrap(),
-        ),
-        false => Arc::new(SqliteStore::open(place.as_ref(), SqliteOptions::default()).unwrap()),
+        )
+    } else {
+        Arc::new(SqliteStore::open(place.as_ref(), SqliteOptions::default()).unwrap())
     };
     for i in 0..u64::MAX {
         let names = [format!("{who}/a"), format!("{who}/b"), format!("{who}/{i:06}")];

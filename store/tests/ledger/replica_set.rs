@@ -164,9 +164,10 @@ async fn count(ledger: Arc<dyn Ledger>, who: usize, stop: Arc<AtomicBool>) -> u6
                 Ok(_) => counted += 1,
                 Err(CommitError::Conflict { current, .. }) if unknown => {
                     let is_mine = |(_, value): (u64, String)| value == mine;
-                    counted += match current.map(shown).is_some_and(is_mine) {
-                        true => 1,
-                        false => was_mine(&*ledger, revision, &mine).await,
+                    counted += if current.map(shown).is_some_and(is_mine) {
+                        1
+                    } else {
+                        was_mine(&*ledger, revision, &mine).await
                     };
                 }
                 Err(CommitError::Conflict { .. }) => {}

@@ -39,13 +39,12 @@ fn of_all_kinds(count: u64) -> Vec<Value> {
         let needle = if i % 11 == 0 { " needle" } else { "" };
         let path = if i % 3 == 0 { "/healthz" } else { "/pay" };
         let user = ["ann", "bob", "anna"][i % 3];
-        *line = match last {
-            true => {
-                json!({"ts": line["ts"], "level": "error", "message": "connection reset, needle, took 999 ms",
+        *line = if last {
+            json!({"ts": line["ts"], "level": "error", "message": "connection reset, needle, took 999 ms",
                 "fields": {"status": 503, "path": "/pay", "user": {"name": "ann"}}})
-            }
-            false => json!({"ts": line["ts"], "level": level, "message": format!("{message}{needle}"),
-                "fields": {"status": 200 + i % 4 * 100, "path": path, "user": {"name": user}}}),
+        } else {
+            json!({"ts": line["ts"], "level": level, "message": format!("{message}{needle}"),
+                "fields": {"status": 200 + i % 4 * 100, "path": path, "user": {"name": user}}})
         };
         if line["level"] == "" {
             line.as_object_mut().unwrap().remove("level");

@@ -80,9 +80,10 @@ async fn what_comes_faster_than_twenty_a_second_is_not_done_and_two_hundred_of_i
     // Slower again, it goes on.
     let subscribed = loop {
         let answer = session.try_subscribe(&["payments/api"], json!({"last": 1})).await;
-        match answer["code"] == "rate_limited" {
-            true => a_moment().await,
-            false => break answer,
+        if answer["code"] == "rate_limited" {
+            a_moment().await
+        } else {
+            break answer;
         }
     };
     assert_eq!(subscribed["type"], "subscribed");
@@ -125,9 +126,10 @@ async fn subscriptions_and_streams_of_a_session_are_counted() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         loop {
             let answer = session.try_subscribe(&names, json!("live")).await;
-            match answer["code"] == "rate_limited" {
-                true => a_moment().await,
-                false => break answer,
+            if answer["code"] == "rate_limited" {
+                a_moment().await
+            } else {
+                break answer;
             }
         }
     };

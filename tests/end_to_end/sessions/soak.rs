@@ -30,19 +30,20 @@ struct Size {
 
 fn size() -> Size {
     let full = std::env::var("TAILCAST_TEST_SOAK").is_ok_and(|it| it == "full");
-    match full {
-        true => Size {
+    if full {
+        Size {
             sessions: 50,
             lines_per_second: 2000,
             time: Duration::from_secs(60),
             slow_readers: 1000,
-        },
-        false => Size {
+        }
+    } else {
+        Size {
             sessions: 10,
             lines_per_second: 200,
             time: Duration::from_secs(5),
             slow_readers: 50,
-        },
+        }
     }
 }
 

@@ -223,10 +223,11 @@ fn escaped(value: &str) -> String {
             b'.' => at > 0 || !matches!(bytes, b"." | b".."),
             byte => is_plain(byte),
         };
-        match stands_for_itself {
-            true => escaped.push(char::from(byte)),
+        if stands_for_itself {
+            escaped.push(char::from(byte));
+        } else {
             // Writing into a string cannot fail.
-            false => drop(write!(escaped, "_.{byte:02x}")),
+            let _ = write!(escaped, "_.{byte:02x}");
         }
     }
     escaped

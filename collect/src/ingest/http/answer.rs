@@ -43,14 +43,15 @@ pub(super) async fn respond(
     write: impl FnOnce(Result<Outcome, Refusal>) -> Response + Send + 'static,
 ) -> Response {
     let is_long = |outcome: &Outcome| outcome.streams.len() > MANY_STREAMS;
-    let response = match outcome.as_ref().is_ok_and(is_long) {
-        false => write(outcome),
-        true => tokio::task::spawn_blocking(move || write(outcome))
+    let response = if outcome.as_ref().is_ok_and(is_long) {
+        tokio::task::spawn_blocking(move || write(outcome))
             .await
             .unwrap_or_else(|_| {
                 let unknown = Refusal::Refused(Refused::Unknown(Streams::default()));
                 Problem::from(unknown).into_response()
-            }),
+            })
+    } else {
+        write(outcome)
     };
     let Some(held) = held else { return response };
     let (head, body) = response.into_parts();

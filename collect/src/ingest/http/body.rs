@@ -111,9 +111,10 @@ impl Pace {
         self.before = received;
         // It may have come in time, and been looked at late.
         self.until = (self.until + Duration::from_secs_f64(came / self.rate)).min(now + self.most);
-        match now < self.until {
-            true => Ok(()),
-            false => Err(Refusal::TooSlow),
+        if now < self.until {
+            Ok(())
+        } else {
+            Err(Refusal::TooSlow)
         }
     }
 }

@@ -145,43 +145,43 @@ fn told(refused: Refused) -> Problem {
 
 /// Says what is stored of a request that failed as a whole.
 fn with_stored(problem: Problem, streams: &Streams) -> Problem {
-    match streams.is_empty() {
-        true => problem,
-        false => problem.member("streams", serde_json::to_value(streams).unwrap_or_default()),
+    if streams.is_empty() {
+        problem
+    } else {
+        problem.member("streams", serde_json::to_value(streams).unwrap_or_default())
     }
 }
 
 fn key_reused(streams: &Streams) -> Problem {
-    let detail = match streams.is_empty() {
-        true => {
-            "this Idempotency-Key came with another body before, and nothing of this one is stored: use a new one \
+    let detail = if streams.is_empty() {
+        "this Idempotency-Key came with another body before, and nothing of this one is stored: use a new one \
              for each body"
-        }
-        false => {
-            "this Idempotency-Key came with another body before, and a part of this one is stored, `streams` says \
+    } else {
+        "this Idempotency-Key came with another body before, and a part of this one is stored, `streams` says \
              where: send the rest without it, under a new key"
-        }
     };
     Problem::new(StatusCode::CONFLICT, "key_reused", detail)
 }
 
 fn nothing_accepted(rejected: &Rejects) -> Problem {
-    let problem = match rejected.are_all(RejectCode::Forbidden) {
-        true => forbidden("this token may write to none of the streams that the lines go to"),
-        false => Problem::new(
+    let problem = if rejected.are_all(RejectCode::Forbidden) {
+        forbidden("this token may write to none of the streams that the lines go to")
+    } else {
+        Problem::new(
             StatusCode::BAD_REQUEST,
             "nothing_accepted",
             "none of the lines could be taken: `rejected` says why",
-        ),
+        )
     };
     let told = serde_json::to_value(&rejected.told).unwrap_or_default();
     let problem = problem.member("rejected", told);
-    match rejected.more.is_empty() {
-        true => problem,
-        false => problem.member(
+    if rejected.more.is_empty() {
+        problem
+    } else {
+        problem.member(
             "rejected_more",
             serde_json::to_value(&rejected.more).unwrap_or_default(),
-        ),
+        )
     }
 }
 

@@ -56,9 +56,12 @@ impl Address {
                     Some((user, hosts)) => (format!("{user}@"), hosts),
                     None => (String::new(), hosts),
                 };
-                let sentinels = hosts.split(',').map(|host| match host.contains(':') {
-                    true => read(&format!("{base}://{user}{host}/{db}")),
-                    false => read(&format!("{base}://{user}{host}:26379/{db}")),
+                let sentinels = hosts.split(',').map(|host| {
+                    if host.contains(':') {
+                        read(&format!("{base}://{user}{host}/{db}"))
+                    } else {
+                        read(&format!("{base}://{user}{host}:26379/{db}"))
+                    }
                 });
                 Ok(Self::Sentinel {
                     sentinels: sentinels.collect::<Result<_, _>>()?,

@@ -146,15 +146,12 @@ impl Announced {
         let mut next = Untold::default();
         let mut absent_changes = Vec::new();
         for (target, &change) in wanted.untold.iter().take(most) {
-            match wanted.targets.contains(target) {
-                true => {
-                    next.present.push(target.clone());
-                    next.changes.push(change);
-                }
-                false => {
-                    next.absent.push(target.clone());
-                    absent_changes.push(change);
-                }
+            if wanted.targets.contains(target) {
+                next.present.push(target.clone());
+                next.changes.push(change);
+            } else {
+                next.absent.push(target.clone());
+                absent_changes.push(change);
             }
         }
         next.changes.append(&mut absent_changes);

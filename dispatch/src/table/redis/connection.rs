@@ -108,9 +108,10 @@ impl Connection {
                 if is_broken(&error) {
                     self.shared.give_up(number);
                 }
-                match error.is_timeout() {
-                    true => Err(TableError::Timeout(within)),
-                    false => Err(TableError::Away(Box::new(error))),
+                if error.is_timeout() {
+                    Err(TableError::Timeout(within))
+                } else {
+                    Err(TableError::Away(Box::new(error)))
                 }
             }
             Err(_) => {

@@ -102,9 +102,10 @@ impl Request {
     }
 
     fn with_good_id(self) -> Result<Self, Refusal> {
-        match self.id().is_none_or(is_id) {
-            true => Ok(self),
-            false => Err(bad_message(format!("an `id` has 1 to {MAX_ID_CHARS} characters"))),
+        if self.id().is_none_or(is_id) {
+            Ok(self)
+        } else {
+            Err(bad_message(format!("an `id` has 1 to {MAX_ID_CHARS} characters")))
         }
     }
 }

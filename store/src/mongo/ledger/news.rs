@@ -99,10 +99,11 @@ impl Book {
         let began = poll.last.is_some();
         poll.last = Some(Instant::now());
         let mut session = ready.session().await?;
-        let found = match began {
-            true => self.log(ready, &mut session, head, Revision(u64::MAX)).await?,
+        let found = if began {
+            self.log(ready, &mut session, head, Revision(u64::MAX)).await?
+        } else {
             // Who watches from further back reads the history.
-            false => Vec::new(),
+            Vec::new()
         };
         if began && found.is_empty() {
             return Ok(false);
