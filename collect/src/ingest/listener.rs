@@ -3,7 +3,7 @@
 //! # How to add a listener
 //!
 //! 1. A file in `ingest/listener/` with a type that holds an [`Entrance`] and speaks the protocol.
-//!    - *Connections*: it is an [`edge::accept::Protocol`], and [`edge::accept`] runs it: how many connections there may
+//!    - *Connections*: it is an [`edge::accept::Protocol`], and [`edge::accept`](fn@edge::accept) runs it: how many connections there may
 //!      be, by when the first byte has to come, who has to go for others and how the end comes are judged there.
 //!    - *Datagrams*: a loop over its socket until it is told to stop. There is no answer to give, so what is refused or
 //!      lost, here or in the kernel, is counted and said.
