@@ -82,6 +82,18 @@ pub(super) async fn answered<T>(
     .await
 }
 
+/// What a call answers by `until`; `None` when that has passed, whether or not an answer came after all.
+///
+/// A process that stood still in between (stopped, or its machine was) finds the deadline and an answer at once, and
+/// cannot tell when its question was sent. What depends on that having been in time is not to be taken for answered.
+pub(crate) async fn answered_by<T>(
+    until: tokio::time::Instant,
+    call: impl IntoFuture<Output = T>,
+) -> Option<T> {
+    let answer = tokio::time::timeout_at(until, call).await.ok()?;
+    (tokio::time::Instant::now() <= until).then_some(answer)
+}
+
 /// Counts what became of each draft in `tailcast_store_appends_total`.
 pub(super) fn count_appends<'a>(
     outcomes: impl Iterator<Item = &'a Result<std::sync::Arc<Batch>, AppendError>>,
@@ -107,4 +119,27 @@ pub(super) fn count_commit(outcome: &Result<Revision, CommitError>) {
         Err(CommitError::Unknown(_)) => "unknown",
     };
     metrics::counter!("tailcast_ledger_commits_total", "outcome" => outcome).increment(1);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::time::Instant as TokioInstant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_was_found_after_its_time_is_none() {
+        let soon = TokioInstant::now() + Duration::from_secs(60);
+        assert_eq!(answered_by(soon, async { 1 }).await, Some(1));
+        // The whole process stands still while the question is under way.
+        let until = TokioInstant::now() + Duration::from_millis(5);
+        let stopped = async {
+            std::thread::sleep(Duration::from_millis(10));
+            1
+        };
+        assert_eq!(answered_by(until, stopped).await, None);
+        let never = std::future::pending::<i32>();
+        assert_eq!(answered_by(until, never).await, None);
+    }
 }

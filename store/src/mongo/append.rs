@@ -16,6 +16,7 @@ use super::times::not_stored;
 use super::{MongoStore, queries};
 use crate::clock::not_before;
 use crate::encoding::{check_size, compress};
+use crate::timing::answered_by;
 use lines::SharedError;
 
 /// The server's label of an error that came before anything was written.
@@ -152,10 +153,10 @@ impl MongoStore {
             .insert_many(documents)
             .ordered(false)
             .write_concern(durable_write(self.options.deadline));
-        let inserted = timeout_at(until, insert.into_future());
-        match inserted.await {
-            Ok(Ok(_)) => self.stored(open, &ends, &InsertFailure::default(), begun),
-            Ok(Err(error)) => match InsertFailure::read(&error) {
+        // A place that was known to be free is free for a grace and not for ever: see `tails`.
+        match answered_by(until, insert).await {
+            Some(Ok(_)) => self.stored(open, &ends, &InsertFailure::default(), begun),
+            Some(Err(error)) => match InsertFailure::read(&error) {
                 Some(failure) => self.stored(open, &ends, &failure, begun),
                 None => {
                     self.forget(open);
@@ -167,7 +168,7 @@ impl MongoStore {
                     settle_all(open, outcome, store_error(error, self.options.deadline));
                 }
             },
-            Err(_) => {
+            None => {
                 self.forget(open);
                 settle_all(open, AppendError::Unknown, late());
             }

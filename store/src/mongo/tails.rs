@@ -21,7 +21,8 @@
 //! (and the server would count it from when the command arrives): whoever stops waiting closes the connection, and what
 //! the system still sends of it afterwards must arrive within what is left of `grace`, half a minute. A packet that was
 //! held back for longer could insert a batch where another one was deleted. It would lie below the floor, where nobody
-//! reads, and its sender was told that the outcome is unknown.
+//! reads, and its sender was told that the outcome is unknown: also where the process stood still for so long, and finds
+//! the server's answer when it wakes up ([`answered_by`](crate::timing::answered_by)).
 //!
 //! [`TOLERANCE`]: crate::clock::TOLERANCE
 //!
