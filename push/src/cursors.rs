@@ -12,6 +12,7 @@ pub(crate) mod filters;
 mod left_off;
 pub(crate) mod owed;
 pub(crate) mod refusal;
+mod slot;
 pub(crate) mod sources;
 mod steer;
 pub(crate) mod subscribe;
@@ -28,14 +29,14 @@ use lines::{Offset, StreamName};
 use tokio::time::Instant;
 
 use self::capacity::Capacity;
-use self::filtering::{Home, Pass};
+use self::filtering::Pass;
 use self::left_off::LeftOff;
-use self::owed::{Begun, Missing, Owed};
+use self::owed::{Missing, Owed};
 use self::refusal::Refusal;
+use self::slot::{Kept, Slot};
 use self::sources::Sources;
-use self::subscription::{Beginning, Mode, Place, Started, Terms};
+use self::subscription::{Beginning, Place, Started, Terms};
 use crate::StoreAway;
-use crate::feeds::Member;
 use crate::feeds::pages::{Found, pause_before};
 use crate::feeds::patterns::Hold;
 use crate::feeds::view::{Chunk, View};
@@ -128,24 +129,6 @@ struct Subscription {
     paused: bool,
     /// Whether the client was told that streams are left out.
     told_limit: bool,
-}
-
-struct Slot {
-    member: Member,
-    terms: Arc<Terms>,
-    paused: bool,
-    cursor: Offset,
-    /// Where the last thing that the client was told of the stream ended. Before the cursor where a filter has looked
-    /// through lines since, and left none.
-    told: Offset,
-    /// `live` is owed once the cursor gets here and to the head.
-    live_from: Option<Offset>,
-    /// What the last `behind` said.
-    behind: u64,
-    /// Failed or fruitless reads in a row. Each stream has its own: what one waits for holds up no other.
-    attempts: u32,
-    /// After such a read, when the store is asked again.
-    rests_until: Option<Instant>,
 }
 
 impl Cursors {
@@ -497,102 +480,6 @@ impl Filtered {
     fn at(self, slot: &Slot) -> Option<Chunk> {
         let same = self.stream == *slot.member.stream() && self.view.is(&slot.terms.view);
         self.chunk.filter(|chunk| same && chunk.first == slot.cursor)
-    }
-}
-
-/// Where lines are kept.
-#[derive(Clone, Copy)]
-enum Kept {
-    InFeed,
-    InPages,
-}
-
-impl Slot {
-    /// What there is at the cursor, in the feed or else in a page of the store.
-    fn pull(&self, sources: &Sources) -> (Pull, Kept) {
-        let view = &self.terms.view;
-        match self.member.pull(self.cursor, view) {
-            Pull::Behind => {
-                let pulled = sources.pages.cut(self.member.stream(), self.cursor, view);
-                (pulled, Kept::InPages)
-            }
-            pulled => (pulled, Kept::InFeed),
-        }
-    }
-
-    /// Who keeps for others what is sifted out of lines.
-    fn home(&self, kept: Kept, sources: &Sources) -> Home {
-        match kept {
-            Kept::InFeed => Home::Feed(Arc::clone(self.member.feed())),
-            Kept::InPages => Home::Pages(Arc::clone(&sources.pages)),
-        }
-    }
-
-    fn go_to(&mut self, cursor: Offset) {
-        self.cursor = cursor;
-        self.told = cursor;
-        self.attempts = 0;
-        self.rests_until = None;
-    }
-
-    /// Whether it waits after a read that brought nothing. Its signal is marked when that is over.
-    fn rests(&self) -> bool {
-        self.rests_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    /// Says how far a filter has looked and left nothing, where the client does not know that yet. So whatever is said
-    /// next of the stream begins where the last thing ended, and a client can prove that nothing is missing.
-    fn tell(&mut self, out: &mut Vec<Owed>) {
-        if self.told < self.cursor {
-            out.push(Owed::Looked {
-                stream: self.member.stream().clone(),
-                first: self.told,
-                next: self.cursor,
-            });
-            self.told = self.cursor;
-        }
-    }
-
-    fn live(&self) -> Owed {
-        Owed::Live {
-            stream: self.member.stream().clone(),
-            head: self.cursor,
-        }
-    }
-
-    /// Goes on at `to`, and names what lies between.
-    fn jump(&mut self, to: Offset, why: Missing, out: &mut Vec<Owed>) {
-        self.tell(out);
-        out.push(Owed::Gap {
-            stream: self.member.stream().clone(),
-            from: self.cursor,
-            to,
-            why,
-        });
-        self.go_to(to);
-    }
-
-    /// Jumps ahead, when the client wants that. Whether it did.
-    fn skip(&mut self, recent: usize, out: &mut Vec<Owed>) -> bool {
-        if self.terms.mode != Mode::Recent || self.live_from.is_some() {
-            return false;
-        }
-        let to = self.member.newest(recent);
-        let skips = self.cursor < to;
-        if skips {
-            self.jump(to, Missing::Skipped, out);
-        }
-        skips
-    }
-}
-
-impl Beginning {
-    fn begun(&self) -> Begun {
-        Begun {
-            stream: self.member.stream().clone(),
-            extent: self.extent,
-            cursor: self.cursor,
-        }
     }
 }
 
