@@ -20,6 +20,7 @@ use metrics::Counter;
 use tokio::time::Instant;
 
 use self::admission::Admission;
+use self::close::{Again, Close};
 use crate::Limits;
 use crate::cursors::capacity::Capacity;
 use crate::cursors::discovery::{Discovered, Discovery, Undiscovered};
@@ -307,9 +308,10 @@ impl Session {
     }
 }
 
-/// When a reader should come back that was told to: not all at once.
-pub(crate) fn come_back_after() -> Duration {
-    rand::random_range(Duration::ZERO..COME_BACK_WITHIN)
+/// When a reader should come back that is told to: not all at once.
+pub(crate) fn come_back_after(close: &Close) -> Option<Duration> {
+    let within = Duration::ZERO..COME_BACK_WITHIN;
+    (close.again == Again::ComeBack).then(|| rand::random_range(within))
 }
 
 /// The end of a future that may not be there.

@@ -30,7 +30,7 @@ use crate::cursors::{Cursors, subscribe};
 use crate::feeds::view::{Encode, Encoding, Run};
 use crate::session::admission::Place;
 use crate::session::clock::{Alarm, Clock};
-use crate::session::close::{Again, Close};
+use crate::session::close::Close;
 use crate::session::{self, Happened, Host, Meet, Outbound, Reads, Session};
 use crate::wire::Entered;
 use crate::wire::pipe::{Ended, Kind, Pipe};
@@ -356,10 +356,11 @@ impl Out {
     async fn close(self, close: &'static Close, within: Duration) {
         close.count();
         self.pipe.discard();
-        if close.again == Again::ComeBack {
-            self.say(retry(session::come_back_after()));
+        let back_after = session::come_back_after(close);
+        if let Some(after) = back_after {
+            self.say(retry(after));
         }
-        self.say(event(&Message::closing(close)));
+        self.say(event(&Message::closing(close, back_after)));
         // A reader that takes nothing any more is left without a goodbye.
         let whole = tokio::time::timeout(within, self.pipe.emptied()).await.is_ok();
         self.pipe.end(if whole { Ended::Whole } else { Ended::Broken });

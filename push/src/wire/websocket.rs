@@ -246,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             End::Close(close) => {
                 close.count();
                 socket.discard_lines();
-                socket.send(Message::closing(close).frame());
+                socket.send(Message::closing(close, session::come_back_after(close)).frame());
                 socket.send(frame::close(close.code, close.reason));
             }
         }

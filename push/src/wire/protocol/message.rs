@@ -1,6 +1,7 @@
 //! What the server says.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use lines::{Pattern, StreamName};
 use serde::Serialize;
@@ -8,8 +9,7 @@ use serde::Serialize;
 use crate::cursors::owed::{Begun, Missing, Owed};
 use crate::cursors::refusal::Refusal;
 use crate::feeds::view::Chunk;
-use crate::session;
-use crate::session::close::{Again, Close};
+use crate::session::close::Close;
 
 /// What the server says, lines aside: those are framed once for all sessions.
 #[derive(Debug, Serialize)]
@@ -176,14 +176,13 @@ impl<'a> Message<'a> {
         crate::wire::frame::text(&self.json())
     }
 
-    /// The end of a session.
-    pub(crate) fn closing(close: &Close) -> Self {
-        let comes_back = close.again == Again::ComeBack;
-        let after = comes_back.then(|| session::come_back_after().as_millis());
+    /// The end of a session, to which its reader comes back so much later, if at all.
+    pub(crate) fn closing(close: &Close, back_after: Option<Duration>) -> Self {
+        let millis = |after: Duration| u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         Self::Closing {
             code: close.code,
             reason: close.reason,
-            retry_after_ms: after.map(|after| u64::try_from(after).unwrap_or(u64::MAX)),
+            retry_after_ms: back_after.map(millis),
         }
     }
 }
