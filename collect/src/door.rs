@@ -12,6 +12,7 @@ mod naming;
 mod outcome;
 mod refused;
 mod repeats;
+mod streams;
 
 use std::time::Duration;
 
@@ -29,8 +30,9 @@ pub use intake::{Intake, Place};
 pub use key::{Identity, Key};
 pub use memory::Held;
 pub use naming::{BadTemplate, Labels, Naming, Template};
-pub use outcome::{Outcome, Settled, Streams};
+pub use outcome::{Outcome, Settled};
 pub use refused::{Refused, RejectCode, Rejected, Rejects};
+pub use streams::Streams;
 
 /// How much is taken of one request, and of all at once.
 #[derive(Debug, Clone, Copy)]

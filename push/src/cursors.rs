@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use self::capacity::Capacity;
 use self::filtering::Pass;
 use self::left_off::LeftOff;
-use self::owed::{Missing, Owed};
+use self::owed::{Begun, Missing, Owed};
 use self::refusal::Refusal;
 use self::slot::{Kept, Slot};
 use self::sources::Sources;
@@ -206,7 +206,7 @@ impl Cursors {
         let patterns = subscription.holds.iter().map(|hold| hold.pattern().clone());
         out.push(Owed::Begun {
             terms: Arc::clone(&terms),
-            streams: streams.iter().map(Beginning::begun).collect(),
+            streams: streams.iter().map(Begun::from).collect(),
             patterns: patterns.collect(),
         });
         for beginning in streams {

@@ -7,7 +7,8 @@ use tokio::time::timeout;
 
 use super::memory::Held;
 use super::refused::{Refused, Rejects};
-use crate::append::{Pending, Prior, RunError, Stored};
+use super::streams::Streams;
+use crate::append::{Pending, Prior, RunError};
 
 /// What is said when all that could be taken is stored, durably. Each protocol says it in its own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,33 +45,6 @@ impl From<Refused> for Settled {
         Self {
             outcome: Err(refused),
             memory: None,
-        }
-    }
-}
-
-/// Where lines are, per stream, in the order in which the streams appear.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Streams(Vec<(StreamName, Stored)>);
-
-impl Streams {
-    /// Whether no line is stored.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many streams have lines.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The streams, and where the lines are in each.
-    pub fn iter(&self) -> impl Iterator<Item = &(StreamName, Stored)> {
-        self.0.iter()
-    }
-
-    fn push(&mut self, name: StreamName, stored: Stored) {
-        if !stored.is_empty() {
-            self.0.push((name, stored));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::outcome::Streams;
+use super::streams::Streams;
 
 /// Why nothing of an intake is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]

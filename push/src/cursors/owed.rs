@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lines::{Extent, Offset, Pattern, StreamName};
 
 use crate::cursors::refusal::Refusal;
-use crate::cursors::subscription::Terms;
+use crate::cursors::subscription::{Beginning, Terms};
 use crate::feeds::view::Chunk;
 
 /// One thing that a reader is owed.
@@ -60,6 +60,16 @@ pub(crate) struct Begun {
     pub(crate) extent: Extent,
     /// Where the subscription begins.
     pub(crate) cursor: Offset,
+}
+
+impl From<&Beginning> for Begun {
+    fn from(beginning: &Beginning) -> Self {
+        Self {
+            stream: beginning.member.stream().clone(),
+            extent: beginning.extent,
+            cursor: beginning.cursor,
+        }
+    }
 }
 
 /// Why lines do not come.

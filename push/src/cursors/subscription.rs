@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use auth::Subscriber;
 use lines::{Extent, Offset, StreamName, Timestamp};
 
-use super::owed::Begun;
 use crate::feeds::Member;
 use crate::feeds::patterns::Hold;
 use crate::feeds::view::View;
@@ -99,15 +98,4 @@ pub(crate) struct Beginning {
     pub(crate) cursor: Offset,
     /// The reader wanted to begin here, and retention took it.
     pub(crate) wanted: Option<Offset>,
-}
-
-impl Beginning {
-    /// What the client is told of it.
-    pub(super) fn begun(&self) -> Begun {
-        Begun {
-            stream: self.member.stream().clone(),
-            extent: self.extent,
-            cursor: self.cursor,
-        }
-    }
 }
