@@ -15,7 +15,7 @@ pub(crate) enum Wire {
     Open,
     /// Requests arrive, answers do not.
     AnswersAreLost,
-    /// Requests arrive when it is open again, as those of a process that was stopped.
+    /// Requests and answers arrive when it is open again, as those of a process that was stopped.
     Held,
     /// Every connection ends.
     Cut,
@@ -64,12 +64,12 @@ impl Cable {
 
 async fn carry(near: TcpStream, far: TcpStream, state: watch::Receiver<Wire>) {
     let ((mut from_near, mut to_near), (mut from_far, mut to_far)) = (near.into_split(), far.into_split());
-    let (mut cut, mut open) = (state.clone(), state.clone());
+    let (mut cut, mut to_open, mut from_open) = (state.clone(), state.clone(), state.clone());
     let ended = async { cut.wait_for(|wire| *wire == Wire::Cut).await.map(drop) };
     let requests = async {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(n @ 1..) = from_near.read(&mut buffer).await {
-            let opened = open.wait_for(|wire| *wire != Wire::Held).await.is_ok();
+            let opened = to_open.wait_for(|wire| *wire != Wire::Held).await.is_ok();
             if !opened || to_far.write_all(&buffer[..n]).await.is_err() {
                 break;
             }
@@ -78,7 +78,14 @@ async fn carry(near: TcpStream, far: TcpStream, state: watch::Receiver<Wire>) {
     let answers = async {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(n @ 1..) = from_far.read(&mut buffer).await {
-            if *state.borrow() == Wire::Open && to_near.write_all(&buffer[..n]).await.is_err() {
+            let Ok(wire) = from_open
+                .wait_for(|wire| *wire != Wire::Held)
+                .await
+                .map(|wire| *wire)
+            else {
+                break;
+            };
+            if wire == Wire::Open && to_near.write_all(&buffer[..n]).await.is_err() {
                 break;
             }
         }
