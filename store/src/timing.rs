@@ -84,8 +84,9 @@ pub(super) async fn answered<T>(
 
 /// What a call answers by `until`; `None` when that has passed, whether or not an answer came after all.
 ///
-/// A process that stood still in between (stopped, or its machine was) finds the deadline and an answer at once, and
-/// cannot tell when its question was sent. What depends on that having been in time is not to be taken for answered.
+/// A process that was stopped in between finds the deadline and an answer at once, and cannot tell when its question was
+/// sent. What depends on that having been in time is not to be taken for answered. A clock that stands still with its
+/// machine, as this one may where that sleeps, tells nothing of it.
 pub(crate) async fn answered_by<T>(
     until: tokio::time::Instant,
     call: impl IntoFuture<Output = T>,
