@@ -156,6 +156,28 @@ story("Tab goes through the page in the order in which it is read, and the focus
   assert.deepEqual(places, places.toSorted((a, b) => a - b));
 });
 
+// The browser tells that a dialog was closed a task later than it closes.
+story("a dialog opens at once after another was closed, and after itself", async () => {
+  const { desk } = await opened();
+  const dialogs = [["Keyboard", "Keyboard"], ["Jump to a time", "Jump"], ["Copy or download", "Copy or download"]];
+  for (const [closed, opener] of dialogs) {
+    for (const [name, other] of dialogs) {
+      await desk.button(opener).click();
+      await desk.page.getByRole("dialog", { name: closed, exact: true }).waitFor();
+      await desk.page.evaluate((label) => {
+        document.querySelector("dialog[open]").close();
+        const says = (button) => (button.getAttribute("aria-label") ?? button.textContent).trim() === label;
+        [...document.querySelectorAll("button")].find(says).click();
+      }, other);
+      const dialog = desk.page.getByRole("dialog", { name, exact: true });
+      await desk.page.evaluate(() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done)))));
+      assert.ok(await dialog.isVisible(), `${name} after ${closed}`);
+      await desk.page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "hidden" });
+    }
+  }
+});
+
 story("what is opened takes the focus, and gives it back when Escape closes it", async () => {
   const { desk } = await opened();
   for (const [name, open] of [

@@ -26,7 +26,10 @@ test("one sheet is open at a time, and a popover closes when one goes on elsewhe
   sheets.show("help");
   sheets.pressed(false);
   assert.equal(sheets.open, "help", "a dialog is left by its own means");
-  sheets.shut();
+  sheets.shut("jump");
+  assert.equal(sheets.open, "help", "what is heard of a dialog too late closes no other");
+  sheets.shut("help");
+  assert.equal(sheets.open, undefined);
   sheets.toggle("settings");
   sheets.toggle("settings");
   assert.equal(sheets.open, undefined);

@@ -4,7 +4,17 @@
 import { tick } from "svelte";
 
 export type Popover = "settings" | "views";
-export type Sheet = Popover | "help" | "jump" | "export";
+export type Dialog = "help" | "jump" | "export";
+export type Sheet = Popover | Dialog;
+
+/**
+ * Whether a dialog is closed, as its `close` event says: the browser sends that a task later than it closes, when the dialog
+ * may have left the page or be open again.
+ */
+export function isClosed({ currentTarget }: Pick<Event, "currentTarget">): boolean {
+  const dialog = currentTarget as HTMLDialogElement | null;
+  return dialog?.isConnected === true && !dialog.open;
+}
 
 /** What it needs of the document. */
 type Focused = Pick<Document, "activeElement" | "body">;
@@ -12,6 +22,8 @@ type Focused = Pick<Document, "activeElement" | "body">;
 export class Sheets {
   readonly #document: Focused;
   open = $state<Sheet | undefined>();
+  /** How often a dialog was asked for: one that the browser has closed already opens anew. */
+  opening = $state(0);
   /** What had the focus before a popover was opened. */
   #opener: Element | null = null;
 
@@ -19,13 +31,14 @@ export class Sheets {
     this.#document = page;
   }
 
-  show(sheet: Exclude<Sheet, Popover>): void {
-    this.open = sheet;
+  show(dialog: Dialog): void {
+    this.open = dialog;
+    this.opening++;
   }
 
-  /** A dialog was closed: the browser gives the focus back by itself. */
-  shut(): void {
-    this.open = undefined;
+  /** A dialog was closed: the browser gives the focus back by itself. Nothing happens when another is open by now. */
+  shut(dialog: Dialog): void {
+    if (this.open === dialog) this.open = undefined;
   }
 
   /** Opens a popover, or closes it. */
