@@ -461,7 +461,7 @@ impl Cursors {
                 let wake = Arc::clone(&self.wake);
                 tokio::spawn(async move {
                     tokio::time::sleep_until(until).await;
-                    wake.mark(number);
+                    wake.tell(number);
                 });
             }
         }

@@ -3,10 +3,12 @@
 pub(crate) mod announcements;
 pub(crate) mod budget;
 pub(crate) mod feed;
+pub(crate) mod grid;
 pub(crate) mod head;
 pub(crate) mod head_checks;
 pub(crate) mod pages;
 pub(crate) mod patterns;
+mod shown;
 pub(crate) mod tick;
 pub(crate) mod view;
 pub(crate) mod wake;
@@ -27,6 +29,7 @@ use crate::Limits;
 use crate::feeds::announcements::Announcements;
 use crate::feeds::budget::Budget;
 use crate::feeds::feed::Feed;
+use crate::feeds::grid::Grid;
 use crate::feeds::head_checks::HeadChecks;
 use crate::feeds::patterns::Patterns;
 use crate::feeds::tick::Tick;
@@ -44,7 +47,8 @@ const MET_AT_ONCE: usize = 1_000;
 pub(crate) struct Feeds {
     limits: Arc<Limits>,
     store: Arc<dyn LogReader>,
-    pub(crate) tick: Arc<Tick>,
+    /// When lines are shown.
+    pub(crate) grid: Arc<Grid>,
     announcements: Arc<Announcements>,
     pub(crate) patterns: Arc<Patterns>,
     /// When which head is read.
@@ -66,7 +70,7 @@ impl Feeds {
         let announcements = Arc::new(Announcements::new(table, node));
         Arc::new(Self {
             store,
-            tick: Tick::new(Arc::clone(&limits)),
+            grid: Grid::new(Tick::new(Arc::clone(&limits))),
             patterns: Patterns::new(Arc::clone(&announcements), limits.offered),
             announcements,
             checks: HeadChecks::default(),
@@ -104,7 +108,7 @@ impl Feeds {
             let feed = Arc::new(Feed::new(
                 stream.clone(),
                 Arc::clone(&self.limits),
-                Arc::clone(&self.tick),
+                Arc::clone(&self.grid),
                 Arc::clone(&self.budget),
             ));
             self.announcements
@@ -143,13 +147,13 @@ impl Feeds {
         }
     }
 
-    /// Checks heads, lists streams, sets the tick and lets go of what nobody needs, for as long as it is polled.
+    /// Shows what comes, checks heads, lists streams and lets go of what nobody needs, for as long as it is polled.
     pub(crate) async fn run(&self) {
         tokio::join!(
             self.checks.run(&*self.store),
             self.sweep(),
             self.list(),
-            self.tick.run()
+            self.grid.run()
         );
     }
 

@@ -67,13 +67,14 @@ pub struct Limits {
     /// Recent batches of all feeds together and the frames cut from them, in bytes: 256 MiB. Beyond it feeds let go of
     /// what they have, by turns, and sessions read the store.
     pub feeds_bytes: usize,
-    /// The least time between two wake-ups of one feed's sessions: 16 ms. A line of a quiet stream does not wait.
+    /// The least time between two instants at which sessions are woken for what came, of whatever stream: 2 ms. A line that
+    /// comes later than that after the last one does not wait.
     pub tick: Duration,
-    /// How far the tick stretches under load: 100 ms.
+    /// How far the tick stretches under load: 200 ms.
     pub tick_stretched: Duration,
-    /// Frames of lines a second, of all sessions together, beyond which the tick stretches: 15,000 for each processor.
-    /// A frame takes about 10 µs.
-    pub frames_per_second: u32,
+    /// What a write to a session takes of a processor: 8 µs. Says how much gathering saves, and so how far the tick
+    /// stretches.
+    pub write_cost: Duration,
     /// How long a feed and its route outlive the last session, so that one that reconnects finds them: 5 s.
     pub linger: Duration,
 
@@ -125,9 +126,9 @@ impl Default for Limits {
             event_id_bytes: 7 * 1024,
             feed_bytes: 512 * 1024,
             feeds_bytes: 256 * 1024 * 1024,
-            tick: Duration::from_millis(16),
-            tick_stretched: Duration::from_millis(100),
-            frames_per_second: 15_000 * processors(),
+            tick: Duration::from_millis(2),
+            tick_stretched: Duration::from_millis(200),
+            write_cost: Duration::from_micros(8),
             linger: Duration::from_secs(5),
             replays: 8,
             replay_bytes: 256 * 1024,
@@ -139,9 +140,4 @@ impl Default for Limits {
             offered: 100_000,
         }
     }
-}
-
-fn processors() -> u32 {
-    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    u32::try_from(count).unwrap_or(u32::MAX / 15_000)
 }

@@ -70,14 +70,14 @@ impl Push {
             node: parts.node,
             verifier: parts.verifier,
             admission: Admission::new(parts.admission),
-            delivered: Delivered::new(Arc::clone(&feeds.tick)),
+            delivered: Delivered::new(),
             limits,
             sources,
         });
         Arc::new(Self { feeds, pages, host })
     }
 
-    /// Checks heads, lists streams, sets the tick and lets go of what nobody needs, until `shutdown`. Sessions need this:
+    /// Shows what comes, checks heads, lists streams and lets go of what nobody needs, until `shutdown`. Sessions need this:
     /// spawn it before the first one.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pages = async {

@@ -30,7 +30,6 @@ use crate::cursors::subscribe::Asker;
 use crate::cursors::subscription::Started;
 use crate::cursors::{Cursors, Fetch, Fetched, FilterPass, Filtered, Freed, Step};
 use crate::feeds::pages::pause_before;
-use crate::feeds::tick::Tick;
 use crate::feeds::view::Encoding;
 use crate::feeds::wake::Wake;
 
@@ -52,8 +51,6 @@ pub(crate) struct Host {
 
 /// What went out to sessions. Counters of the hot path, looked up once.
 pub(crate) struct Delivered {
-    /// Told of every frame: its length follows.
-    tick: Arc<Tick>,
     frames: Counter,
     lines: Counter,
 }
@@ -123,9 +120,8 @@ pub(crate) enum Meet {
 }
 
 impl Delivered {
-    pub(crate) fn new(tick: Arc<Tick>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            tick,
             frames: metrics::counter!("tailcast_frames_sent_total"),
             lines: metrics::counter!("tailcast_lines_delivered_total"),
         }
@@ -135,7 +131,6 @@ impl Delivered {
         // What a filter left nothing of goes in the write of something else, and is no work to speak of.
         for owed in owed {
             if let Owed::Lines(chunk) = owed {
-                self.tick.wrote(1);
                 self.frames.increment(1);
                 self.lines.increment(chunk.lines);
             }

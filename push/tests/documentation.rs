@@ -38,8 +38,11 @@ fn the_limits_that_a_client_meets_are_those_of_the_code() {
         format!("\"heartbeat_ms\":{}", limits.heartbeat.as_millis()),
         format!("at least every {} s", limits.filter_told_every.as_secs()),
         format!("{} s before", limits.expiring_ahead.as_secs()),
-        format!("gathered for up to {} ms", limits.tick.as_millis()),
-        format!("up to {} ms under load", limits.tick_stretched.as_millis()),
+        format!("every {} ms at\nmost", limits.tick.as_millis()),
+        format!(
+            "at least every {} ms under load",
+            limits.tick_stretched.as_millis()
+        ),
     ];
     for row in rows {
         assert!(PROTOCOL.contains(&row), "docs/protocol.md does not say {row:?}");

@@ -162,6 +162,10 @@ const METRICS: &[Described] = &[
         "frames of lines written to sessions",
     ),
     counter("tailcast_lines_delivered_total", "lines written to sessions"),
+    gauge(
+        "tailcast_tick_microseconds",
+        "for so long lines are gathered at the moment before sessions are woken, at most",
+    ),
     gauge("tailcast_feeds", "streams that this node holds recent lines of"),
     gauge(
         "tailcast_feed_bytes",

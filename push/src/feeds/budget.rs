@@ -71,31 +71,29 @@ impl Budget {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::time::Duration;
-
     use lines::{Offset, StreamName};
 
     use super::*;
     use crate::Limits;
+    use crate::feeds::grid::Grid;
+    use crate::feeds::shown::Haste;
     use crate::feeds::tick::Tick;
     use crate::feeds::window::Pull;
     use crate::testing::{ALL, batch};
 
     fn feeds(count: usize, budget: &Arc<Budget>) -> Vec<Arc<Feed>> {
-        // Everything is shown at once.
-        let limits = Arc::new(Limits {
-            tick: Duration::ZERO,
-            ..Limits::default()
-        });
+        let limits = Arc::new(Limits::default());
+        let grid = Grid::new(Tick::new(Arc::clone(&limits)));
         let feed = |nth| {
             let stream = StreamName::parse(&format!("s{nth}")).unwrap();
-            let tick = Tick::new(Arc::clone(&limits));
-            Arc::new(Feed::new(stream, Arc::clone(&limits), tick, Arc::clone(budget)))
+            let (limits, grid) = (Arc::clone(&limits), Arc::clone(&grid));
+            Arc::new(Feed::new(stream, limits, grid, Arc::clone(budget)))
         };
         (0..count).map(feed).collect()
     }
 
     fn holds(feed: &Feed) -> bool {
+        feed.show(Haste::Instant);
         matches!(feed.pull(Offset(0), &ALL), Pull::Chunk(_))
     }
 
@@ -127,6 +125,7 @@ mod tests {
         feeds[1].take(batch("s1", 0, 20));
         assert!(holds(&feeds[1]));
         assert!(!holds(&feeds[0]), "its older half is gone");
+        feeds[0].show(Haste::Instant);
         let newest = feeds[0].pull(Offset(140), &ALL);
         assert!(matches!(newest, Pull::Chunk(_)), "its newer half is there");
     }

@@ -1,6 +1,6 @@
 //! One watched stream: its recent lines, up to the head, for all of its sessions.
 //!
-//! Whom it wakes for them, and when, is in [`watchers`](super::watchers); when its head is read again in
+//! When it shows them, and who is woken then, is in [`grid`](super::grid); when its head is read again in
 //! [`head_checks`](super::head_checks).
 
 use std::sync::Arc;
@@ -8,33 +8,31 @@ use std::sync::atomic::AtomicUsize;
 
 use lines::{Batch, Extent, Offset, StreamName};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::Limits;
 use crate::feeds::announcements::Announcement;
 use crate::feeds::budget::Budget;
+use crate::feeds::grid::Grid;
 use crate::feeds::head::{Head, News};
 use crate::feeds::head_checks::{Due, Schedule};
-use crate::feeds::tick::Tick;
+use crate::feeds::shown::{Haste, Shown};
 use crate::feeds::view::{Chunk, View};
 use crate::feeds::wake::Wake;
-use crate::feeds::watchers::{Next, Shown, Watchers};
+use crate::feeds::watchers::Watchers;
 use crate::feeds::window::Pull;
 
-/// So much of `feed_bytes` may wait for a tick; then the sessions are woken early.
+/// So much of `feed_bytes` may wait for an instant; then the sessions are woken before it.
 const EARLY_PART: usize = 8;
 
 /// What a push node holds for one stream that somebody watches.
 pub(crate) struct Feed {
     limits: Arc<Limits>,
-    /// Says how long a tick is.
-    tick: Arc<Tick>,
+    /// Says when lines are shown.
+    grid: Arc<Grid>,
     /// What all feeds of the node hold.
     budget: Arc<Budget>,
     state: Mutex<State>,
-    /// Told when too much waits for the tick's end.
-    hurry: Notify,
     watchers: Watchers,
     /// How many members there are; counted by [`crate::feeds`] under its lock.
     pub(crate) members: AtomicUsize,
@@ -53,7 +51,7 @@ struct State {
 }
 
 impl Feed {
-    pub(crate) fn new(stream: StreamName, limits: Arc<Limits>, tick: Arc<Tick>, budget: Arc<Budget>) -> Self {
+    pub(crate) fn new(stream: StreamName, limits: Arc<Limits>, grid: Arc<Grid>, budget: Arc<Budget>) -> Self {
         Self {
             state: Mutex::new(State {
                 head: Head::new(stream),
@@ -63,9 +61,8 @@ impl Feed {
                 checks: Schedule::new(&limits, Instant::now()),
             }),
             limits,
-            tick,
+            grid,
             budget,
-            hurry: Notify::new(),
             watchers: Watchers::default(),
             members: AtomicUsize::new(0),
             route: Arc::default(),
@@ -96,7 +93,7 @@ impl Feed {
         }
         state.count(news);
         let check = state.checks.moved(&self.limits, Instant::now());
-        self.show(state, bytes);
+        self.came(state, bytes);
         self.budget.bound();
         check
     }
@@ -123,9 +120,13 @@ impl Feed {
             return news;
         }
         state.count(news);
-        state.opened = true;
         state.checks.heard(Instant::now());
-        self.show(state, 0);
+        if std::mem::replace(&mut state.opened, true) {
+            self.came(state, 0);
+        } else {
+            let head = state.head.head();
+            state.shown.open(head);
+        }
         news
     }
 
@@ -185,43 +186,31 @@ impl Feed {
         self.watchers.remove(watch);
     }
 
-    /// Shows the sessions what came.
-    fn show(self: &Arc<Self>, mut state: MutexGuard<'_, State>, bytes: usize) {
-        let now = Instant::now();
-        let (most, tick) = (self.limits.feed_bytes / EARLY_PART, self.tick.length());
-        let next = state
-            .shown
-            .came(bytes, most, now, tick, || self.watchers.are_few());
-        if next == Next::Show {
-            state.show(now);
-        }
+    /// Something came: sessions are shown it at the grid's next instant.
+    fn came(self: &Arc<Self>, mut state: MutexGuard<'_, State>, bytes: usize) {
+        let haste = state.shown.came(bytes, self.limits.feed_bytes / EARLY_PART);
         drop(state);
-        match next {
-            Next::Show => self.watchers.wake_few(),
-            Next::Tick(at) => drop(tokio::spawn(Arc::clone(self).show_by_the_tick(at))),
-            Next::Hurry => self.hurry.notify_one(),
-            Next::Wait => {}
+        if let Some(haste) = haste {
+            self.grid.came(self, haste);
         }
     }
 
-    /// Wakes the sessions by the tick for as long as lines come.
-    async fn show_by_the_tick(self: Arc<Self>, mut at: Instant) {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep_until(at) => {}
-                () = self.hurry.notified() => {}
-            }
-            let now = Instant::now();
-            {
-                let mut state = self.state.lock();
-                let head = state.head.head();
-                if !state.shown.tick(head, now) {
-                    return;
-                }
-            }
-            self.watchers.wake_all().await;
-            at = now + self.tick.length();
-        }
+    /// The grid took it from this list: shows sessions all that is there. Answers how many batches came since it last did,
+    /// if anything did.
+    pub(crate) fn show(&self, from_list: Haste) -> Option<u32> {
+        let mut state = self.state.lock();
+        let head = state.head.head();
+        state.shown.show(head, from_list)
+    }
+
+    /// Marks those who watch, at the places from `from` on, `most` of them. See [`Watchers::mark`].
+    pub(crate) fn mark_watchers(
+        &self,
+        from: usize,
+        most: usize,
+        wakes: &mut Vec<Arc<Wake>>,
+    ) -> (u64, Option<usize>) {
+        self.watchers.mark(from, most, wakes)
     }
 
     /// Whether the check planned for `planned` is due `now`.
@@ -265,10 +254,6 @@ impl Drop for Feed {
 }
 
 impl State {
-    fn show(&mut self, now: Instant) {
-        self.shown.show(self.head.head(), now);
-    }
-
     fn count(&mut self, news: News) {
         if let (News::Jump(lines), true) = (news, self.opened) {
             metrics::counter!("tailcast_feed_repairs_total").increment(1);
@@ -283,17 +268,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::feeds::tick::Tick;
     use crate::testing::{ALL, batch};
 
     fn feed() -> Arc<Feed> {
         let stream = StreamName::parse("s").unwrap();
         let limits = Arc::new(Limits::default());
-        let feed = Feed::new(
-            stream,
-            Arc::clone(&limits),
-            Tick::new(limits),
-            Budget::new(usize::MAX),
-        );
+        let grid = Grid::new(Tick::new(Arc::clone(&limits)));
+        let feed = Feed::new(stream, limits, grid, Budget::new(usize::MAX));
         feed.route.assume_stands();
         Arc::new(feed)
     }
@@ -328,16 +310,18 @@ mod tests {
         assert!(matches!(feed.check_due(now, now), Due::Void));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_line_of_a_quiet_stream_is_shown_at_once_and_the_next_ones_by_the_tick() {
+    #[tokio::test]
+    async fn what_is_there_when_a_feed_is_opened_is_shown_to_who_comes_and_what_comes_later_at_an_instant() {
         let feed = feed();
-        feed.open(extent(0), Instant::now());
         feed.take(batch("s", 0, 1));
-        assert!(matches!(feed.pull(Offset(0), &ALL), Pull::Chunk(chunk) if chunk.next == Offset(1)));
-        feed.take(batch("s", 1, 1));
+        feed.open(extent(2), Instant::now());
+        assert!(
+            matches!(feed.pull(Offset(1), &ALL), Pull::Behind),
+            "the store has it"
+        );
         feed.take(batch("s", 2, 1));
-        assert!(matches!(feed.pull(Offset(1), &ALL), Pull::AtHead));
-        tokio::time::sleep(Limits::default().tick * 2).await;
-        assert!(matches!(feed.pull(Offset(1), &ALL), Pull::Chunk(chunk) if chunk.next == Offset(3)));
+        assert!(matches!(feed.pull(Offset(2), &ALL), Pull::AtHead));
+        assert_eq!(feed.show(Haste::Instant), Some(2));
+        assert!(matches!(feed.pull(Offset(2), &ALL), Pull::Chunk(chunk) if chunk.next == Offset(3)));
     }
 }

@@ -1,71 +1,137 @@
-//! How much a node writes, and the tick that follows from it.
+//! How far apart the grid's instants are: as near as the node has room for, and farther as it has less.
 //!
-//! What fan-out costs is the number of frames, whoever they go to. So all feeds of a node share one tick: it stretches
-//! while the node's sessions together write more frames than it should, and shrinks when they do not. Measuring each
-//! feed by itself let ten streams with a hundred sessions each look idle, and cost ten times as much a line.
+//! Two things decide. The *demand* is the part of its processors that the node would use if every batch went to every
+//! reader at once: what it does use, what gathering saves it, and what shows that others use the machine. It hardly
+//! depends on how much is gathered, so nothing swings. And *rounds*: the time to the next instant is so many times what it
+//! took to wake everybody, so fan-out has a known part of the time: what it wants while the demand is below half of
+//! the processors, and an eighth where it is several times what there is. A round takes longer while others fill the
+//! machine, and the tick with it.
+
+mod demand;
+mod meter;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::demand::{Demand, Reading};
+use self::meter::{Meter, Process};
 use crate::Limits;
 
-/// How often the tick is set anew.
+/// How often the demand is looked at.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// What the sessions of a node write.
+/// Timers go by the millisecond: an instant is so much late on an idle machine.
+const TIMER_ROUNDS: Duration = Duration::from_millis(1);
+
+/// The law of a node's grid.
 pub(crate) struct Tick {
     limits: Arc<Limits>,
-    /// Frames of lines since the start. Added to by sessions.
-    frames: AtomicU64,
-    /// The tick in microseconds. Set by [`Tick::run`], read by feeds.
-    tick: AtomicU64,
+    meter: Box<dyn Meter>,
+    /// What happened since the demand was looked at.
+    since: Mutex<Since>,
+    /// From one instant to the next, in rounds: the bits of a float. Set by [`Tick::run`].
+    rounds: AtomicU64,
+    /// The longest that somebody woken took to wake others since the last round, in microseconds.
+    took: AtomicU64,
+}
+
+#[derive(Default)]
+struct Since {
+    /// Writes that it would have been, had every batch gone to every reader at once.
+    due: u64,
+    /// Writes that it was.
+    writes: u64,
+    instants: u32,
+    /// How late they began, together.
+    late: Duration,
+    /// How long their ticks were, together.
+    ticks: Duration,
+}
+
+/// A round's times.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took {
+    /// When it should have begun.
+    pub(crate) due: Instant,
+    pub(crate) begun: Instant,
+    /// When everybody was woken, and those of the last turn had theirs.
+    pub(crate) done: Instant,
 }
 
 impl Tick {
-    pub(crate) fn new(limits: Arc<Limits>) -> Arc<Self> {
-        let tick = AtomicU64::new(micros(limits.tick));
-        Arc::new(Self {
+    /// That of this process.
+    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+        Self::by(Box::new(Process::default()), limits)
+    }
+
+    fn by(meter: Box<dyn Meter>, limits: Arc<Limits>) -> Self {
+        Self {
             limits,
-            frames: AtomicU64::new(0),
-            tick,
-        })
-    }
-
-    /// A session wrote so many frames of lines.
-    pub(crate) fn wrote(&self, frames: u64) {
-        self.frames.fetch_add(frames, Ordering::Relaxed);
-    }
-
-    /// The least time between two wake-ups of a feed's sessions, at the moment.
-    pub(crate) fn length(&self) -> Duration {
-        Duration::from_micros(self.tick.load(Ordering::Relaxed))
-    }
-
-    /// Sets the tick by what was written, for as long as it is polled.
-    pub(crate) async fn run(&self) {
-        let (mut before, mut since) = (0, Instant::now());
-        loop {
-            tokio::time::sleep(EVERY).await;
-            let (frames, now) = (self.frames.load(Ordering::Relaxed), Instant::now());
-            let rate = (frames - before) as f64 / (now - since).as_secs_f64();
-            let tick = stretched(self.length(), rate, &self.limits);
-            self.tick.store(micros(tick), Ordering::Relaxed);
-            (before, since) = (frames, now);
+            meter,
+            since: Mutex::default(),
+            rounds: AtomicU64::new(1f64.to_bits()),
+            took: AtomicU64::new(0),
         }
     }
-}
 
-/// While lines come faster than ticks, the frames of a second are inverse to the tick: one step reaches the tick that
-/// is wanted. A stream that is slower than the tick does not notice it.
-fn stretched(tick: Duration, frames_a_second: f64, limits: &Limits) -> Duration {
-    let wanted = tick.mul_f64(frames_a_second / f64::from(limits.frames_per_second));
-    // Shrinking in steps keeps a burst from being met with the shortest tick.
-    wanted
-        .max(tick.mul_f64(0.7))
-        .clamp(limits.tick, limits.tick_stretched)
+    /// So many writes are made, where it would have been `due` if every batch had gone at once.
+    pub(crate) fn woke(&self, due: u64, writes: u64) {
+        let mut since = self.since.lock();
+        since.due += due;
+        since.writes += writes;
+    }
+
+    /// Somebody who was woken took so long to wake others.
+    pub(crate) fn took(&self, time: Duration) {
+        self.took.fetch_max(micros(time), Ordering::Relaxed);
+    }
+
+    /// From when a round was due to the next instant.
+    pub(crate) fn after(&self, took: Took) -> Duration {
+        let others = Duration::from_micros(self.took.swap(0, Ordering::Relaxed));
+        let round = (took.done - took.due).max(others);
+        let rounds = f64::from_bits(self.rounds.load(Ordering::Relaxed));
+        let tick = round
+            .mul_f64(rounds)
+            .clamp(self.limits.tick, self.limits.tick_stretched);
+        let mut since = self.since.lock();
+        since.instants += 1;
+        since.late += (took.begun - took.due).saturating_sub(TIMER_ROUNDS);
+        since.ticks += tick;
+        tick
+    }
+
+    /// Follows the demand, for as long as it is polled.
+    pub(crate) async fn run(&self) {
+        let gauge = metrics::gauge!("tailcast_tick_microseconds");
+        let mut demand = Demand::default();
+        let (mut used, mut at) = (self.meter.used(), Instant::now());
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let (used_before, before) = (used, at);
+            (used, at) = (self.meter.used(), Instant::now());
+            let since = std::mem::take(&mut *self.since.lock());
+            demand.take(&Reading {
+                over: (at - before).mul_f64(self.meter.processors()),
+                used: used.saturating_sub(used_before),
+                saved: self
+                    .limits
+                    .write_cost
+                    .mul_f64(since.due.saturating_sub(since.writes) as f64),
+                late: since.late.checked_div(since.instants).unwrap_or_default(),
+            });
+            self.rounds.store(demand.rounds().to_bits(), Ordering::Relaxed);
+            let tick = since
+                .ticks
+                .checked_div(since.instants)
+                .unwrap_or(self.limits.tick);
+            gauge.set(micros(tick) as f64);
+        }
+    }
 }
 
 fn micros(time: Duration) -> u64 {
@@ -77,42 +143,58 @@ fn micros(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_tick_stretches_with_what_all_sessions_write_and_shrinks_again() {
-        let limits = Limits {
-            frames_per_second: 10_000,
-            ..Limits::default()
-        };
-        let (shortest, longest) = (limits.tick, limits.tick_stretched);
-        assert_eq!(stretched(shortest, 10_000.0, &limits), shortest);
-        assert_eq!(stretched(shortest, 20_000.0, &limits), shortest * 2);
-        assert_eq!(
-            stretched(shortest * 2, 10_000.0, &limits),
-            shortest * 2,
-            "it stays where it is right"
-        );
-        assert_eq!(stretched(shortest, 1_000_000.0, &limits), longest);
-        assert!(stretched(longest, 0.0, &limits) < longest);
-        let rested = (0..20).fold(longest, |tick, _| stretched(tick, 0.0, &limits));
-        assert_eq!(rested, shortest);
+    /// A node whose processors are used this much.
+    struct Used(Arc<Mutex<f64>>, Mutex<Duration>);
+
+    impl Meter for Used {
+        fn used(&self) -> Duration {
+            let mut used = self.1.lock();
+            *used += EVERY.mul_f64(*self.0.lock() * 4.0);
+            *used
+        }
+
+        fn processors(&self) -> f64 {
+            4.0
+        }
+    }
+
+    fn round(took: Duration) -> Took {
+        let now = Instant::now();
+        Took {
+            due: now,
+            begun: now,
+            done: now + took,
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_busy_node_has_a_longer_tick_than_an_idle_one() {
-        let limits = Arc::new(Limits {
-            frames_per_second: 1_000,
-            ..Limits::default()
-        });
-        let tick = Tick::new(Arc::clone(&limits));
+    async fn an_idle_node_rests_no_longer_than_a_round_and_a_full_one_many_times() {
+        let limits = Arc::new(Limits::default());
+        let load = Arc::new(Mutex::new(0.3));
+        let meter = Used(Arc::clone(&load), Mutex::default());
+        let tick = Tick::by(Box::new(meter), Arc::clone(&limits));
         let running = tick.run();
         tokio::pin!(running);
-        let mut ticks = Vec::new();
-        for frames in [0, 400, 400] {
-            tick.wrote(frames);
-            let _ = tokio::time::timeout(EVERY + Duration::from_millis(10), &mut running).await;
-            ticks.push(tick.length());
+        let ms = Duration::from_millis;
+        let mut lengths = Vec::new();
+        for (used, saved) in [(0.3, 0), (0.9, 0), (0.9, 1_000_000)] {
+            *load.lock() = used;
+            for _ in 0..50 {
+                tick.woke(saved, 0);
+                let _ = tokio::time::timeout(EVERY, &mut running).await;
+            }
+            lengths.push(tick.after(round(ms(10))));
         }
-        assert_eq!(ticks[0], limits.tick);
-        assert!(ticks[1] > limits.tick * 3 / 2 && ticks[2] > ticks[1], "{ticks:?}");
+        assert_eq!(lengths[0], ms(10));
+        assert!(lengths[1] > ms(20) && lengths[1] < ms(30), "{lengths:?}");
+        assert_eq!(
+            lengths[2],
+            ms(80),
+            "the readers would need many times what there is"
+        );
+        assert_eq!(tick.after(round(Duration::ZERO)), limits.tick);
+        assert_eq!(tick.after(round(ms(5_000))), limits.tick_stretched);
+        tick.took(ms(20));
+        assert_eq!(tick.after(round(ms(1))), ms(160), "others were woken in turn");
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Wake {
 #[derive(Default)]
 struct Marks {
     slots: Slots,
+    /// Whether a slot was marked: who marked the first one wakes the session.
+    marked: bool,
     news: News,
 }
 
@@ -40,10 +42,29 @@ pub(crate) struct News {
 }
 
 impl Wake {
-    /// Marks a slot, and wakes the session.
-    pub(crate) fn mark(&self, slot: u32) {
-        self.marks.lock().slots.insert(slot);
+    /// Marks a slot. Whether it is the first one since the session last asked: then it has to be [roused](Self::rouse),
+    /// once, whatever else is marked until it asks.
+    #[must_use]
+    pub(crate) fn mark(&self, slot: u32) -> bool {
+        let mut marks = self.marks.lock();
+        marks.slots.insert(slot);
+        !mem::replace(&mut marks.marked, true)
+    }
+
+    /// Wakes the session.
+    pub(crate) fn rouse(&self) {
         self.notify.notify_one();
+    }
+
+    /// Marks a slot, and wakes the session.
+    pub(crate) fn tell(&self, slot: u32) {
+        let _ = self.mark(slot);
+        self.rouse();
+    }
+
+    /// How many read what it is told of.
+    pub(crate) fn readers(&self) -> u64 {
+        1
     }
 
     /// Offers a stream that a pattern of the session met, and wakes the session.
@@ -75,6 +96,7 @@ impl Wake {
     pub(crate) fn take(&self, slots: &mut Slots) -> News {
         let mut marks = self.marks.lock();
         slots.take_from(&mut marks.slots);
+        marks.marked = false;
         mem::take(&mut marks.news)
     }
 }
@@ -160,9 +182,11 @@ mod tests {
     #[tokio::test]
     async fn a_slot_that_is_marked_often_is_told_once() {
         let wake = Wake::default();
+        assert!(wake.mark(7));
         for _ in 0..100 {
-            wake.mark(7);
+            assert!(!wake.mark(7), "somebody wakes it already");
         }
+        wake.rouse();
         wake.woken().await;
         let mut slots = Slots::default();
         assert_eq!(wake.take(&mut slots), News::default());
@@ -170,6 +194,7 @@ mod tests {
         let mut again = Slots::default();
         wake.take(&mut again);
         assert_eq!(again.next_from(0), None);
+        assert!(wake.mark(7), "it asked since");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! tungstenite.
 //!
 //! Knows nothing of sessions. Nothing is copied into a buffer of the connection, so an idle one is small and a large
-//! frame leaves no trace (a buffer per connection never shrinks again).
+//! frame leaves no trace (a buffer per connection never shrinks again). Small frames that leave together are joined in a
+//! buffer of the thread for the moment of the write: the kernel takes longer for each piece of a vector than the copy.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
@@ -25,14 +27,25 @@ use crate::wire::frame;
 /// The read buffer: requests are small.
 const READ_BYTES: usize = 1024;
 
-/// Frames that go in one write, at most.
+/// Frames that go in one write as a vector, at most.
 const AT_ONCE: usize = 32;
+
+/// Bytes that are joined for one write, at most.
+const JOINED_BYTES: usize = 64 * 1024;
+
+/// Frames of so many bytes on the average are joined; larger ones go as a vector.
+const SMALL_FRAME: usize = 4 * 1024;
 
 /// Bytes of answers to requests that may wait; beyond it nothing more is read.
 const OWN_BYTES: usize = 16 * 1024;
 
 /// A room of the queue that is kept when it is empty.
 const KEPT_FRAMES: usize = 16;
+
+thread_local! {
+    /// What is written at the moment. Empty, but for its room of [`JOINED_BYTES`], whenever nothing is.
+    static JOINED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// One end of a WebSocket.
 pub(crate) struct Socket<S> {
@@ -294,19 +307,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.queue.is_empty() {
-            let mut slices = [IoSlice::new(&[]); AT_ONCE];
-            let mut count = 0;
-            for (slice, waiting) in slices.iter_mut().zip(&self.queue) {
-                let skip = if count == 0 { self.written } else { 0 };
-                *slice = IoSlice::new(&waiting.bytes[skip..]);
-                count += 1;
-            }
-            let io = Pin::new(&mut self.io);
-            // Mostly one frame waits, and a plain write of it is cheaper.
-            let written = match count {
-                1 => ready!(io.poll_write(cx, &slices[0]))?,
-                _ => ready!(io.poll_write_vectored(cx, &slices[..count]))?,
-            };
+            let written = ready!(self.poll_write(cx))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -316,6 +317,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             self.queue.shrink_to(KEPT_FRAMES);
         }
         Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Writes some of what waits, as many frames at once as there are.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let io = Pin::new(&mut self.io);
+        let mut skip = self.written;
+        let mut waiting = self.queue.iter().map(|waiting| {
+            let rest = &waiting.bytes[skip..];
+            skip = 0;
+            rest
+        });
+        if self.queue.len() == 1 {
+            // Mostly.
+            return io.poll_write(cx, waiting.next().unwrap_or_default());
+        }
+        if self.queued <= self.queue.len() * SMALL_FRAME {
+            let mut joined = JOINED.take();
+            for rest in waiting {
+                let room = JOINED_BYTES - joined.len();
+                joined.extend_from_slice(&rest[..rest.len().min(room)]);
+            }
+            let written = io.poll_write(cx, &joined);
+            joined.clear();
+            JOINED.set(joined);
+            return written;
+        }
+        let mut slices = [IoSlice::new(&[]); AT_ONCE];
+        let mut count = 0;
+        for (slice, rest) in slices.iter_mut().zip(waiting) {
+            *slice = IoSlice::new(rest);
+            count += 1;
+        }
+        io.poll_write_vectored(cx, &slices[..count])
     }
 
     fn advance(&mut self, written: usize) {

@@ -3,6 +3,9 @@
 //! Requests are done one after the other, and nothing is read while one waits for the store: so a client cannot make
 //! the server keep a queue of them. Lines go on meanwhile.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod gathered;
 mod requests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

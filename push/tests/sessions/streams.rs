@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use lines::{Hint, HintSink};
 use serde_json::json;
@@ -22,16 +23,17 @@ async fn many_batches_arrive_once_and_in_order() {
 
 #[tokio::test]
 async fn lines_that_come_fast_are_written_together() {
-    let node = Node::start().await;
+    const TICK: Duration = Duration::from_millis(16);
+    let node = Node::with(|limits| limits.tick = TICK).await;
     let mut alice = node.alice().await;
     alice.subscribe(&["app/a"], json!("live")).await;
     alice.message().await;
     let begun = std::time::Instant::now();
     for _ in 0..200 {
         node.send("app/a", 1).await;
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let ticks = begun.elapsed().as_millis() / 16 + 2;
+    let ticks = begun.elapsed().as_millis() / TICK.as_millis() + 2;
     let (mut lines, mut frames) = (0, 0);
     while lines < 200 {
         let message = alice.message().await;
@@ -144,7 +146,7 @@ async fn sessions_that_come_back_together_share_the_reads_of_the_store() {
 
 #[tokio::test]
 async fn a_route_goes_a_while_after_the_last_session() {
-    let node = Node::with(|limits| limits.linger = std::time::Duration::from_millis(100)).await;
+    let node = Node::with(|limits| limits.linger = Duration::from_millis(100)).await;
     let mut alice = node.alice().await;
     alice.subscribe(&["app/a", "app/p/*"], json!("live")).await;
     assert!(node.is_routed("app/a").await && node.is_routed("app/p/x").await);

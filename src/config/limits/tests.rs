@@ -140,8 +140,8 @@ fn a_limit_that_cannot_be_is_refused_with_its_place_and_what_would_be_right() {
 #[test]
 fn limits_that_do_not_go_together_are_refused_by_name() {
     assert_eq!(
-        refusal("[limits.sessions]\ntick = \"200ms\""),
-        "limits.sessions.tick (200ms) must not be more than limits.sessions.tick_stretched (100ms): a stretched tick is the longer one"
+        refusal("[limits.sessions]\ntick = \"300ms\""),
+        "limits.sessions.tick (300ms) must not be more than limits.sessions.tick_stretched (200ms): a stretched tick is the longer one"
     );
     assert_eq!(
         refusal("[limits.mongo]\ndeadline = \"1m\""),

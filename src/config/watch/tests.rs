@@ -119,7 +119,7 @@ async fn a_wrong_file_changes_nothing_at_all() {
         ("retain_age = \"1d", "FILE is not TOML, line 1: "),
         (
             "retain_age = \"1d\"\n[limits.sessions]\ntick = \"1s\"\n",
-            "limits.sessions.tick (1s) must not be more than limits.sessions.tick_stretched (100ms)",
+            "limits.sessions.tick (1s) must not be more than limits.sessions.tick_stretched (200ms)",
         ),
         ("\n", "the file is empty"),
     ] {

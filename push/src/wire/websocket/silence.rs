@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::WebSocket;
 use crate::feeds::wake::Wake;
@@ -28,14 +29,16 @@ const PROGRESS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A connection, seen from its other end.
 #[derive(Clone)]
-struct Wire(Arc<Mutex<End>>);
+pub(super) struct Wire(pub(super) Arc<Mutex<End>>);
 
-struct End {
+pub(super) struct End {
     /// So many bytes the peer takes before it takes no more.
     room: usize,
     /// What it said.
     said: VecDeque<u8>,
-    taken: Vec<u8>,
+    pub(super) taken: Vec<u8>,
+    /// In so many writes.
+    pub(super) writes: usize,
     reading: Option<Waker>,
     writing: Option<Waker>,
     /// Since when bytes wait that it does not take.
@@ -52,6 +55,7 @@ impl Wire {
             room: usize::MAX,
             said: VecDeque::new(),
             taken: Vec::new(),
+            writes: 0,
             reading: None,
             writing: None,
             full: None,
@@ -84,7 +88,7 @@ impl Wire {
     }
 
     /// From now on the peer takes so many bytes more.
-    fn take(&self, bytes: usize) {
+    pub(super) fn take(&self, bytes: usize) {
         let mut end = self.0.lock();
         end.room = bytes;
         if let Some(waker) = end.writing.take() {
@@ -142,6 +146,7 @@ impl AsyncWrite for Wire {
         }
         end.full = (count < bytes.len()).then(Instant::now);
         end.room -= count;
+        end.writes += 1;
         end.taken.extend_from_slice(&bytes[..count]);
         if bytes[..count].ends_with(&crate::wire::frame::ping()) {
             end.asked.get_or_insert_with(Instant::now);
@@ -159,16 +164,16 @@ impl AsyncWrite for Wire {
 }
 
 /// A session of alice on a wire, over a stream that grows.
-struct Story {
-    push: Arc<Push>,
-    wire: Wire,
+pub(super) struct Story {
+    pub(super) push: Arc<Push>,
+    pub(super) wire: Wire,
     session: tokio::task::JoinHandle<Instant>,
     began: Instant,
     lines: u64,
 }
 
 impl Story {
-    async fn begin() -> Self {
+    pub(super) async fn begin() -> Self {
         let key = Key::from_text("a key of at least thirty-two bytes").unwrap();
         let verifier = Arc::new(Verifier::hs256(&key, "tailcast"));
         let mut claims = Claims::new("alice", auth::token::unix_now() + 1_000_000);
@@ -191,6 +196,8 @@ impl Story {
                 ..Limits::default()
             },
         });
+        let running = Arc::clone(&push);
+        tokio::spawn(async move { running.run(CancellationToken::new()).await });
         let wire = Wire::new();
         let (node, io) = (Arc::clone(push.host()), wire.clone());
         let session = tokio::spawn(async move {
@@ -214,7 +221,7 @@ impl Story {
         }
     }
 
-    fn ask(&self, request: &str) {
+    pub(super) fn ask(&self, request: &str) {
         self.wire.say(1, request.as_bytes());
     }
 

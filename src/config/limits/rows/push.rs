@@ -43,7 +43,7 @@ limits! {
         feeds_bytes: size(MIB, TIB),
         tick: duration(ms(1), MINUTE),
         tick_stretched: duration(ms(1), MINUTE),
-        frames_per_second: count(1, 1_000_000_000),
+        write_cost: duration(Duration::from_micros(1), ms(10)),
         linger: duration(ms(1), HOUR),
         replays: count(1, 10_000),
         replay_bytes: size(KIB, GIB),
