@@ -2,15 +2,18 @@
 //!
 //! Knows the wire alone, as any client does, and reads what processes of its own machine use.
 
+mod args;
 mod body;
 mod continuity;
 mod cost;
+mod follow;
 mod latency;
 mod load;
 mod place;
 mod report;
 mod run;
 mod schedule;
+mod sender;
 mod watch;
 mod wire;
 
@@ -19,22 +22,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use clap::builder::RangedU64ValueParser;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use self::body::SHORTEST_LINE;
+pub(crate) use self::args::Args;
 use self::cost::Usage;
+use self::follow::By;
 use self::load::{Load, Sent};
 use self::place::Place;
-use self::report::{LinesReport, Report, ServerReport, grouped};
+use self::report::{LinesReport, Report, ServerReport, Sessions, grouped};
 use self::run::{Run, Totals};
-use self::schedule::Schedule;
+use self::schedule::{Pace, Schedule};
 use self::watch::Session;
 use super::Failure;
-use super::connect::{Credentials, Tickets};
+use super::connect::Tickets;
 use super::show;
 
 /// Lines are sent for so long before anything is counted.
@@ -49,79 +52,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sessions that are opened at once.
 const OPENING: usize = 32;
 
-/// Files that a process needs beside its connections.
-const OTHER_FILES: u64 = 32;
-
 /// Beyond the run's time, how long a token is good, in seconds.
 const TOKEN_SECONDS: u64 = 900;
 
-/// The longest body of a request that a server takes, in bytes.
-const LONGEST_BODY: u64 = 10 * 1024 * 1024;
-
-/// How much, and where.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Sessions subscribe to streams of this run alone (bench/RUN/0, bench/RUN/1, …), then lines are sent by the clock: when the \
-server is slow they wait, and their latency counts from the time at which they were due. A second of warm-up is not \
-counted. The lines stay in the store as all lines do.
-
-With --pid of a server on this machine, its memory and CPU time are shown, too; of several, together. Start it anew \
-before, when the memory of an idle session is of interest: what it has once had, it may keep.
-
-Without a token, the data folder's key makes one for each session, with rights on bench/** alone. No TLS: name the \
-listeners behind what ends it. Exit codes: 0 when every line came once and in order, 1 when not, 2 when used wrongly.
-
-Examples:
-  tailcast bench --sessions 1000 --rate 500
-  tailcast bench --sessions 5000 --streams 50 --rate 20000 --lines 100 --seconds 60 --pid $(pidof tailcast)
-  tailcast bench --url http://push-1:7440 --url http://push-2:7440 --collect-url http://collect-1:7440 --json
-  tailcast bench --sessions 10000 --rate 0 --pid $(pidof tailcast)          what idle sessions need")]
-pub(crate) struct Args {
-    /// Sessions, each on one stream; they are spread evenly
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = RangedU64ValueParser::<u64>::new().range(1..=1_000_000))]
-    sessions: u64,
-    /// Streams; lines are spread evenly
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<u64>::new().range(1..=100_000))]
-    streams: u64,
-    /// Lines a second, over all streams; 0 sends none
-    #[arg(long, value_name = "LINES", default_value_t = 1_000, value_parser = RangedU64ValueParser::<u64>::new().range(..=100_000_000))]
-    rate: u64,
-    /// Lines a request
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = RangedU64ValueParser::<u64>::new().range(1..=100_000))]
-    lines: u64,
-    /// How long lines are sent
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = RangedU64ValueParser::<u64>::new().range(1..=86_400))]
-    seconds: u64,
-    /// Bytes of each line, as it is sent, kept and delivered
-    #[arg(long, value_name = "BYTES", default_value_t = 200, value_parser = RangedU64ValueParser::<u64>::new().range(SHORTEST_LINE as u64..=200_000))]
-    line_bytes: u64,
-    /// Connections that send: so many requests are under way at most
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = RangedU64ValueParser::<u64>::new().range(1..=10_000))]
-    connections: u64,
-    /// Where sessions go; can be repeated, for several push nodes
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TAILCAST_URL",
-        default_value = "http://127.0.0.1:7440"
-    )]
-    url: Vec<String>,
-    /// Where lines go, when that is elsewhere; can be repeated
-    #[arg(long, value_name = "URL")]
-    collect_url: Vec<String>,
-    /// A server's process on this machine; can be repeated
-    #[arg(long, value_name = "PID")]
-    pid: Vec<u32>,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    credentials: Credentials,
-}
-
 /// Runs it, and prints what came of it.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    check(&args)?;
+    args.check()?;
     let tickets = args
         .credentials
         .tickets(args.seconds + TOKEN_SECONDS, "bench/**")?;
@@ -140,28 +76,6 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     match report.fault() {
         Some(fault) => Err(Failure::Failed(anyhow!(fault))),
         None => Ok(()),
-    }
-}
-
-/// Refuses what cannot be before anything is begun.
-fn check(args: &Args) -> Result<(), Failure> {
-    let body = args.lines * (args.line_bytes + 1);
-    if body > LONGEST_BODY {
-        return Err(Failure::Misused(anyhow!(
-            "{} lines of {} bytes are more than the 10 MiB that a request may have: name fewer --lines",
-            args.lines,
-            args.line_bytes
-        )));
-    }
-    let needed = args.sessions + args.connections + OTHER_FILES;
-    match cost::open_files_limit() {
-        Some(limit) if needed > limit => Err(Failure::Misused(anyhow!(
-            "{} sessions and {} connections need {needed} open files, and this process may have {limit}: raise that \
-             with `ulimit -n {needed}`, or start several of this command with fewer --sessions",
-            args.sessions,
-            args.connections
-        ))),
-        _ => Ok(()),
     }
 }
 
@@ -204,24 +118,22 @@ async fn measure(
     collect: &[Place],
 ) -> Result<Report, Failure> {
     let id = Uuid::new_v4().simple().to_string()[..12].to_owned();
-    let sizes = [args.streams, args.sessions, args.line_bytes]
-        .map(|size| usize::try_from(size).unwrap_or(usize::MAX));
-    let run = Arc::new(Run::new(id, sizes[0], sizes[1], sizes[2]));
+    let [sessions, line_bytes] =
+        [args.sessions, args.line_bytes].map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+    let run = Arc::new(Run::new(id.clone(), args.plan(&id), sessions, line_bytes));
+    let token = tickets.of("bench")?;
+    if run.plan.by == By::Pattern {
+        say(&format!("making {} streams", grouped(args.streams)));
+        Load::begin(&run, collect, &token).await?;
+    }
     let before = usage(&args.pid)?;
     say(&format!("opening {} sessions", grouped(args.sessions)));
     let _sessions = open_all(&run, push, tickets).await?;
     sleep(IDLE).await;
     let idle = usage(&args.pid)?;
 
-    let token = tickets.of("bench")?;
-    let mut load = Load::new(
-        &run,
-        collect,
-        &token,
-        args.connections as usize,
-        args.lines as usize,
-    )?;
-    let schedule = |time| Schedule::new(args.rate, args.lines, time);
+    let mut load = Load::new(&run, collect, &token, args.requests())?;
+    let schedule = |time| Schedule::new(args.pace(), args.lines, time);
     say("warming up");
     load.send(schedule(WARM_UP)).await?;
     run.settle(PATIENCE).await;
@@ -231,7 +143,7 @@ async fn measure(
     say(&format!("sending for {} s", args.seconds));
     let time = Duration::from_secs(args.seconds);
     let sent = load.send(schedule(time)).await?;
-    if args.rate == 0 {
+    if args.pace() == Pace::Rate(0) {
         sleep(time).await;
     }
     run.settle(PATIENCE).await;
@@ -275,26 +187,26 @@ fn report(
     sent: Sent,
 ) -> Report {
     let totals = end.totals.since(&begin.totals);
-    let spent = |from: &Usage, to: &Usage| Usage {
-        user: to.user - from.user,
-        system: to.system - from.system,
-        resident: to.resident,
-    };
-    let server = spent(&begin.server, &end.server);
+    let seconds = (end.at - begin.at).as_secs_f64();
+    let server = end.server.since(&begin.server);
     let delivered = totals.delivered as f64;
+    let a_million = |lines: u64| (lines > 0).then(|| server.cpu() / lines as f64 * 1e6);
     Report {
         run: run.id.clone(),
-        sessions: args.sessions,
-        streams: args.streams,
-        rate: args.rate,
+        sessions: Sessions::of(args.sessions, &run.plan),
+        rate: match args.pace() {
+            Pace::Rate(rate) => Some(rate),
+            Pace::Answers => None,
+        },
         lines_a_request: args.lines,
         line_bytes: args.line_bytes,
-        seconds: (end.at - begin.at).as_secs_f64(),
-        lines: (args.rate > 0).then(|| LinesReport {
+        seconds,
+        lines: (args.pace() != Pace::Rate(0)).then(|| LinesReport {
             requests: sent.requests,
             sent: sent.lines,
             unsent: sent.unsent,
             acknowledged: totals.acknowledged,
+            acknowledged_a_second: totals.acknowledged as f64 / seconds,
             unacknowledged: sent.unacknowledged,
             requests_repeated: sent.repeated,
             requests_late: sent.late,
@@ -307,6 +219,7 @@ fn report(
             damaged: totals.damaged,
             // What is not acknowledged may be stored.
             stored_unasked: totals.unaccounted.saturating_sub(sent.unacknowledged),
+            acknowledged_twice: totals.acknowledged_twice,
             latency_ms: run.latency.percentiles(),
             answer_ms: sent.answers,
             lateness_ms: sent.lateness,
@@ -314,20 +227,26 @@ fn report(
             lines_a_frame: delivered / (totals.frames.max(1) as f64),
             bytes: totals.bytes,
         }),
+        pings: totals.pings,
         sessions_ended: totals.sessions_ended,
         session_ended: run.seats.iter().find_map(|seat| seat.ended.get().cloned()),
         server: (!args.pid.is_empty()).then(|| ServerReport {
             resident_before: before.resident,
             resident_idle: idle.resident,
             resident_after: end.server.resident,
-            kib_per_idle_session: (idle.resident as f64 - before.resident as f64)
-                / 1024.0
-                / args.sessions as f64,
+            kib_per_idle_session: (args.sessions > 0)
+                .then(|| (idle.resident as f64 - before.resident as f64) / 1024.0 / args.sessions as f64),
             cpu_user: server.user,
             cpu_system: server.system,
-            cpu_per_million_delivered: (totals.delivered > 0).then(|| server.cpu() / delivered * 1e6),
+            cpu_per_million_delivered: a_million(totals.delivered),
+            cpu_per_million_acknowledged: a_million(totals.acknowledged),
+            written: server.written,
+            written_per_line: server
+                .written
+                .filter(|_| totals.acknowledged > 0)
+                .map(|bytes| bytes as f64 / totals.acknowledged as f64),
         }),
-        bench: spent(&begin.own, &end.own),
+        bench: end.own.since(&begin.own),
     }
 }
 

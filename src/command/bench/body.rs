@@ -5,6 +5,9 @@ use bytes::Bytes;
 
 use super::wire::TIME_BYTES;
 
+/// What names a line's stream, where the request does not.
+const BEFORE_STREAM: &str = r#"","stream":""#;
+
 /// What stands before and behind a line's time, and at its end.
 const BEFORE_TIME: &str = r#"{"ts":""#;
 const BEHIND_TIME: &str = r#"","message":""#;
@@ -72,6 +75,27 @@ impl Body {
         }
         text.into()
     }
+
+    /// With the time and a stream in each line, which the server takes out of it: one stream after the other.
+    pub(super) fn over<'a>(&self, time: &str, streams: impl Iterator<Item = &'a str> + Clone) -> Bytes {
+        let mut text = Vec::with_capacity(self.template.len() * 5 / 4);
+        let lines = self.template.chunks_exact(self.line_bytes + 1);
+        for (line, stream) in lines.zip(streams.cycle()) {
+            text.extend_from_slice(BEFORE_TIME.as_bytes());
+            text.extend_from_slice(time.as_bytes());
+            text.extend_from_slice(&line[BEFORE_TIME.len() + TIME_BYTES..self.line_bytes - AT_END.len()]);
+            text.extend_from_slice(BEFORE_STREAM.as_bytes());
+            text.extend_from_slice(stream.as_bytes());
+            text.extend_from_slice(AT_END.as_bytes());
+            text.push(b'\n');
+        }
+        text.into()
+    }
+}
+
+/// How many bytes longer a line is with its stream's name.
+pub(super) fn naming_bytes(stream: &str) -> usize {
+    BEFORE_STREAM.len() + stream.len()
 }
 
 /// So many bytes of them, and numbers.
@@ -104,5 +128,25 @@ mod tests {
                 assert!(!parsed["message"].as_str().unwrap().is_empty());
             }
         }
+    }
+
+    #[test]
+    fn lines_for_several_streams_are_the_same_and_name_them() {
+        let time = "2026-01-01T00:00:00.000000000Z";
+        let body = Body::new(5, 200);
+        let (one, many) = (body.at(time), body.over(time, ["a/0", "a/1"].into_iter()));
+        let line = |text: &str| -> serde_json::Value { serde_json::from_str(text).unwrap() };
+        let pairs = std::str::from_utf8(&one)
+            .unwrap()
+            .lines()
+            .zip(std::str::from_utf8(&many).unwrap().lines());
+        let mut streams = Vec::new();
+        for (one, many) in pairs {
+            assert_eq!(many.len(), 200 + naming_bytes("a/0"));
+            let (one, many) = (line(one), line(many));
+            assert_eq!((&one["ts"], &one["message"]), (&many["ts"], &many["message"]));
+            streams.push(many["stream"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(streams, ["a/0", "a/1", "a/0", "a/1", "a/0"]);
     }
 }

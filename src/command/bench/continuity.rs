@@ -1,15 +1,25 @@
-//! Whether a session gets every line once and in order: the numbers of its frames, compared with what must come next.
+//! Whether a session gets every line of a stream once and in order: the numbers of its frames, compared with what must
+//! come next.
 
 use std::ops::Range;
 
 /// Holes that are remembered, to tell a line that comes late from one that comes twice.
 const MAX_HOLES: usize = 32;
 
-/// One session's place in its stream, and what went wrong on the way.
+/// One session's place in one stream, and what went wrong on the way. There are as many as sessions times streams.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Continuity {
+    /// The offset it began with.
+    pub(super) begin: u64,
     /// The offset that comes next.
     pub(super) cursor: u64,
+    /// Hardly ever there.
+    wrong: Option<Box<Wrong>>,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wrong {
     /// What was passed over and may still come.
     holes: Vec<Range<u64>>,
     /// Lines that never came, so far.
@@ -24,28 +34,50 @@ impl Continuity {
     /// Begins at `cursor`.
     pub(super) fn at(cursor: u64) -> Self {
         Self {
+            begin: cursor,
             cursor,
-            ..Self::default()
+            wrong: None,
         }
     }
 
     /// Takes the lines from `first` to `next`.
     pub(super) fn take(&mut self, first: u64, next: u64) {
         if first > self.cursor {
-            self.lost += first - self.cursor;
-            if self.holes.len() == MAX_HOLES {
-                self.holes.remove(0);
-            }
-            self.holes.push(self.cursor..first);
+            let missing = self.cursor..first;
+            self.wrong_mut().pass_over(missing);
         }
         let old = next.min(self.cursor);
         if first < old {
-            let late = self.fill(first..old);
-            self.lost -= late;
-            self.out_of_order += late;
-            self.repeated += old - first - late;
+            self.wrong_mut().take_again(first..old);
         }
         self.cursor = self.cursor.max(next);
+    }
+
+    /// What went wrong so far.
+    pub(super) fn wrong(&self) -> Option<&Wrong> {
+        self.wrong.as_deref()
+    }
+
+    fn wrong_mut(&mut self) -> &mut Wrong {
+        self.wrong.get_or_insert_default()
+    }
+}
+
+impl Wrong {
+    fn pass_over(&mut self, lines: Range<u64>) {
+        self.lost += lines.end - lines.start;
+        if self.holes.len() == MAX_HOLES {
+            self.holes.remove(0);
+        }
+        self.holes.push(lines);
+    }
+
+    /// Lines before the cursor came: late when they were missing, else once more.
+    fn take_again(&mut self, lines: Range<u64>) {
+        let late = self.fill(lines.clone());
+        self.lost -= late;
+        self.out_of_order += late;
+        self.repeated += lines.end - lines.start - late;
     }
 
     /// How many of these were missing; they are so no more.
@@ -78,7 +110,8 @@ mod tests {
         for &(first, next) in frames {
             seen.take(first, next);
         }
-        (seen.cursor, seen.lost, seen.repeated, seen.out_of_order)
+        let wrong = seen.wrong().cloned().unwrap_or_default();
+        (seen.cursor, wrong.lost, wrong.repeated, wrong.out_of_order)
     }
 
     #[test]
@@ -96,6 +129,14 @@ mod tests {
         for (frames, want) in table {
             assert_eq!(after(frames), want, "{frames:?}");
         }
+    }
+
+    #[test]
+    fn streams_that_are_whole_take_little_memory() {
+        assert!(size_of::<Option<Continuity>>() <= 32);
+        let mut seen = Continuity::at(10);
+        seen.take(10, 20);
+        assert_eq!((seen.begin, seen.cursor, seen.wrong()), (10, 20, None));
     }
 
     #[test]

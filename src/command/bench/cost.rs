@@ -8,7 +8,7 @@ use serde::Serialize;
 /// `/proc` counts CPU time in these on every machine (USER_HZ).
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// CPU seconds and memory of one process, or of several together.
+/// CPU seconds, memory and writes of one process, or of several together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(super) struct Usage {
     /// CPU seconds in the program itself.
@@ -17,6 +17,8 @@ pub(super) struct Usage {
     pub(super) system: f64,
     /// Resident memory, in bytes.
     pub(super) resident: u64,
+    /// Bytes that were given to the disk, since its start; none where this may not be known of it.
+    pub(super) written: Option<u64>,
 }
 
 impl Usage {
@@ -29,19 +31,40 @@ impl Usage {
             user,
             system,
             resident: resident(&status).ok_or_else(odd)?,
+            written: fs::read_to_string(format!("/proc/{pid}/io"))
+                .ok()
+                .and_then(|io| written(&io)),
         })
     }
 
     /// Of several processes.
     pub(super) fn of_all(pids: &[u32]) -> Result<Self, (u32, io::Error)> {
-        pids.iter().try_fold(Self::default(), |sum, &pid| {
+        let nothing = Self {
+            written: Some(0),
+            ..Self::default()
+        };
+        pids.iter().try_fold(nothing, |sum, &pid| {
             let one = Self::of(pid).map_err(|error| (pid, error))?;
             Ok(Self {
                 user: sum.user + one.user,
                 system: sum.system + one.system,
                 resident: sum.resident + one.resident,
+                written: sum.written.zip(one.written).map(|(sum, one)| sum + one),
             })
         })
+    }
+
+    /// What was used since, and the memory of now.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        Self {
+            user: self.user - before.user,
+            system: self.system - before.system,
+            resident: self.resident,
+            written: self
+                .written
+                .zip(before.written)
+                .map(|(now, before)| now.saturating_sub(before)),
+        }
     }
 
     pub(super) fn cpu(&self) -> f64 {
@@ -67,6 +90,11 @@ fn resident(status: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
+fn written(io: &str) -> Option<u64> {
+    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?;
+    line.trim().parse().ok()
+}
+
 fn open_files(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
@@ -89,8 +117,13 @@ mod tests {
         let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
                       Max open files            1024                 524288               files     \n";
         assert_eq!(open_files(limits), Some(1024));
-        for odd in ["", "42 (x) S 1", "VmRSS: ?"] {
-            assert_eq!((cpu(odd), resident(odd), open_files(odd)), (None, None, None));
+        let io = "rchar: 1\nwchar: 2\nread_bytes: 3\nwrite_bytes: 4096\ncancelled_write_bytes: 5\n";
+        assert_eq!(written(io), Some(4_096));
+        for odd in ["", "42 (x) S 1", "VmRSS: ?", "write_bytes: ?"] {
+            assert_eq!(
+                (cpu(odd), resident(odd), open_files(odd), written(odd)),
+                (None, None, None, None)
+            );
         }
     }
 
@@ -98,5 +131,17 @@ mod tests {
     fn this_process_uses_memory() {
         assert!(Usage::of(std::process::id()).unwrap().resident > 1 << 20);
         assert_eq!(Usage::of_all(&[0]).unwrap_err().0, 0);
+    }
+
+    #[test]
+    fn what_is_not_known_of_one_is_not_said_of_all() {
+        let before = Usage::of_all(&[std::process::id()]).unwrap();
+        assert!(before.written.is_some());
+        let unknown = Usage {
+            written: None,
+            ..before
+        };
+        assert_eq!(unknown.since(&before).written, None);
+        assert_eq!(before.since(&before).written, Some(0));
     }
 }

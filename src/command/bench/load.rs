@@ -7,23 +7,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, StatusCode};
-use http_body_util::Full;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
-use super::body::Body;
 use super::latency::{Histogram, Percentiles};
-use super::place::{self, DEADLINE, Place};
+use super::place::Place;
 use super::run::Run;
-use super::schedule::Schedule;
+use super::schedule::{Pace, Schedule};
+use super::sender::{Keys, Requests, Sender};
 
 /// So long after the schedule's end requests are still begun.
 const BEGUN_UNTIL: Duration = Duration::from_secs(1);
@@ -37,14 +30,19 @@ const LATE: Duration = Duration::from_millis(10);
 /// How long the pacemaker sleeps at most: it must notice when all is over.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
-/// Between attempts, when the server does not say how long.
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
+/// Streams in a request that makes them.
+const STREAMS_AT_ONCE: usize = 1_000;
+
+/// The phase in which streams are made, before all others.
+const BEGINNING: u64 = 0;
 
 /// Those who send.
 pub(super) struct Load {
     /// There until it is dropped.
     runtime: Option<Runtime>,
     senders: Vec<Sender>,
+    /// Of each request.
+    lines: u64,
     /// Phases so far: keys are used once.
     phases: u64,
 }
@@ -71,19 +69,10 @@ pub(super) struct Sent {
     pub(super) trouble: Option<String>,
 }
 
-/// One connection, and who uses it.
-struct Sender {
-    run: Arc<Run>,
-    place: Place,
-    token: String,
-    body: Arc<Body>,
-    connection: Option<SendRequest<Full<Bytes>>>,
-}
-
 /// A stretch of sending.
-struct Phase {
-    number: u64,
-    schedule: Schedule,
+pub(super) struct Phase {
+    pub(super) number: u64,
+    pub(super) schedule: Schedule,
     began: Instant,
     /// A permit for each request whose time has come and that nobody has taken.
     due: Semaphore,
@@ -99,66 +88,58 @@ struct Phase {
     failed: OnceLock<String>,
 }
 
-/// What an attempt came to.
-enum Answer {
-    Stored(Stored),
-    /// Repeat it, perhaps not before a while.
-    Again {
-        why: String,
-        after: Duration,
-    },
-    Refused(String),
-}
-
-#[derive(Deserialize)]
-struct Stored {
-    accepted: u64,
-    #[serde(default)]
-    streams: std::collections::HashMap<String, Vec<Stretch>>,
-}
-
-#[derive(Deserialize)]
-struct Stretch {
-    next: u64,
+/// A request whose turn it is.
+pub(super) struct Turn {
+    pub(super) number: u64,
+    pub(super) due: Instant,
 }
 
 impl Load {
-    /// `connections` senders, spread over the places.
+    /// Senders, spread over the places.
     pub(super) fn new(
         run: &Arc<Run>,
         places: &[Place],
         token: &str,
-        connections: usize,
-        lines: usize,
+        requests: Requests,
     ) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .context("no thread can be started")?;
-        let body = Arc::new(Body::new(lines, run.line_bytes));
-        let senders = places.iter().cycle().take(connections).map(|place| Sender {
-            run: Arc::clone(run),
-            place: place.clone(),
-            token: token.to_owned(),
-            body: Arc::clone(&body),
-            connection: None,
-        });
         Ok(Self {
-            senders: senders.collect(),
+            senders: Sender::all(run, places, token, requests),
+            lines: requests.lines as u64,
             runtime: Some(runtime),
-            phases: 0,
+            phases: BEGINNING + 1,
         })
+    }
+
+    /// Sends a line to each stream of the run, so that all of them are there.
+    pub(super) async fn begin(run: &Arc<Run>, places: &[Place], token: &str) -> anyhow::Result<()> {
+        let each = run.streams.len().min(STREAMS_AT_ONCE);
+        let requests = Requests {
+            connections: 1,
+            lines: each,
+            spread: each,
+            keys: Keys::Each,
+        };
+        let mut load = Self::new(run, places, token, requests)?;
+        load.phases = BEGINNING;
+        let lines = run.streams.len().next_multiple_of(each) as u64;
+        let schedule = Schedule::new(Pace::Rate(lines), each as u64, Duration::from_secs(1));
+        load.send(schedule).await.map(drop)
     }
 
     /// Sends what the schedule says, and waits for the answers.
     pub(super) async fn send(&mut self, schedule: Schedule) -> anyhow::Result<Sent> {
-        let lines = self.senders.first().map_or(0, |sender| sender.body.lines as u64);
-        let phase = Arc::new(Phase::new(self.phases, schedule, lines));
+        let phase = Arc::new(Phase::new(self.phases, schedule, self.lines));
         self.phases += 1;
         if let Some(runtime) = self.runtime.as_ref().filter(|_| schedule.requests > 0) {
-            let pace = Arc::clone(&phase);
-            runtime.spawn_blocking(move || pace.pace());
+            if schedule.pace != Pace::Answers {
+                let pace = Arc::clone(&phase);
+                runtime.spawn_blocking(move || pace.pace());
+            }
             let mut working = JoinSet::new();
             for sender in self.senders.drain(..) {
                 working.spawn_on(sender.work(Arc::clone(&phase)), runtime.handle());
@@ -182,7 +163,7 @@ impl Drop for Load {
 }
 
 impl Phase {
-    fn new(number: u64, schedule: Schedule, lines: u64) -> Self {
+    pub(super) fn new(number: u64, schedule: Schedule, lines: u64) -> Self {
         Self {
             number,
             schedule,
@@ -216,21 +197,68 @@ impl Phase {
     }
 
     /// The next request whose time has come; `None` when there will be none.
-    async fn take(&self) -> Option<u64> {
+    pub(super) async fn take(&self) -> Option<Turn> {
+        match self.schedule.pace {
+            Pace::Rate(_) => self.take_by_the_clock().await,
+            Pace::Answers => self.take_at_once(),
+        }
+    }
+
+    async fn take_by_the_clock(&self) -> Option<Turn> {
         self.due.acquire().await.ok()?.forget();
-        let request = self.next.fetch_add(1, Relaxed);
-        let late = self.began.elapsed().saturating_sub(self.schedule.due(request));
-        let last = request + 1 == self.schedule.requests;
-        let over = self.began.elapsed() > self.schedule.time + BEGUN_UNTIL;
-        if last || over {
+        let number = self.next.fetch_add(1, Relaxed);
+        let (due, elapsed) = (self.schedule.due(number), self.began.elapsed());
+        let over = elapsed > self.schedule.time + BEGUN_UNTIL;
+        if over || number + 1 == self.schedule.requests {
             self.due.close();
         }
         if over {
             return None;
         }
         self.begun.fetch_add(1, Relaxed);
-        self.lateness.add(late, 1);
-        Some(request)
+        self.lateness.add(elapsed.saturating_sub(due), 1);
+        Some(Turn {
+            number,
+            due: self.began + due,
+        })
+    }
+
+    fn take_at_once(&self) -> Option<Turn> {
+        let due = Instant::now();
+        if due >= self.began + self.schedule.time || self.failed.get().is_some() {
+            return None;
+        }
+        self.begun.fetch_add(1, Relaxed);
+        Some(Turn {
+            number: self.next.fetch_add(1, Relaxed),
+            due,
+        })
+    }
+
+    /// A request was answered with success.
+    pub(super) fn answered(&self, turn: &Turn) {
+        self.answers.add(turn.due.elapsed(), 1);
+    }
+
+    /// There is no use in going on.
+    pub(super) fn fail(&self, why: String) {
+        // The first one is told.
+        let _ = self.failed.set(why);
+        self.due.close();
+    }
+
+    /// Counts an attempt that was in vain. Whether it is repeated: not without end, and not where the lines might be
+    /// stored twice for it.
+    pub(super) fn repeats(&self, why: String, after: Duration, might_be_twice: bool) -> bool {
+        *self.trouble.lock() = Some(why);
+        let until = self.began + self.schedule.time + REPEATED_UNTIL;
+        let repeats = !might_be_twice && Instant::now() + after <= until;
+        if repeats {
+            self.repeated.fetch_add(1, Relaxed);
+        } else {
+            self.unacknowledged.fetch_add(self.lines, Relaxed);
+        }
+        repeats
     }
 
     fn sent(&self) -> Sent {
@@ -238,7 +266,10 @@ impl Phase {
         Sent {
             requests,
             lines: requests * self.lines,
-            unsent: (self.schedule.requests - requests) * self.lines,
+            unsent: match self.schedule.pace {
+                Pace::Rate(_) => (self.schedule.requests - requests) * self.lines,
+                Pace::Answers => 0,
+            },
             unacknowledged: self.unacknowledged.load(Relaxed),
             repeated: self.repeated.load(Relaxed),
             late: self.lateness.longer_than(LATE),
@@ -246,119 +277,5 @@ impl Phase {
             answers: self.answers.percentiles(),
             trouble: self.trouble.lock().take(),
         }
-    }
-}
-
-impl Sender {
-    async fn work(mut self, phase: Arc<Phase>) -> Self {
-        while let Some(request) = phase.take().await {
-            self.see_through(&phase, request).await;
-        }
-        self
-    }
-
-    /// Sends one request until it is answered or time is up.
-    async fn see_through(&mut self, phase: &Phase, request: u64) {
-        let due = phase.began + phase.schedule.due(request);
-        let body = self.body.at(&self.run.clock.text(due));
-        let until = phase.began + phase.schedule.time + REPEATED_UNTIL;
-        let run = Arc::clone(&self.run);
-        let stream = &run.streams[(request % run.streams.len() as u64) as usize];
-        let key = format!("{}-{}-{request}", run.id, phase.number);
-        loop {
-            let attempt = timeout(DEADLINE, self.attempt(&stream.name, &key, body.clone()));
-            let answer = attempt.await.unwrap_or_else(|_| {
-                self.connection = None;
-                again(format!("no answer within {DEADLINE:?}"))
-            });
-            let (why, after) = match answer {
-                Answer::Stored(stored) => {
-                    phase.answers.add(due.elapsed(), 1);
-                    stream.acknowledged.fetch_add(stored.accepted, Relaxed);
-                    let stretches = stored.streams.values().flatten();
-                    let next = stretches.map(|stretch| stretch.next).max().unwrap_or(0);
-                    stream.head.fetch_max(next, Relaxed);
-                    return;
-                }
-                Answer::Refused(why) => {
-                    // The first one is told.
-                    let _ = phase.failed.set(why);
-                    phase.due.close();
-                    return;
-                }
-                Answer::Again { why, after } => (why, after),
-            };
-            *phase.trouble.lock() = Some(why);
-            if Instant::now() + after > until {
-                phase.unacknowledged.fetch_add(phase.lines, Relaxed);
-                return;
-            }
-            phase.repeated.fetch_add(1, Relaxed);
-            sleep(after).await;
-        }
-    }
-
-    async fn attempt(&mut self, stream: &str, key: &str, body: Bytes) -> Answer {
-        let (status, headers, answer) = match self.post(stream, key, body).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.connection = None;
-                return again(format!("{error:#}"));
-            }
-        };
-        let lines = self.body.lines as u64;
-        match status {
-            StatusCode::OK => match serde_json::from_slice::<Stored>(&answer) {
-                Ok(stored) if stored.accepted == lines => Answer::Stored(stored),
-                Ok(stored) => Answer::Refused(format!("{} of {lines} lines were accepted", stored.accepted)),
-                Err(_) => Answer::Refused(format!("{} is no Tailcast listener", self.place.url)),
-            },
-            _ if place::is_for_now(status) => Answer::Again {
-                why: place::refusal(status, &answer),
-                after: place::retry_after(&headers).unwrap_or(BETWEEN_ATTEMPTS),
-            },
-            _ => Answer::Refused(place::refusal(status, &answer)),
-        }
-    }
-
-    async fn post(
-        &mut self,
-        stream: &str,
-        key: &str,
-        body: Bytes,
-    ) -> anyhow::Result<(StatusCode, HeaderMap, Bytes)> {
-        let request = self
-            .place
-            .request(&format!("/v1/lines?stream={stream}"), &self.token)
-            .method(Method::POST)
-            .header(CONTENT_TYPE, "application/x-ndjson")
-            .header("idempotency-key", key)
-            .body(Full::new(body))?;
-        let mut connection = match self
-            .connection
-            .take()
-            .filter(|connection| !connection.is_closed())
-        {
-            Some(connection) => connection,
-            None => {
-                let io = TokioIo::new(self.place.connect().await?);
-                let (requests, connection) = hyper::client::conn::http1::handshake(io).await?;
-                tokio::spawn(connection);
-                requests
-            }
-        };
-        connection.ready().await?;
-        let response = connection.send_request(request).await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let answer = place::body(response).await?;
-        self.connection = Some(connection);
-        Ok((status, headers, answer))
-    }
-}
-
-fn again(why: String) -> Answer {
-    Answer::Again {
-        why,
-        after: BETWEEN_ATTEMPTS,
     }
 }

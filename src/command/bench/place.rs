@@ -92,12 +92,20 @@ pub(super) async fn body(response: Response<Incoming>) -> anyhow::Result<Bytes> 
 
 /// What a refusal says, in its own words.
 pub(super) fn refusal(status: StatusCode, body: &[u8]) -> String {
-    let problem: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let member = |name| problem.as_ref().and_then(|problem| problem.get(name)?.as_str());
-    match (member("detail"), member("code")) {
+    match (member(body, "detail"), code(body)) {
         (Some(detail), Some(code)) => format!("{detail} ({code})"),
         _ => format!("HTTP status {status}"),
     }
+}
+
+/// The code of a refusal.
+pub(super) fn code(body: &[u8]) -> Option<String> {
+    member(body, "code")
+}
+
+fn member(body: &[u8], name: &str) -> Option<String> {
+    let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(problem.get(name)?.as_str()?.to_owned())
 }
 
 /// Whether asking again may help.

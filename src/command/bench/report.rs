@@ -5,27 +5,39 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 
 use super::cost::Usage;
+use super::follow::{By, Plan};
 use super::latency::Percentiles;
 
 /// The result of a run. The warm-up is in nothing but what went wrong.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) run: String,
-    pub(super) sessions: u64,
-    pub(super) streams: u64,
-    /// Lines a second, as asked for.
-    pub(super) rate: u64,
+    #[serde(flatten)]
+    pub(super) sessions: Sessions,
+    /// Lines a second, as asked for; none when the answers set the pace.
+    pub(super) rate: Option<u64>,
     pub(super) lines_a_request: u64,
     pub(super) line_bytes: u64,
     /// From the first request's time to the last line's arrival.
     pub(super) seconds: f64,
     pub(super) lines: Option<LinesReport>,
+    /// That sessions got from the server.
+    pub(super) pings: u64,
     pub(super) sessions_ended: u64,
     /// What one of them was told.
     pub(super) session_ended: Option<String>,
     pub(super) server: Option<ServerReport>,
     /// What `tailcast bench` itself used.
     pub(super) bench: Usage,
+}
+
+/// Who follows what.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Sessions {
+    sessions: u64,
+    streams: u64,
+    streams_a_session: u64,
+    pattern: bool,
 }
 
 /// Of a run that sends.
@@ -35,6 +47,7 @@ pub(super) struct LinesReport {
     pub(super) sent: u64,
     pub(super) unsent: u64,
     pub(super) acknowledged: u64,
+    pub(super) acknowledged_a_second: f64,
     pub(super) unacknowledged: u64,
     pub(super) requests_repeated: u64,
     pub(super) requests_late: u64,
@@ -48,6 +61,8 @@ pub(super) struct LinesReport {
     pub(super) damaged: u64,
     /// Lines that stand in the streams and that no answer spoke of.
     pub(super) stored_unasked: u64,
+    /// Lines whose offsets had been given to others.
+    pub(super) acknowledged_twice: u64,
     /// Milliseconds from a line's time on the schedule to its arrival at a session.
     pub(super) latency_ms: Option<Percentiles>,
     /// Milliseconds from a request's time on the schedule to its acknowledgement.
@@ -67,10 +82,45 @@ pub(super) struct ServerReport {
     /// With all sessions subscribed and nothing sent.
     pub(super) resident_idle: u64,
     pub(super) resident_after: u64,
-    pub(super) kib_per_idle_session: f64,
+    pub(super) kib_per_idle_session: Option<f64>,
     pub(super) cpu_user: f64,
     pub(super) cpu_system: f64,
     pub(super) cpu_per_million_delivered: Option<f64>,
+    pub(super) cpu_per_million_acknowledged: Option<f64>,
+    /// Bytes that they gave to the disk.
+    pub(super) written: Option<u64>,
+    /// Of each acknowledged line.
+    pub(super) written_per_line: Option<f64>,
+}
+
+impl Sessions {
+    pub(super) fn of(sessions: u64, plan: &Plan) -> Self {
+        Self {
+            sessions,
+            streams: plan.streams as u64,
+            streams_a_session: plan.follow as u64,
+            pattern: plan.by == By::Pattern,
+        }
+    }
+}
+
+impl fmt::Display for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sessions, each) = (grouped(self.sessions), grouped(self.streams_a_session));
+        let (streams, all) = (grouped(self.streams), self.streams_a_session == self.streams);
+        match (self.sessions, self.streams, self.streams_a_session) {
+            (0, 1, _) => write!(f, "none, one stream"),
+            (0, ..) => write!(f, "none, {streams} streams"),
+            (_, 1, _) => write!(f, "{sessions} on one stream"),
+            (_, _, 1) => write!(f, "{sessions} on {streams} streams"),
+            _ if all => write!(f, "{sessions}, each on all {streams} streams"),
+            _ => write!(f, "{sessions}, each on {each} of {streams} streams"),
+        }?;
+        if self.pattern && self.sessions > 0 {
+            write!(f, ", by a pattern")?;
+        }
+        Ok(())
+    }
 }
 
 impl Report {
@@ -90,6 +140,10 @@ impl Report {
             say(
                 lines.stored_unasked,
                 "lines were stored that nobody sent, or stored twice",
+            );
+            say(
+                lines.acknowledged_twice,
+                "lines were acknowledged at the places of others",
             );
         }
         say(self.sessions_ended, "sessions ended early");
@@ -141,63 +195,26 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut row = |name: &str, text: String| writeln!(f, "{name:<15} {text}");
-        row(
-            "sessions",
-            match self.streams {
-                1 => format!("{} on one stream", grouped(self.sessions)),
-                streams => format!("{} on {} streams", grouped(self.sessions), grouped(streams)),
-            },
-        )?;
+        row("sessions", self.sessions.to_string())?;
         if let Some(lines) = &self.lines {
-            let each = [
-                (
-                    "sent",
-                    format!(
-                        "{} lines of {} bytes in {} requests, {} lines/s asked for, {:.1} s",
-                        grouped(lines.sent),
-                        grouped(self.line_bytes),
-                        grouped(lines.requests),
-                        grouped(self.rate),
-                        self.seconds
-                    ),
-                ),
-                (
-                    "acknowledged",
-                    match lines.answer_ms {
-                        None => grouped(lines.acknowledged),
-                        times => format!("{}, {}", grouped(lines.acknowledged), percentiles(times)),
-                    },
-                ),
-                (
-                    "delivered",
-                    format!("{} of {}", grouped(lines.delivered), grouped(lines.expected)),
-                ),
-                ("lost", grouped(lines.lost)),
-                ("repeated", grouped(lines.repeated)),
-                ("out of order", grouped(lines.out_of_order)),
-                ("latency", percentiles(lines.latency_ms)),
-                (
-                    "frames",
-                    format!("{}, {:.1} lines each", grouped(lines.frames), lines.lines_a_frame),
-                ),
-                ("received", format!("{:.1} MB", lines.bytes as f64 / 1e6)),
-            ];
-            for (name, text) in each {
-                row(name, text)?;
+            row("sent", self.sent(lines))?;
+            row("acknowledged", lines.acknowledged())?;
+            if self.sessions.sessions > 0 {
+                lines
+                    .delivery()
+                    .into_iter()
+                    .try_for_each(|(name, text)| row(name, text))?;
             }
         }
+        if self.pings > 0 {
+            row("pings", grouped(self.pings))?;
+        }
         if let Some(server) = &self.server {
-            row(
-                "server memory",
-                format!(
-                    "{} before, {} with idle sessions ({:.1} KiB each), {} after",
-                    mebibytes(server.resident_before),
-                    mebibytes(server.resident_idle),
-                    server.kib_per_idle_session,
-                    mebibytes(server.resident_after)
-                ),
-            )?;
+            row("server memory", server.memory())?;
             row("server CPU", server.cpu(self.seconds))?;
+            if let Some(written) = server.written() {
+                row("server wrote", written)?;
+            }
         }
         let bench = &self.bench;
         row(
@@ -214,12 +231,86 @@ impl fmt::Display for Report {
     }
 }
 
+impl Report {
+    fn sent(&self, lines: &LinesReport) -> String {
+        let asked = match self.rate {
+            Some(rate) => format!("{} lines/s asked for", grouped(rate)),
+            None => "as fast as they were answered".to_owned(),
+        };
+        format!(
+            "{} lines of {} bytes in {} requests, {asked}, {:.1} s",
+            grouped(lines.sent),
+            grouped(self.line_bytes),
+            grouped(lines.requests),
+            self.seconds
+        )
+    }
+}
+
+impl LinesReport {
+    fn acknowledged(&self) -> String {
+        let count = grouped(self.acknowledged);
+        let rate = grouped(self.acknowledged_a_second.round() as u64);
+        match self.answer_ms {
+            None => count,
+            times => format!("{count}, {rate} a second, {}", percentiles(times)),
+        }
+    }
+
+    /// What sessions saw.
+    fn delivery(&self) -> [(&'static str, String); 7] {
+        [
+            (
+                "delivered",
+                format!("{} of {}", grouped(self.delivered), grouped(self.expected)),
+            ),
+            ("lost", grouped(self.lost)),
+            ("repeated", grouped(self.repeated)),
+            ("out of order", grouped(self.out_of_order)),
+            ("latency", percentiles(self.latency_ms)),
+            (
+                "frames",
+                format!("{}, {:.1} lines each", grouped(self.frames), self.lines_a_frame),
+            ),
+            ("received", format!("{:.1} MB", self.bytes as f64 / 1e6)),
+        ]
+    }
+}
+
 impl ServerReport {
+    fn memory(&self) -> String {
+        let idle = match self.kib_per_idle_session {
+            Some(each) => format!(
+                "{} with idle sessions ({each:.1} KiB each), ",
+                mebibytes(self.resident_idle)
+            ),
+            None => String::new(),
+        };
+        format!(
+            "{} before, {idle}{} after",
+            mebibytes(self.resident_before),
+            mebibytes(self.resident_after)
+        )
+    }
+
+    fn written(&self) -> Option<String> {
+        let all = format!("{:.1} MB", self.written? as f64 / 1e6);
+        Some(match self.written_per_line {
+            Some(each) => format!("{} bytes a line; {all}", grouped(each.round() as u64)),
+            None => all,
+        })
+    }
+
     fn cpu(&self, seconds: f64) -> String {
         let (user, system) = (self.cpu_user, self.cpu_system);
         let mut text = String::new();
-        if let Some(cost) = self.cpu_per_million_delivered {
-            let _ = write!(text, "{cost:.2} s per million delivered lines; ");
+        let costs = [
+            (self.cpu_per_million_delivered, "delivered"),
+            (self.cpu_per_million_acknowledged, "acknowledged"),
+        ];
+        // Where many watch, the other one says nothing: most of the time is theirs.
+        if let Some((cost, what)) = costs.into_iter().find_map(|(cost, what)| Some((cost?, what))) {
+            let _ = write!(text, "{cost:.2} s per million {what} lines; ");
         }
         let _ = write!(
             text,
@@ -283,9 +374,8 @@ mod tests {
         };
         Report {
             run: "r".into(),
-            sessions: 1_000,
-            streams: 2,
-            rate: 500,
+            sessions: Sessions::of(1_000, &Plan::new("r", 2, 1, By::Name)),
+            rate: Some(500),
             lines_a_request: 1,
             line_bytes: 200,
             seconds: 10.04,
@@ -294,6 +384,7 @@ mod tests {
                 sent: 5_000,
                 unsent: 0,
                 acknowledged: 5_000,
+                acknowledged_a_second: 498.0,
                 unacknowledged: 0,
                 requests_repeated: 0,
                 requests_late: 0,
@@ -305,6 +396,7 @@ mod tests {
                 out_of_order: 0,
                 damaged: 0,
                 stored_unasked: 0,
+                acknowledged_twice: 0,
                 latency_ms: Some(percentiles),
                 answer_ms: None,
                 lateness_ms: None,
@@ -312,21 +404,26 @@ mod tests {
                 lines_a_frame: 4.0,
                 bytes: 600_000_000,
             }),
+            pings: 0,
             sessions_ended: 0,
             session_ended: None,
             server: Some(ServerReport {
                 resident_before: 40 << 20,
                 resident_idle: 48 << 20,
                 resident_after: 60 << 20,
-                kib_per_idle_session: 8.2,
+                kib_per_idle_session: Some(8.2),
                 cpu_user: 0.5,
                 cpu_system: 1.5,
                 cpu_per_million_delivered: Some(0.8),
+                cpu_per_million_acknowledged: Some(400.0),
+                written: Some(81_000_000),
+                written_per_line: Some(16_200.0),
             }),
             bench: Usage {
                 user: 1.0,
                 system: 2.0,
                 resident: 16 << 20,
+                written: None,
             },
         }
     }
@@ -346,10 +443,56 @@ frames          625,000, 4.0 lines each
 received        600.0 MB
 server memory   40.0 MiB before, 48.0 MiB with idle sessions (8.2 KiB each), 60.0 MiB after
 server CPU      0.80 s per million delivered lines; 2.00 s in 10.0 s (user 0.50, system 1.50)
+server wrote    16,200 bytes a line; 81.0 MB
 bench itself    3.00 s of CPU, 16.0 MiB of memory
 ";
         assert_eq!(report().to_string(), want);
         assert_eq!(report().fault(), None);
+    }
+
+    #[test]
+    fn a_run_without_sessions_speaks_of_collecting_alone() {
+        let mut report = report();
+        report.sessions = Sessions::of(0, &Plan::new("r", 16, 1, By::Name));
+        report.rate = None;
+        let lines = report.lines.as_mut().unwrap();
+        lines.answer_ms = lines.latency_ms.take();
+        (lines.expected, lines.delivered) = (0, 0);
+        let server = report.server.as_mut().unwrap();
+        (server.kib_per_idle_session, server.cpu_per_million_delivered) = (None, None);
+        let want = "\
+sessions        none, 16 streams
+sent            5,000 lines of 200 bytes in 5,000 requests, as fast as they were answered, 10.0 s
+acknowledged    5,000, 498 a second, p50 4.2 ms, p90 9.0 ms, p99 22 ms, p99.9 80 ms, max 12.3 s
+server memory   40.0 MiB before, 60.0 MiB after
+server CPU      400.00 s per million acknowledged lines; 2.00 s in 10.0 s (user 0.50, system 1.50)
+server wrote    16,200 bytes a line; 81.0 MB
+bench itself    3.00 s of CPU, 16.0 MiB of memory
+";
+        assert_eq!(report.to_string(), want);
+    }
+
+    #[test]
+    fn it_is_said_who_follows_what() {
+        let table = [
+            ((1, 1, By::Name), "9 on one stream"),
+            ((3, 1, By::Name), "9 on 3 streams"),
+            ((100, 10, By::Name), "9, each on 10 of 100 streams"),
+            (
+                (1_000, 1_000, By::Pattern),
+                "9, each on all 1,000 streams, by a pattern",
+            ),
+            (
+                (100, 10, By::Pattern),
+                "9, each on 10 of 100 streams, by a pattern",
+            ),
+        ];
+        for ((streams, follow, by), want) in table {
+            assert_eq!(
+                Sessions::of(9, &Plan::new("r", streams, follow, by)).to_string(),
+                want
+            );
+        }
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! One session: connects, subscribes to one stream, and looks at the frames that come, for as long as it lasts.
+//! One session: connects, subscribes to its streams, and looks at the frames that come, for as long as it lasts.
 //!
-//! A task and about two KiB. Nothing is parsed but the numbers and two times of a frame, and the bytes are read into
+//! A task, about two KiB, and 32 bytes for each stream. Nothing is parsed but the numbers and two times of a frame, and the bytes are read into
 //! the thread's stack.
 
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::continuity::Continuity;
 use super::place::{self, DEADLINE, Place};
-use super::run::{Run, Seat, Stream};
+use super::run::{Got, Run};
 use super::wire::{self, Kind, Message, Reader};
 
 /// How much is read at once: more than the server has in a frame.
@@ -45,8 +44,6 @@ struct Incoming {
     /// The seat's number.
     seat: usize,
     reader: Reader,
-    continuity: Continuity,
-    subscribed: bool,
     /// Frames to be sent, all of them pongs.
     replies: Vec<u8>,
 }
@@ -58,7 +55,9 @@ enum Notice {
     Subscribed {
         streams: std::collections::HashMap<String, Begins>,
     },
+    Live {},
     Gap {
+        stream: String,
         to: u64,
     },
     Error {
@@ -86,17 +85,18 @@ impl Session {
             reader: Reader::new(run.line_bytes),
             run,
             seat,
-            continuity: Continuity::default(),
-            subscribed: false,
             replies: Vec::new(),
         };
         let mut session = Self { io, incoming };
         session.incoming.take(&early)?;
-        let name = &session.incoming.stream().name;
-        let subscribe = format!(r#"{{"type":"subscribe","id":"b","streams":["{name}"],"from":"live"}}"#);
-        session.io.write_all(&masked(1, subscribe.as_bytes())).await?;
+        for (nth, streams) in session.incoming.run.plan.asks(seat).into_iter().enumerate() {
+            let streams = serde_json::to_string(&streams)?;
+            let subscribe =
+                format!(r#"{{"type":"subscribe","id":"b{nth}","streams":{streams},"from":"live"}}"#);
+            session.io.write_all(&masked(1, subscribe.as_bytes())).await?;
+        }
         let subscribed = timeout(DEADLINE, async {
-            while !session.incoming.subscribed {
+            while !session.incoming.is_live() {
                 session.read().await?;
             }
             Ok(())
@@ -142,82 +142,103 @@ impl Session {
 }
 
 impl Incoming {
-    fn stream(&self) -> &Stream {
-        &self.run.streams[self.run.seats[self.seat].stream]
+    /// Whether the session follows all its streams at their heads.
+    fn is_live(&self) -> bool {
+        let seat = &self.run.seats[self.seat];
+        let got = seat.got.lock();
+        got.live >= seat.followed.count && got.streams.iter().all(Option::is_some)
     }
 
     fn take(&mut self, mut bytes: &[u8]) -> anyhow::Result<()> {
         let now = Instant::now();
-        let (run, continuity) = (&self.run, &mut self.continuity);
-        let seat = &run.seats[self.seat];
-        let stream = &run.streams[seat.stream];
+        let (run, seat) = (&*self.run, &self.run.seats[self.seat]);
+        let mut got = seat.got.lock();
         while let Some(message) = self.reader.next(&mut bytes)? {
-            seat.bytes.fetch_add(message.wire_bytes, Relaxed);
+            got.bytes += message.wire_bytes;
             match message.kind {
-                Kind::Text => match wire::lines(message.start, &stream.opening) {
+                Kind::Text => match wire::lines(message.start) {
                     Some(lines) => {
-                        continuity.take(lines.first, lines.next);
-                        measure(run, seat, &message, &lines, now);
+                        let place = run.stream(lines.stream).and_then(|nth| seat.followed.place(nth));
+                        got.frame(run, place, &message, &lines, now);
                     }
-                    None => self.subscribed |= heed(message.start, stream, seat, continuity)?,
+                    None => heed(message.start, run, self.seat, &mut got)?,
                 },
-                Kind::Ping => self.replies.extend(masked(10, message.start)),
+                Kind::Ping => {
+                    got.pings += 1;
+                    self.replies.extend(masked(10, message.start));
+                }
                 Kind::Pong => {}
                 Kind::Close => bail!("the connection was closed"),
             }
         }
-        seat.cursor.store(continuity.cursor, Relaxed);
-        seat.lost.store(continuity.lost, Relaxed);
-        seat.repeated.store(continuity.repeated, Relaxed);
-        seat.out_of_order.store(continuity.out_of_order, Relaxed);
         Ok(())
     }
 }
 
-/// Counts a frame, and how old its lines are: the first and the last one speak for all.
-fn measure(run: &Run, seat: &Seat, message: &Message<'_>, lines: &wire::Lines<'_>, now: Instant) {
-    let count = lines.next.saturating_sub(lines.first);
-    seat.frames.fetch_add(1, Relaxed);
-    let line_bytes = run.line_bytes as u64;
-    // A comma between two lines, and `]}` at the end.
-    let whole = lines.prefix_bytes + count * line_bytes + count.saturating_sub(1) + 2;
-    let first = run.clock.since(lines.first_time, now);
-    let last = run.clock.since(message.last_time, now);
-    match (first, last) {
-        (Some(first), Some(last)) if message.bytes == whole => {
-            run.latency.add(first, count.div_ceil(2));
-            run.latency.add(last, count / 2);
-        }
-        _ => {
-            seat.damaged.fetch_add(count.max(1), Relaxed);
+impl Got {
+    /// Counts a frame of the stream at that place, and how old its lines are: the first and the last one speak for all.
+    fn frame(
+        &mut self,
+        run: &Run,
+        place: Option<usize>,
+        message: &Message<'_>,
+        lines: &wire::Lines<'_>,
+        now: Instant,
+    ) {
+        self.frames += 1;
+        let count = lines.next.saturating_sub(lines.first);
+        let line_bytes = run.line_bytes as u64;
+        // A comma between two lines, and `]}` at the end.
+        let whole = lines.prefix_bytes + count * line_bytes + count.saturating_sub(1) + 2;
+        let seen = place.and_then(|place| self.streams[place].as_mut());
+        let first = run.clock.since(lines.first_time, now);
+        let last = run.clock.since(message.last_time, now);
+        match (seen, first, last) {
+            (Some(seen), Some(first), Some(last)) if message.bytes == whole => {
+                seen.take(lines.first, lines.next);
+                run.latency.add(first, count.div_ceil(2));
+                run.latency.add(last, count / 2);
+            }
+            (seen, ..) => {
+                seen.into_iter()
+                    .for_each(|seen| seen.take(lines.first, lines.next));
+                self.damaged += count.max(1);
+            }
         }
     }
 }
 
-/// Takes a message that is no lines. Whether it says that the subscription stands.
-fn heed(text: &[u8], stream: &Stream, seat: &Seat, continuity: &mut Continuity) -> anyhow::Result<bool> {
+/// Takes a message that is no lines.
+fn heed(text: &[u8], run: &Run, seat: usize, got: &mut Got) -> anyhow::Result<()> {
     let notice = serde_json::from_slice(text).map_err(|_| {
         anyhow!(
             "a message of the server is not understood: {:.80}",
             String::from_utf8_lossy(text)
         )
     })?;
+    let followed = run.seats[seat].followed;
+    let place = |name: &str| {
+        let place = run.stream(name).and_then(|nth| followed.place(nth));
+        place.with_context(|| format!("{name} was subscribed, and nobody asked for it"))
+    };
     match notice {
         Notice::Subscribed { streams } => {
-            let begins = streams
-                .get(&stream.name)
-                .context("another stream was subscribed")?;
-            *continuity = Continuity::at(begins.cursor);
-            seat.begin.store(begins.cursor, Relaxed);
-            return Ok(true);
+            for (name, begins) in streams {
+                got.streams[place(&name)?] = Some(Continuity::at(begins.cursor));
+            }
         }
+        Notice::Live {} => got.live += 1,
         // Retention took them: lost all the same.
-        Notice::Gap { to } => continuity.take(to, to),
+        Notice::Gap { stream, to } => {
+            if let Some(seen) = &mut got.streams[place(&stream)?] {
+                seen.take(to, to);
+            }
+        }
         Notice::Error { code, message } => bail!("{message} ({code})"),
         Notice::Closing { code, reason } => bail!("the server closed it with {code} ({reason})"),
         Notice::Other => {}
     }
-    Ok(false)
+    Ok(())
 }
 
 /// The connection, and what came behind the handshake's answer.

@@ -1,11 +1,17 @@
-//! Reads the frames of a WebSocket connection without copying or parsing what it does not need: the beginning of each
-//! message, and the time in its last line.
+//! Reads the frames of a WebSocket connection without copying or parsing what it does not need: of lines the beginning of
+//! each message, and the time in its last line.
 //!
 //! For what a Tailcast server sends: messages in one frame each, not masked, not compressed.
 
-/// So much of a message is kept, in bytes. The numbers of a frame of lines and its first line's time stand there, and
-/// every other message of a session with one stream fits.
-pub(super) const KEPT_BYTES: usize = 1_024;
+/// So much of a frame of lines is kept, in bytes: its numbers and its first line's time stand there. Other messages are
+/// kept whole.
+pub(super) const KEPT_BYTES: usize = 400;
+
+/// How every frame of lines begins.
+const LINES: &[u8] = br#"{"type":"lines""#;
+
+/// A longer message's memory is given back once it was read.
+const ROOM_BYTES: usize = 4_096;
 
 /// The longest message that a server may have meant, in bytes.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -44,7 +50,7 @@ pub(super) struct Message<'a> {
     pub(super) bytes: u64,
     /// Of the frame, header included.
     pub(super) wire_bytes: u64,
-    /// The first of them, at most [`KEPT_BYTES`].
+    /// All of them, or of a frame of lines the first [`KEPT_BYTES`].
     pub(super) start: &'a [u8],
     /// What stands where the time of the last line would be.
     pub(super) last_time: &'a [u8],
@@ -82,6 +88,7 @@ impl Reader {
             None => match self.read_header(bytes)? {
                 Some(open) => {
                     self.start.clear();
+                    self.start.shrink_to(ROOM_BYTES);
                     open
                 }
                 None => return Ok(None),
@@ -155,7 +162,11 @@ impl Reader {
     /// Keeps what is asked for of a piece of the message.
     fn keep(&mut self, open: Open, piece: &[u8]) {
         let room = KEPT_BYTES.saturating_sub(self.start.len());
-        self.start.extend_from_slice(&piece[..piece.len().min(room)]);
+        let (beginning, rest) = piece.split_at(piece.len().min(room));
+        self.start.extend_from_slice(beginning);
+        if !self.start.starts_with(LINES) {
+            self.start.extend_from_slice(rest);
+        }
         // Lines end with `]}`.
         let Some(time_at) = open.bytes.checked_sub(2 + self.line_bytes) else {
             return;
@@ -173,6 +184,7 @@ impl Reader {
 /// A frame of lines, as its beginning tells.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lines<'a> {
+    pub(super) stream: &'a str,
     pub(super) first: u64,
     pub(super) next: u64,
     /// Bytes before the first line.
@@ -181,19 +193,17 @@ pub(super) struct Lines<'a> {
     pub(super) first_time: &'a [u8],
 }
 
-/// How every frame of lines of a stream begins.
-pub(super) fn opening(stream: &str) -> String {
-    format!(r#"{{"type":"lines","stream":"{stream}","first":"#)
-}
-
-/// The numbers at their places; `None` when they are not there.
-pub(super) fn lines<'a>(start: &'a [u8], opening: &str) -> Option<Lines<'a>> {
-    let rest = start.strip_prefix(opening.as_bytes())?;
-    let (first, rest) = number(rest)?;
+/// The stream and the numbers at their places; `None` when they are not there.
+pub(super) fn lines(start: &[u8]) -> Option<Lines<'_>> {
+    let rest = start.strip_prefix(LINES)?.strip_prefix(br#","stream":""#)?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    let stream = std::str::from_utf8(&rest[..end]).ok()?;
+    let (first, rest) = number(rest[end..].strip_prefix(br#"","first":"#)?)?;
     let (next, rest) = number(rest.strip_prefix(br#","next":"#)?)?;
     let rest = rest.strip_prefix(br#","lines":["#)?;
     let first_time = rest.get(TIME_AT as usize..TIME_AT as usize + TIME_BYTES)?;
     Some(Lines {
+        stream,
         first,
         next,
         prefix_bytes: (start.len() - rest.len()) as u64,
@@ -235,9 +245,8 @@ mod tests {
 
     fn lines_of(count: usize, bytes: usize) -> String {
         let lines: Vec<_> = (0..count).map(|n| line(n % 60, bytes)).collect();
-        let opening = opening("bench/1/0");
         format!(
-            r#"{opening}7,"next":{},"lines":[{}]}}"#,
+            r#"{{"type":"lines","stream":"bench/1/0","first":7,"next":{},"lines":[{}]}}"#,
             7 + count,
             lines.join(",")
         )
@@ -260,8 +269,13 @@ mod tests {
     #[test]
     fn messages_are_read_however_the_bytes_are_cut() {
         let lines = [lines_of(1, 60), lines_of(50, 200), lines_of(400, 200)];
-        let others: [(Kind, u8, &[u8]); 3] = [
+        let subscribed = format!(
+            r#"{{"type":"subscribed","streams":{{"{}":1}}}}"#,
+            "x".repeat(9_000)
+        );
+        let others: [(Kind, u8, &[u8]); 4] = [
             (Kind::Ping, 9, b""),
+            (Kind::Text, 1, subscribed.as_bytes()),
             (Kind::Text, 1, br#"{"type":"live"}"#),
             (Kind::Close, 8, &[0x03, 0xf4, b'x']),
         ];
@@ -276,11 +290,15 @@ mod tests {
                     kind,
                     bytes: text.len() as u64,
                     wire_bytes: frames[nth].len() as u64,
-                    start: &text[..text.len().min(KEPT_BYTES)],
+                    start: if text.starts_with(LINES) {
+                        &text[..text.len().min(KEPT_BYTES)]
+                    } else {
+                        text
+                    },
                     last_time: message.last_time,
                 };
                 assert_eq!(message, want);
-                if text.len() > KEPT_BYTES {
+                if text.starts_with(LINES) && text.len() > KEPT_BYTES {
                     let last = text.len() - 2 - 200 + 7;
                     assert_eq!(message.last_time, &text[last..last + TIME_BYTES]);
                 }
@@ -307,9 +325,10 @@ mod tests {
     #[test]
     fn the_numbers_of_a_frame_stand_at_their_places() {
         let text = lines_of(3, 200);
-        let got = lines(text.as_bytes(), &opening("bench/1/0")).unwrap();
+        let got = lines(text.as_bytes()).unwrap();
         let first_line = text.find("[").unwrap() + 1;
         let want = Lines {
+            stream: "bench/1/0",
             first: 7,
             next: 10,
             prefix_bytes: first_line as u64,
@@ -323,7 +342,7 @@ mod tests {
             "{",
             &text[..40],
         ] {
-            assert_eq!(lines(other.as_bytes(), &opening("bench/1/0")), None);
+            assert_eq!(lines(other.as_bytes()), None);
         }
     }
 }
