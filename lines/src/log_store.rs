@@ -45,6 +45,12 @@ pub trait LogStore: LogReader {
         Ok(Trimmed::default())
     }
 
+    /// Makes full batches of small neighbours, a bounded piece of the work. Nothing that anybody can ask for changes by
+    /// it, but where batches begin. A store that does so by itself has nothing to do here.
+    async fn merge(&self) -> Result<Merged, StoreError> {
+        Ok(Merged::default())
+    }
+
     /// What is kept, and what is on its way out.
     async fn holdings(&self) -> Result<Holdings, StoreError> {
         Ok(Holdings::default())
@@ -117,6 +123,17 @@ pub struct PriorRun {
     pub first: Offset,
     /// The offset after the last line.
     pub next: Offset,
+}
+
+/// What a call of `merge` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Merged {
+    /// Batches that became part of others.
+    pub batches: u64,
+    /// What they became.
+    pub into: u64,
+    /// Whether the call ended before everything was done: another one goes on.
+    pub more: bool,
 }
 
 /// What a look at the store's clock found.

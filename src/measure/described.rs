@@ -130,6 +130,10 @@ const METRICS: &[Described] = &[
         "tailcast_trimmed_lines_total",
         "lines that this collector removed",
     ),
+    counter(
+        "tailcast_merged_batches_total",
+        "small batches that this collector made part of larger ones",
+    ),
     // Between nodes.
     gauge(
         "tailcast_links",

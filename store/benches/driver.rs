@@ -162,7 +162,7 @@ fn batches(streams: usize, lines: usize) -> Vec<(StreamName, Vec<Lines>)> {
 
 enum Load {
     Driver(Collection<RawDocumentBuf>, Vec<Vec<Payload>>),
-    Store(MongoStore),
+    Store(Box<MongoStore>),
 }
 
 /// What a batch's bytes become: text, or fewer bytes.
@@ -177,9 +177,11 @@ impl Payload {
         let mut compressor = zstd::bulk::Compressor::new(1).unwrap();
         compressor.include_checksum(true).unwrap();
         let compressed = compressor.compress(&lines.ndjson).unwrap();
-        match compressed.len() < lines.ndjson.len() {
-            true => Self::Compressed(compressed),
-            false => Self::Text(String::from_utf8(lines.ndjson.to_vec()).unwrap()),
+        // As the store does.
+        if lines.ndjson.len() >= 512 && compressed.len() < lines.ndjson.len() {
+            Self::Compressed(compressed)
+        } else {
+            Self::Text(String::from_utf8(lines.ndjson.to_vec()).unwrap())
         }
     }
 }
@@ -195,11 +197,8 @@ impl Load {
         if way == Way::Store {
             let (servers, options) = address.split_once("/?").unwrap_or((address, ""));
             let address = format!("{servers}/{name}?{options}");
-            return Self::Store(
-                MongoStore::connect(&address, MongoOptions::default())
-                    .await
-                    .unwrap(),
-            );
+            let store = MongoStore::connect(&address, MongoOptions::default()).await;
+            return Self::Store(Box::new(store.unwrap()));
         }
         let mut concern = WriteConcern::majority();
         concern.journal = Some(true);

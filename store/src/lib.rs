@@ -9,6 +9,7 @@ pub mod clock;
 mod damage;
 mod encoding;
 mod ledger;
+mod merge;
 pub mod mongo;
 mod oldest;
 mod position;

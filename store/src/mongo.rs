@@ -17,17 +17,19 @@ mod deletion;
 mod documents;
 mod keys;
 mod ledger;
+mod merging;
 mod queries;
 mod retention;
 mod tails;
 mod times;
+mod transaction;
 mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lines::log_store::{Draft, Look, PriorRun, StoredKey};
+use lines::log_store::{Draft, Look, Merged, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -37,6 +39,7 @@ use parking_lot::Mutex;
 
 use self::connection::Connection;
 use self::ledger::Book;
+use self::merging::Merging;
 use self::tails::Tails;
 use self::times::Times;
 use super::Compression;
@@ -63,6 +66,10 @@ pub struct MongoOptions {
     pub grace: Duration,
     /// The most batches that one call of `trim` makes invisible, about.
     pub trim_batches: u64,
+    /// Bytes of NDJSON in a batch that was made of small ones, at most. It is never more than 1 MiB.
+    pub merged_bytes: usize,
+    /// How far apart small batches arrived, at most, that become one: all of it is kept as long as the last of them.
+    pub merge_span: Duration,
     /// How the ledger works.
     pub ledger: LedgerOptions,
     /// The clocks of this machine.
@@ -81,6 +88,8 @@ impl Default for MongoOptions {
             tails: 100_000,
             grace: Duration::from_secs(120),
             trim_batches: 20_000,
+            merged_bytes: 256 * 1024,
+            merge_span: Duration::from_secs(600),
             ledger: LedgerOptions::default(),
             clock: Arc::new(SystemClock::default()),
             database_clock: None,
@@ -101,6 +110,7 @@ pub struct MongoStore {
     tails: Mutex<Tails>,
     damages: Damages,
     times: Times,
+    merging: tokio::sync::Mutex<Merging>,
 }
 
 impl MongoStore {
@@ -116,6 +126,7 @@ impl MongoStore {
             tails: Mutex::new(Tails::new(options.tails, options.tail_valid)),
             damages: Damages::default(),
             times: Times::new(&options),
+            merging: tokio::sync::Mutex::default(),
             options,
         })
     }
@@ -188,6 +199,10 @@ impl LogStore for MongoStore {
 
     async fn delete_hidden(&self, what: Deletable) -> Result<Trimmed, StoreError> {
         self.ask(Operation::DeleteHidden, self.delete(what)).await
+    }
+
+    async fn merge(&self) -> Result<Merged, StoreError> {
+        self.ask(Operation::Merge, self.merge_some()).await
     }
 
     async fn holdings(&self) -> Result<Holdings, StoreError> {

@@ -1,4 +1,5 @@
-//! Retention, again and again: asks the store to remove what is no longer kept, as long as the clocks agree.
+//! Retention, again and again: asks the store to remove what is no longer kept, as long as the clocks agree. Whoever does
+//! so also lets the store merge small batches.
 //!
 //! Knows no database. Several collectors may do this on one store at once.
 
@@ -110,6 +111,14 @@ impl Trimmer {
             }
             if let Err(error) = done {
                 tracing::warn!(%error, "the store could not be trimmed, trying again later");
+                continue;
+            }
+            let merged = tokio::select! {
+                merged = self.merge() => merged,
+                () = shutdown.cancelled() => return,
+            };
+            if let Err(error) = merged {
+                tracing::warn!(%error, "small batches could not be merged, trying again later");
             }
         }
     }
@@ -157,6 +166,19 @@ impl Trimmer {
             tracing::debug!(batches = deleted.batches, "deleted what was removed before");
         }
         self.measure(look).await
+    }
+
+    /// Lets small batches become full ones, until nothing is left to do or other work is soon due.
+    pub async fn merge(&self) -> Result<(), StoreError> {
+        let begun = self.parts.clock.monotonic();
+        loop {
+            let merged = self.parts.store.merge().await?;
+            metrics::counter!("tailcast_merged_batches_total").increment(merged.batches);
+            let took = self.parts.clock.monotonic().saturating_sub(begun);
+            if !merged.more || took >= LOOK_EVERY / 2 {
+                return Ok(());
+            }
+        }
     }
 
     /// Compares the clocks, and says so when age begins or ceases to remove.

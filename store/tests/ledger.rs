@@ -13,6 +13,9 @@ mod desk;
 #[path = "store/memory.rs"]
 #[allow(dead_code)]
 mod memory_store;
+#[path = "store/merged.rs"]
+#[allow(dead_code)]
+mod merged;
 #[path = "ledger/mongo.rs"]
 mod mongo_alone;
 #[path = "store/place.rs"]

@@ -13,6 +13,10 @@ mod faults;
 mod full_disk;
 #[path = "store/memory.rs"]
 mod memory_store;
+#[path = "store/merged.rs"]
+mod merged;
+#[path = "store/merging.rs"]
+mod merging;
 #[path = "store/mongo.rs"]
 mod mongo_alone;
 #[path = "store/place.rs"]
@@ -108,4 +112,32 @@ every_store! {
             lines_are_stamped_by_the_stores_clock_and_never_earlier_than_those_before
             a_clock_that_leaps_is_known_again_after_a_restart;
     }
+}
+
+// Where batches begin is not what these ask.
+against! {
+    mongo_merged:
+        behaviour:
+            a_stored_batch_is_read_back_byte_for_byte
+            each_append_goes_on_where_the_last_one_ended
+            many_streams_are_appended_to_at_once_and_answered_in_order
+            reading_at_or_beyond_the_head_gives_nothing
+            an_unknown_stream_is_empty_and_not_listed
+            what_keys_were_given_is_known_before_anything_is_stored
+            a_repeated_key_gives_the_first_answer_and_stores_nothing
+            lines_with_two_keys_are_found_by_each_of_them
+            a_key_counts_in_its_own_stream_only
+            what_is_left_of_a_draft_is_stored_without_the_used_keys
+            lines_and_names_that_look_like_operators_stay_values
+            a_large_batch_is_kept_whole
+            a_batch_that_is_too_large_is_refused_alone
+            the_first_line_since_a_time_is_found
+            streams_are_listed_by_name_with_what_is_kept
+            a_store_that_works_says_so
+            the_epoch_stays_the_same_when_the_store_is_opened_again
+            everything_is_there_when_the_store_is_opened_again;
+        retention:
+            without_limits_nothing_is_removed
+            an_emptied_stream_goes_on_where_it_ended
+            only_what_is_meant_comes_back;
 }

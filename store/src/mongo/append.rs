@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::{DUPLICATE_KEY, OUT_OF_DISK, Ready, code, durable_write, store_error};
 use super::documents::{decode_keys, encode, from_date, to_date};
+use super::keys::only_keys;
 use super::times::not_stored;
 use super::{MongoStore, queries};
 use crate::clock::not_before;
@@ -365,7 +366,7 @@ async fn create(ready: &Ready, streams: &[&StreamName]) -> Result<(), StoreError
         .map(drop)
 }
 
-/// What the drafts' keys were given before, by stream. A batch's other keys come along.
+/// What the drafts' keys were given before, by stream. Other drafts' keys may come along.
 async fn used_keys(ready: &Ready, drafts: &[&Draft]) -> Result<HashMap<String, Vec<PriorRun>>, StoreError> {
     let any: Vec<Document> = drafts
         .iter()
@@ -374,10 +375,9 @@ async fn used_keys(ready: &Ready, drafts: &[&Draft]) -> Result<HashMap<String, V
             doc! {"s": draft.stream.as_str(), "keys.k": {"$in": keys}}
         })
         .collect();
-    let pipeline = vec![
-        doc! {"$match": {"$or": any}},
-        doc! {"$project": {"_id": 0, "s": 1, "o": 1, "keys": 1}},
-    ];
+    let wanted = drafts.iter().flat_map(|draft| &draft.keys);
+    let wanted = only_keys(wanted.map(|run| &*run.key.0));
+    let pipeline = vec![doc! {"$match": {"$or": any}}, wanted];
     let mut cursor = ready.aggregate(&ready.batches, pipeline, 1000).await?;
     let mut found: HashMap<String, Vec<PriorRun>> = HashMap::new();
     while cursor.advance().await.map_err(|e| ready.error(e))? {

@@ -48,6 +48,8 @@ pub(super) struct Ready {
     pub(super) epoch: Epoch,
     pub(super) batches: Collection<RawDocumentBuf>,
     pub(super) streams: Collection<RawDocumentBuf>,
+    /// Whether several documents can be changed together: not on a server that is no member of a set.
+    pub(super) has_transactions: bool,
     database: Database,
     deadline: Duration,
 }
@@ -138,6 +140,7 @@ impl Ready {
             epoch: Epoch::from_text(""),
             batches: database.collection("batches"),
             streams: database.collection("streams"),
+            has_transactions: false,
             database,
             deadline,
         };
@@ -150,13 +153,15 @@ impl Ready {
             Err(error) if code(&error) == Some(NAMESPACE_EXISTS) => {}
             Err(error) => return Err(ready.error(error)),
         }
-        ready
-            .write(doc! {"update": "cluster", "updates": [{
-                "q": {"_id": "trim"},
-                "u": {"$setOnInsert": {"until": mongodb::bson::DateTime::from_millis(0)}},
-                "upsert": true,
-            }]})
-            .await?;
+        for lease in ["trim", "merge"] {
+            ready
+                .write(doc! {"update": "cluster", "updates": [{
+                    "q": {"_id": lease},
+                    "u": {"$setOnInsert": {"until": mongodb::bson::DateTime::from_millis(0)}},
+                    "upsert": true,
+                }]})
+                .await?;
+        }
         ready
             .write(doc! {"update": "cluster", "updates": [{
                 "q": {"_id": "ledger"},
@@ -164,6 +169,9 @@ impl Ready {
                 "upsert": true,
             }]})
             .await?;
+        let hello = ready.command(doc! {"hello": 1}).await?;
+        // Of a set, or of a sharded cluster.
+        ready.has_transactions = hello.contains_key("setName") || hello.contains_key("msg");
         ready.epoch = ready.make_epoch().await?;
         Ok(ready)
     }
@@ -261,6 +269,20 @@ impl Ready {
 
     fn durable(&self) -> Document {
         doc! {"w": "majority", "j": true, "wtimeout": millis(self.deadline)}
+    }
+
+    /// Runs a command within a transaction, whose concerns it has.
+    pub(super) async fn run_in(
+        &self,
+        session: &mut ClientSession,
+        command: Document,
+    ) -> Result<Document, Error> {
+        self.database.run_command(command).session(session).await
+    }
+
+    /// When every call ends.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// Changes one document by a pipeline, durably, and answers what it has become; `None` when none is meant.

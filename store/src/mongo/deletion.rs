@@ -49,7 +49,7 @@ impl MongoStore {
         let Some(lease) = Lease::take(ready, self.options.deadline * 2).await? else {
             return Ok(Trimmed::default());
         };
-        let deleted = self.delete_some(ready, what, lease.now, until).await;
+        let deleted = self.delete_some(ready, what, &lease, until).await;
         let position = lease.position;
         let returned = lease.give_back(ready, position).await;
         let deleted = deleted?;
@@ -60,9 +60,10 @@ impl MongoStore {
         &self,
         ready: &Ready,
         what: Deletable,
-        now: DateTime,
+        lease: &Lease,
         until: Instant,
     ) -> Result<Trimmed, StoreError> {
+        let now = lease.now;
         self.put_right(ready, now).await?;
         let mut deleted = Trimmed::default();
         loop {
@@ -85,7 +86,10 @@ impl MongoStore {
             {
                 large.below = nth(ready, &large.stream, large.below).await?;
             }
-            deleted.batches += delete_below(ready, &some).await?;
+            match delete_below(ready, lease, &some).await? {
+                Some(batches) => deleted.batches += batches,
+                None => return Ok(deleted),
+            }
         }
     }
 
@@ -276,8 +280,8 @@ async fn nth(ready: &Ready, stream: &str, below: i64) -> Result<i64, StoreError>
     }
 }
 
-/// Deletes, and answers how many batches.
-async fn delete_below(ready: &Ready, due: &[Due]) -> Result<u64, StoreError> {
+/// Deletes, and answers how many batches; `None` when it is somebody else's turn.
+async fn delete_below(ready: &Ready, lease: &Lease, due: &[Due]) -> Result<Option<u64>, StoreError> {
     let updates: Vec<Document> = due
         .iter()
         .map(|Due { stream, below, .. }| {
@@ -287,12 +291,12 @@ async fn delete_below(ready: &Ready, due: &[Due]) -> Result<u64, StoreError> {
             }
         })
         .collect();
-    ready
-        .write(doc! {"update": "streams", "updates": updates})
-        .await?;
+    if lease.update_streams(ready, updates).await?.is_none() {
+        return Ok(None);
+    }
     let gone = read_gone(ready, due).await?;
     if gone.is_empty() {
-        return Ok(0);
+        return Ok(Some(0));
     }
     let deletes: Vec<Document> = gone
         .iter()
@@ -316,9 +320,8 @@ async fn delete_below(ready: &Ready, due: &[Due]) -> Result<u64, StoreError> {
         })
         .collect();
     ready.write(doc! {"update": "streams", "updates": tidy}).await?;
-    Ok(answer
-        .get_i32("n")
-        .map_or(0, |n| u64::try_from(n).unwrap_or_default()))
+    let deleted = answer.get_i32("n").unwrap_or_default();
+    Ok(Some(u64::try_from(deleted).unwrap_or_default()))
 }
 
 /// What may be deleted of these streams, by now.

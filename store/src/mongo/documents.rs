@@ -1,5 +1,5 @@
 //! Batches as documents: `s` stream, `o` first offset, `n` lines, `t0` and `t1` least and greatest `ts`, `at` arrival,
-//! `keys`, and `lines` or `z`. Everything a sender says is a value, never a name or an operator.
+//! `keys`, and `lines` or `z` with `b`, how many bytes it holds. Everything a sender says is a value, never a name or an operator.
 
 use lines::log_store::{Digest, Draft, PriorRun, StoredKey};
 use lines::{Batch, Offset, StoreError, StreamName, Timestamp};
@@ -60,7 +60,10 @@ pub(super) fn encode(
     match (compressed, std::str::from_utf8(&draft.lines.ndjson)) {
         (None, Ok(text)) => document.append(cstr!("lines"), text),
         (None, Err(_)) => document.append(cstr!("lines"), binary(&draft.lines.ndjson)),
-        (Some(compressed), _) => document.append(cstr!("z"), binary(compressed)),
+        (Some(compressed), _) => {
+            document.append(cstr!("b"), to_bson(Offset(draft.lines.ndjson.len() as u64)));
+            document.append(cstr!("z"), binary(compressed));
+        }
     }
     document
 }

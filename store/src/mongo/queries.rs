@@ -241,11 +241,13 @@ async fn look(
             doc! {"$match": {"s": name, "o": {"$lte": at}}},
             doc! {"$sort": {"s": -1, "o": -1}},
             doc! {"$limit": 1},
+            without_keys(),
         ]),
         union(vec![
             doc! {"$match": {"s": name, "o": {"$gt": at}}},
             doc! {"$sort": {"s": 1, "o": 1}},
             doc! {"$limit": MOST_BATCHES},
+            without_keys(),
         ]),
     ];
     let guess = u32::try_from(max_bytes / SMALL_BATCH)
@@ -313,6 +315,11 @@ async fn first_batch_since(
         }
     }
     Ok((extent, found))
+}
+
+/// The keys of a batch that was made of many may be more than its lines, and no reader wants them.
+fn without_keys() -> Document {
+    doc! {"$project": {"_id": 0, "keys": 0}}
 }
 
 fn union(pipeline: Vec<Document>) -> Document {

@@ -40,7 +40,7 @@ impl MongoStore {
             return Ok(Trimmed::default());
         };
         let begun = lease.position.begin(now);
-        let raised = self.raise_some(ready, retention, now, begun, until).await;
+        let raised = self.raise_some(ready, retention, now, &lease, begun, until).await;
         let reached = raised.as_ref().map_or(lease.position, |(_, reached)| *reached);
         let returned = lease.give_back(ready, reached).await;
         let (trimmed, _) = raised?;
@@ -52,6 +52,7 @@ impl MongoStore {
         ready: &Ready,
         retention: &Retention,
         now: Timestamp,
+        lease: &Lease,
         position: Position,
         until: Instant,
     ) -> Result<(Trimmed, Position), StoreError> {
@@ -75,9 +76,11 @@ impl MongoStore {
         if end.at_end && oldest.too_large() {
             position = Position::default();
         }
-        let mut trimmed = self.record(ready, oldest.floors()).await?;
-        trimmed.more = end.more;
-        Ok((trimmed, position))
+        let (mut trimmed, overtaken) = self.record(ready, lease, oldest.floors()).await?;
+        trimmed.more = end.more || overtaken;
+        // What was not raised is looked at again.
+        let reached = if overtaken { lease.position } else { position };
+        Ok((trimmed, reached))
     }
 
     /// Offers batches in the order of arrival until enough are chosen.
@@ -146,16 +149,21 @@ impl MongoStore {
     }
 
     /// Writes the floors down, durably, before anything is deleted (invariant 10). Only those that are still where they
-    /// were seen: they may have been lowered meanwhile.
-    async fn record(&self, ready: &Ready, raises: Vec<Raise<String>>) -> Result<Trimmed, StoreError> {
+    /// were seen: they may have been lowered meanwhile. Says, too, whether somebody else came between.
+    async fn record(
+        &self,
+        ready: &Ready,
+        lease: &Lease,
+        raises: Vec<Raise<String>>,
+    ) -> Result<(Trimmed, bool), StoreError> {
         let mut trimmed = Trimmed::default();
         for raises in raises.chunks(CHUNK) {
             let updates: Vec<Document> = raises.iter().map(|raise| self.update_of(raise)).collect();
-            let answer = ready
-                .write(doc! {"update": "streams", "updates": updates})
-                .await?;
+            let Some(meant) = lease.update_streams(ready, updates).await? else {
+                return Ok((trimmed, true));
+            };
             // The answer does not say which ones.
-            if answer.get_i32("nModified").ok() == i32::try_from(raises.len()).ok() {
+            if meant == raises.len() as u64 {
                 trimmed.batches += raises.iter().map(|raise| raise.batches).sum::<u64>();
                 trimmed.lines += raises
                     .iter()
@@ -163,7 +171,7 @@ impl MongoStore {
                     .sum::<u64>();
             }
         }
-        Ok(trimmed)
+        Ok((trimmed, false))
     }
 
     /// Raises a floor and notes what is to be deleted, and when; together with what was made invisible a moment before.

@@ -1,15 +1,21 @@
-//! Whose turn it is to trim or to delete: one process of the cluster at a time, for a while.
+//! Whose turn it is to trim, to delete or to merge: one process of the cluster at a time, for a while.
+//!
+//! The three stand in each other's way: a floor that is raised by what batches were a moment ago must not come to lie
+//! within one that was merged since. So whatever they do to floors and batches is done in transactions that depend on the
+//! lease ([`Lease::in_transaction`]): whoever was stopped for so long that somebody else took it finds that nothing of it
+//! happens any more, whatever any clock says.
 
 use std::time::Duration;
 
 use lines::{StoreError, Timestamp};
-use mongodb::bson::{Bson, DateTime, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::connection::Ready;
 use super::documents::{from_date, to_date};
+use super::transaction::{Transaction, Undone};
 use crate::position::Position;
 
-/// The right to trim or to delete, for a while.
+/// The right to trim, to delete or to merge, for a while.
 pub(super) struct Lease {
     holder: String,
     /// Where trims have come to.
@@ -42,6 +48,44 @@ impl Lease {
             },
             now,
         }))
+    }
+
+    /// Begins a transaction that comes to nothing once somebody else has the lease.
+    pub(super) async fn in_transaction<'a>(&self, ready: &'a Ready) -> Result<Transaction<'a>, Undone> {
+        let mut transaction = Transaction::begin(ready).await?;
+        let held = transaction.write(doc! {"update": "cluster", "updates": [{
+            "q": {"_id": "trim", "holder": &self.holder}, "u": {"$inc": {"changes": 1_i64}},
+        }]});
+        match held.await? {
+            1 => Ok(transaction),
+            _ => Err(Undone::Overtaken),
+        }
+    }
+
+    /// Updates streams, all of them or none, as long as the lease is held. Answers how many were meant; `None` when
+    /// somebody else has it, or changed one of them.
+    pub(super) async fn update_streams(
+        &self,
+        ready: &Ready,
+        updates: Vec<Document>,
+    ) -> Result<Option<u64>, StoreError> {
+        let command = doc! {"update": "streams", "updates": updates};
+        if !ready.has_transactions {
+            // Nobody merges here.
+            let answer = ready.write(command).await?;
+            return Ok(answer.get_i32("n").ok().and_then(|n| u64::try_from(n).ok()));
+        }
+        let changed = async {
+            let mut transaction = self.in_transaction(ready).await?;
+            let meant = transaction.write(command).await?;
+            transaction.commit().await?;
+            Ok(meant)
+        };
+        match changed.await {
+            Ok(meant) => Ok(Some(meant)),
+            Err(Undone::Overtaken) => Ok(None),
+            Err(Undone::Failed(error)) => Err(error),
+        }
     }
 
     /// Lets it go, and notes where trims have come to.

@@ -46,7 +46,7 @@ async fn child_process() {
 fn start(place: &Place, who: &str) -> Running {
     let place = match place {
         Place::Sqlite { folder, .. } => folder.path().to_str().unwrap().to_owned(),
-        Place::Mongo { address, .. } => address.clone(),
+        Place::Mongo { address, .. } | Place::Merged { address, .. } => address.clone(),
         Place::Memory(_) => panic!("it ends with its process"),
     };
     let mut process = Command::new(std::env::current_exe().unwrap())
@@ -106,7 +106,7 @@ pub(crate) async fn what_was_acknowledged_before_a_kill_is_there(place: &Place) 
         let names = match place {
             Place::Sqlite { .. } | Place::Memory(_) => vec![format!("{round}")],
             // Two at once.
-            Place::Mongo { .. } => vec![format!("{round}x"), format!("{round}y")],
+            Place::Mongo { .. } | Place::Merged { .. } => vec![format!("{round}x"), format!("{round}y")],
         };
         let mut running: Vec<_> = names.iter().map(|who| start(place, who)).collect();
         for process in &mut running {

@@ -44,7 +44,7 @@ impl Place {
                 Arc::clone(store) as _
             }
             Self::Memory(_) => panic!("it keeps lines alone"),
-            Self::Mongo { address, options } => {
+            Self::Mongo { address, options } | Self::Merged { address, options } => {
                 let options = MongoOptions {
                     ledger,
                     ..options.clone()

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lines::log_store::{Digest, Draft, KeyedRun, StoredKey};
-use lines::{AppendError, Batch, Extent, Line, Lines, LogStore, Offset, StreamName, Timestamp};
+use lines::{
+    AppendError, Batch, Extent, Line, Lines, LogReader as _, LogStore, Offset, StreamName, Timestamp,
+};
 use parking_lot::Mutex;
 use store::mongo::{MongoOptions, MongoStore};
 use store::sqlite::{SqliteOptions, SqliteStore};
@@ -13,6 +15,7 @@ use store::{Clock, Compression};
 use tempfile::TempDir;
 
 use crate::memory_store::MemoryStore;
+use crate::merged::MergedStore;
 
 /// The most batches that one call of `trim` removes in these tests.
 pub(crate) const TRIM_BATCHES: u64 = 100;
@@ -31,6 +34,8 @@ pub(crate) enum Place {
         address: String,
         options: MongoOptions,
     },
+    /// MongoDB, where small batches are merged before anybody looks.
+    Merged { address: String, options: MongoOptions },
 }
 
 /// What becomes of a stored batch.
@@ -93,6 +98,14 @@ impl Place {
         Self::Mongo { address, options }
     }
 
+    /// Nothing waits for anything, and whatever is small is merged whenever the store is asked.
+    pub(crate) fn mongo_merged() -> Self {
+        let Self::Mongo { address, options } = Self::mongo_without_grace() else {
+            unreachable!("made right above");
+        };
+        Self::Merged { address, options }
+    }
+
     /// A store object on this database: on MongoDB another one each time, as another collector would have.
     pub(crate) async fn store(&self) -> Arc<dyn LogStore> {
         self.store_with(Compression::default()).await
@@ -120,6 +133,20 @@ impl Place {
                 };
                 Arc::new(MongoStore::connect(address, options).await.unwrap())
             }
+            Self::Merged { address, options } => {
+                let options = MongoOptions {
+                    compression,
+                    ..options.clone()
+                };
+                let store = MongoStore::connect(address, options.clone()).await.unwrap();
+                store.epoch().await.unwrap();
+                let address = address.clone();
+                Arc::new(MergedStore {
+                    store,
+                    address,
+                    options,
+                })
+            }
         }
     }
 
@@ -134,7 +161,7 @@ impl Place {
                 };
                 Arc::new(SqliteStore::open(folder.path(), options).unwrap())
             }
-            Self::Mongo { address, options } => {
+            Self::Mongo { address, options } | Self::Merged { address, options } => {
                 let options = MongoOptions {
                     clock: clock.clone(),
                     database_clock: Some(clock.clone()),
@@ -149,7 +176,7 @@ impl Place {
     pub(crate) fn close(&self) {
         match self {
             Self::Sqlite { open, .. } => drop(open.lock().take()),
-            Self::Memory(_) | Self::Mongo { .. } => {}
+            Self::Memory(_) | Self::Mongo { .. } | Self::Merged { .. } => {}
         }
     }
 
@@ -190,7 +217,7 @@ impl Place {
                 };
                 assert_eq!(changed.unwrap(), 1);
             }
-            Self::Mongo { .. } => {
+            Self::Mongo { .. } | Self::Merged { .. } => {
                 use mongodb::bson::{Binary, Document, doc, spec::BinarySubtype};
                 let batches = self.database().await.collection::<Document>("batches");
                 let which = doc! {"s": name, "o": first as i64};
@@ -217,7 +244,9 @@ impl Place {
     async fn remove(self) {
         match self {
             Self::Memory(_) | Self::Sqlite { .. } => {}
-            Self::Mongo { address, .. } => database(&address).await.drop().await.unwrap(),
+            Self::Mongo { address, .. } | Self::Merged { address, .. } => {
+                database(&address).await.drop().await.unwrap()
+            }
         }
     }
 
@@ -225,7 +254,7 @@ impl Place {
     pub(crate) async fn database(&self) -> mongodb::Database {
         match self {
             Self::Memory(_) | Self::Sqlite { .. } => panic!("there is no MongoDB here"),
-            Self::Mongo { address, .. } => database(address).await,
+            Self::Mongo { address, .. } | Self::Merged { address, .. } => database(address).await,
         }
     }
 }

@@ -29,6 +29,8 @@ limits! {
         tails: count(1, 100_000_000),
         grace: duration(s(60), 30 * DAY),
         trim_batches: count(1, 100_000_000),
+        merged_bytes: size(KIB, MIB),
+        merge_span: duration(s(1), 30 * DAY),
         ledger: group,
         clock: elsewhere("no limit"),
         database_clock: elsewhere("no limit"),

@@ -1,0 +1,254 @@
+//! Small neighbouring batches become full ones, once nothing depends any more on where each of them begins.
+//!
+//! Every batch is a document with its index entries, and costs a reader a look of its own. So those that came one by one
+//! are put together later: the first of them becomes the whole, and the others go, in one transaction. Offsets, lines and
+//! keys stay what they are, so every reader, whatever moment it sees, finds each line once; a page that sees two
+//! moments ends in between, and the next one begins in the whole.
+//!
+//! That a place is taken is told by a document that begins there. Somebody may still believe that a stream ends at one
+//! of them, see [`tails`](super::tails), and if the document had gone by then, the place would be given a second time
+//! (against invariant 2). So a batch is merged when it was seen `grace` ago, by the monotonic clock of the process that
+//! saw it and merges it: no calendar counts, and a process that is stopped in between merges later, not earlier.
+//!
+//! One process of the cluster does this, as long as it lives; what it does to batches depends on the lease of
+//! [`turn`](super::turn), so neither a floor nor another merger ever comes in its way.
+
+mod plan;
+mod rewrite;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use lines::log_store::Merged;
+use lines::{Offset, StoreError, StreamName, Timestamp};
+use mongodb::bson::{DateTime, doc};
+
+use self::plan::Run;
+use super::MongoStore;
+use super::connection::Ready;
+use super::documents::{from_bson, from_date, number, to_date};
+use super::transaction::Undone;
+use super::turn::{Lease, millis};
+use crate::clock::TOLERANCE;
+
+/// The document in `cluster` that says who merges, and how far everything was looked at.
+const MERGE: &str = "merge";
+/// Batches that are looked at together.
+const LOOK: i64 = 100_000;
+/// Batches that one transaction puts together, about, and their bytes.
+const MOST_PARTS: usize = 1000;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// Streams that are planned for at once.
+const PLANS: usize = 8;
+/// The longest pause between two transactions. It is as long as the one before took: others have the servers half the time.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What a process knows of what is to be merged.
+#[derive(Default)]
+pub(super) struct Merging {
+    /// Told from others by this.
+    holder: String,
+    /// Everything that arrived up to then was looked at. `None` while this process has not begun.
+    after: Option<Timestamp>,
+    /// What was seen, the earliest first.
+    seen: VecDeque<Seen>,
+}
+
+/// Batches that were there at some moment.
+struct Seen {
+    /// When, by the monotonic clock: after they were read.
+    at: Duration,
+    /// What arrived up to then is in it, or in one before.
+    upto: Timestamp,
+    streams: Vec<Touched>,
+}
+
+/// A stream with batches that were not looked at before.
+#[derive(Debug)]
+struct Touched {
+    stream: StreamName,
+    /// Where the first of them begins.
+    from: Offset,
+    /// Where the last of them begins. What comes later may be younger.
+    last: Offset,
+}
+
+impl MongoStore {
+    pub(super) async fn merge_some(&self) -> Result<Merged, StoreError> {
+        let ready = self.connection.ready().await?;
+        if !ready.has_transactions {
+            return Ok(Merged::default());
+        }
+        // One call at a time.
+        let Ok(mut merging) = self.merging.try_lock() else {
+            return Ok(Merged::default());
+        };
+        let until = Instant::now() + self.options.deadline / 2;
+        if merging.holder.is_empty() {
+            merging.holder = uuid::Uuid::new_v4().to_string();
+        }
+        let Some((now, after)) = self.elect(ready, &merging.holder).await? else {
+            merging.after = None;
+            merging.seen.clear();
+            return Ok(Merged::default());
+        };
+        let latest = now.plus(TOLERANCE);
+        // One from the future is by a clock that was wrong.
+        let after = after.filter(|after| *after <= latest);
+        merging.after = merging.after.filter(|after| *after <= latest).or(after);
+        if merging.seen.len() < 2 {
+            let seen = self.see(ready, merging.after, now).await?;
+            merging.after = seen.as_ref().map(|seen| seen.upto).or(merging.after);
+            merging.seen.extend(seen);
+        }
+        self.merge_due(ready, &mut merging, until).await
+    }
+
+    /// Who merges, for so long as it goes on asking: the database's time, and how far everything was merged before.
+    async fn elect(
+        &self,
+        ready: &Ready,
+        holder: &str,
+    ) -> Result<Option<(Timestamp, Option<Timestamp>)>, StoreError> {
+        // Whoever took it over has to see everything for a grace first, so it is not taken from anybody who is only slow.
+        let length = millis(self.options.grace + self.options.deadline * 2);
+        let free = doc! {"_id": MERGE, "$expr": {"$lte": ["$until", "$$NOW"]}};
+        let wrong = doc! {"_id": MERGE, "$expr": {"$gt": ["$until", {"$add": ["$$NOW", length * 2]}]}};
+        let own = doc! {"_id": MERGE, "holder": holder};
+        let take = doc! {"$set": {"until": {"$add": ["$$NOW", length]}, "holder": holder, "taken": "$$NOW"}};
+        let taken = ready
+            .change("cluster", doc! {"$or": [free, wrong, own]}, vec![take])
+            .await?;
+        let date = |name| taken.as_ref()?.get_datetime(name).ok().copied().map(from_date);
+        Ok(date("taken").map(|now| (now, date("after"))))
+    }
+
+    /// Looks at what arrived since, up to a while ago: what was stamped before and comes in later is met when its stream
+    /// goes on. `None` when there is nothing.
+    async fn see(
+        &self,
+        ready: &Ready,
+        after: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<Seen>, StoreError> {
+        let upto = now.minus(self.options.grace / 2);
+        let mut arrived = doc! {"$lte": to_date(upto)};
+        if let Some(after) = after {
+            arrived.insert("$gt", to_date(after));
+        }
+        let pipeline = vec![
+            doc! {"$match": {"at": arrived}},
+            doc! {"$sort": {"at": 1}},
+            doc! {"$limit": LOOK},
+            doc! {"$group": {
+                "_id": "$s", "from": {"$min": "$o"}, "last": {"$max": "$o"}, "batches": {"$sum": 1},
+                "at": {"$max": "$at"},
+            }},
+        ];
+        let mut cursor = ready.aggregate(&ready.batches, pipeline, 10_000).await?;
+        let (mut streams, mut batches, mut last) = (Vec::new(), 0, None);
+        while cursor.advance().await.map_err(|e| ready.error(e))? {
+            let document = cursor.current();
+            batches += number(document, "batches").unwrap_or_default();
+            last = last.max(document.get_datetime("at").ok().map(from_date));
+            let touched = || {
+                Some(Touched {
+                    stream: StreamName::parse(document.get_str("_id").ok()?).ok()?,
+                    from: from_bson(number(document, "from")?),
+                    last: from_bson(number(document, "last")?),
+                })
+            };
+            streams.extend(touched());
+        }
+        // Of the last stamp not all may have been among them.
+        let upto = match last {
+            Some(last) if batches >= LOOK => last.minus(Duration::from_millis(1)),
+            _ => upto,
+        };
+        let at = self.times.monotonic();
+        Ok((!streams.is_empty()).then_some(Seen { at, upto, streams }))
+    }
+
+    /// Merges what was seen long enough ago.
+    async fn merge_due(
+        &self,
+        ready: &Ready,
+        merging: &mut Merging,
+        until: Instant,
+    ) -> Result<Merged, StoreError> {
+        let mut merged = Merged::default();
+        let now = self.times.monotonic();
+        while let Some(seen) = merging.seen.front_mut()
+            && now.saturating_sub(seen.at) >= self.options.grace
+        {
+            let Some(lease) = Lease::take(ready, self.options.deadline * 2).await? else {
+                merged.more = true;
+                return Ok(merged);
+            };
+            let done = self.merge_streams(ready, &lease, seen, until, &mut merged).await;
+            let position = lease.position;
+            lease.give_back(ready, position).await?;
+            done?;
+            if !seen.streams.is_empty() {
+                merged.more = true;
+                return Ok(merged);
+            }
+            let upto: DateTime = to_date(seen.upto);
+            merging.seen.pop_front();
+            let set = doc! {"$set": {"after": upto}};
+            let which = doc! {"_id": MERGE, "holder": &merging.holder};
+            ready
+                .write(doc! {"update": "cluster", "updates": [{"q": which, "u": set}]})
+                .await?;
+        }
+        Ok(merged)
+    }
+
+    /// Takes from `seen` what is done.
+    async fn merge_streams(
+        &self,
+        ready: &Ready,
+        lease: &Lease,
+        seen: &mut Seen,
+        until: Instant,
+        merged: &mut Merged,
+    ) -> Result<(), StoreError> {
+        while !seen.streams.is_empty() && Instant::now() < until {
+            let begun = seen.streams.len().saturating_sub(PLANS);
+            let mut plans = Vec::with_capacity(PLANS);
+            for touched in &seen.streams[begun..] {
+                plans.push(plan::of(ready, touched, &self.options));
+            }
+            let mut runs: VecDeque<Run> = try_join_all(plans).await?.into_iter().flatten().collect();
+            while !runs.is_empty() {
+                let group = take_group(&mut runs);
+                let started = Instant::now();
+                match rewrite::merge(ready, lease, group, self.options.compression).await {
+                    Ok(some) => {
+                        merged.batches += some.batches;
+                        merged.into += some.into;
+                    }
+                    // They are met again when their streams go on.
+                    Err(Undone::Overtaken) => tracing::debug!("batches that were to be merged have changed"),
+                    Err(Undone::Failed(error)) => return Err(error),
+                }
+                tokio::time::sleep(started.elapsed().min(LONGEST_PAUSE)).await;
+            }
+            seen.streams.truncate(begun);
+        }
+        Ok(())
+    }
+}
+
+/// The first runs, as far as one transaction goes.
+fn take_group(runs: &mut VecDeque<Run>) -> Vec<Run> {
+    let (mut group, mut parts, mut bytes) = (Vec::new(), 0, 0);
+    while let Some(run) = runs.front()
+        && (group.is_empty() || (parts + run.parts <= MOST_PARTS && bytes + run.bytes <= MOST_BYTES))
+    {
+        (parts, bytes) = (parts + run.parts, bytes + run.bytes);
+        group.extend(runs.pop_front());
+    }
+    group
+}
