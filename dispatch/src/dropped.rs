@@ -23,6 +23,8 @@ pub(crate) enum Place {
     LinkBroke,
     /// It is larger than links carry.
     TooLarge,
+    /// The queue to the node's own sessions was full.
+    Sessions,
 }
 
 impl Place {
@@ -36,6 +38,7 @@ impl Place {
             Self::LinkDown => "link_down",
             Self::LinkBroke => "link_broke",
             Self::TooLarge => "too_large",
+            Self::Sessions => "sessions",
         }
     }
 }

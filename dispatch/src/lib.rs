@@ -9,6 +9,7 @@ pub mod link;
 pub mod membership;
 pub mod nodes;
 mod parcel;
+pub mod relay;
 pub mod routes;
 mod table;
 
@@ -18,5 +19,6 @@ pub use keeper::{Keeper, KeeperLimits, Roster};
 pub use membership::{Lease, Membership, NodeId, Renewal, Role, Roles};
 pub use nodes::nodes_router;
 pub use parcel::QueueLimits;
+pub use relay::{Relay, RelayLimits};
 pub use routes::Routes;
 pub use table::{AddressError, MemoryTable, RedisOptions, RedisTable, TableError};
