@@ -187,6 +187,11 @@ impl<S> Patient<S> {
         }
     }
 
+    /// The connection itself, once nobody has to be patient with it any more.
+    pub(crate) fn into_inner(self) -> S {
+        self.io
+    }
+
     /// Something came, or nothing did. Ready with an error when the peer has taken too long.
     fn wait(&mut self, cx: &mut Context<'_>, came: bool) -> Poll<io::Error> {
         let mut turn = self.turn.now();

@@ -22,6 +22,7 @@ use crate::head;
 use crate::http2::{Http2Limits, PREFACE, Requests, Stalls};
 use crate::linger::{LingerLimits, Lingering};
 use crate::patience::{Answer, Exchange, Patience, Patient, Turn};
+use crate::served_by::Moves;
 use crate::socket::Socket;
 use crate::visitor::Visitor;
 
@@ -75,7 +76,8 @@ impl Default for ServeLimits {
 }
 
 /// Serves until `shutdown`, then lets the requests under way end. The router finds in the extensions of each request the
-/// [`Visitor`], and the peer's address in `ConnectInfo<SocketAddr>`.
+/// [`Visitor`], and the peer's address in `ConnectInfo<SocketAddr>`; an answer of it may say where its connection goes on
+/// ([`ServedBy`](crate::ServedBy)).
 pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, shutdown: CancellationToken) {
     let accepted = limits.accept.clone();
     let spoken = Spoken {
@@ -121,19 +123,19 @@ impl Protocol for Spoken {
         };
         let mut io = Patient::new(socket, patience, Arc::clone(&turn));
         let peer = visitor.address();
-        let ended = match self.limits.http {
-            Http::One => self.one(io, visitor, turn, stop).await,
-            Http::OneAndTwo => match self.begins_with_preface(&mut io, &stop).await {
-                Ok(true) => self.two(io, visitor, &turn, stop).await,
-                Ok(false) => self.one(io, visitor, turn, stop).await,
-                Err(error) => {
-                    tracing::debug!(%peer, %error, "connection ended before it said what it speaks");
-                    return;
-                }
-            },
+        let speaks_two = match self.limits.http {
+            Http::One => Ok(false),
+            Http::OneAndTwo => self.begins_with_preface(&mut io, &stop).await,
         };
-        if let Err(error) = ended {
-            tracing::debug!(%peer, %error, "connection ended early");
+        match speaks_two {
+            Ok(false) => {
+                let moves = Moves::default();
+                let served = self.one(io, visitor, turn, moves.clone(), stop);
+                moves.serve(told(peer, served)).await;
+            }
+            // Its requests are of all kinds, and many may be senders': it stays where those are answered.
+            Ok(true) => told(peer, self.two(io, visitor, &turn, stop)).await,
+            Err(error) => tracing::debug!(%peer, %error, "connection ended before it said what it speaks"),
         }
     }
 }
@@ -153,21 +155,24 @@ impl Spoken {
     }
 
     /// One request after the other.
-    async fn one(
+    fn one(
         &self,
         io: Patient<Socket>,
         visitor: Visitor,
         turn: Arc<Turn>,
+        moves: Moves,
         stop: CancellationToken,
-    ) -> hyper::Result<()> {
+    ) -> impl Future<Output = hyper::Result<()>> + Send + use<> {
         let (router, linger) = (self.router.clone(), self.limits.linger);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let exchange = turn.ours();
             tell(&mut request, &visitor);
             let request = Lingering::of(request, linger, Arc::clone(&exchange));
-            let (turn, answered) = (Arc::clone(&turn), answer(router.clone(), request, exchange));
+            let (turn, moves) = (Arc::clone(&turn), moves.clone());
+            let answered = answer(router.clone(), request, exchange);
             async move {
-                let response = answered.await;
+                let mut response = answered.await;
+                moves.heed(&mut response);
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     turn.nobodys();
                 }
@@ -178,13 +183,15 @@ impl Spoken {
             .one
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
-                // What is under way is answered; nothing more is read.
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        async move {
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    // What is under way is answered; nothing more is read.
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
         }
     }
@@ -232,6 +239,13 @@ impl Spoken {
             ended = connection => ended,
             () = requests.ended(turn, self.limits.stall) => Ok(()),
         }
+    }
+}
+
+/// Serves a connection to its end, and says why that came early.
+async fn told(peer: SocketAddr, served: impl Future<Output = hyper::Result<()>>) {
+    if let Err(error) = served.await {
+        tracing::debug!(%peer, %error, "connection ended early");
     }
 }
 

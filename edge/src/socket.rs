@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -13,6 +14,8 @@ use crate::connections::Place;
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
+    /// What was read of it already, and comes first.
+    ahead: Bytes,
     _place: Place,
 }
 
@@ -20,8 +23,20 @@ impl Socket {
     pub(crate) fn new(stream: TcpStream, place: Place) -> Self {
         Self {
             stream,
+            ahead: Bytes::new(),
             _place: place,
         }
+    }
+
+    /// The same, with what was read `ahead` of whoever reads it now. The runtime that calls this is told from now on when
+    /// there is something to read, and when there is room to write.
+    pub(crate) fn settled(self, ahead: &[u8]) -> io::Result<Self> {
+        Ok(Self {
+            stream: TcpStream::from_std(self.stream.into_std()?)?,
+            // A copy: what it is cut from is a buffer of some KiB, and a session may last for days.
+            ahead: Bytes::copy_from_slice(ahead),
+            ..self
+        })
     }
 }
 
@@ -31,6 +46,12 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let next = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead[..next]);
+            self.ahead.advance(next);
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
