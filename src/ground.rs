@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use auth::{ClusterSecret, Key, Verifier};
-use dispatch::NodeId;
+use dispatch::{NodeId, Role};
 use edge::sieve::Sieve;
 use lines::LogStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 use read::Questions;
 
 use crate::config::Config;
+use crate::fan_out::FanOut;
 use crate::parts::{self, Table};
 use crate::phase::Phases;
 
@@ -55,6 +56,7 @@ pub(crate) struct Ground<'a> {
     /// What runs, by the phase that ends it.
     pub phases: Phases,
     kept: Option<Kept>,
+    fan_out: Option<Arc<FanOut>>,
 }
 
 /// Where lines are kept.
@@ -80,6 +82,11 @@ impl<'a> Ground<'a> {
         } else {
             None
         };
+        let fan_out = if config.has(Role::Push) {
+            Some(Arc::new(FanOut::start(config.limits.fan_out)?))
+        } else {
+            None
+        };
         let advertised = config.listeners.advertise.clone();
         Ok(Self {
             config,
@@ -91,6 +98,7 @@ impl<'a> Ground<'a> {
             metrics,
             phases: Phases::default(),
             kept,
+            fan_out,
         })
     }
 
@@ -99,6 +107,11 @@ impl<'a> Ground<'a> {
         self.kept
             .as_ref()
             .context("a role needs a store, and there is none")
+    }
+
+    /// The threads that serve sessions, for the role that has them.
+    pub(crate) fn fan_out(&self) -> anyhow::Result<&Arc<FanOut>> {
+        self.fan_out.as_ref().context("no role has sessions")
     }
 
     /// The store, where a role of this node has one.

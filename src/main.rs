@@ -3,6 +3,7 @@
 mod command;
 mod config;
 mod descriptors;
+mod fan_out;
 mod ground;
 mod health;
 mod key_file;

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::Config;
 use crate::descriptors::Shares;
+use crate::fan_out::FanOut;
 use crate::ground::{Ground, Keys};
 use crate::listeners::{Bound, Listeners, bind};
 use crate::phase::{Ending, Phase, Phases};
@@ -22,6 +23,8 @@ pub(crate) struct Node {
     further: Vec<(Arc<str>, SocketAddr)>,
     phases: Phases,
     endings: Vec<(Phase, Ending)>,
+    /// Its threads serve sessions for as long as the node is there.
+    _fan_out: Option<Arc<FanOut>>,
 }
 
 impl Node {
@@ -74,6 +77,7 @@ impl Node {
                 .collect(),
             endings,
             phases: phases.clone(),
+            _fan_out: ground.fan_out().ok().cloned(),
         };
         let listeners = Listeners::new(ground.config, shares, further.len(), &phases);
         listeners.serve(public, on_public, Reach::Public);
@@ -122,6 +126,13 @@ pub(crate) mod tests {
     use super::*;
     use crate::config::layers::Layers;
     use crate::service::Listener;
+
+    impl Node {
+        /// The threads that serve its sessions.
+        pub(crate) fn fan_out(&self) -> Option<&FanOut> {
+            self._fan_out.as_deref()
+        }
+    }
 
     pub(crate) const SECRET: &str = "a key and a secret of at least 32 bytes";
 

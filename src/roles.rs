@@ -29,15 +29,15 @@ pub(crate) fn services(ground: &Ground<'_>) -> anyhow::Result<Vec<Service>> {
         services.push(read::service(ground)?);
     }
     let sessions = if has(Role::Push) {
-        let (service, push) = push::service(ground)?;
+        let (service, sessions) = push::service(ground)?;
         services.push(service);
-        Some(push)
+        Some(sessions)
     } else {
         None
     };
     let (service, roster) = membership::service(ground, sessions.clone());
     services.push(service);
-    let sessions = sessions.map(|push| push as Arc<dyn HintSink>);
+    let sessions = sessions.map(|sessions| sessions.hints);
     let dispatcher = if has(Role::Dispatch) {
         let (service, dispatcher) = dispatch::service(ground, sessions.clone(), &roster);
         services.push(service);

@@ -7,6 +7,7 @@ use auth::Verifier;
 use dispatch::{NodeId, Routes};
 use edge::sieve::Sieve;
 use lines::{Hint, HintSink, LogReader};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How many sessions it takes. Heeded by whoever comes next.
     pub admission: watch::Receiver<AdmissionLimits>,
+    /// Where sessions are served, with all that goes out to them. Hints have to be handed over there, too.
+    pub fan_out: Handle,
 }
 
 /// The sessions of one node, and what they watch. Hints are delivered to it.
@@ -71,6 +74,7 @@ impl Push {
             verifier: parts.verifier,
             admission: Admission::new(parts.admission),
             delivered: Delivered::new(),
+            fan_out: parts.fan_out,
             limits,
             sources,
         });
@@ -78,7 +82,7 @@ impl Push {
     }
 
     /// Shows what comes, checks heads, lists streams and lets go of what nobody needs, until `shutdown`. Sessions need this:
-    /// spawn it before the first one.
+    /// spawn it before the first one, where they are served.
     pub async fn run(&self, shutdown: CancellationToken) {
         let pages = async {
             loop {

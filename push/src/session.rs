@@ -17,6 +17,7 @@ use auth::{Subscriber, Verifier};
 use dispatch::NodeId;
 use lines::{StreamName, Timestamp};
 use metrics::Counter;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::admission::Admission;
@@ -47,6 +48,8 @@ pub(crate) struct Host {
     pub(crate) admission: Arc<Admission>,
     pub(crate) sources: Arc<Sources>,
     pub(crate) delivered: Delivered,
+    /// Where they run.
+    pub(crate) fan_out: Handle,
 }
 
 /// What went out to sessions. Counters of the hot path, looked up once.

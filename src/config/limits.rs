@@ -25,6 +25,7 @@ use store::sqlite::SqliteOptions;
 
 use super::ConfigError;
 use super::table::Table;
+use crate::fan_out::FanOutLimits;
 use bounds::Bounds;
 use limited::{Limited, Number, Visit, limits};
 
@@ -53,6 +54,8 @@ pub(crate) struct Limits {
     pub admission: AdmissionLimits,
     /// Sessions, and the streams they watch.
     pub sessions: push::Limits,
+    /// The threads that serve sessions.
+    pub fan_out: FanOutLimits,
     /// Questions about history.
     pub history: read::Limits,
     /// What sessions and history ask of the store.
@@ -76,6 +79,7 @@ limits! {
         redis: group,
         admission: group,
         sessions: group,
+        fan_out: group,
         history: group,
         questions: group,
         filters: group,

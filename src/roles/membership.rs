@@ -1,17 +1,15 @@
 //! What every node does, whatever its roles: it has a lease, by which the others know it, and knows theirs.
 
-use std::sync::Arc;
-
 use ::dispatch::{Keeper, Lease, Roster, nodes_router};
-use ::lines::{HintSink, Timestamp};
-use ::push::Push;
+use ::lines::Timestamp;
 
+use super::push::Sessions;
 use crate::ground::Ground;
 use crate::phase::Phase;
 use crate::service::Service;
 
 /// The service, and who is alive.
-pub(super) fn service(ground: &Ground<'_>, sessions: Option<Arc<Push>>) -> (Service, Roster) {
+pub(super) fn service(ground: &Ground<'_>, sessions: Option<Sessions>) -> (Service, Roster) {
     let lease = Lease {
         node: ground.id.clone(),
         roles: ground.config.node.roles.clone(),
@@ -20,8 +18,11 @@ pub(super) fn service(ground: &Ground<'_>, sessions: Option<Arc<Push>>) -> (Serv
         started: Timestamp::now().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let local = sessions.clone().map(|push| push as Arc<dyn HintSink>);
-    let counted = move || sessions.as_ref().map_or(0, |push| push.sessions() as u64);
+    let local = sessions.as_ref().map(|sessions| sessions.hints.clone());
+    let counted = move || {
+        let count = sessions.as_ref().map(|sessions| sessions.push.sessions());
+        count.unwrap_or_default() as u64
+    };
     let (keeper, roster) = Keeper::new(
         ground.table.membership.clone(),
         lease,

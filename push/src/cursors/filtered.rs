@@ -46,6 +46,7 @@ async fn cursors(filter: &str) -> Cursors {
         node: NodeId::from_text("this-node"),
         verifier,
         admission: tokio::sync::watch::channel(crate::AdmissionLimits::default()).1,
+        fan_out: tokio::runtime::Handle::current(),
         limits: Limits {
             filter_in_passing: Duration::ZERO,
             announce_within: Duration::ZERO,

@@ -8,7 +8,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use edge::Problem;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::limits::Limits;
@@ -28,8 +27,8 @@ async fn open(State(limits): State<Limits>, request: Request) -> Result<Response
     let accept = accept_key(&request)?;
     let upgrade = hyper::upgrade::on(request);
     tokio::spawn(async move {
-        if let Ok(upgraded) = upgrade.await {
-            echo(TokioIo::new(upgraded), &limits).await;
+        if let Ok(io) = edge::upgraded(upgrade).await {
+            echo(io, &limits).await;
         }
     });
     Ok(switching(&accept, None))

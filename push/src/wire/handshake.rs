@@ -12,7 +12,6 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::session::Host;
@@ -31,11 +30,11 @@ pub(super) async fn open(
     // The place is taken before the upgrade: whoever waits for sessions to end must not miss one that begins.
     let Entered { place, epoch } = Entered::by(&host, &subscriber).await?;
     let upgrade = hyper::upgrade::on(request);
-    tokio::spawn(async move {
-        match upgrade.await {
-            Ok(upgraded) => {
+    let fan_out = host.fan_out.clone();
+    fan_out.spawn(async move {
+        match edge::upgraded(upgrade).await {
+            Ok(io) => {
                 let (id, wake) = (place.id().to_owned(), Arc::clone(place.wake()));
-                let io = TokioIo::new(upgraded);
                 let session = Box::new(WebSocket::new(host, subscriber, epoch, wake, io));
                 session.run(&id).await;
             }

@@ -15,12 +15,13 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use edge::{Parameters, Problem, bad_parameter};
+use edge::{Parameters, Problem, ServedBy, bad_parameter};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use lines::{Offset, StreamName, Timestamp};
 use serde_json::Value;
 use tokio::time::{Instant, Sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cursors::capacity::Capacity;
 use crate::cursors::owed::Owed;
@@ -28,14 +29,14 @@ use crate::cursors::refusal::Refusal;
 use crate::cursors::subscription::{From, Mode, Subscribe};
 use crate::cursors::{Cursors, subscribe};
 use crate::feeds::view::{Encode, Encoding, Run};
-use crate::session::admission::Place;
+use crate::session::admission::{NoPlace, Place};
 use crate::session::clock::{Alarm, Clock};
 use crate::session::close::Close;
 use crate::session::{self, Happened, Host, Meet, Outbound, Reads, Session};
-use crate::wire::Entered;
-use crate::wire::pipe::{Ended, Kind, Pipe};
+use crate::wire::pipe::{Ended, Kind, Pipe, Taken};
 use crate::wire::protocol::lines::Lines;
 use crate::wire::protocol::{Message, Told};
+use crate::wire::{Entered, no_place};
 
 /// The name of the subscription in messages.
 const ID: &str = "sse";
@@ -81,7 +82,23 @@ pub(super) async fn open(
         return Ok(answer(Body::empty()));
     }
     // The place is taken before the answer: whoever waits for sessions to end must not miss one that begins.
-    let Entered { place, epoch } = Entered::by(&host, &subscriber).await?;
+    let entered = Entered::by(&host, &subscriber).await?;
+    let fan_out = host.fan_out.clone();
+    let begun = AbortOnDropHandle::new(fan_out.spawn(begin(host, subscriber, entered, wanted))).await;
+    // The runtime ends, and with it whoever asked.
+    let events = begun.map_err(|_| no_place(NoPlace::Leaving))??;
+    let mut answer = answer(Body::from_stream(events));
+    answer.extensions_mut().insert(ServedBy(fan_out));
+    Ok(answer)
+}
+
+/// Begins a session, whose events are answered once its subscription stands.
+async fn begin(
+    host: Arc<Host>,
+    subscriber: Subscriber,
+    Entered { place, epoch }: Entered,
+    wanted: Subscribe,
+) -> Result<Taken, Problem> {
     let reads = Reads {
         encoding: EVENTS,
         capacity: Capacity {
@@ -109,7 +126,7 @@ pub(super) async fn open(
         clock,
     };
     tokio::spawn(events.run(place));
-    Ok(answer(Body::from_stream(pipe.taken())))
+    Ok(pipe.taken())
 }
 
 fn answer(body: Body) -> Response {

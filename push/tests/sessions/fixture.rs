@@ -91,6 +91,7 @@ impl Node {
             verifier: Arc::new(Verifier::hs256(&key, "tailcast")),
             limits,
             admission: admits,
+            fan_out: tokio::runtime::Handle::current(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -189,6 +189,7 @@ impl Story {
             node: NodeId::from_text("this-node"),
             verifier,
             admission: tokio::sync::watch::channel(crate::AdmissionLimits::default()).1,
+            fan_out: tokio::runtime::Handle::current(),
             limits: Limits {
                 close_within: Duration::ZERO,
                 announce_within: Duration::ZERO,

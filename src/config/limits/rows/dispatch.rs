@@ -1,7 +1,7 @@
 //! Of `dispatch`.
 
 use ::dispatch::link::LinkLimits;
-use ::dispatch::{BackoffLimits, DispatchLimits, KeeperLimits, QueueLimits, RedisOptions};
+use ::dispatch::{BackoffLimits, DispatchLimits, KeeperLimits, QueueLimits, RedisOptions, RelayLimits};
 
 use super::*;
 
@@ -19,6 +19,12 @@ limits! {
         hints: count(1, 100_000_000),
         // The largest batch has to fit.
         bytes: size(8 * MIB, TIB),
+    }
+
+    RelayLimits {
+        queue: group,
+        lost_streams: count(1, 1_000_000),
+        lost_pause: duration(ms(1), MINUTE),
     }
 
     LinkLimits {

@@ -3,12 +3,19 @@
 use ::push::{AdmissionLimits, Limits};
 
 use super::*;
+use crate::fan_out::FanOutLimits;
 
 limits! {
     AdmissionLimits {
         sessions: count(1, 10_000_000),
         sessions_of_subscriber: count(1, 10_000_000),
         sessions_per_second: count(1, 1_000_000),
+    }
+
+    FanOutLimits {
+        threads: count(1, 10_000),
+        nice: count(0, 19),
+        relay: group,
     }
 
     Limits {

@@ -10,7 +10,10 @@ const BEGIN: &str = "<!-- limits: written by the tests from what the code says o
 const END: &str = "<!-- end of limits -->\n";
 
 /// Defaults that are others on other machines.
-const BY_MACHINE: &[(&str, &str)] = &[("filters.threads", "half of the processors")];
+const BY_MACHINE: &[(&str, &str)] = &[
+    ("filters.threads", "half of the processors"),
+    ("fan_out.threads", "the number of processors"),
+];
 
 const HEEDED: &str = " Heeded while the node runs.";
 
