@@ -1,9 +1,13 @@
 //! Group commit: what waits for a stream becomes one batch, and all batches that are ready become one call of the
-//! store. Batching comes from load, never from a delay: nothing here has a timer.
+//! store. Batching comes from load, never from a delay: whoever comes while no call is under way goes at once.
+//!
+//! While one is under way, what comes gathers for the next, until there is enough for a call of its own
+//! ([`LogStore::full_call`]), or the one under way is slow ([`AppendLimits::slow`]).
 //!
 //! A stream has one write in flight, so its batches are stored, answered and handed off in the order of their
 //! offsets. Knows nothing of HTTP, tokens or how lines were written by their sender.
 
+mod failures;
 mod key;
 mod queue;
 mod streams;
@@ -22,6 +26,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use failures::{Answer, Failures};
 pub(crate) use key::name_of;
 pub use key::{RequestKey, RunKey};
 use queue::Queue;
@@ -33,8 +38,11 @@ use write::{Settled, Write};
 /// How much may wait, and how much goes at once.
 #[derive(Debug, Clone, Copy)]
 pub struct AppendLimits {
-    /// Calls of the store under way at once.
+    /// Calls of the store under way at once, at most. Beside one, another begins when there is enough for it, as the store
+    /// has it, or when that one is slow.
     pub calls: usize,
+    /// A call that takes longer is not waited for by what is ready beside it.
+    pub slow: Duration,
     /// Batches in one call. Whoever sends one line waits for calls of this size, so it is not larger than a store needs
     /// it to be for its best throughput.
     pub call_batches: usize,
@@ -56,6 +64,7 @@ impl Default for AppendLimits {
     fn default() -> Self {
         Self {
             calls: 4,
+            slow: Duration::from_millis(50),
             call_batches: 256,
             call_bytes: 16 * 1024 * 1024,
             waiting_bytes: 64 * 1024 * 1024,
@@ -323,30 +332,58 @@ impl Inner {
         }
     }
 
-    /// One more task calls the store, when something is ready and the bound allows it.
+    /// One more task calls the store, when something is ready and the bounds allow it.
     fn start_call(inner: &Arc<Self>, queue: &mut Queue) {
-        if !queue.has_ready() || queue.calls >= inner.limits().calls.max(1) {
-            return;
+        if queue.may_begin(&inner.limits(), inner.store.full_call()) {
+            queue.calls += 1;
+            tokio::spawn(Arc::clone(inner).call_while_ready());
         }
-        queue.calls += 1;
-        tokio::spawn(Arc::clone(inner).call_while_ready());
     }
 
     async fn call_while_ready(self: Arc<Self>) {
-        loop {
-            let writes = {
-                let mut queue = self.queue.lock();
-                let writes = queue.take_call(&self.limits());
-                if writes.is_empty() {
-                    queue.calls -= 1;
-                    self.tell_idle(&queue);
-                    return;
-                }
-                Self::start_call(&self, &mut queue);
-                writes
+        // Whatever was read from other connections in the same turn goes along, and whoever was answered may come again.
+        tokio::task::yield_now().await;
+        let mut slow = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+        while let Some(writes) = self.next_call() {
+            slow.as_mut().reset(Instant::now() + self.limits().slow);
+            let mut call = std::pin::pin!(self.call(writes));
+            let is_slow = tokio::select! {
+                biased;
+                () = call.as_mut() => false,
+                () = slow.as_mut() => true,
             };
-            self.call(writes).await;
+            if is_slow {
+                self.no_longer_waited_for();
+                call.await;
+            }
+            self.ended(is_slow);
+            tokio::task::yield_now().await;
         }
+    }
+
+    /// What goes next. `None` says that the task is over: nothing is ready, or a call under way is waited for.
+    fn next_call(self: &Arc<Self>) -> Option<Vec<Write>> {
+        let mut queue = self.queue.lock();
+        queue.calls -= 1;
+        if !queue.may_begin(&self.limits(), self.store.full_call()) {
+            self.tell_idle(&queue);
+            return None;
+        }
+        queue.calls += 1;
+        let writes = queue.take_call(&self.limits());
+        Self::start_call(self, &mut queue);
+        Some(writes)
+    }
+
+    /// A call is slow: what is ready goes beside it.
+    fn no_longer_waited_for(self: &Arc<Self>) {
+        let mut queue = self.queue.lock();
+        queue.slow += 1;
+        Self::start_call(self, &mut queue);
+    }
+
+    fn ended(&self, was_slow: bool) {
+        self.queue.lock().slow -= usize::from(was_slow);
     }
 
     async fn call(&self, writes: Vec<Write>) {
@@ -427,61 +464,6 @@ impl Inner {
             self.streams
                 .give_back(&waiting.subscriber, usize::from(waiting.charged));
             waiting.fail(RunError::NotStored);
-        }
-    }
-}
-
-type Answer = Result<Arc<lines::Batch>, AppendError>;
-
-/// The failures of one call, logged once.
-#[derive(Default)]
-struct Failures {
-    batches: usize,
-    /// Of those, the ones that could not reach the store.
-    away: usize,
-    /// Batches of which the store said nothing.
-    unanswered: usize,
-    answered: usize,
-    error: Option<String>,
-}
-
-impl Failures {
-    fn of(answers: &[Answer]) -> Self {
-        let mut failures = Self {
-            answered: answers.len(),
-            ..Self::default()
-        };
-        for answer in answers {
-            let (Err(AppendError::NotStored(error)) | Err(AppendError::Unknown(error))) = answer else {
-                continue;
-            };
-            // The store says that itself, once.
-            if let StoreError::Full(_) = error {
-                continue;
-            }
-            failures.batches += 1;
-            failures.error.get_or_insert_with(|| error.to_string());
-            let away = match (answer, error) {
-                (_, StoreError::Timeout(_)) => true,
-                (Err(AppendError::NotStored(_)), StoreError::Away(_)) => true,
-                // An insert under way broke off; the next one may find another server.
-                _ => false,
-            };
-            failures.away += usize::from(away);
-        }
-        failures
-    }
-
-    /// Whether the store was not reached with any of them.
-    fn nothing_got_through(&self) -> bool {
-        self.unanswered == 0 && self.away > 0 && self.away == self.answered
-    }
-
-    fn log(self) {
-        let batches = self.batches + self.unanswered;
-        if batches > 0 {
-            let error = self.error.unwrap_or_else(|| "the store broke off".to_owned());
-            tracing::warn!(batches, error, "lines were not stored");
         }
     }
 }

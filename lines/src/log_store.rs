@@ -22,6 +22,12 @@ pub trait LogStore: LogReader {
     /// batch is durable (invariant 1) and has the offsets it will have for ever (invariants 2 and 3).
     async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>>;
 
+    /// How much has to wait for another call of [`append`](LogStore::append) to be worth its cost while one is under way.
+    /// What is less goes better with the next call: the store works once for all of it.
+    fn full_call(&self) -> CallLimits {
+        CallLimits::default()
+    }
+
     /// What these keys were given before, each in its stream, in the same order, in one round trip; `None` for those
     /// that nothing is stored under.
     async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError>;
@@ -76,6 +82,24 @@ pub trait LogStore: LogReader {
 
     /// Answers `Ok` when the store can take writes now.
     async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// When a call is full: whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Batches in it: 128.
+    pub batches: usize,
+    /// Bytes of NDJSON in it: 1 MiB.
+    pub bytes: usize,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            batches: 128,
+            bytes: 1024 * 1024,
+        }
+    }
 }
 
 /// Lines of one stream that are to become one batch: one or more requests, grouped.

@@ -2,6 +2,8 @@
 //!
 //! Knows no database: both implementations keep either the NDJSON itself or a zstd frame of it.
 
+mod frame;
+
 use bytes::Bytes;
 use lines::{Lines, Offset, StoreError, Timestamp};
 use serde::de::IgnoredAny;
@@ -23,8 +25,14 @@ pub(super) const MOST_NDJSON: usize = 12 * 1024 * 1024;
 /// The most lines one batch can have: no line is shorter than this with its time and its message.
 const MOST_LINES: i64 = (MOST_NDJSON / 48) as i64;
 
-/// Fast, and logs still shrink to a quarter.
-const LEVEL: i32 = 1;
+/// A batch of fewer bytes is kept as it is: a frame would save a few dozen of them, and cost more than storing the batch.
+const LEAST_COMPRESSED: usize = 512;
+
+/// So many bytes are compressed where they are: a hop to another thread and back costs about as much.
+const IN_PLACE: usize = 32 * 1024;
+
+/// More of them are compressed in pieces of about so many bytes, side by side.
+const PIECE: usize = 256 * 1024;
 
 /// Where a batch ends that begins at `first` and claims to have so many lines. When the claim cannot be right, the batch
 /// ends where the largest one would: no offset that was ever given is given again (invariants 2 and 3).
@@ -33,22 +41,58 @@ pub(super) fn end_of(first: Offset, claimed: Option<i64>) -> Offset {
     first.plus(count.unwrap_or(MOST_LINES).unsigned_abs())
 }
 
+/// The bytes to store instead of each of `texts`, when compressing makes them fewer. Much is compressed on threads where
+/// that holds up nobody else.
+pub(super) async fn compress_all(texts: Vec<Bytes>, compression: Compression) -> Vec<Option<Vec<u8>>> {
+    if compression == Compression::None || work(&texts) <= IN_PLACE {
+        return texts.iter().map(|text| compress(text, compression)).collect();
+    }
+    let mut pieces = Vec::new();
+    let mut left = texts.as_slice();
+    while !left.is_empty() {
+        let (piece, rest) = left.split_at(piece(left));
+        left = rest;
+        let texts = piece.to_vec();
+        let compressing = tokio::task::spawn_blocking(move || {
+            let compressed = texts.iter().map(|text| compress(text, compression));
+            compressed.collect::<Vec<_>>()
+        });
+        pieces.push((piece.len(), compressing));
+    }
+    let mut all = Vec::with_capacity(texts.len());
+    for (texts, compressing) in pieces {
+        // What nobody could compress is stored as it is.
+        all.extend(compressing.await.unwrap_or_else(|_| vec![None; texts]));
+    }
+    all
+}
+
+/// Bytes that there are to compress.
+fn work(texts: &[Bytes]) -> usize {
+    let lengths = texts.iter().map(Bytes::len);
+    lengths.filter(|&length| length >= LEAST_COMPRESSED).sum()
+}
+
+/// How many of the texts, at least one, make a piece.
+fn piece(texts: &[Bytes]) -> usize {
+    let mut bytes = 0;
+    let full = texts.iter().position(|text| {
+        bytes += text.len();
+        bytes >= PIECE
+    });
+    full.map_or(texts.len(), |last| last + 1)
+}
+
 /// The bytes to store instead of `ndjson`, when compressing makes them fewer.
 pub(super) fn compress(ndjson: &[u8], compression: Compression) -> Option<Vec<u8>> {
     match compression {
-        Compression::None => None,
-        // An error would mean that memory ran out: the lines can be kept as they are.
-        Compression::Zstd => frame_of(ndjson)
-            .ok()
-            .filter(|compressed| compressed.len() < ndjson.len()),
+        Compression::Zstd if ndjson.len() >= LEAST_COMPRESSED => {
+            // An error would mean that memory ran out: the lines can be kept as they are.
+            let compressed = frame::of(ndjson).ok()?;
+            (compressed.len() < ndjson.len()).then_some(compressed)
+        }
+        Compression::Zstd | Compression::None => None,
     }
-}
-
-/// A frame with a checksum: bytes that went bad on the disk are an error, and never other lines.
-fn frame_of(ndjson: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
-    compressor.include_checksum(true)?;
-    compressor.compress(ndjson)
 }
 
 /// Bytes as a database gave them, and whether something proves that they are what was written.
@@ -78,8 +122,8 @@ pub(super) fn decompress(compressed: &[u8]) -> Result<Read, String> {
         .ok()
         .filter(|&claimed| claimed <= MOST_NDJSON)
         .ok_or_else(|| format!("its compressed lines claim to hold {claimed} bytes"))?;
-    let ndjson = zstd::bulk::decompress(compressed, claimed)
-        .map_err(|error| format!("its lines do not decompress: {error}"))?;
+    let ndjson =
+        frame::read(compressed, claimed).map_err(|error| format!("its lines do not decompress: {error}"))?;
     // RFC 8878 §3.1.1.1.1: bit 2 of the byte after the magic number.
     let proven = compressed
         .get(4)
@@ -176,13 +220,36 @@ mod tests {
 
     #[test]
     fn what_compressing_would_make_longer_is_kept_as_it_is() {
-        assert_eq!(compress(b"{}\n", Compression::Zstd), None);
+        let noise = rand::random::<[[u8; 32]; 32]>().concat();
+        assert_eq!(compress(&noise, Compression::Zstd), None);
         assert_eq!(compress(&b"{}\n".repeat(1000), Compression::None), None);
     }
 
     #[test]
+    fn a_small_batch_is_kept_as_it_is() {
+        let ndjson = b"{}\n".repeat(LEAST_COMPRESSED);
+        assert_eq!(compress(&ndjson[..LEAST_COMPRESSED - 1], Compression::Zstd), None);
+        assert!(compress(&ndjson[..LEAST_COMPRESSED], Compression::Zstd).is_some());
+    }
+
+    #[tokio::test]
+    async fn many_batches_are_compressed_each_in_its_place() {
+        let line = b"{\"ts\":\"1970-01-01T00:00:00.000000000Z\",\"message\":\"a\"}\n";
+        for most in [1, 10, 300] {
+            let text = |i: usize| Bytes::from(line.repeat(i * 7919 % most * 30 + 1));
+            let texts: Vec<Bytes> = (0..200).map(text).collect();
+            let all = compress_all(texts.clone(), Compression::Zstd).await;
+            assert_eq!(all.len(), texts.len());
+            for (text, compressed) in texts.iter().zip(all) {
+                let read = compressed.map(|compressed| decompress(&compressed).unwrap().ndjson);
+                assert_eq!(read.as_ref(), (text.len() >= LEAST_COMPRESSED).then_some(text));
+            }
+        }
+    }
+
+    #[test]
     fn a_frame_that_claims_too_much_is_refused_before_anything_is_allocated() {
-        let bomb = zstd::bulk::compress(&vec![b'\n'; MOST_NDJSON + 1], LEVEL).unwrap();
+        let bomb = frame::of(&vec![b'\n'; MOST_NDJSON + 1]).unwrap();
         assert_eq!(
             decompress(&bomb).err().unwrap(),
             format!("its compressed lines claim to hold {} bytes", MOST_NDJSON + 1)
@@ -191,7 +258,7 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_an_error_and_not_lines() {
-        let mut compressed = compress(&b"{\"a\":1}\n".repeat(50), Compression::Zstd).unwrap();
+        let mut compressed = compress(&b"{\"a\":1}\n".repeat(100), Compression::Zstd).unwrap();
         let middle = compressed.len() / 2;
         compressed.truncate(middle);
         assert!(decompress(&compressed).is_err());
@@ -202,12 +269,12 @@ mod tests {
     #[test]
     fn one_bit_that_went_bad_never_becomes_another_line() {
         let ndjson =
-            b"{\"ts\":\"1970-01-01T00:00:00.000000000Z\",\"message\":\"words and words\"}\n".repeat(3);
+            b"{\"ts\":\"1970-01-01T00:00:00.000000000Z\",\"message\":\"words and words\"}\n".repeat(8);
         let compressed = compress(&ndjson, Compression::Zstd).unwrap();
         for bit in 0..compressed.len() * 8 {
             let mut bad = compressed.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            if let Ok(lines) = decompress(&bad).and_then(|read| checked_lines(read, 3, ts(0), ts(1))) {
+            if let Ok(lines) = decompress(&bad).and_then(|read| checked_lines(read, 8, ts(0), ts(1))) {
                 assert_eq!(lines.ndjson, ndjson, "bit {bit}");
             }
         }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lines::log_store::{Draft, Look, Merged, PriorRun, StoredKey};
+use lines::log_store::{CallLimits, Draft, Look, Merged, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -53,6 +53,8 @@ use super::timing::{Operation, answered, count_appends, measured};
 pub struct MongoOptions {
     /// How batches are written down.
     pub compression: Compression,
+    /// How much has to wait for another call of `append` to be worth its cost while one is under way.
+    pub full_call: CallLimits,
     /// When every call ends, with or without an answer.
     pub deadline: Duration,
     /// How long to look for a primary, unless the address says so. Less than `deadline`, so that an error says why.
@@ -82,6 +84,7 @@ impl Default for MongoOptions {
     fn default() -> Self {
         Self {
             compression: Compression::default(),
+            full_call: CallLimits::default(),
             deadline: Duration::from_secs(10),
             server_selection: Duration::from_secs(5),
             tail_valid: Duration::from_secs(30),
@@ -183,6 +186,10 @@ impl LogStore for MongoStore {
         let outcomes = measured(Operation::Append, self.write(drafts)).await;
         count_appends(outcomes.iter());
         outcomes
+    }
+
+    fn full_call(&self) -> CallLimits {
+        self.options.full_call
     }
 
     async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use lines::log_store::{Draft, Look, PriorRun, StoredKey};
+use lines::log_store::{CallLimits, Draft, Look, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -41,6 +41,7 @@ use self::writer::{Encoded, Writer};
 use super::Compression;
 use super::clock::{Clock, Mark, SystemClock, Watch};
 use super::damage::Damages;
+use super::encoding::compress_all;
 use super::ledger::LedgerOptions;
 use super::position::Position;
 use super::timing::{Operation, answered, count_appends, measured};
@@ -50,6 +51,8 @@ use super::timing::{Operation, answered, count_appends, measured};
 pub struct SqliteOptions {
     /// How batches are written down.
     pub compression: Compression,
+    /// How much has to wait for another call of `append` to be worth its cost while one is under way.
+    pub full_call: CallLimits,
     /// When every call ends, with or without an answer.
     pub deadline: Duration,
     /// Connections that read, and so the questions that are answered at once; more of them wait for their turn. At
@@ -79,6 +82,11 @@ impl Default for SqliteOptions {
     fn default() -> Self {
         Self {
             compression: Compression::default(),
+            // The writing thread takes whatever waits into one commit; what is large is compressed beside it.
+            full_call: CallLimits {
+                batches: 256,
+                bytes: 128 * 1024,
+            },
             deadline: Duration::from_secs(10),
             readers: 4,
             queue: 1024,
@@ -209,23 +217,16 @@ impl SqliteStore {
     }
 
     async fn write(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
-        let count = drafts.len();
-        let compression = self.options.compression;
         let stamp = self.stamp();
-        let encoding = tokio::task::spawn_blocking(move || {
-            drafts
-                .into_iter()
-                .map(|draft| Encoded::new(draft, stamp, compression))
-                .collect()
+        let texts = drafts.iter().map(|draft| draft.lines.ndjson.clone()).collect();
+        let compressed = compress_all(texts, self.options.compression).await;
+        let drafts = drafts.into_iter().zip(compressed);
+        let encoded = drafts.map(|(draft, compressed)| Encoded {
+            draft,
+            stamp,
+            compressed,
         });
-        match encoding.await {
-            Ok(drafts) => self.writer.append(drafts, self.options.deadline).await,
-            Err(stopped) => {
-                let stopped = Arc::new(stopped);
-                let not_stored = || AppendError::NotStored(StoreError::Away(Box::new(Arc::clone(&stopped))));
-                (0..count).map(|_| Err(not_stored())).collect()
-            }
-        }
+        self.writer.append(encoded.collect(), self.options.deadline).await
     }
 
     async fn ask<T: Send + 'static>(
@@ -423,6 +424,10 @@ impl LogStore for SqliteStore {
         let outcomes = measured(Operation::Append, self.write(drafts)).await;
         count_appends(outcomes.iter());
         outcomes
+    }
+
+    fn full_call(&self) -> CallLimits {
+        self.options.full_call
     }
 
     async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {

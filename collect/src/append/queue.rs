@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use lines::StreamName;
+use lines::log_store::CallLimits;
 
 use super::waiting::Waiting;
 use super::write::{Settled, Write};
@@ -15,18 +16,39 @@ use super::{AppendLimits, NotLetIn, Stored};
 #[derive(Default)]
 pub(super) struct Queue {
     /// Per stream, what waits. A stream is in here while something waits or is being stored.
-    lanes: HashMap<StreamName, VecDeque<Waiting>>,
+    lanes: HashMap<StreamName, Lane>,
     /// Whoever has lines here, being entered, waiting or being stored.
     subscribers: HashMap<Arc<str>, Account>,
     /// Subscribers with something ready, each once, the one that waited longest for its turn first.
     turns: VecDeque<Arc<str>>,
     /// What is being entered, waits or is being stored, as [`cost`](super::waiting::cost) has it.
     bytes: usize,
+    ready: Ready,
     /// Tasks that call the store; at most [`AppendLimits::calls`].
     pub(super) calls: usize,
+    /// Those of them whose call is slow.
+    pub(super) slow: usize,
     /// Requests that were let in and are not wholly in the lanes yet.
     pub(super) entering: usize,
     pub(super) closed: bool,
+}
+
+/// What waits of one stream.
+#[derive(Default)]
+struct Lane {
+    waiting: VecDeque<Waiting>,
+    /// NDJSON in it.
+    bytes: usize,
+    /// Nothing of it is in flight, and something waits: it is among the ready ones of a subscriber.
+    is_ready: bool,
+}
+
+/// What could go now.
+#[derive(Default)]
+struct Ready {
+    /// Streams, each with a batch at least.
+    batches: usize,
+    bytes: usize,
 }
 
 /// What one subscriber has here.
@@ -73,12 +95,24 @@ impl Queue {
             let _ = waiting.answer.send(Ok(Stored::new()));
             return;
         }
+        let bytes = waiting.bytes();
         match self.lanes.get_mut(&stream) {
-            Some(lane) => lane.push_back(waiting),
+            Some(lane) => {
+                lane.waiting.push_back(waiting);
+                lane.bytes += bytes;
+                if lane.is_ready {
+                    self.ready.bytes += bytes;
+                }
+            }
             None => {
                 let subscriber = Arc::clone(&waiting.subscriber);
-                self.lanes.insert(stream.clone(), VecDeque::from([waiting]));
-                self.make_ready(subscriber, stream);
+                let lane = Lane {
+                    waiting: VecDeque::from([waiting]),
+                    bytes,
+                    is_ready: true,
+                };
+                self.lanes.insert(stream.clone(), lane);
+                self.make_ready(subscriber, stream, bytes);
             }
         }
     }
@@ -92,11 +126,18 @@ impl Queue {
         self.calls == 0 && self.entering == 0
     }
 
-    pub(super) fn has_ready(&self) -> bool {
-        !self.turns.is_empty()
+    /// Whether another call is worth beginning: none is under way that would be waited for, or there is enough for it.
+    pub(super) fn may_begin(&self, limits: &AppendLimits, full: CallLimits) -> bool {
+        let waited_for = self.calls.saturating_sub(self.slow);
+        let is_full = self.ready.batches >= full.batches.min(limits.call_batches)
+            || self.ready.bytes >= full.bytes.min(limits.call_bytes);
+        self.ready.batches > 0 && self.calls < limits.calls.max(1) && (waited_for == 0 || is_full)
     }
 
-    fn make_ready(&mut self, subscriber: Arc<str>, stream: StreamName) {
+    /// A stream has something to go; `bytes` wait of it. Its lane says so already.
+    fn make_ready(&mut self, subscriber: Arc<str>, stream: StreamName, bytes: usize) {
+        self.ready.batches += 1;
+        self.ready.bytes += bytes;
         let account = self.subscribers.entry(Arc::clone(&subscriber)).or_default();
         if account.ready.is_empty() {
             self.turns.push_back(subscriber);
@@ -116,12 +157,16 @@ impl Queue {
                 continue;
             };
             let stream = account.ready.pop_front();
+            self.ready.batches = self.ready.batches.saturating_sub(usize::from(stream.is_some()));
             if !account.ready.is_empty() {
                 self.turns.push_back(subscriber);
             }
             let lane = stream.and_then(|stream| Some((self.lanes.get_mut(&stream)?, stream)));
             if let Some((lane, stream)) = lane {
-                let write = Write::take(stream, lane);
+                self.ready.bytes = self.ready.bytes.saturating_sub(lane.bytes);
+                let write = Write::take(stream, &mut lane.waiting);
+                lane.is_ready = false;
+                lane.bytes = lane.bytes.saturating_sub(write.waiting_bytes());
                 bytes += write.bytes();
                 writes.push(write);
             }
@@ -139,13 +184,15 @@ impl Queue {
                 continue;
             };
             for waiting in settled.unfinished.into_iter().rev() {
-                lane.push_front(waiting);
+                lane.bytes += waiting.bytes();
+                lane.waiting.push_front(waiting);
             }
-            match lane.front() {
+            match lane.waiting.front() {
                 None => drop(self.lanes.remove(&stream)),
                 Some(next) => {
-                    let subscriber = Arc::clone(&next.subscriber);
-                    self.make_ready(subscriber, stream);
+                    let (subscriber, bytes) = (Arc::clone(&next.subscriber), lane.bytes);
+                    lane.is_ready = true;
+                    self.make_ready(subscriber, stream, bytes);
                 }
             }
         }
@@ -161,12 +208,14 @@ impl Queue {
             .flat_map(|account| account.ready.drain(..))
             .collect();
         self.turns.clear();
+        self.ready = Ready::default();
         for stream in ready {
-            taken.extend(self.lanes.remove(&stream).unwrap_or_default());
+            taken.extend(self.lanes.remove(&stream).unwrap_or_default().waiting);
         }
         // What is left has a write in flight, which comes back to its lane.
         for lane in self.lanes.values_mut() {
-            taken.extend(lane.drain(..));
+            taken.extend(lane.waiting.drain(..));
+            lane.bytes = 0;
         }
         for waiting in &taken {
             self.free(&waiting.subscriber, waiting.cost());

@@ -32,6 +32,11 @@ pub(super) fn cost(part: &Lines) -> usize {
 }
 
 impl Waiting {
+    /// NDJSON of the parts.
+    pub(super) fn bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.ndjson.len()).sum()
+    }
+
     pub(super) fn cost(&self) -> usize {
         self.parts.iter().map(cost).sum()
     }

@@ -77,6 +77,12 @@ impl Write {
         self.members.iter().map(|member| member.part.ndjson.len()).sum()
     }
 
+    /// The same with what waits of the same runs.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let waiting = self.members.iter().map(|member| member.waiting.bytes());
+        self.bytes() + waiting.sum::<usize>()
+    }
+
     /// Whose lines they are.
     pub(super) fn stream(&self) -> &StreamName {
         &self.stream

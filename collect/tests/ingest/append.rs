@@ -16,14 +16,14 @@ use tokio::sync::watch;
 use crate::fake::{FakeStore, Fault, Hints};
 use crate::fixture::LONG;
 
-struct Group {
-    store: Arc<FakeStore>,
+pub(crate) struct Group {
+    pub(crate) store: Arc<FakeStore>,
     hints: Arc<Hints>,
     appender: Appender,
 }
 
 impl Group {
-    fn start(limits: AppendLimits) -> Self {
+    pub(crate) fn start(limits: AppendLimits) -> Self {
         let store = Arc::new(FakeStore::default());
         let hints = Arc::new(Hints::default());
         let appender = Appender::new(store.clone(), hints.clone(), watch::channel(limits).1);
@@ -42,23 +42,23 @@ impl Group {
     }
 
     /// Closes the store and fills its one call, so that everything after this waits.
-    async fn keep_busy(&self) -> Pending {
+    pub(crate) async fn keep_busy(&self) -> Pending {
         self.store.close();
         let pending = self.submit(run("busy", vec![part(&["x"], None)]));
         self.store.wait_for_calls(1).await;
         pending
     }
 
-    fn submit(&self, run: Run) -> Pending {
+    pub(crate) fn submit(&self, run: Run) -> Pending {
         self.appender.submit("alice", vec![run]).unwrap()
     }
 }
 
 /// Lines, and the request's key with its digest.
-type Part<'a> = (Lines, Option<(&'a str, u8)>);
+pub(crate) type Part<'a> = (Lines, Option<(&'a str, u8)>);
 
 /// One request's lines, under the key of its first part.
-fn run(stream: &str, parts: Vec<Part>) -> Run {
+pub(crate) fn run(stream: &str, parts: Vec<Part>) -> Run {
     let key = parts.first().and_then(|(_, key)| *key);
     Run {
         stream: StreamName::parse(stream).unwrap(),
@@ -72,7 +72,7 @@ fn run(stream: &str, parts: Vec<Part>) -> Run {
     }
 }
 
-fn part<'a>(messages: &[&str], key: Option<(&'a str, u8)>) -> Part<'a> {
+pub(crate) fn part<'a>(messages: &[&str], key: Option<(&'a str, u8)>) -> Part<'a> {
     let lines: Vec<Line> = messages
         .iter()
         .map(|message| Line {
@@ -85,13 +85,13 @@ fn part<'a>(messages: &[&str], key: Option<(&'a str, u8)>) -> Part<'a> {
     (Lines::encode(&lines).unwrap(), key)
 }
 
-async fn outcome(pending: Pending) -> Result<Stored, RunFailure> {
+pub(crate) async fn outcome(pending: Pending) -> Result<Stored, RunFailure> {
     let mut outcomes = pending.outcomes().await;
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }
 
-fn range(first: u64, next: u64) -> Result<Stored, RunFailure> {
+pub(crate) fn range(first: u64, next: u64) -> Result<Stored, RunFailure> {
     Ok(vec![Offset(first)..Offset(next)])
 }
 

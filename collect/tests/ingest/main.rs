@@ -10,6 +10,7 @@ mod fake;
 mod faults;
 mod fixture;
 mod forms;
+mod gathering;
 mod idempotency;
 mod listener;
 mod over_http;

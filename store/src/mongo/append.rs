@@ -16,7 +16,7 @@ use super::keys::only_keys;
 use super::times::not_stored;
 use super::{MongoStore, queries};
 use crate::clock::not_before;
-use crate::encoding::{check_size, compress};
+use crate::encoding::{check_size, compress_all};
 use crate::timing::answered_by;
 use lines::SharedError;
 
@@ -95,22 +95,15 @@ impl MongoStore {
 
     async fn prepare(&self, drafts: Vec<Draft>, stamp: Timestamp) -> Vec<Pending> {
         let compression = self.options.compression;
-        let texts: Vec<_> = drafts.iter().map(|draft| draft.lines.ndjson.clone()).collect();
-        let compressing = tokio::task::spawn_blocking(move || {
-            texts
-                .iter()
-                .map(|text| compress(text, compression))
-                .collect::<Vec<_>>()
-        });
-        // Without it the lines are stored as they are.
-        let mut compressed = compressing.await.unwrap_or_default().into_iter();
+        let texts = drafts.iter().map(|draft| draft.lines.ndjson.clone()).collect();
+        let compressed = compress_all(texts, compression).await;
+        let drafts = drafts.into_iter().zip(compressed);
         drafts
-            .into_iter()
-            .map(|draft| Pending {
+            .map(|(draft, compressed)| Pending {
                 outcome: check_size(&draft.lines)
                     .err()
                     .map(|too_big| Err(AppendError::NotStored(too_big))),
-                compressed: compressed.next().flatten(),
+                compressed,
                 defeats: 0,
                 met_key: false,
                 arrived: draft.arrived.unwrap_or(stamp),

@@ -11,7 +11,6 @@ use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
 use super::{keys, ledger, queries, schema, writer};
-use crate::Compression;
 use crate::damage::Damages;
 
 /// Goes through streams, by name, since all of them are asked for.
@@ -53,11 +52,11 @@ fn statements_of_requests(connection: &mut Connection) -> BTreeSet<String> {
     let masked = TraceEventCodes::SQLITE_TRACE_STMT;
     connection.trace_v2(masked, Some(note)).unwrap();
     let encoded = |draft| {
-        [writer::Encoded::new(
+        [writer::Encoded {
             draft,
-            Timestamp::from_nanos(5),
-            Compression::None,
-        )]
+            stamp: Timestamp::from_nanos(5),
+            compressed: None,
+        }]
     };
     for _ in 0..2 {
         let mut next = draft();

@@ -16,9 +16,8 @@ use super::queries::{self, StreamId, to_sql};
 use super::rates::Rates;
 use super::room::Room;
 use super::{SqliteOptions, away, keys};
-use crate::Compression;
 use crate::clock::not_before;
-use crate::encoding::{check_size, compress};
+use crate::encoding::check_size;
 use lines::SharedError;
 
 /// What a batch takes on the disk beside its lines, roughly: its row and three index entries.
@@ -32,22 +31,14 @@ type Outcome = Result<Arc<Batch>, AppendError>;
 
 /// A draft as it will be written.
 pub(super) struct Encoded {
-    draft: Draft,
+    pub(super) draft: Draft,
     /// When the lines arrived, by the store's clock.
-    stamp: Timestamp,
+    pub(super) stamp: Timestamp,
     /// The lines, when they are fewer bytes compressed.
-    compressed: Option<Vec<u8>>,
+    pub(super) compressed: Option<Vec<u8>>,
 }
 
 impl Encoded {
-    pub(super) fn new(draft: Draft, stamp: Timestamp, compression: Compression) -> Self {
-        Self {
-            compressed: compress(&draft.lines.ndjson, compression),
-            stamp,
-            draft,
-        }
-    }
-
     /// As they will be written.
     fn bytes(&self) -> usize {
         self.compressed

@@ -25,6 +25,7 @@ limits! {
 
     AppendLimits {
         calls: count(1, 256),
+        slow: duration(ms(1), MINUTE),
         call_batches: count(1, 10_000),
         call_bytes: size(MIB, GIB),
         waiting_bytes: size(MIB, TIB),

@@ -1,10 +1,16 @@
 //! Of `lines`.
 
 use ::lines::filter::FilterLimits;
+use ::lines::log_store::CallLimits;
 
 use super::*;
 
 limits! {
+    CallLimits {
+        batches: count(1, 10_000),
+        bytes: size(1, GIB),
+    }
+
     FilterLimits {
         bytes: size(16, 64 * KIB),
         terms: count(1, 10_000),

@@ -9,6 +9,7 @@ use super::*;
 limits! {
     SqliteOptions {
         compression: elsewhere("`store_compression`"),
+        full_call: group,
         deadline: duration(ms(100), HOUR),
         readers: count(2, 1_000),
         queue: count(1, 1_000_000),
@@ -23,6 +24,7 @@ limits! {
 
     MongoOptions {
         compression: elsewhere("`store_compression`"),
+        full_call: group,
         deadline: duration(ms(100), HOUR),
         server_selection: duration(ms(10), HOUR),
         tail_valid: duration(ms(100), HOUR),
