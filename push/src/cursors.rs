@@ -183,6 +183,7 @@ impl Cursors {
 
     /// Adds a subscription; what the client is told of it goes to `out`.
     pub(crate) fn add(&mut self, started: Started, out: &mut Vec<Owed>) {
+        one_alone(&mut self.subscriptions);
         self.subscriptions.push(Subscription {
             terms: Arc::new(started.terms),
             number: self.numbered,
@@ -241,6 +242,7 @@ impl Cursors {
     fn place(&mut self, mut slot: Slot) {
         let free = self.slots.iter().position(Option::is_none);
         let at = free.unwrap_or_else(|| {
+            one_alone(&mut self.slots);
             self.slots.push(None);
             self.slots.len() - 1
         });
@@ -480,6 +482,13 @@ impl Filtered {
     fn at(self, slot: &Slot) -> Option<Chunk> {
         let same = self.stream == *slot.member.stream() && self.view.is(&slot.terms.view);
         self.chunk.filter(|chunk| same && chunk.first == slot.cursor)
+    }
+}
+
+/// Most sessions have one subscription to one stream: the first one takes no room for others.
+fn one_alone<T>(all: &mut Vec<T>) {
+    if all.is_empty() {
+        all.reserve_exact(1);
     }
 }
 

@@ -8,10 +8,11 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::Error;
@@ -24,8 +25,11 @@ use crate::session::close::{self, Close};
 use crate::wire::fragments::{Fragments, TooMany};
 use crate::wire::frame;
 
-/// The read buffer: requests are small.
-const READ_BYTES: usize = 1024;
+/// What the library keeps for each connection to read into. What is larger it makes room for while it comes.
+const READ_BYTES: usize = 64;
+
+/// What is read from the connection at once. Nothing of it is kept but what came beyond what the library takes.
+const READ_AT_ONCE: usize = 4 * 1024;
 
 /// Frames that go in one write as a vector, at most.
 const AT_ONCE: usize = 32;
@@ -51,6 +55,8 @@ thread_local! {
 pub(crate) struct Socket<S> {
     io: S,
     protocol: WebSocketContext,
+    /// What was read already and the library has not taken yet.
+    ahead: Bytes,
     /// Those of the message that comes in.
     fragments: Fragments,
     /// Pongs and close answers that tungstenite made while it read.
@@ -131,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self {
             io,
             protocol: WebSocketContext::new(Role::Server, Some(config)),
+            ahead: Bytes::new(),
             fragments: Fragments::at_most(fragments),
             replies: Vec::new(),
             queue: VecDeque::new(),
@@ -266,6 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let mut side = ReadSide {
             io: &mut self.io,
             cx,
+            ahead: &mut self.ahead,
             fragments: &mut self.fragments,
             replies: &mut self.replies,
             asked: &mut self.asked,
@@ -384,28 +392,55 @@ fn had_forbidden_code(close: &CloseFrame) -> bool {
 struct ReadSide<'a, 'b, S> {
     io: &'a mut S,
     cx: &'a mut Context<'b>,
+    ahead: &'a mut Bytes,
     fragments: &'a mut Fragments,
     replies: &'a mut Vec<u8>,
     /// Any byte that comes in answers a ping.
     asked: &'a mut Option<Instant>,
 }
 
+impl<S: AsyncRead + Unpin> ReadSide<'_, '_, S> {
+    /// Reads what is there into `buffer`, and what does not fit, ahead.
+    fn read_more(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut scratch = [const { MaybeUninit::uninit() }; READ_AT_ONCE];
+        let mut scratch = ReadBuf::uninit(&mut scratch);
+        match Pin::new(&mut *self.io).poll_read(self.cx, &mut scratch) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+        }
+        let read = scratch.filled();
+        if !read.is_empty() {
+            *self.asked = None;
+        }
+        let (taken, ahead) = read.split_at(read.len().min(buffer.len()));
+        buffer[..taken.len()].copy_from_slice(taken);
+        *self.ahead = Bytes::copy_from_slice(ahead);
+        Ok(taken.len())
+    }
+
+    /// What was read before.
+    fn take_ahead(&mut self, buffer: &mut [u8]) -> usize {
+        let taken = self.ahead.len().min(buffer.len());
+        buffer[..taken].copy_from_slice(&self.ahead[..taken]);
+        self.ahead.advance(taken);
+        if self.ahead.is_empty() {
+            *self.ahead = Bytes::new();
+        }
+        taken
+    }
+}
+
 impl<S: AsyncRead + Unpin> Read for ReadSide<'_, '_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut buffer = ReadBuf::new(buffer);
-        match Pin::new(&mut *self.io).poll_read(self.cx, &mut buffer) {
-            Poll::Ready(Ok(())) => {
-                if !buffer.filled().is_empty() {
-                    *self.asked = None;
-                }
-                match self.fragments.read(buffer.filled()) {
-                    Ok(()) => Ok(buffer.filled().len()),
-                    // No kind of error that the system has for a socket.
-                    Err(TooMany) => Err(io::ErrorKind::InvalidData.into()),
-                }
-            }
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        let taken = if self.ahead.is_empty() {
+            self.read_more(buffer)?
+        } else {
+            self.take_ahead(buffer)
+        };
+        match self.fragments.read(&buffer[..taken]) {
+            Ok(()) => Ok(taken),
+            // No kind of error that the system has for a socket.
+            Err(TooMany) => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 }
@@ -418,5 +453,48 @@ impl<S> Write for ReadSide<'_, '_, S> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// A message of a client, masked with nothing.
+    fn masked(text: &str) -> Vec<u8> {
+        let mut bytes = vec![0x81, 0x80 | 126];
+        bytes.extend_from_slice(&(text.len() as u16).to_be_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes
+    }
+
+    #[tokio::test]
+    async fn messages_of_any_size_are_heard_whole_and_nothing_is_kept_of_them() {
+        let lengths = [0, 1, 55, 56, 57, 64, 4_000, 4_096, 4_097, 16_000, 3, 9_000, 0];
+        let texts = lengths.map(|length| "x".repeat(length));
+        let all: Vec<u8> = texts.iter().flat_map(|text| masked(text)).collect();
+        for piece in [1_000_000, 5_000, 4_096, 65, 1] {
+            let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+            let mut socket = Socket::new(ours, 16 * 1024, 4, 1024);
+            let said = all.clone();
+            tokio::spawn(async move {
+                for piece in said.chunks(piece) {
+                    theirs.write_all(piece).await.unwrap();
+                }
+                std::future::pending::<()>().await;
+            });
+            for text in &texts {
+                let event = std::future::poll_fn(|cx| socket.poll_event(cx, Listen::Yes)).await;
+                assert!(
+                    matches!(&event, Event::Text(heard) if heard.as_str() == text),
+                    "{event:?}"
+                );
+            }
+            assert!(socket.ahead.is_empty());
+        }
     }
 }

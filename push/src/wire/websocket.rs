@@ -10,6 +10,8 @@ mod requests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod silence;
+#[cfg(test)]
+mod size;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,0 +1,36 @@
+//! What a session takes while nothing happens: tens of thousands of them are idle at a time.
+
+use std::mem::size_of;
+
+use super::*;
+
+/// Each bound is a little more than what there is. Whoever needs more asks first whether most sessions need it: what few
+/// have is boxed, and a future that is awaited in place has its room in every session.
+#[test]
+fn an_idle_session_is_small() {
+    fn future_of<F>(_: impl FnOnce(Box<WebSocket<edge::Socket>>, &'static str) -> F) -> usize {
+        size_of::<F>()
+    }
+    let sizes = [
+        // The socket with its protocol, the cursors, the deadlines: one allocation.
+        (
+            "what a session is",
+            size_of::<WebSocket<edge::Socket>>(),
+            SESSION_BYTES,
+        ),
+        // A part of its task, with the timer.
+        (
+            "its future",
+            future_of(|session, id| session.run(id)),
+            FUTURE_BYTES,
+        ),
+        // One for each session, beside it: feeds hold it.
+        ("its wake-up", size_of::<Wake>(), 128),
+    ];
+    for (what, size, most) in sizes {
+        assert!(size <= most, "{what} takes {size} bytes, and may take {most}");
+    }
+}
+
+const SESSION_BYTES: usize = 1_408;
+const FUTURE_BYTES: usize = 512;
