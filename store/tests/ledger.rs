@@ -23,10 +23,12 @@ mod mongo_alone;
 mod place;
 #[path = "ledger/races.rs"]
 mod races;
-#[path = "ledger/replica_set.rs"]
+#[path = "servers/replica_set.rs"]
 mod replica_set;
 #[path = "ledger/sqlite.rs"]
 mod sqlite_alone;
+#[path = "ledger/stepdowns.rs"]
+mod stepdowns;
 #[path = "ledger/watching.rs"]
 mod watching;
 

@@ -23,10 +23,14 @@ mod mongo_alone;
 mod place;
 #[path = "store/races.rs"]
 mod races;
+#[path = "servers/replica_set.rs"]
+mod replica_set;
 #[path = "store/retention.rs"]
 mod retention;
 #[path = "store/sqlite.rs"]
 mod sqlite_alone;
+#[path = "store/stepdowns.rs"]
+mod stepdowns;
 
 /// Runs each behaviour against one implementation.
 macro_rules! against {

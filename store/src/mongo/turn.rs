@@ -2,7 +2,7 @@
 //!
 //! The three stand in each other's way: a floor that is raised by what batches were a moment ago must not come to lie
 //! within one that was merged since. So whatever they do to floors and batches is done in transactions that depend on the
-//! lease ([`Lease::in_transaction`]): whoever was stopped for so long that somebody else took it finds that nothing of it
+//! lease ([`Lease::commit`]): whoever was stopped for so long that somebody else took it finds that nothing of it
 //! happens any more, whatever any clock says.
 
 use std::time::Duration;
@@ -50,14 +50,14 @@ impl Lease {
         }))
     }
 
-    /// Begins a transaction that comes to nothing once somebody else has the lease.
-    pub(super) async fn in_transaction<'a>(&self, ready: &'a Ready) -> Result<Transaction<'a>, Undone> {
-        let mut transaction = Transaction::begin(ready).await?;
+    /// Lets a transaction happen, unless somebody else has taken the lease since it began to read. It is looked at last:
+    /// whoever stands still in the middle of a transaction keeps nobody from taking it.
+    pub(super) async fn commit(&self, mut transaction: Transaction<'_>) -> Result<(), Undone> {
         let held = transaction.write(doc! {"update": "cluster", "updates": [{
             "q": {"_id": "trim", "holder": &self.holder}, "u": {"$inc": {"changes": 1_i64}},
         }]});
         match held.await? {
-            1 => Ok(transaction),
+            1 => transaction.commit().await,
             _ => Err(Undone::Overtaken),
         }
     }
@@ -76,9 +76,9 @@ impl Lease {
             return Ok(answer.get_i32("n").ok().and_then(|n| u64::try_from(n).ok()));
         }
         let changed = async {
-            let mut transaction = self.in_transaction(ready).await?;
+            let mut transaction = Transaction::begin(ready).await?;
             let meant = transaction.write(command).await?;
-            transaction.commit().await?;
+            self.commit(transaction).await?;
             Ok(meant)
         };
         match changed.await {

@@ -207,6 +207,17 @@ async fn what_lies_below_a_floor_is_not_merged_with_what_lies_above() {
         .await;
 }
 
+/// As if whoever had them had been away for longer than they last.
+async fn free_leases(place: &Place) {
+    let free = doc! {"$unset": {"after": "", "holder": ""}, "$set": {"until": mongodb::bson::DateTime::from_millis(0)}};
+    let which = doc! {"_id": {"$in": ["merge", "trim"]}};
+    let update = doc! {
+        "update": "cluster", "updates": [{"q": which, "u": free, "multi": true}], "maxTimeMS": 300,
+    };
+    // Whoever stands still right before it commits cannot have lost it any more.
+    let _ = place.database().await.run_command(update).await;
+}
+
 /// The merger is stopped in the middle, others go on, and it wakes up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_merger_that_was_stopped_does_no_harm_when_it_wakes() {
@@ -216,7 +227,7 @@ async fn a_merger_that_was_stopped_does_no_harm_when_it_wakes() {
             let store = place.store().await;
             let mut expected = Vec::new();
             let cable = Cable::to_the_primary().await;
-            let short = MongoOptions { deadline: Duration::from_secs(2), ..options.clone() };
+
             let through = cable.store_address(place);
             for round in 0..8_u64 {
                 for i in 0..40 {
@@ -224,22 +235,31 @@ async fn a_merger_that_was_stopped_does_no_harm_when_it_wakes() {
                     expected.push(text.clone());
                     store_lines(&*store, "s", &[&text]).await;
                 }
-                let stopped = MongoStore::connect(&through, short.clone()).await.unwrap();
+                let stopped = MongoStore::connect(&through, options.clone()).await.unwrap();
                 stopped.epoch().await.unwrap();
-                let cluster = place.database().await.collection::<Document>("cluster");
-                let free = doc! {"$unset": {"after": "", "holder": ""}, "$set": {"until": mongodb::bson::DateTime::from_millis(0)}};
-                cluster.update_many(doc! {"_id": {"$in": ["merge", "trim"]}}, free.clone()).await.unwrap();
+                free_leases(place).await;
                 let merging = tokio::spawn(async move { stopped.merge().await });
                 // Somewhere between two of its round trips.
                 tokio::time::sleep(Duration::from_millis(2 + 3 * round)).await;
                 cable.wire.send_replace(Wire::Held);
-                cluster.update_many(doc! {"_id": {"$in": ["merge", "trim"]}}, free).await.unwrap();
-                let trimmed = store.trim(&Retention { age: None, bytes: Some(u64::MAX) }, at(0)).await;
-                trimmed.unwrap();
-                let _ = tokio::time::timeout(Duration::from_millis(300), merge_all(&address, &options)).await;
+                free_leases(place).await;
+                let meanwhile = async {
+                    let retention = Retention {
+                        age: None,
+                        bytes: Some(u64::MAX),
+                    };
+                    store.trim(&retention, at(0)).await.unwrap();
+                    merge_all(&address, &options).await
+                };
+                // What it has begun to change waits for it.
+                let _ = tokio::time::timeout(Duration::from_millis(500), meanwhile).await;
                 cable.wire.send_replace(Wire::Open);
                 let _ = merging.await.unwrap();
-                let read: Vec<String> = read_all(&*store, "s", 0).await.into_iter().map(|(_, text)| text).collect();
+                let read: Vec<String> = read_all(&*store, "s", 0)
+                    .await
+                    .into_iter()
+                    .map(|(_, text)| text)
+                    .collect();
                 assert_eq!(read, expected, "round {round}");
             }
             assert_eq!(extent(&*store, "s").await, (0, expected.len() as u64));

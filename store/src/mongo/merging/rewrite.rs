@@ -23,7 +23,7 @@ pub(super) async fn merge(
     runs: Vec<Run>,
     compression: Compression,
 ) -> Result<Merged, Undone> {
-    let mut transaction = lease.in_transaction(ready).await?;
+    let mut transaction = Transaction::begin(ready).await?;
     let runs = above_floors(ready, &mut transaction, runs).await?;
     let parts = parts(ready, &mut transaction, &runs).await?;
     // Decompressing and compressing takes its time.
@@ -60,7 +60,7 @@ pub(super) async fn merge(
     if deleted + merged.into != merged.batches || replaced != merged.into {
         return Err(Undone::Overtaken);
     }
-    transaction.commit().await?;
+    lease.commit(transaction).await?;
     Ok(merged)
 }
 

@@ -1,147 +1,15 @@
 //! Three members of a replica set of the test's own, whose primary steps down, freezes and dies, while many count.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lines::Ledger;
 use lines::ledger::{CommitError, Revision, WatchError};
-use mongodb::bson::{Document, doc};
 use store::mongo::{MongoOptions, MongoStore};
-use tempfile::TempDir;
 
 use crate::desk::{PATIENCE, commit, get, key, prefix, put, shown};
-
-struct ReplicaSet {
-    folder: TempDir,
-    ports: Vec<u16>,
-    members: Vec<Child>,
-}
-
-impl ReplicaSet {
-    async fn start() -> Self {
-        let listeners: Vec<_> = (0..3)
-            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-            .collect();
-        let ports = listeners
-            .iter()
-            .map(|listener| listener.local_addr().unwrap().port())
-            .collect();
-        drop(listeners);
-        let mut set = Self {
-            folder: TempDir::new().unwrap(),
-            ports,
-            members: Vec::new(),
-        };
-        set.members = (0..3).map(|i| set.run(i)).collect();
-        let members: Vec<Document> = (0..3)
-            .map(|i| doc! {"_id": i, "host": set.host(i as usize)})
-            .collect();
-        let settings = doc! {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 250};
-        let initiate = doc! {"replSetInitiate": {"_id": "ledger", "members": members, "settings": settings}};
-        let address = format!("mongodb://{}/?directConnection=true", set.host(0));
-        let first = mongodb::Client::with_uri_str(address).await.unwrap();
-        // Until all three listen.
-        let initiated = async {
-            while first
-                .database("admin")
-                .run_command(initiate.clone())
-                .await
-                .is_err()
-            {}
-        };
-        tokio::time::timeout(PATIENCE, initiated)
-            .await
-            .expect("the members find each other");
-        set
-    }
-
-    fn host(&self, i: usize) -> String {
-        format!("127.0.0.1:{}", self.ports[i])
-    }
-
-    fn run(&self, i: usize) -> Child {
-        let program = std::env::var("TAILCAST_TEST_MONGOD").unwrap_or_else(|_| "mongod".to_owned());
-        let data = self.folder.path().join(i.to_string());
-        std::fs::create_dir_all(&data).unwrap();
-        let started = Command::new(&program)
-            .args([
-                "--replSet",
-                "ledger",
-                "--bind_ip",
-                "127.0.0.1",
-                "--port",
-                &self.ports[i].to_string(),
-            ])
-            .args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--dbpath"])
-            .arg(&data)
-            .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
-            .stdout(Stdio::null())
-            .spawn();
-        started.unwrap_or_else(|error| {
-            panic!("{program} could not be started ({error}): run the tests with tests/run")
-        })
-    }
-
-    fn address(&self) -> String {
-        format!(
-            "mongodb://{},{},{}/tailcast?replicaSet=ledger",
-            self.host(0),
-            self.host(1),
-            self.host(2)
-        )
-    }
-
-    /// Waits for a primary, and answers which member it is.
-    async fn primary(&self) -> usize {
-        let client = mongodb::Client::with_uri_str(self.address()).await.unwrap();
-        let found = async {
-            loop {
-                if let Ok(hello) = client.database("admin").run_command(doc! {"hello": 1}).await
-                    && let Ok(primary) = hello.get_str("primary")
-                {
-                    return (0..3).find(|i| self.host(*i) == primary).unwrap();
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, found)
-            .await
-            .expect("there is a primary")
-    }
-
-    async fn step_down(&self) {
-        let client = mongodb::Client::with_uri_str(self.address()).await.unwrap();
-        let stepped = client
-            .database("admin")
-            .run_command(doc! {"replSetStepDown": 5, "force": true})
-            .await;
-        assert!(stepped.is_ok(), "{stepped:?}");
-    }
-
-    fn signal(&self, i: usize, signal: &str) {
-        let sent = Command::new("kill")
-            .args([signal, &self.members[i].id().to_string()])
-            .status();
-        assert!(sent.unwrap().success());
-    }
-
-    fn kill_and_restart(&mut self, i: usize) {
-        self.members[i].kill().unwrap();
-        self.members[i].wait().unwrap();
-        self.members[i] = self.run(i);
-    }
-}
-
-impl Drop for ReplicaSet {
-    fn drop(&mut self) {
-        for member in &mut self.members {
-            let _ = member.kill();
-            let _ = member.wait();
-        }
-    }
-}
+use crate::replica_set::ReplicaSet;
 
 /// Counts up until told to stop, and says how often it surely did.
 async fn count(ledger: Arc<dyn Ledger>, who: usize, stop: Arc<AtomicBool>) -> u64 {
