@@ -9,7 +9,8 @@
 //! `tailcast bench` shows.
 //!
 //! Arguments: `--seconds 4`, `--rounds 2`, `--calls 1` (calls under way at once, each with its share of the streams),
-//! `--keys` (an idempotency key with each batch). CPU is this process's and that of the servers, where they run on this
+//! `--keys` (an idempotency key with each batch), `--merge` (what was stored is merged afterwards, and what that costs and
+//! brings is told). CPU is this process's and that of the servers, where they run on this
 //! machine. Each run has a database of its own, which is dropped.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -43,6 +44,7 @@ struct Arguments {
     rounds: usize,
     calls: usize,
     keys: bool,
+    merge: bool,
 }
 
 /// What a run came to.
@@ -72,6 +74,9 @@ async fn main() {
                 let batches = batches(streams, lines);
                 let load = Load::new(way, &address, &client, &name, &batches).await;
                 found[way as usize] = measure(&load, &batches, &servers, &arguments).await;
+                if arguments.merge && way == Way::Store {
+                    merge(&address, &name, &servers).await;
+                }
                 client.database(&name).drop().await.unwrap();
             }
             let [bare, unique, _] = found;
@@ -97,6 +102,7 @@ fn arguments() -> Arguments {
         rounds: 2,
         calls: 1,
         keys: false,
+        merge: false,
     };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
@@ -111,6 +117,7 @@ fn arguments() -> Arguments {
             "--rounds" => arguments.rounds = number() as usize,
             "--calls" => arguments.calls = number() as usize,
             "--keys" => arguments.keys = true,
+            "--merge" => arguments.merge = true,
             // cargo says this.
             "--bench" => {}
             other => panic!("{other} is not understood"),
@@ -320,6 +327,36 @@ async fn measure(
         servers: (servers.cpu() - servers_before) / done * 1e6,
         own: (cpu(std::process::id()) - own_before) / done * 1e6,
     }
+}
+
+/// Merges everything, and says what it came to.
+async fn merge(address: &str, name: &str, servers: &Servers) {
+    let (hosts, options) = address.split_once("/?").unwrap_or((address, ""));
+    let address = format!("{hosts}/{name}?{options}");
+    let at_once = MongoOptions {
+        grace: Duration::ZERO,
+        ..MongoOptions::default()
+    };
+    let store = MongoStore::connect(&address, at_once).await.unwrap();
+    let before = store.holdings().await.unwrap().bytes;
+    let (servers_before, own_before, begun) = (servers.cpu(), cpu(std::process::id()), Instant::now());
+    let (mut batches, mut into) = (0, 0);
+    loop {
+        let some = store.merge().await.unwrap();
+        (batches, into) = (batches + some.batches, into + some.into);
+        if !some.more {
+            break;
+        }
+    }
+    let of_a_million = |cpu: f64| cpu / batches.max(1) as f64 * 1e6;
+    println!(
+        "   merged {batches} batches into {into} in {:.1} s; CPU s per million batches: servers {:.1}, own {:.1}; \
+         {before} bytes became {}",
+        begun.elapsed().as_secs_f64(),
+        of_a_million(servers.cpu() - servers_before),
+        of_a_million(cpu(std::process::id()) - own_before),
+        store.holdings().await.unwrap().bytes,
+    );
 }
 
 /// The members of the set that run on this machine.
