@@ -67,7 +67,7 @@ pub struct Limits {
     /// Recent batches of all feeds together and the frames cut from them, in bytes: 256 MiB. Beyond it feeds let go of
     /// what they have, by turns, and sessions read the store.
     pub feeds_bytes: usize,
-    /// The least time between two instants at which sessions are woken for what came, of whatever stream: 2 ms. A line that
+    /// The least time between two instants at which sessions are woken for what came, of whatever stream: 1 ms. A line that
     /// comes later than that after the last one does not wait.
     pub tick: Duration,
     /// How far the tick stretches under load: 200 ms.
@@ -126,7 +126,7 @@ impl Default for Limits {
             event_id_bytes: 7 * 1024,
             feed_bytes: 512 * 1024,
             feeds_bytes: 256 * 1024 * 1024,
-            tick: Duration::from_millis(2),
+            tick: Duration::from_millis(1),
             tick_stretched: Duration::from_millis(200),
             write_cost: Duration::from_micros(8),
             linger: Duration::from_secs(5),

@@ -203,6 +203,12 @@ impl Feed {
         state.shown.show(head, from_list)
     }
 
+    /// Up to where sessions see it.
+    #[cfg(test)]
+    pub(crate) fn shown(&self) -> Offset {
+        self.state.lock().shown.upto()
+    }
+
     /// Marks those who watch, at the places from `from` on, `most` of them. See [`Watchers::mark`].
     pub(crate) fn mark_watchers(
         &self,

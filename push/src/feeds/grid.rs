@@ -105,19 +105,16 @@ impl Grid {
         let mut next = Instant::now();
         loop {
             tokio::select! {
+                // The urgent ones are shown at instants, too: neither keeps the other waiting.
                 biased;
-                () = self.hurry.notified() => {
-                    let urgent = std::mem::take(&mut self.waiting.lock().urgent);
-                    self.show(urgent, Haste::Urgent).await;
-                }
                 due = self.instant(next) => {
                     let begun = Instant::now();
-                    let feeds = self.waiting.lock().take();
-                    self.show(feeds, Haste::Instant).await;
+                    self.show(&[Haste::Instant, Haste::Urgent]).await;
                     let done = Instant::now();
                     let took = Took { due, begun, done };
                     next = done.max(due + self.tick.after(took));
                 }
+                () = self.hurry.notified() => self.show(&[Haste::Urgent]).await,
             }
         }
     }
@@ -136,13 +133,15 @@ impl Grid {
         }
     }
 
-    /// Shows these feeds up to their heads, and then wakes everybody who watches any of them.
-    async fn show(&self, feeds: Vec<Weak<Feed>>, from_list: Haste) {
-        let feeds = feeds.iter().filter_map(Weak::upgrade);
+    /// Shows the feeds of these lists up to their heads, and then wakes everybody who watches any of them.
+    async fn show(&self, lists: &[Haste]) {
         // All of them, before anybody is told of one.
-        let shown: Vec<_> = feeds
-            .filter_map(|feed| Some((feed.show(from_list)?, feed)))
-            .collect();
+        let mut shown = Vec::new();
+        for &list in lists {
+            let feeds = self.waiting.lock().take(list);
+            let feeds = feeds.iter().filter_map(Weak::upgrade);
+            shown.extend(feeds.filter_map(|feed| Some((feed.show(list)?, feed))));
+        }
         let round = Round::of(&shown).await;
         let writes = round.wakes.iter().map(|wake| wake.readers()).sum();
         self.tick.woke(round.due, writes);
@@ -159,10 +158,14 @@ pub(crate) async fn wake_by_turns(wakes: &[Arc<Wake>]) {
 }
 
 impl Waiting {
-    /// Those that wait for an instant.
-    fn take(&mut self) -> Vec<Weak<Feed>> {
-        self.since = None;
-        std::mem::take(&mut self.feeds)
+    fn take(&mut self, list: Haste) -> Vec<Weak<Feed>> {
+        match list {
+            Haste::Instant => {
+                self.since = None;
+                std::mem::take(&mut self.feeds)
+            }
+            Haste::Urgent => std::mem::take(&mut self.urgent),
+        }
     }
 }
 
@@ -190,13 +193,12 @@ impl Round {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use lines::{Offset, StreamName};
+    use lines::StreamName;
 
     use super::*;
     use crate::Limits;
     use crate::feeds::budget::Budget;
-    use crate::feeds::window::Pull;
-    use crate::testing::{ALL, batch};
+    use crate::testing::batch;
 
     const TICK: Duration = Duration::from_millis(20);
 
@@ -239,8 +241,7 @@ mod tests {
 
         /// Up to where sessions see a stream.
         fn shown(&self, nth: usize) -> u64 {
-            let is_end = |at: &u64| matches!(self.feeds[nth].pull(Offset(*at), &ALL), Pull::AtHead);
-            (0..).find(is_end).unwrap()
+            self.feeds[nth].shown().0
         }
     }
 
@@ -324,6 +325,24 @@ mod tests {
         let _ = session.take(&mut slots);
         assert!(slots.remove(0) && !slots.remove(1));
         assert_eq!(woken(&session).await, TICK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instant_waits_for_no_urgent_feed_and_shows_it_too() {
+        let world = World::new(2);
+        let session = world.session();
+        world.line(0, 0);
+        world.line(1, 0);
+        let _ = (woken(&session).await, session.take(&mut Default::default()));
+        tokio::task::yield_now().await;
+        world.line(1, 1);
+        world.feeds[0].take(batch("s0", 1, 10_000));
+        tokio::time::advance(TICK).await;
+        session.woken().await;
+        let mut slots = Default::default();
+        let _ = session.take(&mut slots);
+        assert!(slots.remove(0) && slots.remove(1));
+        assert!(futures_util::poll!(std::pin::pin!(session.woken())).is_pending());
     }
 
     #[tokio::test(start_paused = true)]

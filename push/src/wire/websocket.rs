@@ -15,7 +15,7 @@ mod size;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use auth::Subscriber;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -159,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         };
         let word_at = self.word_at();
         let (socket, clock) = (&mut self.out.socket, &self.clock);
-        let wire_or_time = std::future::poll_fn(move |cx| {
+        let mut wire_or_time = move |cx: &mut Context<'_>| {
             if let Poll::Ready(event) = socket.poll_event(cx, listen) {
                 return Poll::Ready(Happened::Socket(event));
             }
@@ -171,12 +171,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 alarm.as_mut().reset(due);
             }
             alarm.as_mut().poll(cx).map(|()| Happened::Alarm)
+        };
+        let (session, request) = (&mut self.session, &mut self.request);
+        let mut within = std::pin::pin!(async move {
+            tokio::select! {
+                happened = session.happening(meet) => Happened::Session(happened),
+                answer = running(request) => Happened::Answered(answer),
+            }
         });
-        tokio::select! {
-            happened = wire_or_time => happened,
-            happened = self.session.happening(meet) => Happened::Session(happened),
-            answer = running(&mut self.request) => Happened::Answered(answer),
-        }
+        // What was put out leaves first. Who is woken after that is mostly woken for lines, and finds nothing on the wire.
+        let mut waited = false;
+        std::future::poll_fn(move |cx| {
+            if waited && let Poll::Ready(happened) = within.as_mut().poll(cx) {
+                return Poll::Ready(happened);
+            }
+            if let Poll::Ready(happened) = wire_or_time(cx) {
+                return Poll::Ready(happened);
+            }
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Pending;
+            }
+            within.as_mut().poll(cx)
+        })
+        .await
     }
 
     /// When the client is owed a word on what it does not get, unless more waits for it already.
