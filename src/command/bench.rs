@@ -207,6 +207,7 @@ fn report(
             unsent: sent.unsent,
             acknowledged: totals.acknowledged,
             acknowledged_a_second: totals.acknowledged as f64 / seconds,
+            acknowledged_in_all: end.totals.acknowledged,
             unacknowledged: sent.unacknowledged,
             requests_repeated: sent.repeated,
             requests_late: sent.late,

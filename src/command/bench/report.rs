@@ -1,9 +1,12 @@
 //! What a run came to, for people and for programs.
 
-use std::fmt::{self, Write as _};
+mod server;
+
+use std::fmt;
 
 use serde::Serialize;
 
+pub(super) use self::server::ServerReport;
 use super::cost::Usage;
 use super::follow::{By, Plan};
 use super::latency::Percentiles;
@@ -48,6 +51,8 @@ pub(super) struct LinesReport {
     pub(super) unsent: u64,
     pub(super) acknowledged: u64,
     pub(super) acknowledged_a_second: f64,
+    /// With the warm-up, and with what made streams: so many stand in the store.
+    pub(super) acknowledged_in_all: u64,
     pub(super) unacknowledged: u64,
     pub(super) requests_repeated: u64,
     pub(super) requests_late: u64,
@@ -72,25 +77,6 @@ pub(super) struct LinesReport {
     pub(super) frames: u64,
     pub(super) lines_a_frame: f64,
     pub(super) bytes: u64,
-}
-
-/// Of the processes that `--pid` names, together.
-#[derive(Debug, Serialize)]
-pub(super) struct ServerReport {
-    /// Bytes of resident memory before any session was there.
-    pub(super) resident_before: u64,
-    /// With all sessions subscribed and nothing sent.
-    pub(super) resident_idle: u64,
-    pub(super) resident_after: u64,
-    pub(super) kib_per_idle_session: Option<f64>,
-    pub(super) cpu_user: f64,
-    pub(super) cpu_system: f64,
-    pub(super) cpu_per_million_delivered: Option<f64>,
-    pub(super) cpu_per_million_acknowledged: Option<f64>,
-    /// Bytes that they gave to the disk.
-    pub(super) written: Option<u64>,
-    /// Of each acknowledged line.
-    pub(super) written_per_line: Option<f64>,
 }
 
 impl Sessions {
@@ -277,50 +263,6 @@ impl LinesReport {
     }
 }
 
-impl ServerReport {
-    fn memory(&self) -> String {
-        let idle = match self.kib_per_idle_session {
-            Some(each) => format!(
-                "{} with idle sessions ({each:.1} KiB each), ",
-                mebibytes(self.resident_idle)
-            ),
-            None => String::new(),
-        };
-        format!(
-            "{} before, {idle}{} after",
-            mebibytes(self.resident_before),
-            mebibytes(self.resident_after)
-        )
-    }
-
-    fn written(&self) -> Option<String> {
-        let all = format!("{:.1} MB", self.written? as f64 / 1e6);
-        Some(match self.written_per_line {
-            Some(each) => format!("{} bytes a line; {all}", grouped(each.round() as u64)),
-            None => all,
-        })
-    }
-
-    fn cpu(&self, seconds: f64) -> String {
-        let (user, system) = (self.cpu_user, self.cpu_system);
-        let mut text = String::new();
-        let costs = [
-            (self.cpu_per_million_delivered, "delivered"),
-            (self.cpu_per_million_acknowledged, "acknowledged"),
-        ];
-        // Where many watch, the other one says nothing: most of the time is theirs.
-        if let Some((cost, what)) = costs.into_iter().find_map(|(cost, what)| Some((cost?, what))) {
-            let _ = write!(text, "{cost:.2} s per million {what} lines; ");
-        }
-        let _ = write!(
-            text,
-            "{:.2} s in {seconds:.1} s (user {user:.2}, system {system:.2})",
-            user + system
-        );
-        text
-    }
-}
-
 fn percentiles(percentiles: Option<Percentiles>) -> String {
     percentiles.map_or("-".to_owned(), |p| {
         let each = [
@@ -385,6 +327,7 @@ mod tests {
                 unsent: 0,
                 acknowledged: 5_000,
                 acknowledged_a_second: 498.0,
+                acknowledged_in_all: 5_500,
                 unacknowledged: 0,
                 requests_repeated: 0,
                 requests_late: 0,

@@ -1,0 +1,3 @@
+module centrifugo-fan
+
+go 1.24
