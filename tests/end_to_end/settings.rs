@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -55,6 +56,21 @@ impl Configured {
     async fn age_becomes(&self, seconds: u64) {
         let what = format!("lines are kept for {seconds} s");
         until(&what, async || (self.age().await == Some(seconds)).then_some(())).await;
+    }
+
+    /// What somebody is answered who wants a session; it is open for as long as the answer is kept.
+    async fn session(&self) -> reqwest::Response {
+        let request = self.node.get("/v1/sse?stream=a");
+        request.send().await.unwrap()
+    }
+
+    /// A session, once the node takes one.
+    async fn session_at_last(&self) -> reqwest::Response {
+        until("a session is let in", async || {
+            let answer = self.session().await;
+            (answer.status() == StatusCode::OK).then_some(answer)
+        })
+        .await
     }
 
     async fn send(&self, body: &str) -> StatusCode {
@@ -137,6 +153,39 @@ async fn a_change_of_the_file_is_heeded_while_the_node_runs() {
     configured.write("retain_age = \"2d\"\n");
     configured.age_becomes(2 * 86_400).await;
     assert_eq!(configured.send(two_more).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn how_many_sessions_a_node_takes_is_a_setting_that_is_heeded_while_it_runs() {
+    let configured = Configured::start("[limits.admission]\nsessions = 1\n").await;
+    let first = configured.session().await;
+    let second = configured.session().await;
+    assert_eq!(
+        (first.status(), second.status()),
+        (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE)
+    );
+    assert!(second.headers().contains_key("retry-after"));
+
+    configured.write("[limits.admission]\nsessions_of_subscriber = 2\n");
+    let _second = configured.session_at_last().await;
+    assert_eq!(configured.session().await.status(), StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn how_many_sessions_may_come_in_a_second_is_a_setting_that_is_heeded_while_it_runs() {
+    let configured = Configured::start("[limits.admission]\nsessions_per_second = 1\n").await;
+    let twenty = async || {
+        let answers = join_all((0..20).map(|_| configured.session())).await;
+        let let_in = |answer: &&reqwest::Response| answer.status() == StatusCode::OK;
+        answers.iter().filter(let_in).count()
+    };
+    assert!(twenty().await < 20);
+
+    configured.write("[limits.admission]\nsessions_per_second = 1000\n");
+    until("twenty are let in at once", async || {
+        (twenty().await == 20).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
