@@ -158,6 +158,10 @@ impl Words {
         Self(Box::new(Finder::new(&folded).into_owned()))
     }
 
+    pub(super) fn folded(&self) -> &[u8] {
+        self.0.needle()
+    }
+
     fn settled_by_bytes(&self, line: &LineView<'_>) -> Option<bool> {
         if !line.is_plain() {
             return None;
@@ -230,7 +234,7 @@ impl Test {
 }
 
 impl Comparison {
-    fn holds(self, order: Ordering) -> bool {
+    pub(super) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),
             Self::Less => order.is_lt(),

@@ -119,6 +119,24 @@ impl<'a> LineView<'a> {
         self.lower.get_or_init(|| self.searched.to_ascii_lowercase())
     }
 
+    /// Appends every text of the line and every name in it, folded: more than any filter looks into.
+    pub(super) fn searched(&self, out: &mut Vec<u8>) {
+        out.push(BETWEEN);
+        if self.is_plain() {
+            let start = out.len();
+            out.extend_from_slice(self.searched);
+            out[start..].make_ascii_lowercase();
+            return;
+        }
+        fold(self.message(), out);
+        for event in self.events() {
+            if let Event::Text(text) | Event::Key(text) = event {
+                out.push(BETWEEN);
+                fold(text, out);
+            }
+        }
+    }
+
     pub(super) fn message_len(&self) -> usize {
         self.message_len
     }

@@ -37,11 +37,13 @@
 //!
 //! First from its bytes as they are stored, which settles most lines: level and time stand at known places, and a word
 //! that is not in the bytes at all is in no value. What stays open is settled by reading the line's JSON, once.
+//! Of many lines, it is first asked whether any of them has what the filter [needs].
 //!
 //! Knows nothing of streams, offsets, sessions or stores.
 
 mod expression;
 mod line_view;
+pub mod needs;
 mod parse;
 mod regex;
 
@@ -53,12 +55,14 @@ use std::fmt;
 
 use expression::Expression;
 use line_view::LineView;
+use needs::Needs;
 
 /// What a line must be like. Made by [`Filter::parse`]; cheap to share, not to clone.
 #[derive(Clone)]
 pub struct Filter {
     source: String,
     expression: Expression,
+    needs: Needs,
 }
 
 /// How large a filter may be.
@@ -194,9 +198,11 @@ impl Filter {
 
     /// Reads a filter, within these limits.
     pub fn parse_within(text: &str, limits: &FilterLimits) -> Result<Self, FilterError> {
+        let expression = parse::parse(text, limits)?;
         Ok(Self {
             source: text.to_owned(),
-            expression: parse::parse(text, limits)?,
+            needs: expression.needs(),
+            expression,
         })
     }
 
@@ -209,6 +215,17 @@ impl Filter {
     /// be judged in passing. Nearly all lines cost far less.
     pub fn cost(&self) -> usize {
         self.expression.cost().saturating_add(2)
+    }
+
+    /// What a line must have for the filter to match it, or to be undecided about it.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    /// Whether one of these lines may have what is needed: otherwise all of them differ. Costs less than to judge them,
+    /// unless they are few.
+    pub fn may_match(&self, ndjson: &[u8]) -> bool {
+        self.needs.may_be_in(ndjson)
     }
 
     /// Whether the line matches. `line` is a line's object as [`crate::Line::encode`] made it, with or without its line

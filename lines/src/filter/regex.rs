@@ -14,7 +14,10 @@ use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
+use super::needs::{Need, Needs};
 use super::{FilterFault, FilterLimits, Verdict};
+
+mod literals;
 
 /// One expression, compiled for both kinds of lines.
 #[derive(Clone)]
@@ -27,6 +30,8 @@ pub(super) struct Regex {
     states: usize,
     /// What one line may cost; see [`FilterLimits::regex_steps`].
     steps: usize,
+    /// What is in every text that matches.
+    literals: Needs,
 }
 
 impl Regex {
@@ -75,7 +80,14 @@ impl Regex {
             lazy,
             states,
             steps: limits.regex_steps,
+            literals: literals::of(&hir),
         })
+    }
+
+    /// What a line needs that is not found to differ: on one that is too long for every engine, it may give up.
+    pub(super) fn needs(&self) -> Needs {
+        let too_long = self.steps / self.states.max(1) + 1;
+        Needs::any([self.literals.clone(), Needs::One(Need::Message(too_long))])
     }
 
     /// The most that a byte costs, in nanoseconds or so.

@@ -6,6 +6,8 @@ use super::line_view::LineView;
 use super::{Filter, FilterError, FilterFault, FilterLimits, Verdict};
 use crate::{Level, Line, Timestamp};
 
+mod needs;
+
 impl Filter {
     /// Of filters and lines that are too small for anything to be undecided.
     fn matches(&self, line: &[u8]) -> bool {

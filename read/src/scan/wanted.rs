@@ -9,6 +9,9 @@ use lines::{Batch, Filter, Offset, Timestamp, Verdict};
 use super::Take;
 use super::page::numbered;
 
+/// So many lines are cheaper asked together than one by one, whether any of them may match.
+const MANY: u32 = 16;
+
 /// What a line must be like, beyond its place.
 pub(super) struct Wanted {
     pub(super) filter: Option<Filter>,
@@ -41,6 +44,9 @@ impl Wanted {
         for batch in page.iter().filter(|batch| batch.next() > from) {
             let Some(bounds) = self.bounds(batch) else {
                 next = batch.next().min(end);
+                if slice.is_over_after(batch.lines.ndjson.len()) {
+                    return ControlFlow::Continue(next);
+                }
                 continue;
             };
             let skip = usize::try_from(next.since(batch.first)).unwrap_or(usize::MAX);
@@ -69,7 +75,12 @@ impl Wanted {
     fn bounds(&self, batch: &Batch) -> Option<Bounds<'_>> {
         let lines = &batch.lines;
         let none = self.since.is_some_and(|since| lines.newest < since)
-            || self.until.is_some_and(|until| lines.oldest >= until);
+            || self.until.is_some_and(|until| lines.oldest >= until)
+            || lines.count >= MANY
+                && self
+                    .filter
+                    .as_ref()
+                    .is_some_and(|filter| !filter.may_match(&lines.ndjson));
         (!none).then(|| Bounds {
             since: self.since.filter(|since| lines.oldest < *since).map(Bound::of),
             until: self.until.filter(|until| lines.newest >= *until).map(Bound::of),
