@@ -1,7 +1,8 @@
 //! The words that all of Tailcast shares: what has bytes on a wire or in a store, and nothing else.
 //!
 //! Streams have [names](name), hold [lines](mod@line) at [offsets](stream), and are written, kept and passed on in
-//! [batches](batch). A reader says by a [`filter`] which lines are wanted. Three ports: [`log_store`] is where batches are
+//! [batches](batch). A reader says by a [`filter`] which lines are wanted, and a [`sketch`] says
+//! of many at once that none of them is. Three ports: [`log_store`] is where batches are
 //! kept, and [`log_reader`] the half of it that cannot write; [`hint`] is where they go next; [`ledger`] keeps small state.
 //! Other crates implement them.
 //!
@@ -19,6 +20,7 @@ pub mod log_store;
 pub mod name;
 pub mod retention;
 mod shared_error;
+pub mod sketch;
 pub mod stream;
 pub mod time;
 

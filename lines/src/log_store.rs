@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 
 use crate::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use crate::sketch::Sketch;
 use crate::{Batch, Lines, LogReader, Offset, StoreError, StreamName, Timestamp};
 
 /// Keeps batches, durably, in the order of their offsets.
@@ -77,6 +78,19 @@ pub trait LogStore: LogReader {
 
     /// Says that the store's clock is right, and that what is old by it may go, whatever it is.
     async fn allow(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Up to where sketches of a stream's lines are kept; nothing from a store that keeps none.
+    async fn sketched(&self, stream: &StreamName) -> Result<Option<Offset>, StoreError> {
+        let _ = stream;
+        Ok(None)
+    }
+
+    /// Keeps a sketch for as long as its lines, to answer [`LogReader::places`] from. One that begins where another does is
+    /// not kept beside it.
+    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<(), StoreError> {
+        let _ = (stream, sketch);
         Ok(())
     }
 

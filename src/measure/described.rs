@@ -97,6 +97,14 @@ const METRICS: &[Described] = &[
         "tailcast_ledger_commits_total",
         "changes of small durable state: done, conflict (somebody else was first), refused, not_done, or unknown",
     ),
+    counter(
+        "tailcast_store_sketched_lines_total",
+        "lines that this collector made sketches of, by which searches pass over what they would read in vain",
+    ),
+    counter(
+        "tailcast_store_sketch_bytes_total",
+        "bytes of the sketches that it made",
+    ),
     gauge(
         "tailcast_store_free_bytes",
         "what is free, on the disk and (when that is short) in the database; SQLite only",
@@ -184,6 +192,10 @@ const METRICS: &[Described] = &[
         "reads of the store for sessions that are behind",
     ),
     counter("tailcast_filter_microseconds_total", "time that filters worked"),
+    counter(
+        "tailcast_search_skipped_lines_total",
+        "lines that searches passed over unread, since their sketch lacks what the filter needs",
+    ),
     counter(
         "tailcast_history_requests_total",
         "requests that read lines, counts or streams, by the status of the answer",

@@ -9,6 +9,7 @@ use ::dispatch::Roster;
 use ::dispatch::link::{RemoteHandoff, To};
 use ::lines::HintSink;
 use ::store::clock::SystemClock;
+use ::store::sketcher::{Sizes, Sketcher};
 use ::store::trim::{self, Trimmer};
 use anyhow::Context;
 use tokio::time::Instant;
@@ -38,6 +39,7 @@ pub(super) fn service(
         keeping: live.retention.subscribe(),
         clock: Arc::new(SystemClock::default()),
     });
+    let sketcher = Sketcher::new(store.clone(), Sizes::default());
     Ok(service
         .public(lines_in)
         .internal(trim::admin::router(verifier.clone(), trimmer.clone()))
@@ -47,7 +49,8 @@ pub(super) fn service(
             let left = until.saturating_duration_since(Instant::now());
             appender.shutdown(left).await;
         })
-        .task(Phase::Working, |stop| async move { trimmer.run(stop).await }))
+        .task(Phase::Working, |stop| async move { trimmer.run(stop).await })
+        .task(Phase::Working, |stop| sketcher.run(stop)))
 }
 
 /// The dispatcher of this node, or those of others.

@@ -20,17 +20,21 @@ mod ledger;
 mod merging;
 mod queries;
 mod retention;
+mod sketches;
 mod tails;
 mod times;
 mod transaction;
 mod turn;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, Merged, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use lines::sketch::Sketch;
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
@@ -178,6 +182,16 @@ impl LogReader for MongoStore {
         self.ask(Operation::EndBefore, self.find_end_before(stream, until))
             .await
     }
+
+    async fn places(
+        &self,
+        stream: &StreamName,
+        within: Range<Offset>,
+        needs: &Needs,
+    ) -> Result<Vec<Range<Offset>>, StoreError> {
+        self.ask(Operation::Places, self.find_places(stream, &within, needs))
+            .await
+    }
 }
 
 #[async_trait]
@@ -226,6 +240,15 @@ impl LogStore for MongoStore {
 
     async fn allow(&self) -> Result<(), StoreError> {
         self.ask(Operation::Allow, self.rely_on_the_clock()).await
+    }
+
+    async fn sketched(&self, stream: &StreamName) -> Result<Option<Offset>, StoreError> {
+        let reach = self.ask(Operation::Sketched, self.find_sketched(stream)).await;
+        reach.map(Some)
+    }
+
+    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<(), StoreError> {
+        self.ask(Operation::KeepSketch, self.keep(stream, &sketch)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -15,15 +15,19 @@ mod readers;
 mod retention;
 mod room;
 mod schema;
+mod sketches;
 mod writer;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use lines::sketch::Sketch;
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
@@ -416,6 +420,19 @@ impl LogReader for SqliteStore {
         })
         .await
     }
+
+    async fn places(
+        &self,
+        stream: &StreamName,
+        within: Range<Offset>,
+        needs: &Needs,
+    ) -> Result<Vec<Range<Offset>>, StoreError> {
+        let (stream, needs) = (stream.clone(), needs.clone());
+        self.ask(Operation::Places, Cost::Much, move |connection| {
+            sketches::places(connection, &stream, &within, &needs)
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -472,6 +489,26 @@ impl LogStore for SqliteStore {
 
     async fn allow(&self) -> Result<(), StoreError> {
         answered(Operation::Allow, self.options.deadline, self.rely_on_the_clock()).await
+    }
+
+    async fn sketched(&self, stream: &StreamName) -> Result<Option<Offset>, StoreError> {
+        let stream = stream.clone();
+        self.ask(Operation::Sketched, Cost::Rows, move |connection| {
+            sketches::reach(connection, &stream).map(Some).map_err(away)
+        })
+        .await
+    }
+
+    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<(), StoreError> {
+        let stream = stream.clone();
+        let kept = self.writer.run(move |connection, room| {
+            if room.is_full() {
+                // What room there is, is for lines.
+                return Ok(());
+            }
+            sketches::keep(connection, &stream, &sketch)
+        });
+        answered(Operation::KeepSketch, self.options.deadline, kept).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -27,6 +27,8 @@ mod races;
 mod replica_set;
 #[path = "store/retention.rs"]
 mod retention;
+#[path = "store/sketches.rs"]
+mod sketches;
 #[path = "store/sqlite.rs"]
 mod sqlite_alone;
 #[path = "store/stepdowns.rs"]
@@ -107,6 +109,13 @@ every_store! {
             a_stream_goes_on_behind_a_damaged_end
             an_end_that_does_not_say_how_long_it_is_gives_no_offset_twice
             a_time_in_a_damaged_batch_begins_with_the_batch;
+        sketches:
+            what_is_sketched_is_passed_over_where_it_lacks_what_is_needed
+            a_stream_with_few_lines_has_no_sketch
+            two_who_make_the_same_sketch_keep_one
+            sketches_are_there_when_the_store_is_opened_again
+            damaged_lines_are_never_passed_over_unless_they_were_known_before
+            sketches_stay_with_lines_that_come_back;
         retention:
             what_was_stamped_in_the_future_goes_with_what_follows_it
             what_waits_behind_younger_lines_holds_no_other_stream_up

@@ -15,6 +15,9 @@ use super::expression::{Comparison, Expression, Field, Term, Test};
 use super::line_view::{LineView, fold};
 use crate::Level;
 
+/// One part in so many of the lines is few.
+const FEW: usize = 4;
+
 /// What lines must have, as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Needs {
@@ -200,8 +203,9 @@ impl Test {
 struct Lines<'a> {
     ndjson: &'a [u8],
     lower: OnceCell<Vec<u8>>,
-    /// What is searched of those lines whose texts are not all in their bytes as they are.
-    odd: OnceCell<Vec<u8>>,
+    /// What is searched of those lines whose texts are not all in their bytes as they are; nothing when they are so many
+    /// that this costs as much as to judge them.
+    odd: OnceCell<Option<Vec<u8>>>,
 }
 
 impl<'a> Lines<'a> {
@@ -217,7 +221,8 @@ impl<'a> Lines<'a> {
         match need {
             Need::Text(text) => {
                 let finder = memmem::Finder::new(text);
-                finder.find(self.lower()).is_some() || finder.find(self.odd()).is_some()
+                let in_odd = || self.odd().is_none_or(|odd| finder.find(odd).is_some());
+                finder.find(self.lower()).is_some() || in_odd()
             }
             Need::Level(levels) => levels.iter().any(|level| {
                 let written = format!("\",\"level\":\"{}\"", level.as_str());
@@ -231,17 +236,23 @@ impl<'a> Lines<'a> {
         self.lower.get_or_init(|| self.ndjson.to_ascii_lowercase())
     }
 
-    fn odd(&self) -> &[u8] {
-        self.odd.get_or_init(|| {
-            let mut odd = Vec::new();
+    fn odd(&self) -> Option<&[u8]> {
+        let odd = self.odd.get_or_init(|| {
+            let mut texts = Vec::new();
             if is_plain(self.ndjson) {
-                return odd;
+                return Some(texts);
             }
-            for line in self.each().filter(|line| !is_plain(line)) {
-                searched(line, &mut odd);
+            let odd = || self.each().filter(|line| !is_plain(line));
+            let bytes: usize = odd().map(<[u8]>::len).sum();
+            if bytes > self.ndjson.len() / FEW {
+                return None;
             }
-            odd
-        })
+            odd().for_each(|line| {
+                searched(line, &mut texts);
+            });
+            Some(texts)
+        });
+        odd.as_deref()
     }
 
     fn each(&self) -> impl Iterator<Item = &'a [u8]> {

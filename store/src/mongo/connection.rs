@@ -13,7 +13,7 @@ use mongodb::{Client, ClientSession, Collection, Cursor, Database};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use super::MongoOptions;
+use super::{MongoOptions, sketches};
 use lines::SharedError;
 
 /// When the address names no database.
@@ -50,6 +50,8 @@ pub(super) struct Ready {
     pub(super) streams: Collection<RawDocumentBuf>,
     /// Whether several documents can be changed together: not on a server that is no member of a set.
     pub(super) has_transactions: bool,
+    pub(super) sketches: Collection<RawDocumentBuf>,
+    pub(super) slices: Collection<RawDocumentBuf>,
     database: Database,
     deadline: Duration,
 }
@@ -141,6 +143,8 @@ impl Ready {
             batches: database.collection("batches"),
             streams: database.collection("streams"),
             has_transactions: false,
+            sketches: database.collection("sketches"),
+            slices: database.collection("sketch_slices"),
             database,
             deadline,
         };
@@ -148,6 +152,8 @@ impl Ready {
         ready.run(indexes(), None).await?;
         ready.run(indexes_of_streams(), None).await?;
         ready.run(index_of_tombstones(), None).await?;
+        ready.run(sketches::indexes("sketches"), None).await?;
+        ready.run(sketches::indexes("sketch_slices"), None).await?;
         match ready.database.run_command(view()).await {
             Ok(_) => {}
             Err(error) if code(&error) == Some(NAMESPACE_EXISTS) => {}

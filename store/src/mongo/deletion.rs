@@ -15,8 +15,8 @@ use mongodb::bson::{Bson, DateTime, Document, RawDocument, doc};
 use super::MongoStore;
 use super::connection::Ready;
 use super::documents::{from_bson, from_date, number};
-use super::times;
 use super::turn::{Lease, begin_anew, millis};
+use super::{sketches, times};
 use crate::clock::TOLERANCE;
 
 /// Streams that are read and written together.
@@ -305,6 +305,7 @@ async fn delete_below(ready: &Ready, lease: &Lease, due: &[Due]) -> Result<Optio
     let answer = ready
         .write(doc! {"delete": "batches", "deletes": deletes})
         .await?;
+    sketches::delete_below(ready, &gone).await?;
     // Nothing below `gone` is left, and what is left of the others begins there.
     let rest = doc! {"$map": {
         "input": {"$filter": {"input": {"$ifNull": ["$hidden", []]}, "cond": {"$gt": ["$$this.below", "$gone"]}}},

@@ -68,7 +68,7 @@ pub(super) fn encode(
     document
 }
 
-fn binary(bytes: &[u8]) -> Binary {
+pub(super) fn binary(bytes: &[u8]) -> Binary {
     Binary {
         subtype: BinarySubtype::Generic,
         bytes: bytes.to_vec(),

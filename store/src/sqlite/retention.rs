@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use super::away;
 use super::queries::{StreamId, from_sql, to_sql};
 use super::room::Steps;
+use super::sketches;
 use crate::clock::{Mark, Stamped, TOLERANCE};
 use crate::oldest::{Gap, Kept, Next, Oldest, Raise, Why, cutoff};
 use crate::position::Position;
@@ -303,6 +304,7 @@ fn delete_below(
     connection
         .prepare_cached("DELETE FROM batches WHERE stream = ?1 AND first < ?2")?
         .execute((stream, reached))?;
+    sketches::delete_below(connection, stream, reached)?;
     connection
         .prepare_cached("DELETE FROM hidden WHERE stream = ?1 AND below <= ?2")?
         .execute((stream, reached))?;

@@ -16,7 +16,7 @@ const LOCK: &str = "tailcast.lock";
 /// "tail", so that a database of another program is told from an empty one.
 const APPLICATION: i64 = 0x7461_696c;
 /// The format that this version writes.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 // `lines` stands last, so that the columns before it are read without it. `bytes` is what the batch takes on the disk,
 // rows of keys and of indexes included, roughly; `meta.bytes` is the sum of it.
@@ -84,6 +84,19 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (revision, key)
     ) STRICT, WITHOUT ROWID;
     INSERT INTO meta VALUES ('ledger_revision', 0), ('ledger_compacted', 0);
+    ",
+    // What lines have, in little. Of lines by their offsets, so that it stays true whatever becomes of batches.
+    "
+    CREATE TABLE sketches (
+        id INTEGER PRIMARY KEY,
+        stream INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        next INTEGER NOT NULL,
+        kinds INTEGER NOT NULL,
+        ends BLOB NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX sketches_place ON sketches (stream, first);
+    CREATE TABLE sketch_slices (id INTEGER PRIMARY KEY, rows BLOB NOT NULL) STRICT;
     ",
 ];
 

@@ -3,11 +3,14 @@
 //! What is trimmed is gone: nothing is hidden, brought back or damaged here, and time is this machine's.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use lines::filter::needs::Needs;
 use lines::log_store::{Draft, PriorRun, StoredKey};
 use lines::retention::{Retention, Trimmed};
+use lines::sketch::place;
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamInfo,
     StreamName, Timestamp,
@@ -116,6 +119,27 @@ impl LogReader for MemoryStore {
             taken
         });
         Ok(page.cloned().collect())
+    }
+
+    /// To the batch: nobody can know more without saying which lines match.
+    async fn places(
+        &self,
+        stream: &StreamName,
+        within: Range<Offset>,
+        needs: &Needs,
+    ) -> Result<Vec<Range<Offset>>, StoreError> {
+        let streams = self.streams.lock().await;
+        let mut places = Vec::new();
+        let mut at = within.start;
+        for batch in streams.get(stream).into_iter().flat_map(|kept| &kept.batches) {
+            place(at..batch.first, &within, &mut places);
+            if needs.may_be_in(&batch.lines.ndjson) {
+                place(batch.first..batch.next(), &within, &mut places);
+            }
+            at = batch.next();
+        }
+        place(at..within.end, &within, &mut places);
+        Ok(places)
     }
 
     async fn extents(&self, wanted: &[StreamName]) -> Result<Vec<Extent>, StoreError> {

@@ -102,6 +102,7 @@ fn lines_without_what_is_needed_are_known_at_once() {
             &[("user", r#""\u0041nn""#)],
         ),
         line(Some(Level::Warn), "Größe 12", &[]),
+        line(Some(Level::Info), &"hay ".repeat(200), &[]),
     ]
     .concat();
     for written in [
@@ -125,6 +126,9 @@ fn lines_without_what_is_needed_are_known_at_once() {
     ] {
         assert!(!filter(written).may_match(&lines), "{written}");
     }
+    let odd = line(None, "C:\\\\temp", &[]).repeat(20);
+    assert!(filter("started").may_match(&odd), "they are looked at one by one");
+    assert!(!filter("level>=error").may_match(&odd));
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! Sketches of lines, and where by them lines may lie that a search is for.
+//!
+//! `sketches` has the outlines, `sketch_slices` the slices: a row and a page each, found by their number without an index.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use lines::filter::needs::Needs;
+use lines::sketch::{Outline, SLICES, Sketch, place};
+use lines::{Offset, StoreError, StreamName};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::away;
+use super::queries::{StreamId, find, from_sql, to_sql};
+
+type Sql<T> = Result<T, rusqlite::Error>;
+
+/// Up to where a stream has sketches.
+pub(super) fn reach(connection: &Connection, stream: &StreamName) -> Sql<Offset> {
+    let Some((id, _)) = find(connection, stream)? else {
+        return Ok(Offset::ZERO);
+    };
+    let reach: Option<i64> = connection
+        .prepare_cached("SELECT next FROM sketches WHERE stream = ?1 ORDER BY first DESC LIMIT 1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    Ok(reach.map_or(Offset::ZERO, from_sql))
+}
+
+/// Keeps a sketch, unless there is one that begins there.
+pub(super) fn keep(connection: &mut Connection, stream: &StreamName, sketch: &Sketch) -> Sql<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Retention may have been quicker: of what is gone there is nothing to keep.
+    let Some((id, floor)) = find(&transaction, stream)? else {
+        return Ok(());
+    };
+    let outline = &sketch.outline;
+    if outline.next() <= floor {
+        return Ok(());
+    }
+    let kept = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO sketches (stream, first, next, kinds, ends) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute((
+            id,
+            to_sql(outline.first),
+            to_sql(outline.next()),
+            outline.kinds,
+            ends_to_sql(outline),
+        ))?;
+    if kept > 0 {
+        let number = transaction.last_insert_rowid();
+        let mut statement =
+            transaction.prepare_cached("INSERT INTO sketch_slices (id, rows) VALUES (?1, ?2)")?;
+        for (nth, slice) in (0..).zip(&sketch.slices) {
+            statement.execute((slice_id(number, nth), slice.as_ref()))?;
+        }
+    }
+    transaction.commit()
+}
+
+/// Removes the sketches of lines that are all before `below`.
+pub(super) fn delete_below(connection: &Connection, stream: StreamId, below: i64) -> Sql<()> {
+    let gone: Vec<i64> = connection
+        .prepare_cached("SELECT id FROM sketches WHERE stream = ?1 AND first < ?2 AND next <= ?2")?
+        .query_map((stream, below), |row| row.get(0))?
+        .collect::<Sql<_>>()?;
+    for number in gone {
+        connection
+            .prepare_cached("DELETE FROM sketch_slices WHERE id >= ?1 AND id < ?2")?
+            .execute((slice_id(number, 0), slice_id(number + 1, 0)))?;
+        connection
+            .prepare_cached("DELETE FROM sketches WHERE id = ?1")?
+            .execute([number])?;
+    }
+    Ok(())
+}
+
+/// Where lines may lie that have what is needed. What no sketch is of may have anything.
+pub(super) fn places(
+    connection: &Connection,
+    stream: &StreamName,
+    within: &Range<Offset>,
+    needs: &Needs,
+) -> Result<Vec<Range<Offset>>, StoreError> {
+    let look = || -> Sql<Vec<Range<Offset>>> {
+        let Some((id, _)) = find(connection, stream)? else {
+            return Ok(vec![within.clone()]);
+        };
+        let mut places = Vec::new();
+        let mut at = within.start;
+        let mut statement = connection.prepare_cached(
+            "SELECT id, first, kinds, ends FROM sketches
+             WHERE stream = ?1 AND first >= coalesce(
+                 (SELECT first FROM sketches WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
+             AND first < ?3 ORDER BY first",
+        )?;
+        let mut slices = connection.prepare_cached("SELECT rows FROM sketch_slices WHERE id = ?1")?;
+        let mut rows = statement.query((id, to_sql(within.start), to_sql(within.end)))?;
+        while let Some(row) = rows.next()? {
+            let number: i64 = row.get(0)?;
+            let outline = outline(row)?;
+            let blocks = outline.ask(needs, |nth| {
+                let rows = |row: &rusqlite::Row<'_>| Ok(Bytes::copy_from_slice(row.get_ref(0)?.as_blob()?));
+                slices.query_row([slice_id(number, nth)], rows).optional()
+            })?;
+            place(at..outline.first, within, &mut places);
+            outline.places(blocks, within, &mut places);
+            at = at.max(outline.next());
+        }
+        place(at..within.end, within, &mut places);
+        Ok(places)
+    };
+    look().map_err(away)
+}
+
+fn outline(row: &rusqlite::Row<'_>) -> Sql<Outline> {
+    let first = from_sql(row.get(1)?);
+    let lengths = row.get_ref(3)?.as_blob()?;
+    let mut end = first;
+    let ends = lengths.as_chunks::<4>().0.iter().map(|length| {
+        end = end.plus(u32::from_le_bytes(*length).into());
+        end
+    });
+    Ok(Outline {
+        first,
+        ends: ends.collect(),
+        kinds: row.get(2)?,
+    })
+}
+
+/// How many lines each block has, as 32 bits, the least first.
+fn ends_to_sql(outline: &Outline) -> Vec<u8> {
+    outline.lengths().flat_map(u32::to_le_bytes).collect()
+}
+
+/// Slices of a sketch stand together.
+fn slice_id(sketch: i64, nth: u32) -> i64 {
+    sketch * i64::from(SLICES) + i64::from(nth)
+}
