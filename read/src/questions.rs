@@ -11,11 +11,13 @@ mod listings;
 mod outages;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use edge::Coalescing;
+use lines::filter::needs::Needs;
 use lines::{
     Batch, Epoch, Extent, Listing, LogReader, Offset, SharedError, StoreError, StreamName, Timestamp,
 };
@@ -135,6 +137,16 @@ impl LogReader for Questions {
     async fn end_before(&self, stream: &StreamName, until: Timestamp) -> Result<Offset, StoreError> {
         let end = self.store.end_before(stream, until).await;
         self.outages.heard("end_before", end)
+    }
+
+    async fn places(
+        &self,
+        stream: &StreamName,
+        within: Range<Offset>,
+        needs: &Needs,
+    ) -> Result<Vec<Range<Offset>>, StoreError> {
+        let places = self.store.places(stream, within, needs).await;
+        self.outages.heard("places", places)
     }
 }
 

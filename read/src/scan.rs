@@ -10,6 +10,7 @@ mod budget;
 mod holes;
 pub mod last;
 pub mod merged;
+mod narrow;
 pub mod page;
 mod wanted;
 
@@ -24,6 +25,7 @@ use crate::Limits;
 use crate::questions::Questions;
 pub use budget::Budget;
 pub use holes::Holes;
+use narrow::Narrow;
 use page::{Pages, Read};
 use wanted::Wanted;
 
@@ -66,6 +68,7 @@ pub trait Take: Send + 'static {
 /// What is to be read of one stream, and what of it is wanted.
 pub struct Scan {
     pages: Pages,
+    narrow: Narrow,
     wanted: Arc<Wanted>,
     sieve: Arc<Sieve>,
     account: Arc<Account>,
@@ -114,6 +117,12 @@ impl Scanner {
             }
         }
         Ok(Scan {
+            narrow: Narrow::new(
+                Arc::clone(&self.questions),
+                stream.clone(),
+                question.filter.as_ref(),
+                self.limits.until_within,
+            ),
             pages: Pages {
                 questions: Arc::clone(&self.questions),
                 stream,
@@ -185,8 +194,8 @@ impl Scan {
         Ok(take)
     }
 
-    /// Looks at some lines: reads a page when there is none, and puts it to the question for one slice of time. Breaks
-    /// where `take` stopped it.
+    /// Looks at some lines: reads a page when there is none, and puts it to the question for one slice of time. Lines of
+    /// which the store knows that none is wanted are passed over. Breaks where `take` stopped it.
     async fn step<T: Take>(
         &mut self,
         mut take: T,
@@ -194,24 +203,28 @@ impl Scan {
     ) -> Result<(T, ControlFlow<()>), StoreError> {
         let page = match self.page.take() {
             Some(page) => page,
-            None => match self.pages.read(self.next, self.end).await? {
-                Read::Batches(batches) => {
-                    budget.spend(&batches);
-                    let Some(last) = batches.last() else {
-                        self.next = self.end;
+            None => {
+                let place = self.narrow.place(self.next, self.end).await;
+                self.next = place.start;
+                match self.pages.read(place.start, place.end).await? {
+                    Read::Batches(batches) => {
+                        budget.spend(&batches);
+                        let Some(last) = batches.last() else {
+                            self.next = place.end;
+                            return Ok((take, ControlFlow::Continue(())));
+                        };
+                        Page {
+                            end: last.next().min(place.end),
+                            batches: batches.into(),
+                        }
+                    }
+                    Read::Damaged(hole) => {
+                        self.next = hole.end;
+                        take.miss(hole);
                         return Ok((take, ControlFlow::Continue(())));
-                    };
-                    Page {
-                        end: last.next().min(self.end),
-                        batches: batches.into(),
                     }
                 }
-                Read::Damaged(hole) => {
-                    self.next = hole.end;
-                    take.miss(hole);
-                    return Ok((take, ControlFlow::Continue(())));
-                }
-            },
+            }
         };
         let came;
         (take, came) = self.sift(take, &page, self.next).await;

@@ -59,6 +59,11 @@ impl Scan {
             FIRST_WINDOW
         };
         while from > self.next && (found.len() as u64) < count && held < bytes && !budget.is_spent() {
+            let Some(place) = self.narrow.place_before(self.next, from).await else {
+                from = self.next;
+                break;
+            };
+            from = place.end;
             let start = Offset(from.0.saturating_sub(width)).max(self.next);
             let before = budget.left();
             let newest = Newest {
@@ -115,7 +120,9 @@ impl Scan {
             if self.is_late(budget) {
                 return Ok(None);
             }
-            let batches = match self.pages.read(next, end).await? {
+            let place = self.narrow.place(next, end).await;
+            next = place.start;
+            let batches = match self.pages.read(next, place.end).await? {
                 Read::Batches(batches) => batches,
                 Read::Damaged(hole) => {
                     next = hole.end;
@@ -124,7 +131,8 @@ impl Scan {
                 }
             };
             let (Some(first), Some(last)) = (batches.first(), batches.last()) else {
-                break;
+                next = place.end;
+                continue;
             };
             budget.spend(&batches);
             if first.first < start && !self.is_costly() {
@@ -133,7 +141,7 @@ impl Scan {
             }
             next = next.max(first.first);
             let page = Page {
-                end: last.next().min(end),
+                end: last.next().min(place.end),
                 batches: batches.into(),
             };
             while next < page.end {

@@ -1,10 +1,12 @@
 //! A store in memory that goes away, or says nothing, when it is told to.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lines::filter::needs::Needs;
 use lines::log_reader::Damage;
 use lines::log_store::{Draft, PriorRun, StoredKey};
 use lines::retention::{Retention, Trimmed};
@@ -36,6 +38,8 @@ pub(crate) struct FaultyStore {
     pub(crate) unreadable: Mutex<Option<String>>,
     /// A stream of which it has something that cannot be.
     pub(crate) corrupt: Mutex<Option<String>>,
+    /// It cannot say of any lines what they lack.
+    pub(crate) knows_nothing: AtomicBool,
     /// How often heads were asked for.
     pub(crate) heads: AtomicUsize,
     /// How often all streams were listed.
@@ -129,6 +133,19 @@ impl LogReader for FaultyStore {
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
         self.fault().await?;
         self.inner.first_since(stream, since).await
+    }
+
+    async fn places(
+        &self,
+        stream: &StreamName,
+        within: Range<Offset>,
+        needs: &Needs,
+    ) -> Result<Vec<Range<Offset>>, StoreError> {
+        self.fault().await?;
+        if self.knows_nothing.load(Ordering::SeqCst) {
+            return Err(StoreError::Away("unplugged".into()));
+        }
+        self.inner.places(stream, within, needs).await
     }
 }
 

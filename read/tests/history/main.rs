@@ -12,6 +12,7 @@ mod damage;
 mod faults;
 mod lines;
 mod merged;
+mod narrow;
 mod questions;
 mod streams;
 mod with_ingest;
