@@ -2,6 +2,7 @@
 //!
 //! `auth` has never heard of lines, stores, routes or sessions. It is the one home of `jsonwebtoken`.
 
+mod checked;
 pub mod cluster;
 pub mod credential;
 pub mod grants;

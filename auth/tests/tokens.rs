@@ -158,6 +158,31 @@ fn clocks_may_differ_by_ten_seconds_and_an_audience_may_be_one_of_a_list() {
 }
 
 #[test]
+fn a_token_that_was_good_is_good_again_and_nothing_that_only_looks_like_it() {
+    let token = sign(&good());
+    let ours = verifier();
+    for _ in 0..3 {
+        assert_eq!(ours.verify(&token).unwrap().sub(), "alice");
+    }
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let other = with(|claims| drop(claims.insert("sub".into(), "mallory".into())));
+    let (forged, _) = other.rsplit_once('.').unwrap();
+    for forged in [
+        format!("{forged}.{signature}"),
+        format!("{message}."),
+        format!("{message}.{}", signature.to_lowercase()),
+        format!("{token} "),
+    ] {
+        assert!(ours.verify(&forged).is_err(), "{forged}");
+    }
+    let another_key = Key::from_text("another key of at least 32 bytes, as well").unwrap();
+    let theirs = Verifier::hs256(&another_key, "tailcast");
+    assert_eq!(theirs.verify(&token).unwrap_err(), TokenError::BadSignature);
+    let elsewhere = Verifier::hs256(&Key::from_text(KEY).unwrap(), "elsewhere");
+    assert_eq!(elsewhere.verify(&token).unwrap_err(), TokenError::WrongIssuer);
+}
+
+#[test]
 fn a_minter_refuses_what_no_verifier_would_accept() {
     let minter = Minter::hs256(&Key::from_text(KEY).unwrap(), "tailcast");
     let claims = |read: &str| Claims {
