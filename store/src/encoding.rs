@@ -111,6 +111,15 @@ impl Read {
     }
 }
 
+/// How much NDJSON these bytes hold, as far as they say.
+pub(super) fn ndjson_len(compressed: bool, bytes: &[u8]) -> Option<usize> {
+    if !compressed {
+        return Some(bytes.len());
+    }
+    let claimed = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten()?;
+    usize::try_from(claimed).ok()
+}
+
 /// Undoes [`compress`]. Allocates what the frame claims to hold, at most [`MOST_NDJSON`]. An error says what is
 /// wrong with the bytes.
 pub(super) fn decompress(compressed: &[u8]) -> Result<Read, String> {

@@ -24,7 +24,8 @@ pub(super) struct Part {
 pub(super) struct Join {
     /// A joined batch has no more bytes than this. One that alone has half of it is full, and is left as it is.
     pub(super) full: usize,
-    /// How far apart the arrivals of what is joined may be.
+    /// What is joined arrived within one stretch of this length, counted from 1970: so the arrivals of what a batch was
+    /// joined from are never farther apart, however often it was joined with more.
     pub(super) span: Duration,
 }
 
@@ -32,36 +33,36 @@ impl Join {
     fn is_full(&self, part: &Part) -> bool {
         part.bytes >= self.full.div_ceil(2)
     }
+
+    /// Which stretch of time an arrival lies in.
+    fn stretch(&self, arrived: Timestamp) -> i64 {
+        let span = i64::try_from(self.span.as_nanos()).unwrap_or(i64::MAX);
+        arrived.nanos().div_euclid(span.max(1))
+    }
 }
 
 /// A batch that is being joined.
 struct Run {
     bytes: usize,
-    earliest: Timestamp,
-    latest: Timestamp,
+    arrived: Timestamp,
 }
 
 impl Run {
     fn of(part: &Part) -> Self {
         Self {
             bytes: part.bytes,
-            earliest: part.arrived,
-            latest: part.arrived,
+            arrived: part.arrived,
         }
     }
 
-    /// Takes a neighbour that is small enough and arrived near enough.
+    /// Takes a neighbour that is small enough and arrived in the same stretch of time.
     fn takes(&mut self, part: &Part, join: &Join) -> bool {
         let bytes = self.bytes.saturating_add(part.bytes);
-        let (earliest, latest) = (self.earliest.min(part.arrived), self.latest.max(part.arrived));
-        let takes =
-            !join.is_full(part) && bytes <= join.full && latest.since(earliest).unsigned_abs() <= join.span;
+        let takes = !join.is_full(part)
+            && bytes <= join.full
+            && join.stretch(self.arrived) == join.stretch(part.arrived);
         if takes {
-            *self = Self {
-                bytes,
-                earliest,
-                latest,
-            };
+            self.bytes = bytes;
         }
         takes
     }
@@ -145,7 +146,10 @@ mod tests {
 
     #[test]
     fn what_arrived_far_apart_stays_apart() {
-        assert_eq!(joined(&[(1, 0), (1, 60), (1, 61), (1, 100)]), [2, 2]);
+        assert_eq!(
+            joined(&[(1, 0), (1, 59), (1, 60), (1, 61), (1, 119), (1, 120)]),
+            [2, 3, 1]
+        );
         assert_eq!(
             joined(&[(1, 100), (1, 0), (1, 30)]),
             [1, 2],

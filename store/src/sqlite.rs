@@ -1,10 +1,14 @@
 //! Keeps batches in one SQLite file: the store of a single process that needs no servers.
 //!
 //! One thread writes, so offsets need no more than the file itself; a few connections read beside it (WAL). A commit
-//! reaches the disk before it is answered (`synchronous=FULL`), and all appends that wait are one commit.
+//! reaches the disk before it is answered (`synchronous=FULL`), and all appends that wait are one commit. Small batches
+//! go where that is cheap, and are merged per stream later.
 
+mod insert;
 mod keys;
 mod ledger;
+mod merging;
+mod options;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod plans;
@@ -12,6 +16,7 @@ mod private;
 mod queries;
 mod rates;
 mod readers;
+mod recent;
 mod retention;
 mod room;
 mod schema;
@@ -19,11 +24,12 @@ mod sketches;
 mod writer;
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
@@ -36,128 +42,29 @@ use rusqlite::ErrorCode;
 
 use parking_lot::Mutex;
 
+use self::insert::Ends;
 use self::ledger::{Book, Clerk};
+use self::merging::Merging;
+pub use self::options::{OpenError, SqliteOptions};
 use self::rates::Rates;
 use self::readers::{Cost, Readers};
+use self::recent::Recent;
 use self::retention::Plan;
 use self::room::Room;
-use self::writer::{Encoded, Writer};
-use super::Compression;
-use super::clock::{Clock, Mark, SystemClock, Watch};
+use self::writer::{Encoded, Thread, Writer};
+use super::clock::{Mark, Watch};
 use super::damage::Damages;
 use super::encoding::compress_all;
-use super::ledger::LedgerOptions;
+use super::oldest::cutoff;
 use super::position::Position;
 use super::timing::{Operation, answered, count_appends, measured};
-
-/// How the store works.
-#[derive(Debug, Clone)]
-pub struct SqliteOptions {
-    /// How batches are written down.
-    pub compression: Compression,
-    /// How much has to wait for another call of `append` to be worth its cost while one is under way.
-    pub full_call: CallLimits,
-    /// When every call ends, with or without an answer.
-    pub deadline: Duration,
-    /// Connections that read, and so the questions that are answered at once; more of them wait for their turn. At
-    /// least two: one is not for questions that go through much.
-    pub readers: usize,
-    /// Calls that wait for the writing thread. When it is full, more of them wait until their deadline.
-    pub queue: usize,
-    /// The most NDJSON, in bytes, that is taken into one commit from waiting calls.
-    pub commit_bytes: usize,
-    /// The most batches that one call of `trim` makes invisible, about.
-    pub trim_batches: u64,
-    /// How long removed batches stay on the disk, where they can be brought back.
-    pub grace: Duration,
-    /// The clocks of this machine.
-    pub clock: Arc<dyn Clock>,
-    /// Free space, in bytes, that the file keeps for what comes next. It also keeps an eighth of its size; what is
-    /// beyond both goes back to the file system.
-    pub spare_bytes: u64,
-    /// How the ledger works.
-    pub ledger: LedgerOptions,
-    /// Bytes that stay free on the disk, an eighth of it at most, so that lines can be removed when it is full: before it
-    /// gets there, appends are refused. See [`room`].
-    pub reserve_bytes: u64,
-}
-
-impl Default for SqliteOptions {
-    fn default() -> Self {
-        Self {
-            compression: Compression::default(),
-            // The writing thread takes whatever waits into one commit; what is large is compressed beside it.
-            full_call: CallLimits {
-                batches: 256,
-                bytes: 128 * 1024,
-            },
-            deadline: Duration::from_secs(10),
-            readers: 4,
-            queue: 1024,
-            commit_bytes: 16 * 1024 * 1024,
-            trim_batches: 10_000,
-            grace: Duration::from_secs(120),
-            clock: Arc::new(SystemClock::default()),
-            spare_bytes: 64 * 1024 * 1024,
-            ledger: LedgerOptions::default(),
-            reserve_bytes: 64 * 1024 * 1024,
-        }
-    }
-}
-
-/// Why a data folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// It cannot be made, read or written.
-    #[error("the data folder {} cannot be used: {source}", folder.display())]
-    Folder {
-        /// Which one.
-        folder: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// Another process has it.
-    #[error("the data folder {} is in use by another tailcast: stop that one, or choose another folder", folder.display())]
-    InUse {
-        /// Which one.
-        folder: PathBuf,
-    },
-    /// A file lies where the database should be, and is something else.
-    #[error("{} is not a database of tailcast: move it away, or choose another folder", file.display())]
-    Foreign {
-        /// Which one.
-        file: PathBuf,
-    },
-    /// A later version wrote it.
-    #[error("{} was written by a newer tailcast (format {found}, this one knows {known}): use that version", file.display())]
-    Newer {
-        /// Which one.
-        file: PathBuf,
-        /// The format it has.
-        found: i64,
-        /// The latest that this version understands.
-        known: i64,
-    },
-    /// There is no room for the little that opening takes.
-    #[error("the disk of {} is full: make some megabytes of room", file.display())]
-    Full {
-        /// The database.
-        file: PathBuf,
-    },
-    /// SQLite refuses it.
-    #[error("the database {} cannot be opened: {source}", file.display())]
-    Database {
-        /// Which one.
-        file: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-}
 
 /// A store in a data folder. Dropping it waits until what was begun is written, and frees the folder.
 pub struct SqliteStore {
     epoch: Epoch,
     options: SqliteOptions,
+    /// Changed by the writer; whoever asks looks here first, and into the file then.
+    recent: Arc<Recent>,
     /// Told by the writer, asked by listings.
     rates: Arc<Rates>,
     damages: Arc<Damages>,
@@ -175,34 +82,31 @@ impl SqliteStore {
     /// Opens the folder's database, and makes both when they are not there. Blocks for a moment.
     pub fn open(folder: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let opened = schema::open(folder)?;
-        let remembered = retention::mark(&opened.connection, options.clock.wall());
-        let remembered = remembered.map_err(|source| OpenError::Database {
+        let refused = |source| OpenError::Database {
             file: opened.file.clone(),
             source,
-        })?;
-        let rates = Arc::new(Rates::default());
+        };
         let now = options.clock.wall();
-        let before = Timestamp::from_nanos(now.nanos().saturating_sub(rates::WINDOW_NANOS));
-        let add = |stream: &StreamName, at, lines| rates.add(stream, at, lines);
-        queries::arrivals(&opened.connection, before, now, add).map_err(|source| OpenError::Database {
-            file: opened.file.clone(),
-            source,
-        })?;
-        let room = Room::new(&opened.file, options.reserve_bytes);
-        let book = Book::open(&opened.connection, options.ledger).map_err(|source| OpenError::Database {
-            file: opened.file.clone(),
-            source,
-        })?;
+        let (entries, last_row) = recent::load(&opened.connection).map_err(refused)?;
+        let recent = Arc::new(Recent::new(entries));
+        let remembered = retention::mark(&opened.connection, &recent, now).map_err(refused)?;
+        let rates = Arc::new(Rates::default());
+        lately(&opened.connection, &recent, &rates, now).map_err(refused)?;
+        let book = Book::open(&opened.connection, options.ledger).map_err(refused)?;
         let book = Arc::new(book);
-        let clerk = Clerk::new(Arc::clone(&book));
-        let writer = Writer::start(
-            opened.connection,
-            opened.lock,
-            room,
-            clerk,
-            Arc::clone(&rates),
-            &options,
-        );
+        let thread = Thread {
+            room: Room::new(&opened.file, options.reserve_bytes),
+            clerk: Clerk::new(Arc::clone(&book)),
+            rates: Arc::clone(&rates),
+            recent: Arc::clone(&recent),
+            last_row,
+            merging: Merging::new(&opened.connection, &recent, &options).map_err(refused)?,
+            ends: Ends::default(),
+            commit_bytes: options.commit_bytes,
+            small_bytes: options.small_bytes,
+            connection: opened.connection,
+        };
+        let writer = Writer::start(thread, opened.lock, &options);
         Ok(Self {
             watch: Mutex::default(),
             remembered,
@@ -213,6 +117,7 @@ impl SqliteStore {
                 folder: folder.to_owned(),
                 source,
             })?,
+            recent,
             rates,
             book,
             damages: Arc::default(),
@@ -220,9 +125,41 @@ impl SqliteStore {
         })
     }
 
+    /// Merges what is recent now.
+    pub async fn merge_recent(&self) -> Result<(), StoreError> {
+        self.merge_while(None, || true).await.map(drop)
+    }
+
+    /// Merges what is recent now, as long as there is time; whether there was. What arrived before `apart` is not joined
+    /// with what arrived later.
+    async fn merge_while(
+        &self,
+        apart: Option<Timestamp>,
+        in_time: impl Fn() -> bool,
+    ) -> Result<bool, StoreError> {
+        let Some(upto) = self.recent.last_row() else {
+            return Ok(true);
+        };
+        while self.recent.has_upto(upto) {
+            if !in_time() {
+                return Ok(false);
+            }
+            self.writer.merge(apart).await?;
+        }
+        Ok(true)
+    }
+
     async fn write(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
         let stamp = self.stamp();
-        let texts = drafts.iter().map(|draft| draft.lines.ndjson.clone()).collect();
+        // What is small is compressed later, together with its neighbours.
+        let text = |draft: &Draft| {
+            if draft.lines.ndjson.len() < self.options.small_bytes {
+                Bytes::new()
+            } else {
+                draft.lines.ndjson.clone()
+            }
+        };
+        let texts = drafts.iter().map(text).collect();
         let compressed = compress_all(texts, self.options.compression).await;
         let drafts = drafts.into_iter().zip(compressed);
         let encoded = drafts.map(|(draft, compressed)| Encoded {
@@ -252,6 +189,13 @@ impl SqliteStore {
         let clock = &self.options.clock;
         let (now, monotonic) = (clock.wall(), clock.monotonic());
         let seen = self.watch.lock().look(now, monotonic, self.remembered);
+        if seen.stamped.is_some() {
+            // On a disk that is full to the last byte, what is in place is stamped anew at least.
+            match self.merge_recent().await {
+                Ok(()) | Err(StoreError::Full(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         if seen.mark.is_some() || seen.stamped.is_some() {
             self.writer
                 .run(move |connection, _| retention::keep(connection, seen.mark, seen.stamped))
@@ -267,6 +211,12 @@ impl SqliteStore {
     /// Plans beside the writer and writes through it, in steps between which appends get their turn.
     async fn raise_floors(&self, retention: Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
         let in_time = self.half_the_time();
+        if !self.merge_before_trimming(&retention, now, &in_time).await? {
+            return Ok(Trimmed {
+                more: true,
+                ..Trimmed::default()
+            });
+        }
         let (most, position) = (self.options.trim_batches, *self.position.lock());
         let planned = self.readers.ask(Cost::Much, move |connection| {
             retention::plan(connection, &retention, now, most, position)
@@ -282,7 +232,7 @@ impl SqliteStore {
                 .run(move |connection, _| retention::lift(connection, &lifted))
                 .await?;
         }
-        let mut trimmed = Trimmed::default();
+        let (mut trimmed, mut all_stood) = (Trimmed::default(), true);
         let (now, grace) = (self.options.clock.wall(), self.options.grace);
         while !raises.is_empty() {
             if !in_time() {
@@ -295,10 +245,19 @@ impl SqliteStore {
             let step = self
                 .writer
                 .run(move |connection, _| retention::raise(connection, raises, now, grace));
-            let (raised, left) = step.await?;
-            raises = left;
-            trimmed.batches += raised.batches;
-            trimmed.lines += raised.lines;
+            let raised = step.await?;
+            raises = raised.left;
+            trimmed.batches += raised.trimmed.batches;
+            trimmed.lines += raised.trimmed.lines;
+            all_stood &= raised.all_stood;
+        }
+        if !all_stood {
+            // Merging moved what was planned with. The next call plans anew.
+            *self.position.lock() = Position::default();
+            return Ok(Trimmed {
+                more: trimmed.batches > 0,
+                ..trimmed
+            });
         }
         // Whoever brought lines back meanwhile wants trims to begin anew.
         let mut kept = self.position.lock();
@@ -306,6 +265,38 @@ impl SqliteStore {
             *kept = reached;
         }
         Ok(Trimmed { more, ..trimmed })
+    }
+
+    /// Retention knows batches in place only: what it may have to remove is merged first. On a full disk, where that may
+    /// not be possible, it removes what it can.
+    async fn merge_before_trimming(
+        &self,
+        retention: &Retention,
+        now: Timestamp,
+        in_time: &impl Fn() -> bool,
+    ) -> Result<bool, StoreError> {
+        let is_old = |at| cutoff(retention, now).is_some_and(|cutoff| at < cutoff);
+        let Some(oldest) = self.recent.oldest() else {
+            return Ok(true);
+        };
+        let is_wanted = is_old(oldest)
+            || match retention.bytes {
+                None => false,
+                Some(most) => {
+                    let recent = Arc::clone(&self.recent);
+                    let visible = self.readers.ask(Cost::Much, move |connection| {
+                        retention::visible(connection, &recent).map_err(away)
+                    });
+                    visible.await? > most
+                }
+            };
+        if !is_wanted {
+            return Ok(true);
+        }
+        match self.merge_while(cutoff(retention, now), in_time).await {
+            Err(StoreError::Full(_)) => Ok(true),
+            merged => merged,
+        }
     }
 
     async fn delete(&self, what: Deletable) -> Result<Trimmed, StoreError> {
@@ -366,6 +357,23 @@ impl SqliteStore {
     }
 }
 
+/// Counts what arrived in the last minute, before this process.
+fn lately(
+    connection: &rusqlite::Connection,
+    recent: &Recent,
+    rates: &Rates,
+    now: Timestamp,
+) -> Result<(), rusqlite::Error> {
+    let before = Timestamp::from_nanos(now.nanos().saturating_sub(rates::WINDOW_NANOS));
+    let mut add = |stream: &StreamName, at: Timestamp, lines| {
+        if (before..=now).contains(&at) {
+            rates.add(stream, at, lines);
+        }
+    };
+    recent.each_arrival(&mut add);
+    queries::arrivals(connection, before, now, add)
+}
+
 #[async_trait]
 impl LogReader for SqliteStore {
     async fn epoch(&self) -> Result<Epoch, StoreError> {
@@ -378,45 +386,45 @@ impl LogReader for SqliteStore {
         from: Offset,
         max_bytes: usize,
     ) -> Result<Vec<Arc<Batch>>, StoreError> {
-        let stream = stream.clone();
+        let (stream, recent) = (stream.clone(), Arc::clone(&self.recent));
         let read = self
             .ask(Operation::Read, Cost::Rows, move |connection| {
-                queries::read(connection, &stream, from, max_bytes)
+                queries::read(connection, &recent, &stream, from, max_bytes)
             })
             .await;
         self.damages.told(read)
     }
 
     async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
-        let streams = streams.to_vec();
+        let (streams, recent) = (streams.to_vec(), Arc::clone(&self.recent));
         self.ask(Operation::Extents, Cost::Rows, move |connection| {
-            queries::extents(connection, &streams)
+            queries::extents(connection, &recent, &streams)
         })
         .await
     }
 
     async fn streams(&self) -> Result<Arc<Listing>, StoreError> {
-        let rates = self.rates.at(self.stamp());
+        let (rates, recent) = (self.rates.at(self.stamp()), Arc::clone(&self.recent));
         self.ask(Operation::Streams, Cost::Much, move |connection| {
-            let streams = queries::streams(connection, &rates)?;
+            let streams = queries::streams(connection, &recent, &rates)?;
             Ok(Arc::new(Listing::new(streams)))
         })
         .await
     }
 
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
-        let stream = stream.clone();
+        let (stream, recent) = (stream.clone(), Arc::clone(&self.recent));
         let damages = Arc::clone(&self.damages);
         self.ask(Operation::FirstSince, Cost::Much, move |connection| {
-            queries::first_since(connection, &stream, since, &damages)
+            queries::first_since(connection, &recent, &stream, since, &damages)
         })
         .await
     }
 
     async fn end_before(&self, stream: &StreamName, until: Timestamp) -> Result<Offset, StoreError> {
-        let stream = stream.clone();
+        let (stream, recent) = (stream.clone(), Arc::clone(&self.recent));
         self.ask(Operation::EndBefore, Cost::Much, move |connection| {
-            queries::end_before(connection, &stream, until).map_err(away)
+            queries::end_before(connection, &recent, &stream, until).map_err(away)
         })
         .await
     }
@@ -448,9 +456,9 @@ impl LogStore for SqliteStore {
     }
 
     async fn used_keys(&self, keys: &[(StreamName, StoredKey)]) -> Result<Vec<Option<PriorRun>>, StoreError> {
-        let keys = keys.to_vec();
+        let (keys, recent) = (keys.to_vec(), Arc::clone(&self.recent));
         self.ask(Operation::Keys, Cost::Rows, move |connection| {
-            keys::used(connection, &keys).map_err(away)
+            keys::used(connection, &recent, &keys).map_err(away)
         })
         .await
     }
@@ -470,8 +478,9 @@ impl LogStore for SqliteStore {
 
     async fn holdings(&self) -> Result<Holdings, StoreError> {
         let (now, position) = (self.options.clock.wall(), *self.position.lock());
+        let recent = Arc::clone(&self.recent);
         self.ask(Operation::Holdings, Cost::Much, move |connection| {
-            retention::holdings(connection, now, position)
+            retention::holdings(connection, &recent, now, position)
         })
         .await
     }

@@ -23,6 +23,8 @@ mod mongo_alone;
 mod place;
 #[path = "store/races.rs"]
 mod races;
+#[path = "store/recent.rs"]
+mod recent;
 #[path = "servers/replica_set.rs"]
 mod replica_set;
 #[path = "store/retention.rs"]
@@ -55,6 +57,8 @@ macro_rules! every_store {
     (everywhere { $($everywhere:tt)* } where_it_lasts { $($where_it_lasts:tt)* }) => {
         against! { memory: $($everywhere)* }
         against! { sqlite: $($everywhere)* $($where_it_lasts)* }
+        against! { sqlite_in_place: $($everywhere)* $($where_it_lasts)* }
+        against! { sqlite_merging: $($everywhere)* $($where_it_lasts)* }
         against! { mongo: $($everywhere)* $($where_it_lasts)* }
         against! { mongo_without_grace: $($everywhere)* $($where_it_lasts)* }
     };
@@ -153,4 +157,41 @@ against! {
             without_limits_nothing_is_removed
             an_emptied_stream_goes_on_where_it_ended
             only_what_is_meant_comes_back;
+}
+
+/// Nor these, where batches are joined while they run.
+macro_rules! joined {
+    ($($behaviours:tt)*) => {
+        against! { sqlite_joining: $($behaviours)* }
+        against! { sqlite_pressed: $($behaviours)* }
+    };
+}
+
+joined! {
+    behaviour:
+        each_append_goes_on_where_the_last_one_ended
+        many_streams_are_appended_to_at_once_and_answered_in_order
+        reading_at_or_beyond_the_head_gives_nothing
+        what_keys_were_given_is_known_before_anything_is_stored
+        a_repeated_key_gives_the_first_answer_and_stores_nothing
+        lines_with_two_keys_are_found_by_each_of_them
+        a_key_counts_in_its_own_stream_only
+        what_is_left_of_a_draft_is_stored_without_the_used_keys
+        lines_and_names_that_look_like_operators_stay_values
+        a_large_batch_is_kept_whole
+        a_batch_that_is_too_large_is_refused_alone
+        the_first_line_since_a_time_is_found
+        streams_are_listed_by_name_with_what_is_kept
+        everything_is_there_when_the_store_is_opened_again;
+    races:
+        appenders_that_race_leave_no_hole_and_no_overlap
+        a_key_that_races_is_stored_once
+        a_key_that_is_repeated_in_a_crowd_is_stored_once
+        readers_beside_an_appender_see_each_line_once_and_in_order
+        nobody_who_races_waits_for_more_than_a_few_turns_of_the_others;
+    retention:
+        without_limits_nothing_is_removed
+        an_emptied_stream_goes_on_where_it_ended
+        an_appender_that_slept_through_a_trim_reuses_no_offset
+        only_what_is_meant_comes_back;
 }

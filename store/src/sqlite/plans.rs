@@ -10,7 +10,11 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::{keys, ledger, queries, schema, writer};
+use super::insert::{Appending, Ends};
+use super::merging::Merging;
+use super::recent::Recent;
+use super::writer::Encoded;
+use super::{SqliteOptions, keys, ledger, queries, schema, writer};
 use crate::damage::Damages;
 
 /// Goes through streams, by name, since all of them are asked for.
@@ -51,35 +55,61 @@ fn statements_of_requests(connection: &mut Connection) -> BTreeSet<String> {
     };
     let masked = TraceEventCodes::SQLITE_TRACE_STMT;
     connection.trace_v2(masked, Some(note)).unwrap();
-    let encoded = |draft| {
-        [writer::Encoded {
+    let (recent, mut ends, mut last_row) = (Recent::default(), Ends::default(), 0);
+    let mut append = |connection: &Connection, draft, small_bytes| {
+        let stamp = Timestamp::from_nanos(5);
+        let encoded = [Encoded {
             draft,
-            stamp: Timestamp::from_nanos(5),
+            stamp,
             compressed: None,
-        }]
+        }];
+        let mut appending = Appending {
+            connection,
+            ends: &mut ends,
+            recent: &recent,
+            small_bytes,
+            last_row: &mut last_row,
+            added: Vec::new(),
+            given: Default::default(),
+            written: 0,
+        };
+        appending.append_all([&encoded[..]].into_iter()).unwrap();
+        recent.add(appending.added);
     };
-    for _ in 0..2 {
+    // In place, then recent, then merged.
+    for small_bytes in [0, usize::MAX] {
         let mut next = draft();
         next.keys[0].key = StoredKey(uuid::Uuid::new_v4().to_string().into());
         for draft in [draft(), next] {
-            writer::insert_all(connection, &encoded(draft)).unwrap();
+            append(connection, draft, small_bytes);
         }
     }
+    let mut merging = Merging::new(connection, &recent, &SqliteOptions::default()).unwrap();
+    let before = queries::read(connection, &recent, &stream(), Offset(1), 1).unwrap();
+    assert_eq!(before.len(), 1);
+    let mut ends = Ends::default();
+    while recent.last_row().is_some() {
+        merging.slice(connection, &recent, &mut ends, None).unwrap();
+    }
+    merging.slice(connection, &recent, &mut ends, None).unwrap();
+    merging.sweep(connection).unwrap();
     writer::check(connection).unwrap();
     let key = (stream(), StoredKey("k".into()));
-    assert!(keys::used(connection, &[key]).unwrap()[0].is_some());
-    queries::extents(connection, &[stream()]).unwrap();
+    assert!(keys::used(connection, &recent, &[key]).unwrap()[0].is_some());
+    queries::extents(connection, &recent, &[stream()]).unwrap();
     assert_eq!(
-        queries::read(connection, &stream(), Offset(1), 1).unwrap().len(),
+        queries::read(connection, &recent, &stream(), Offset(1), 1)
+            .unwrap()
+            .len(),
         1
     );
-    queries::streams(connection, &Default::default()).unwrap();
+    queries::streams(connection, &recent, &Default::default()).unwrap();
     let since = Timestamp::from_nanos(1);
     assert_eq!(
-        queries::first_since(connection, &stream(), since, &Damages::default()).unwrap(),
+        queries::first_since(connection, &recent, &stream(), since, &Damages::default()).unwrap(),
         Offset(0)
     );
-    queries::end_before(connection, &stream(), Timestamp::from_nanos(9)).unwrap();
+    queries::end_before(connection, &recent, &stream(), Timestamp::from_nanos(9)).unwrap();
     queries::arrivals(connection, since, Timestamp::from_nanos(9), |_, _, _| ()).unwrap();
     ledger::find(connection, &LedgerKey::parse("k").unwrap()).unwrap();
     ledger::list(connection, "a", "b", 1).unwrap();

@@ -1,12 +1,13 @@
 //! Every question that is answered from a reading connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use lines::{Batch, Extent, Offset, StoreError, StreamInfo, StreamName, Timestamp, log_reader::Damage};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::away;
+use super::recent::{End, Entry, Recent};
 use crate::damage::{Damages, Page, Row};
 use crate::encoding::{Read, checked_lines, decompress, end_of, first_line_since};
 
@@ -45,7 +46,7 @@ pub(super) fn last_arrival(
     Ok(arrived.map(Timestamp::from_nanos))
 }
 
-/// The next offset of a stream: where its last batch ends, or its floor when it keeps none (invariant 10).
+/// The next offset of a stream: where its last batch in place ends, or its floor when it keeps none (invariant 10).
 pub(super) fn head(connection: &Connection, id: StreamId, floor: Offset) -> Result<Offset, rusqlite::Error> {
     let end = connection
         .prepare_cached("SELECT first, count FROM batches WHERE stream = ?1 ORDER BY first DESC LIMIT 1")?
@@ -54,22 +55,59 @@ pub(super) fn head(connection: &Connection, id: StreamId, floor: Offset) -> Resu
     Ok(end.map_or(floor, |end| end.max(floor)))
 }
 
-pub(super) fn extents(connection: &Connection, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
+pub(super) fn extents(
+    connection: &Connection,
+    recent: &Recent,
+    streams: &[StreamName],
+) -> Result<Vec<Extent>, StoreError> {
+    let ends: Vec<_> = streams.iter().map(|stream| recent.end(stream)).collect();
     streams
         .iter()
-        .map(|stream| match find(connection, stream)? {
+        .zip(ends)
+        .map(|(stream, end)| match find(connection, stream)? {
             None => Ok(Extent::default()),
             Some((id, floor)) => Ok(Extent {
                 first_available: floor,
-                next: head(connection, id, floor)?,
+                next: head_behind(connection, id, floor, end)?,
             }),
         })
         .collect::<Result<_, _>>()
         .map_err(away)
 }
 
+/// The next offset of a stream that has recent lines, or has not.
+fn head_behind(
+    connection: &Connection,
+    id: StreamId,
+    floor: Offset,
+    end: Option<End>,
+) -> Result<Offset, rusqlite::Error> {
+    match end {
+        Some(end) => Ok(end.next.max(floor)),
+        None => head(connection, id, floor),
+    }
+}
+
 pub(super) fn read(
     connection: &Connection,
+    recent: &Recent,
+    stream: &StreamName,
+    from: Offset,
+    max_bytes: usize,
+) -> Result<Vec<Arc<Batch>>, StoreError> {
+    page(
+        connection,
+        recent.rows(stream, from, max_bytes),
+        stream,
+        from,
+        max_bytes,
+    )
+}
+
+/// What is in place, and then what was recent before anything was looked up there.
+fn page(
+    connection: &Connection,
+    mut lately: VecDeque<Row>,
     stream: &StreamName,
     from: Offset,
     max_bytes: usize,
@@ -89,9 +127,13 @@ pub(super) fn read(
     let mut rows = statement.query((id, to_sql(from))).map_err(away)?;
     let mut page = Page::new(stream, from, max_bytes);
     loop {
+        // What is recent follows what is in place; what was merged meanwhile is in both.
         let offered = match rows.next() {
             Ok(Some(row)) => page.offer(self::row(stream, row)?),
-            Ok(None) => break,
+            Ok(None) => match lately.pop_front() {
+                Some(row) => page.offer(row),
+                None => break,
+            },
             Err(_) if page.has_begun() => break,
             Err(error) => {
                 let error = away(error);
@@ -99,6 +141,7 @@ pub(super) fn read(
                     return Err(error);
                 }
                 let next = place_after(connection, id, page.next()).map_err(away)?;
+                let next = next.or(lately.front().map(|row| row.first));
                 page.unreadable(next.ok_or(error)?);
                 break;
             }
@@ -125,13 +168,15 @@ fn place_after(connection: &Connection, id: StreamId, at: Offset) -> Result<Opti
 /// what there are of streams, whatever there is of batches.
 pub(super) fn streams(
     connection: &Connection,
+    recent: &Recent,
     rates: &HashMap<StreamName, f64>,
 ) -> Result<Vec<StreamInfo>, StoreError> {
-    list(connection, rates).map_err(away)
+    list(connection, &recent.ends(), rates).map_err(away)
 }
 
 fn list(
     connection: &Connection,
+    lately: &HashMap<StreamName, End>,
     rates: &HashMap<StreamName, f64>,
 ) -> Result<Vec<StreamInfo>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(
@@ -150,15 +195,22 @@ fn list(
             continue;
         };
         let floor = from_sql(floor);
+        let in_place = last.zip(arrived).map(|(first, arrived)| End {
+            next: end_of(from_sql(first), count),
+            arrived: Timestamp::from_nanos(arrived),
+        });
+        // Batches below the floor may still be there.
+        let end = lately
+            .get(&name)
+            .copied()
+            .or(in_place)
+            .filter(|end| end.next > floor);
         streams.push(StreamInfo {
             extent: Extent {
                 first_available: floor,
-                next: last.map_or(floor, |first| end_of(from_sql(first), count).max(floor)),
+                next: end.map_or(floor, |end| end.next),
             },
-            // Batches below the floor may still be there.
-            last_arrival: arrived
-                .filter(|_| last.is_some_and(|first| end_of(from_sql(first), count) > floor))
-                .map(Timestamp::from_nanos),
+            last_arrival: end.map(|end| end.arrived),
             lines_per_second: rates.get(&name).copied().unwrap_or_default(),
             name,
         });
@@ -166,7 +218,7 @@ fn list(
     Ok(streams)
 }
 
-/// How many lines of each stream arrived within these times.
+/// How many lines of each stream arrived within these times, of those in place.
 pub(super) fn arrivals(
     connection: &Connection,
     from: Timestamp,
@@ -191,10 +243,13 @@ pub(super) fn arrivals(
 
 pub(super) fn first_since(
     connection: &Connection,
+    recent: &Recent,
     stream: &StreamName,
     since: Timestamp,
     damages: &Damages,
 ) -> Result<Offset, StoreError> {
+    let end = recent.end(stream);
+    let lately = recent.first_since(stream, since);
     let Some((id, floor)) = find(connection, stream).map_err(away)? else {
         return Ok(Offset::ZERO);
     };
@@ -204,10 +259,14 @@ pub(super) fn first_since(
         .and_then(|mut statement| statement.query_row((id, since.nanos(), to_sql(floor)), |row| row.get(0)))
         .map_err(away)?;
     let Some(first) = first else {
-        return head(connection, id, floor).map_err(away);
+        return match lately {
+            Some(Entry { batch: Ok(batch), .. }) => Ok(begin_in(&batch, since, damages).max(floor)),
+            Some(damaged) => Ok(damaged.first.max(floor)),
+            None => head_behind(connection, id, floor, end).map_err(away),
+        };
     };
     let first = from_sql(first);
-    match read(connection, stream, first, 0) {
+    match page(connection, VecDeque::new(), stream, first, 0) {
         Ok(found) => Ok(found
             .first()
             .map_or(first, |batch| begin_in(batch, since, damages))),
@@ -236,12 +295,17 @@ fn begin_in(batch: &Batch, since: Timestamp, damages: &Damages) -> Offset {
 /// Where the last batch with a line before `until` ends. Goes back from the head, so it costs what came since.
 pub(super) fn end_before(
     connection: &Connection,
+    recent: &Recent,
     stream: &StreamName,
     until: Timestamp,
 ) -> Result<Offset, rusqlite::Error> {
+    let lately = recent.end_before(stream, until);
     let Some((id, floor)) = find(connection, stream)? else {
         return Ok(Offset::ZERO);
     };
+    if let Some(end) = lately {
+        return Ok(end.max(floor));
+    }
     let end = connection
         .prepare_cached(
             "SELECT first, count FROM batches WHERE stream = ?1 AND oldest < ?2 ORDER BY first DESC LIMIT 1",
@@ -254,7 +318,7 @@ pub(super) fn end_before(
 }
 
 /// A row of `first, count, oldest, newest, arrived, compressed, lines`.
-fn row(stream: &StreamName, row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {
+pub(super) fn row(stream: &StreamName, row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {
     let first = from_sql(row.get(0).map_err(away)?);
     Ok(Row {
         first,

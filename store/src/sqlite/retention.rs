@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
-use lines::{StoreError, StreamName, Timestamp};
+use lines::{Offset, StoreError, StreamName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::away;
 use super::queries::{StreamId, from_sql, to_sql};
+use super::recent::Recent;
 use super::room::Steps;
 use super::sketches;
 use crate::clock::{Mark, Stamped, TOLERANCE};
@@ -53,11 +54,8 @@ fn choose(
     most: u64,
     position: Position,
 ) -> Sql<Plan> {
-    let visible = number(connection, "SELECT value FROM meta WHERE name = 'bytes'")?
-        - number(connection, "SELECT coalesce(sum(bytes), 0) FROM hidden")?;
-    let excess = retention.bytes.map_or(0, |most| {
-        u64::try_from(visible).unwrap_or_default().saturating_sub(most)
-    });
+    let visible = in_place(connection)?;
+    let excess = retention.bytes.map_or(0, |most| visible.saturating_sub(most));
     let mut oldest = Oldest::new(retention, now, excess, most);
     let mut position = position.begin(now);
     let mut statement = connection.prepare_cached(
@@ -94,6 +92,19 @@ fn choose(
         position,
         more,
     })
+}
+
+/// What is visible and in place, in bytes as stored.
+fn in_place(connection: &Connection) -> Sql<u64> {
+    let visible = number(connection, "SELECT value FROM meta WHERE name = 'bytes'")?
+        - number(connection, "SELECT coalesce(sum(bytes), 0) FROM hidden")?;
+    Ok(u64::try_from(visible).unwrap_or_default())
+}
+
+/// What is visible, in bytes as stored.
+pub(super) fn visible(connection: &Connection, recent: &Recent) -> Sql<u64> {
+    let recent = recent.bytes() as u64;
+    Ok(in_place(connection)? + recent)
 }
 
 fn fill_gaps(connection: &Connection, oldest: &mut Oldest<StreamId>) -> Sql<()> {
@@ -138,18 +149,30 @@ fn lifted(connection: &Connection, cutoff: Timestamp) -> Sql<Vec<StreamId>> {
     statement.query_map([cutoff.nanos()], |row| row.get(0))?.collect()
 }
 
-/// Raises some of the floors, and takes them out of `raises`. Only those that are still where the plan saw them: they
-/// may have been lowered meanwhile.
+/// What raising did.
+pub(super) struct Raised {
+    pub(super) trimmed: Trimmed,
+    /// To be raised in the next step.
+    pub(super) left: Vec<Raise<StreamId>>,
+    /// Whether every floor was where batches end. Merging may have joined what a plan had go apart.
+    pub(super) all_stood: bool,
+}
+
+/// Raises some of the floors. Only those that are still where the plan saw them: they may have been lowered meanwhile.
 pub(super) fn raise(
     connection: &mut Connection,
     mut raises: Vec<Raise<StreamId>>,
     now: Timestamp,
     grace: Duration,
-) -> Sql<(Trimmed, Vec<Raise<StreamId>>)> {
-    let later = raises.split_off(raises.len().min(STEP_FLOORS));
+) -> Sql<Raised> {
+    let left = raises.split_off(raises.len().min(STEP_FLOORS));
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut trimmed = Trimmed::default();
+    let (mut trimmed, mut all_stood) = (Trimmed::default(), true);
     for raise in raises {
+        if !is_an_end(&transaction, raise.stream, raise.floor)? {
+            all_stood = false;
+            continue;
+        }
         let size = raise.why == Why::Size;
         let raised = transaction
             .prepare_cached(
@@ -163,7 +186,22 @@ pub(super) fn raise(
         }
     }
     transaction.commit()?;
-    Ok((trimmed, later))
+    Ok(Raised {
+        trimmed,
+        left,
+        all_stood,
+    })
+}
+
+/// Whether no batch in place lies on both sides of a floor.
+fn is_an_end(connection: &Connection, stream: StreamId, floor: Offset) -> Sql<bool> {
+    let end: Option<i64> = connection
+        .prepare_cached(
+            "SELECT first + count FROM batches WHERE stream = ?1 AND first < ?2 ORDER BY first DESC LIMIT 1",
+        )?
+        .query_row((stream, to_sql(floor)), |row| row.get(0))
+        .optional()?;
+    Ok(end.is_none_or(|end| end <= to_sql(floor)))
 }
 
 /// Notes what is to be deleted, and when; together with what was made invisible a moment before.
@@ -396,10 +434,10 @@ fn remembered(connection: &Connection, name: &str) -> Sql<Option<i64>> {
 }
 
 /// When the clock was last relied on. A store that never kept it knows when its last batch arrived.
-pub(super) fn mark(connection: &Connection, now: Timestamp) -> Sql<Option<Mark>> {
+pub(super) fn mark(connection: &Connection, recent: &Recent, now: Timestamp) -> Sql<Option<Mark>> {
     let seen = match remembered(connection, "seen")? {
         Some(seen) => Some(seen),
-        None => newest(connection, now)?,
+        None => newest(connection, recent, now)?.map(Timestamp::nanos),
     };
     let steady = remembered(connection, "steady")?.unwrap_or_default();
     Ok(seen.map(|seen| Mark {
@@ -409,20 +447,27 @@ pub(super) fn mark(connection: &Connection, now: Timestamp) -> Sql<Option<Mark>>
 }
 
 /// When the newest batch arrived, of those that can have arrived.
-fn newest(connection: &Connection, now: Timestamp) -> Sql<Option<i64>> {
-    connection
+fn newest(connection: &Connection, recent: &Recent, now: Timestamp) -> Sql<Option<Timestamp>> {
+    let latest = now.plus(TOLERANCE);
+    let lately = recent.newest(latest);
+    let newest: Option<i64> = connection
         .prepare_cached("SELECT max(arrived) FROM batches WHERE arrived <= ?1")?
-        .query_row([now.plus(TOLERANCE).nanos()], |row| row.get(0))
+        .query_row([latest.nanos()], |row| row.get(0))?;
+    Ok(newest.map(Timestamp::from_nanos).max(lately))
 }
 
 /// What is kept, and what is on its way out.
 pub(super) fn holdings(
     connection: &Connection,
+    recent: &Recent,
     now: Timestamp,
     position: Position,
 ) -> Result<Holdings, StoreError> {
     let size = |text| -> Sql<u64> { Ok(u64::try_from(number(connection, text)?).unwrap_or_default()) };
     let holdings = || -> Sql<Holdings> {
+        let newest = newest(connection, recent, now)?;
+        // A trim looks at what is recent in any case.
+        let lately = (recent.bytes() as u64, recent.oldest());
         let oldest: Option<i64> = connection
             .prepare_cached(
                 "SELECT b.arrived FROM batches b CROSS JOIN streams s ON s.id = b.stream
@@ -435,12 +480,15 @@ pub(super) fn holdings(
         let deletion: Option<i64> =
             connection.query_row("SELECT min(after) FROM hidden", [], |row| row.get(0))?;
         Ok(Holdings {
-            bytes: size("SELECT value FROM meta WHERE name = 'bytes'")?,
+            bytes: size("SELECT value FROM meta WHERE name = 'bytes'")? + lately.0,
             hidden_bytes: size("SELECT coalesce(sum(bytes), 0) FROM hidden")?,
             hidden_streams: size("SELECT count(DISTINCT stream) FROM hidden")?,
             held_streams: size("SELECT count(*) FROM streams WHERE held IS NOT NULL")?,
-            oldest: oldest.map(Timestamp::from_nanos),
-            newest: newest(connection, now)?.map(Timestamp::from_nanos),
+            oldest: [oldest.map(Timestamp::from_nanos), lately.1]
+                .into_iter()
+                .flatten()
+                .min(),
+            newest,
             deletion: deletion.map(Timestamp::from_nanos),
             allowed: remembered(connection, "allowed")?.map(Timestamp::from_nanos),
         })

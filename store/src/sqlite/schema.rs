@@ -16,7 +16,7 @@ const LOCK: &str = "tailcast.lock";
 /// "tail", so that a database of another program is told from an empty one.
 const APPLICATION: i64 = 0x7461_696c;
 /// The format that this version writes.
-const FORMAT: i64 = 4;
+const FORMAT: i64 = 5;
 
 // `lines` stands last, so that the columns before it are read without it. `bytes` is what the batch takes on the disk,
 // rows of keys and of indexes included, roughly; `meta.bytes` is the sum of it.
@@ -97,6 +97,23 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE UNIQUE INDEX sketches_place ON sketches (stream, first);
     CREATE TABLE sketch_slices (id INTEGER PRIMARY KEY, rows BLOB NOT NULL) STRICT;
+    ",
+    // Small batches in the order of their arrival. Those that begin at the stream's `merged` or behind it count, the
+    // others are in `batches`. `sum` is a checksum of all columns but the first; `keys` are packed, or absent.
+    "
+    CREATE TABLE recent (
+        id INTEGER PRIMARY KEY,
+        stream INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        oldest INTEGER NOT NULL,
+        newest INTEGER NOT NULL,
+        arrived INTEGER NOT NULL,
+        sum INTEGER NOT NULL,
+        keys BLOB,
+        lines BLOB NOT NULL
+    ) STRICT;
+    ALTER TABLE streams ADD COLUMN merged INTEGER NOT NULL DEFAULT 0;
     ",
 ];
 

@@ -32,7 +32,7 @@ impl Place {
 
     pub(crate) async fn ledger_with(&self, ledger: LedgerOptions) -> Arc<dyn Ledger> {
         match self {
-            Self::Sqlite { folder, open } => {
+            Self::Sqlite { folder, open, .. } => {
                 let mut open = open.lock();
                 let store = open.get_or_insert_with(|| {
                     let options = SqliteOptions {

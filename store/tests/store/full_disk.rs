@@ -174,3 +174,31 @@ async fn a_store_that_is_opened_on_a_full_disk_is_full_and_gets_out_of_it() {
     assert!(!is_full(&store).await);
     assert!(append_until_full(&store, head).await > head);
 }
+
+/// Small batches have to be merged before they can be removed, and that takes no room either.
+#[tokio::test]
+async fn recent_lines_can_be_removed_from_a_disk_that_others_filled_to_the_last_byte() {
+    let disk = Disk::new();
+    let options = SqliteOptions {
+        merge_after: Duration::MAX,
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::open(&disk.data(), options).unwrap();
+    let text = "x".repeat(200);
+    for i in 0..800 {
+        let drafts = ["s", "t", "u", "v"].map(|name| draft_at(name, at(i), &[&text]));
+        let stored = store.append(drafts.to_vec()).await;
+        assert!(stored.iter().all(Result::is_ok), "{stored:?}");
+    }
+    disk.fill(5_000_000);
+    assert!(!is_full(&store).await);
+    disk.fill(0);
+    assert!(is_full(&store).await);
+    assert_eq!(append_until_full(&store, 800).await, 800);
+    assert_eq!(read_all(&store, "t", 0).await.len(), 800);
+
+    trim_before(&store, 10_000).await;
+    for name in ["s", "t", "u", "v"] {
+        assert_eq!(extent(&store, name).await, (800, 800));
+    }
+}

@@ -20,6 +20,9 @@ use crate::merged::MergedStore;
 /// The most batches that one call of `trim` removes in these tests.
 pub(crate) const TRIM_BATCHES: u64 = 100;
 
+/// Merged batches of so few bytes hold one of those that they are merged from, so that they can be told apart.
+const APART: usize = 1;
+
 /// A database of one test's own.
 pub(crate) enum Place {
     /// One object, too: it ends with the test.
@@ -28,6 +31,7 @@ pub(crate) enum Place {
         folder: TempDir,
         /// One object per folder: the folder is locked.
         open: Mutex<Option<Arc<SqliteStore>>>,
+        options: SqliteOptions,
     },
     Mongo {
         /// With the database's name.
@@ -66,10 +70,58 @@ pub(crate) fn mongodb_with(database: &str) -> String {
 }
 
 impl Place {
+    /// Small batches are merged when they are to be removed, and else never.
     pub(crate) fn sqlite() -> Self {
+        Self::sqlite_with(SqliteOptions {
+            merge_after: Duration::MAX,
+            merged_bytes: APART,
+            ..SqliteOptions::default()
+        })
+    }
+
+    /// No batch is small.
+    pub(crate) fn sqlite_in_place() -> Self {
+        Self::sqlite_with(SqliteOptions {
+            small_bytes: 0,
+            merged_bytes: APART,
+            ..SqliteOptions::default()
+        })
+    }
+
+    /// Merging begins as soon as anything came: at any moment some of it is merged, and some is not.
+    pub(crate) fn sqlite_merging() -> Self {
+        Self::sqlite_with(SqliteOptions {
+            merge_after: Duration::ZERO,
+            merged_bytes: APART,
+            ..SqliteOptions::default()
+        })
+    }
+
+    /// The same, and what is merged becomes one batch with what stands before it.
+    pub(crate) fn sqlite_joining() -> Self {
+        Self::sqlite_with(SqliteOptions {
+            merge_after: Duration::ZERO,
+            ..SqliteOptions::default()
+        })
+    }
+
+    /// There is room for one recent batch only: whatever comes waits until the one before it is merged.
+    pub(crate) fn sqlite_pressed() -> Self {
+        Self::sqlite_with(SqliteOptions {
+            merge_after: Duration::MAX,
+            recent_bytes: 1,
+            ..SqliteOptions::default()
+        })
+    }
+
+    fn sqlite_with(options: SqliteOptions) -> Self {
         Self::Sqlite {
             folder: TempDir::new().unwrap(),
             open: Mutex::new(None),
+            options: SqliteOptions {
+                trim_batches: TRIM_BATCHES,
+                ..options
+            },
         }
     }
 
@@ -114,13 +166,16 @@ impl Place {
     pub(crate) async fn store_with(&self, compression: Compression) -> Arc<dyn LogStore> {
         match self {
             Self::Memory(store) => store.clone(),
-            Self::Sqlite { folder, open } => {
+            Self::Sqlite {
+                folder,
+                open,
+                options,
+            } => {
                 let mut open = open.lock();
                 let store = open.get_or_insert_with(|| {
                     let options = SqliteOptions {
                         compression,
-                        trim_batches: TRIM_BATCHES,
-                        ..SqliteOptions::default()
+                        ..options.clone()
                     };
                     Arc::new(SqliteStore::open(folder.path(), options).unwrap())
                 });
@@ -154,10 +209,10 @@ impl Place {
     pub(crate) async fn store_by(&self, clock: &Arc<SetClock>) -> Arc<dyn LogStore> {
         match self {
             Self::Memory(_) => panic!("there is no clock but this machine's"),
-            Self::Sqlite { folder, .. } => {
+            Self::Sqlite { folder, options, .. } => {
                 let options = SqliteOptions {
                     clock: clock.clone(),
-                    ..SqliteOptions::default()
+                    ..options.clone()
                 };
                 Arc::new(SqliteStore::open(folder.path(), options).unwrap())
             }
@@ -200,7 +255,11 @@ impl Place {
         };
         match self {
             Self::Memory(_) => panic!("nothing breaks in memory"),
-            Self::Sqlite { folder, .. } => {
+            Self::Sqlite { folder, open, .. } => {
+                let store = open.lock().clone();
+                if let Some(store) = store {
+                    store.merge_recent().await.unwrap();
+                }
                 let database = rusqlite::Connection::open(folder.path().join("lines.sqlite3")).unwrap();
                 let change = match spoil {
                     Spoil::Count => "UPDATE batches SET count = -3",

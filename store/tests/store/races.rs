@@ -84,7 +84,11 @@ pub(crate) async fn readers_beside_an_appender_see_each_line_once_and_in_order(p
     while (seen.len() as u64) < LINES {
         let from = Offset(seen.len() as u64);
         for batch in reading.read(&stream("s"), from, 1000).await.unwrap() {
-            seen.extend(messages(&batch));
+            seen.extend(
+                messages(&batch)
+                    .into_iter()
+                    .filter(|(offset, _)| *offset >= from.0),
+            );
         }
     }
     writer.await.unwrap();

@@ -19,6 +19,11 @@ limits! {
         clock: elsewhere("no limit"),
         ledger: group,
         spare_bytes: size(0, TIB),
+        small_bytes: size(0, MIB),
+        recent_bytes: size(64 * KIB, GIB),
+        merge_after: duration(ms(1), DAY),
+        merged_bytes: size(16 * KIB, 8 * MIB),
+        merge_span: duration(ms(1), DAY),
         reserve_bytes: size(0, TIB),
     }
 

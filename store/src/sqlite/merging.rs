@@ -1,0 +1,317 @@
+//! Merging: recent batches become full ones, each in its stream's place, in slices between which appends get their turn.
+//!
+//! The writing thread does it, so nothing changes between what a slice plans and what it writes. A round takes all that
+//! is recent when it begins, stream by stream, and then deletes the rows, of which none counts any more.
+
+mod joined;
+mod sweep;
+
+use std::time::{Duration, Instant};
+
+use lines::{Offset, StreamName, Timestamp};
+use rusqlite::{Connection, TransactionBehavior};
+
+use self::joined::{Joining, Neighbour};
+use self::sweep::Sweep;
+use super::insert::{Ends, add_bytes};
+use super::queries;
+use super::recent::{self, Entry, Recent};
+use super::{SqliteOptions, room};
+use crate::Compression;
+use crate::merge::{Join, Part, absorbed, runs};
+
+/// Streams of one slice.
+const SLICE_STREAMS: usize = 64;
+/// Rows that one slice deletes.
+const SLICE_ROWS: i64 = 1_000;
+/// How long merging rests after it failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+type Sql<T> = Result<T, rusqlite::Error>;
+
+/// When merging is due, and what it has come to.
+pub(super) struct Merging {
+    recent_bytes: usize,
+    merge_after: Duration,
+    join: Join,
+    compression: Compression,
+    /// When the first of what is recent came, of what no round has taken yet.
+    since: Option<Instant>,
+    round: Option<Round>,
+    sweep: Option<Sweep>,
+    /// It failed, and rests until then.
+    rests_until: Option<Instant>,
+}
+
+/// Everything recent up to a row.
+struct Round {
+    upto: i64,
+    /// To be merged yet.
+    streams: Vec<StreamName>,
+    /// What arrived before this is not joined with what arrived later: it is about to be removed.
+    apart: Option<Timestamp>,
+    /// Whether the rows go together with what is merged of them: then it needs no room. They are few.
+    at_once: bool,
+}
+
+impl Merging {
+    pub(super) fn new(connection: &Connection, recent: &Recent, options: &SqliteOptions) -> Sql<Self> {
+        Ok(Self {
+            recent_bytes: options.recent_bytes,
+            merge_after: options.merge_after,
+            join: Join {
+                full: options.merged_bytes,
+                span: options.merge_span,
+            },
+            compression: options.compression,
+            since: recent.last_row().map(|_| Instant::now()),
+            round: None,
+            sweep: Sweep::begin(connection)?,
+            rests_until: None,
+        })
+    }
+
+    /// Something recent came.
+    pub(super) fn added(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Whether as much is recent as may be: the next appends wait for a slice.
+    pub(super) fn is_pressing(&self, recent: &Recent) -> bool {
+        !self.rests() && recent.bytes() >= self.recent_bytes
+    }
+
+    /// Whether so much is recent, since merging fails, that no more may come.
+    pub(super) fn is_stuck(&self, recent: &Recent) -> bool {
+        self.rests() && recent.bytes() / 2 >= self.recent_bytes
+    }
+
+    /// Whether there is something to merge now.
+    pub(super) fn is_due(&self, recent: &Recent) -> bool {
+        !self.rests()
+            && (self.round.is_some()
+                || recent.bytes() >= self.recent_bytes / 2
+                || self
+                    .since
+                    .is_some_and(|since| since.elapsed() >= self.merge_after))
+    }
+
+    /// When there may be something to do though nothing comes; `None` for never.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        let left = |at: Instant| at.saturating_duration_since(Instant::now());
+        let rests = self.rests_until.map(left).unwrap_or_default();
+        let round = self.round.as_ref().map(|_| Duration::ZERO);
+        let aged = self
+            .since
+            .map(|since| self.merge_after.saturating_sub(since.elapsed()));
+        let sweep = self.sweep.as_ref().map(|sweep| left(sweep.goes_on()));
+        [round, aged, sweep]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|due| due.max(rests))
+    }
+
+    fn rests(&self) -> bool {
+        self.rests_until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// It did not work, and is tried again after a pause.
+    pub(super) fn failed(&mut self) {
+        self.round = None;
+        self.since.get_or_insert_with(Instant::now);
+        self.rests_until = Some(Instant::now() + PAUSE);
+    }
+
+    /// Merges a slice of what is recent; what arrived before `apart` not together with what arrived later.
+    pub(super) fn slice(
+        &mut self,
+        connection: &mut Connection,
+        recent: &Recent,
+        ends: &mut Ends,
+        apart: Option<Timestamp>,
+    ) -> Sql<()> {
+        if self.round.is_none() {
+            self.round = recent.last_row().map(|upto| Round::begin(recent, upto));
+            self.since = None;
+        }
+        if let Some(round) = &mut self.round {
+            round.apart = apart.or(round.apart);
+        }
+        self.go_on(connection, recent, ends)
+    }
+
+    /// The same on a full disk: as few rows as a small step takes, which go in the same transaction.
+    pub(super) fn slice_in_place(
+        &mut self,
+        connection: &mut Connection,
+        recent: &Recent,
+        ends: &mut Ends,
+        apart: Option<Timestamp>,
+        steps: room::Steps,
+    ) -> Sql<()> {
+        let bytes = usize::try_from(steps.bytes).unwrap_or_default() / 4;
+        self.round = recent.row_after(bytes).map(|upto| Round {
+            at_once: true,
+            apart,
+            ..Round::begin(recent, upto)
+        });
+        self.go_on(connection, recent, ends)
+    }
+
+    fn go_on(&mut self, connection: &mut Connection, recent: &Recent, ends: &mut Ends) -> Sql<()> {
+        let Some(mut round) = self.round.take() else {
+            return Ok(());
+        };
+        if round.streams.is_empty() {
+            if recent::delete_upto(connection, round.upto, SLICE_ROWS)? {
+                self.round = Some(round);
+            }
+            return Ok(());
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if round.at_once {
+            recent::delete_upto(&transaction, round.upto, i64::MAX)?;
+        }
+        let (mut merged, mut bytes, mut stored) = (Vec::new(), 0, 0);
+        while let Some(stream) = round.streams.pop() {
+            let slice = self.stream(&transaction, recent, &stream, &round)?;
+            bytes += slice.bytes;
+            stored += slice.stored;
+            if slice.more {
+                round.streams.push(stream.clone());
+            }
+            merged.push((stream, slice.upto));
+            // What is left of a stream is looked at when this is on the disk.
+            if slice.more || (!round.at_once && (bytes >= self.join.full || merged.len() >= SLICE_STREAMS)) {
+                break;
+            }
+        }
+        add_bytes(&transaction, stored)?;
+        transaction.commit()?;
+        for (stream, upto) in merged {
+            recent.merged(&stream, upto);
+            if recent.end(&stream).is_none() {
+                ends.merged(&stream);
+            }
+        }
+        let is_over = round.at_once && round.streams.is_empty();
+        self.round = (!is_over).then_some(round);
+        Ok(())
+    }
+
+    /// Merges the first recent batches of one stream.
+    fn stream(
+        &self,
+        connection: &Connection,
+        recent: &Recent,
+        stream: &StreamName,
+        round: &Round,
+    ) -> Sql<Slice> {
+        let most = if round.at_once { usize::MAX } else { self.join.full };
+        let (entries, more) = recent.entries(stream, round.upto, most);
+        let Some((first, last)) = entries.first().zip(entries.last()) else {
+            return Ok(Slice::default());
+        };
+        let parts: Vec<_> = entries.iter().map(Entry::part).collect();
+        let joining = Joining {
+            connection,
+            stream,
+            id: first.id,
+            compression: self.compression,
+        };
+        let mut slice = Slice {
+            bytes: entries.iter().map(Entry::ndjson_len).sum(),
+            stored: 0,
+            upto: last.next,
+            more,
+        };
+        let mut begin = 0;
+        let mut all = Vec::new();
+        for side in parts.chunk_by(|one, other| round.goes(one.arrived) == round.goes(other.arrived)) {
+            let runs = runs(side, &self.join).into_iter();
+            all.extend(runs.map(|run| begin + run.start..begin + run.end));
+            begin += side.len();
+        }
+        for run in all {
+            let before = match run.start {
+                0 => self.before(&joining, first.first, &parts[run.clone()], round)?,
+                _ => Vec::new(),
+            };
+            slice.stored += joining.write(&before, &entries[run.clone()])?;
+        }
+        connection
+            .prepare_cached("UPDATE streams SET merged = ?2 WHERE id = ?1")?
+            .execute((first.id, queries::to_sql(last.next)))?;
+        Ok(slice)
+    }
+
+    /// Small batches in place that are to be written again, together with a run.
+    fn before(
+        &self,
+        joining: &Joining<'_>,
+        first: Offset,
+        run: &[Part],
+        round: &Round,
+    ) -> Sql<Vec<Neighbour>> {
+        let Some(new) = Part::of(run).filter(|new| new.bytes < self.join.full) else {
+            return Ok(Vec::new());
+        };
+        let mut before = joining.before(first, new.bytes)?;
+        let apart = |it: &Neighbour| round.goes(it.arrived) != round.goes(new.arrived);
+        if let Some(last) = before.iter().rposition(apart) {
+            before = before.split_off(last + 1);
+        }
+        let parts: Vec<_> = before.iter().map(Neighbour::part).collect();
+        Ok(before.split_off(parts.len() - absorbed(&parts, &new, &self.join)))
+    }
+
+    /// Whether small batches in place, as earlier versions left them, are to be joined now.
+    pub(super) fn sweep_is_due(&self) -> bool {
+        let is_due = |sweep: &Sweep| sweep.goes_on() <= Instant::now();
+        !self.rests() && self.sweep.as_ref().is_some_and(is_due)
+    }
+
+    /// Joins some of them.
+    pub(super) fn sweep(&mut self, connection: &mut Connection) -> Sql<()> {
+        let Some(sweep) = &mut self.sweep else {
+            return Ok(());
+        };
+        if sweep.slice(connection, &self.join, self.compression)? {
+            self.sweep = None;
+        }
+        Ok(())
+    }
+}
+
+impl Round {
+    fn begin(recent: &Recent, upto: i64) -> Self {
+        let mut streams = recent.streams();
+        // Popped from the end, in an order that has neighbours in the file follow one another.
+        streams.sort_unstable_by(|one, other| other.cmp(one));
+        Self {
+            upto,
+            streams,
+            apart: None,
+            at_once: false,
+        }
+    }
+
+    /// Whether what arrived then is about to be removed.
+    fn goes(&self, arrived: Timestamp) -> bool {
+        self.apart.is_some_and(|apart| arrived < apart)
+    }
+}
+
+/// What a slice did for one stream.
+#[derive(Default)]
+struct Slice {
+    /// NDJSON.
+    bytes: usize,
+    /// By how much more is stored in place.
+    stored: i64,
+    /// Up to where the stream's lines are merged.
+    upto: Offset,
+    /// Whether the round has more of it.
+    more: bool,
+}
