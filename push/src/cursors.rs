@@ -9,6 +9,10 @@ pub(crate) mod discovery;
 mod filtered;
 pub(crate) mod filtering;
 pub(crate) mod filters;
+mod follow;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod grouped;
 mod left_off;
 pub(crate) mod owed;
 pub(crate) mod refusal;
@@ -30,6 +34,7 @@ use tokio::time::Instant;
 
 use self::capacity::Capacity;
 use self::filtering::Pass;
+use self::follow::Follow;
 use self::left_off::LeftOff;
 use self::owed::{Begun, Missing, Owed};
 use self::refusal::Refusal;
@@ -121,6 +126,8 @@ struct Subscription {
     terms: Arc<Terms>,
     /// How many there were before it.
     number: u64,
+    /// Where its streams come from that come to it as to others; `None` when none do.
+    follow: Option<Box<Follow>>,
     holds: Vec<Hold>,
     /// Where streams begin that were there before it, and not readable.
     from: Arc<Place>,
@@ -171,11 +178,17 @@ impl Cursors {
     }
 
     /// The streams of all of them.
-    pub(crate) fn streams(&self) -> impl Iterator<Item = &StreamName> {
-        self.by_stream.keys()
+    pub(crate) fn streams(&self) -> Vec<StreamName> {
+        let carried = self.subscriptions.iter().flat_map(Subscription::carried);
+        self.by_stream.keys().cloned().chain(carried).collect()
     }
 
-    /// Where the reader stands in each of them, once it has what it was told.
+    /// Whether one of them has this stream.
+    fn has_stream(&self, stream: &StreamName) -> bool {
+        self.by_stream.contains_key(stream) || self.subscriptions.iter().any(|of| of.carries(stream))
+    }
+
+    /// Where the reader stands in each stream that it has by a cursor of its own, once it has what it was told.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&StreamName, Offset)> {
         let slots = self.slots.iter().flatten();
         slots.map(|slot| (slot.member.stream(), slot.told))
@@ -184,9 +197,13 @@ impl Cursors {
     /// Adds a subscription; what the client is told of it goes to `out`.
     pub(crate) fn add(&mut self, started: Started, out: &mut Vec<Owed>) {
         one_alone(&mut self.subscriptions);
+        let follow = started
+            .group
+            .map(|group| Box::new(Follow::new(group, self.free_number())));
         self.subscriptions.push(Subscription {
             terms: Arc::new(started.terms),
             number: self.numbered,
+            follow,
             holds: started.holds,
             from: Arc::new(started.from),
             listed_by: started.listed_by,
@@ -225,28 +242,32 @@ impl Cursors {
             if cursor >= head {
                 out.push(Owed::Live { stream, head: cursor });
             }
-            self.place(Slot {
-                member: beginning.member,
-                terms: Arc::clone(&terms),
-                paused,
-                cursor,
-                told: cursor,
-                live_from: (cursor < head).then_some(head),
-                behind: 0,
-                attempts: 0,
-                rests_until: None,
-            });
+            let mut slot = Slot::at(cursor, beginning.member, Arc::clone(&terms), paused);
+            slot.live_from = (cursor < head).then_some(head);
+            if self.carry(&slot, None) {
+                self.left.forget(slot.member.stream());
+            } else {
+                self.place(slot);
+            }
         }
     }
 
+    /// A number that no slot and no group has.
+    fn free_number(&self) -> u32 {
+        let is_free = |number: &u32| {
+            let place = self.slots.get(*number as usize);
+            place.is_none_or(Option::is_none) && self.following(*number).is_none()
+        };
+        (0..).find(is_free).unwrap_or_default()
+    }
+
     fn place(&mut self, mut slot: Slot) {
-        let free = self.slots.iter().position(Option::is_none);
-        let at = free.unwrap_or_else(|| {
+        let number = self.free_number();
+        let at = number as usize;
+        if at >= self.slots.len() {
             one_alone(&mut self.slots);
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        let number = at as u32;
+            self.slots.resize_with(at + 1, || None);
+        }
         slot.member.watch(Arc::clone(&self.wake), number);
         self.left.forget(slot.member.stream());
         self.by_stream.insert(slot.member.stream().clone(), number);
@@ -257,6 +278,7 @@ impl Cursors {
     /// Ends a subscription, and answers what patterns of others have to meet for it; `None` when there is none.
     pub(crate) fn remove(&mut self, id: &str, out: &mut Vec<Owed>) -> Option<Freed> {
         let at = self.subscriptions.iter().position(|of| of.terms.id == id)?;
+        self.stop_following(at);
         self.subscriptions.remove(at);
         let removed = self.remove_slots(|slot| slot.terms.id == id, out);
         // What was left out for want of room may have some now.
@@ -279,18 +301,10 @@ impl Cursors {
         out: &mut Vec<Owed>,
     ) -> Vec<(Arc<Terms>, StreamName)> {
         let mut removed = Vec::new();
-        for (number, place) in (0..).zip(&mut self.slots) {
-            if let Some(mut slot) = place.take_if(|slot| gone(slot)) {
+        for number in 0..self.slots.len() {
+            if let Some(mut slot) = self.slots[number].take_if(|slot| gone(slot)) {
                 let stream = slot.member.stream().clone();
-                self.by_stream.remove(&stream);
-                for slots in [
-                    &mut self.ready,
-                    &mut self.behind,
-                    &mut self.sifting,
-                    &mut self.lagging,
-                ] {
-                    slots.remove(number);
-                }
+                self.free(number as u32, &stream);
                 slot.tell(out);
                 if self.subscriptions.iter().any(|of| of.covers(&stream)) {
                     self.left.put(stream.clone(), slot.cursor, self.numbered);
@@ -298,17 +312,44 @@ impl Cursors {
                 removed.push((slot.terms, stream));
             }
         }
-        // The places at the end are given back, so that a session that had many streams is small again.
+        self.trim();
+        removed
+    }
+
+    /// A stream has no slot any more.
+    fn free(&mut self, number: u32, stream: &StreamName) {
+        self.by_stream.remove(stream);
+        for slots in [
+            &mut self.ready,
+            &mut self.behind,
+            &mut self.sifting,
+            &mut self.lagging,
+        ] {
+            slots.remove(number);
+        }
+    }
+
+    /// The places at the end are given back, so that a session that had many slots is small again.
+    fn trim(&mut self) {
         while self.slots.last().is_some_and(Option::is_none) {
             self.slots.pop();
         }
-        removed
+        if self.slots.len() < self.slots.capacity() / 4 {
+            self.slots.shrink_to(self.slots.len() * 2);
+            self.by_stream.shrink_to(self.by_stream.len() * 2);
+        }
     }
 
     /// Sends the next thing, if there is any, to `out`: streams take turns.
     pub(crate) fn next(&mut self, out: &mut Vec<Owed>) -> Step {
         while let Some(number) = self.ready.next_from(self.turn) {
             self.turn = number + 1;
+            if let Some(at) = self.following(number) {
+                if self.take_bundle(at, out) {
+                    return Step::Sent;
+                }
+                continue;
+            }
             let filtered = self.filtered.take_if(|filtered| filtered.slot == number);
             let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::as_mut) else {
                 self.ready.remove(number);
@@ -330,14 +371,16 @@ impl Cursors {
                 Pull::Chunk(chunk) => Some(chunk),
                 Pull::AtHead => {
                     self.ready.remove(number);
-                    match slot.live_from.take_if(|from| slot.cursor >= *from) {
-                        Some(_) => {
-                            slot.tell(out);
-                            out.push(slot.live());
-                            return Step::Sent;
-                        }
-                        None => continue,
+                    let is_live = slot.live_from.take_if(|from| slot.cursor >= *from).is_some();
+                    if is_live {
+                        slot.tell(out);
+                        out.push(slot.live());
                     }
+                    self.carry_slot(number);
+                    if is_live {
+                        return Step::Sent;
+                    }
+                    continue;
                 }
                 Pull::Sift(piece) => {
                     let filtering = &self.sources.filtering;

@@ -4,6 +4,7 @@ pub(crate) mod announcements;
 pub(crate) mod budget;
 pub(crate) mod feed;
 pub(crate) mod grid;
+pub(crate) mod groups;
 pub(crate) mod head;
 pub(crate) mod head_checks;
 pub(crate) mod pages;
@@ -30,6 +31,7 @@ use crate::feeds::announcements::Announcements;
 use crate::feeds::budget::Budget;
 use crate::feeds::feed::Feed;
 use crate::feeds::grid::Grid;
+use crate::feeds::groups::Groups;
 use crate::feeds::head_checks::HeadChecks;
 use crate::feeds::patterns::Patterns;
 use crate::feeds::tick::Tick;
@@ -54,8 +56,10 @@ pub(crate) struct Feeds {
     /// When which head is read.
     checks: HeadChecks,
     by_stream: RwLock<HashMap<StreamName, Arc<Feed>>>,
-    /// What all of them hold.
+    /// What all of them hold, with their groups.
     budget: Arc<Budget>,
+    /// Sessions that follow the same streams alike.
+    pub(crate) groups: Arc<Groups>,
     /// Feeds that lost their last member, and when.
     left: Mutex<Vec<(Instant, StreamName)>>,
 }
@@ -68,14 +72,17 @@ impl Feeds {
         limits: Arc<Limits>,
     ) -> Arc<Self> {
         let announcements = Arc::new(Announcements::new(table, node));
+        let grid = Grid::new(Tick::new(Arc::clone(&limits)));
+        let budget = Budget::new(limits.feeds_bytes);
         Arc::new(Self {
             store,
-            grid: Grid::new(Tick::new(Arc::clone(&limits))),
+            groups: Groups::new(Arc::clone(&limits), Arc::clone(&grid), Arc::clone(&budget)),
+            grid,
             patterns: Patterns::new(Arc::clone(&announcements), limits.offered),
             announcements,
             checks: HeadChecks::default(),
             by_stream: RwLock::default(),
-            budget: Budget::new(limits.feeds_bytes),
+            budget,
             left: Mutex::default(),
             limits,
         })
@@ -224,7 +231,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Call it while holding the lock of `by_stream`.
+    /// Call it while holding the lock of `by_stream`, or a place in the feed.
     fn new(feeds: &Arc<Feeds>, stream: &StreamName, feed: &Arc<Feed>) -> Self {
         feed.members.fetch_add(1, Ordering::AcqRel);
         Self {
@@ -233,6 +240,12 @@ impl Member {
             feed: Arc::clone(feed),
             watch: None,
         }
+    }
+
+    /// Another place in the same feed.
+    pub(crate) fn again(&self) -> Self {
+        // This one is counted, so the feed is not let go of meanwhile.
+        Self::new(&self.feeds, &self.stream, &self.feed)
     }
 
     /// Whose feed it is.

@@ -64,9 +64,12 @@ pub struct Limits {
     pub event_id_bytes: usize,
     /// Recent batches of one feed, in bytes of lines: 512 KiB, or one larger batch. Its frames may take as much again.
     pub feed_bytes: usize,
-    /// Recent batches of all feeds together and the frames cut from them, in bytes: 256 MiB. Beyond it feeds let go of
-    /// what they have, by turns, and sessions read the store.
+    /// Recent batches of all feeds together, the frames cut from them and the bundles of groups, in bytes: 256 MiB. Beyond
+    /// it they let go of what they have, by turns, and sessions read the store.
     pub feeds_bytes: usize,
+    /// What sessions that follow the same streams have yet to take of one another's bundles, in bytes: 4 MiB for each group
+    /// of them. Who is further behind goes on alone. Counts as the feeds' bytes do.
+    pub group_bytes: usize,
     /// The least time between two instants at which sessions are woken for what came, of whatever stream: 1 ms. A line that
     /// comes later than that after the last one does not wait.
     pub tick: Duration,
@@ -126,6 +129,7 @@ impl Default for Limits {
             event_id_bytes: 7 * 1024,
             feed_bytes: 512 * 1024,
             feeds_bytes: 256 * 1024 * 1024,
+            group_bytes: 4 * 1024 * 1024,
             tick: Duration::from_millis(1),
             tick_stretched: Duration::from_millis(200),
             write_cost: Duration::from_micros(8),

@@ -133,10 +133,13 @@ impl Delivered {
     fn count(&self, owed: &[Owed]) {
         // What a filter left nothing of goes in the write of something else, and is no work to speak of.
         for owed in owed {
-            if let Owed::Lines(chunk) = owed {
-                self.frames.increment(1);
-                self.lines.increment(chunk.lines);
-            }
+            let (frames, lines) = match owed {
+                Owed::Lines(chunk) => (1, chunk.lines),
+                Owed::Joined(piece) => (piece.frames, piece.lines),
+                _ => continue,
+            };
+            self.frames.increment(frames);
+            self.lines.increment(lines);
         }
     }
 }
@@ -226,7 +229,7 @@ impl Session {
         Asker {
             subscriber: self.subscriber.clone(),
             wake: Arc::clone(&self.wake),
-            have: self.cursors.streams().cloned().collect(),
+            have: self.cursors.streams().into_iter().collect(),
             encoding: self.reads.encoding,
             capacity: self.reads.capacity,
         }

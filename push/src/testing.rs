@@ -40,6 +40,10 @@ impl Encode for Ndjson {
         "ndjson"
     }
 
+    fn joins(&self) -> bool {
+        true
+    }
+
     fn encode(&self, run: &Run<'_>) -> Bytes {
         run.ndjson.concat().into()
     }

@@ -34,12 +34,12 @@ impl Cursors {
         subscriber: &Subscriber,
         out: &mut Vec<Owed>,
     ) -> Vec<StreamName> {
-        let mut room = self.capacity.room(self.by_stream.keys());
+        let mut room = self.capacity.room(self.streams().iter());
         let mut by_subscription: BTreeMap<usize, Vec<Beginning>> = BTreeMap::new();
         let mut again = Vec::new();
         for DiscoveredStream { of, left, beginning } in met.streams {
             let stream = beginning.member.stream();
-            if self.by_stream.contains_key(stream) || !may(subscriber, Action::Read, stream) {
+            if self.has_stream(stream) || !may(subscriber, Action::Read, stream) {
                 continue;
             }
             let Some(at) = self.subscriptions.iter().position(|of| of.covers(stream)) else {

@@ -7,12 +7,16 @@ use lines::{Extent, Offset, Pattern, StreamName};
 
 use crate::cursors::refusal::Refusal;
 use crate::cursors::subscription::{Beginning, Terms};
+use crate::feeds::groups::Piece;
 use crate::feeds::view::Chunk;
 
 /// One thing that a reader is owed.
 pub(crate) enum Owed {
     /// Lines, in bytes that are shared with other readers.
     Lines(Chunk),
+    /// Lines of many streams, in bytes that are shared with others who follow the same ones. Each stream goes on where the
+    /// last thing of it ended.
+    Joined(Piece),
     /// A filter has looked at the lines from `first` to `next`, and left none.
     Looked {
         stream: StreamName,

@@ -39,6 +39,21 @@ pub(super) enum Kept {
 }
 
 impl Slot {
+    /// Of a stream of which all before `cursor` is told.
+    pub(super) fn at(cursor: Offset, member: Member, terms: Arc<Terms>, paused: bool) -> Self {
+        Self {
+            member,
+            terms,
+            paused,
+            cursor,
+            told: cursor,
+            live_from: None,
+            behind: 0,
+            attempts: 0,
+            rests_until: None,
+        }
+    }
+
     /// What there is at the cursor, in the feed or else in a page of the store.
     pub(super) fn pull(&self, sources: &Sources) -> (Pull, Kept) {
         let view = &self.terms.view;

@@ -10,16 +10,17 @@ use tokio::time::Instant;
 use super::owed::{Missing, Owed};
 use super::refusal::{Details, Refusal};
 use super::subscription::{Terms, To};
-use super::{Cursors, owe};
+use super::{Cursors, Subscription, owe};
 
 impl Cursors {
     /// Stops or goes on with a subscription. Whether there is one.
     pub(crate) fn pause(&mut self, id: &str, paused: bool) -> bool {
-        let mut subscriptions = self.subscriptions.iter_mut();
-        let Some(subscription) = subscriptions.find(|subscription| subscription.terms.id == id) else {
+        let mut subscriptions = self.subscriptions.iter();
+        let Some(at) = subscriptions.position(|subscription| subscription.terms.id == id) else {
             return false;
         };
-        subscription.paused = paused;
+        self.stop_following(at);
+        self.subscriptions[at].paused = paused;
         // What a filter looked through before the pause is told after it.
         owe(&mut self.word_at, self.sources.limits.filter_told_every);
         for (number, place) in (0..).zip(&mut self.slots) {
@@ -68,7 +69,14 @@ impl Cursors {
             .by_stream
             .get(stream)
             .and_then(|&number| self.slots[number as usize].as_ref());
-        if slot.is_some_and(|slot| slot.terms.id == id) {
+        let of_id = |of: &&Subscription| of.terms.id == id;
+        let carries = || {
+            self.subscriptions
+                .iter()
+                .find(of_id)
+                .is_some_and(|of| of.carries(stream))
+        };
+        if slot.is_some_and(|slot| slot.terms.id == id) || carries() {
             Ok(())
         } else {
             let message = "this subscription has no such stream";
@@ -88,6 +96,9 @@ impl Cursors {
         out: &mut Vec<Owed>,
     ) -> Result<(), Refusal> {
         self.check_has(id, stream)?;
+        if let Some(at) = self.subscriptions.iter().position(|of| of.carries(stream)) {
+            self.put_down(at, |carried| carried == stream);
+        }
         let number = self.by_stream[stream];
         let Some(slot) = self.slots[number as usize].as_mut() else {
             return Ok(());
@@ -139,6 +150,9 @@ impl Cursors {
             .flat_map(|subscription| &subscription.holds)
         {
             hold.regrant(subscriber);
+        }
+        for at in 0..self.subscriptions.len() {
+            self.put_down(at, |stream| !may(subscriber, Action::Read, stream));
         }
         let removed = self.remove_slots(|slot| !may(subscriber, Action::Read, slot.member.stream()), out);
         let mut by_subscription: BTreeMap<String, (Arc<Terms>, Vec<StreamName>)> = BTreeMap::new();

@@ -13,8 +13,9 @@ use crate::StoreAway;
 use crate::cursors::capacity::Capacity;
 use crate::cursors::refusal::{Details, Refusal};
 use crate::cursors::sources::Sources;
-use crate::cursors::subscription::{Beginning, From, Place, Started, Subscribe, Terms};
+use crate::cursors::subscription::{Beginning, From, Mode, Place, Started, Subscribe, Terms};
 use crate::feeds::Member;
+use crate::feeds::groups::Group;
 use crate::feeds::patterns::Hold;
 use crate::feeds::view::{Encoding, View};
 use crate::feeds::wake::Wake;
@@ -44,6 +45,18 @@ struct Targets {
     patterns: Vec<Pattern>,
 }
 
+impl Targets {
+    /// All who ask for the same. One who may skip lines that others get does not follow them.
+    fn group(&self, sources: &Sources, view: &View, mode: Mode) -> Option<Arc<Group>> {
+        let names = self.names.iter().cloned().map(Target::Stream);
+        let patterns = self.patterns.iter().cloned().map(Target::Pattern);
+        match mode {
+            Mode::Complete => sources.feeds.groups.of(names.chain(patterns).collect(), view),
+            Mode::Recent => None,
+        }
+    }
+}
+
 /// Does all that a `subscribe` asks for, or nothing.
 pub(crate) async fn start(
     sources: Arc<Sources>,
@@ -62,6 +75,7 @@ pub(crate) async fn start(
 async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<Started, Refusal> {
     let view = view(sources, request.filter.as_deref(), asker.encoding)?;
     let targets = targets(&request.streams, asker)?;
+    let group = targets.group(sources, &view, request.mode);
     let place = place(sources, &request.from, asker).await?;
     let hold = |pattern: &Pattern| {
         let (subscriber, wake) = (&asker.subscriber, &asker.wake);
@@ -102,6 +116,7 @@ async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<S
             view,
             mode: request.mode,
         },
+        group,
         holds,
         from: place,
         listed_by: asker.subscriber.clone(),

@@ -1,11 +1,13 @@
 //! A subscription: what is asked for, what it is held to, and what it begins with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use auth::Subscriber;
 use lines::{Extent, Offset, StreamName, Timestamp};
 
 use crate::feeds::Member;
+use crate::feeds::groups::Group;
 use crate::feeds::patterns::Hold;
 use crate::feeds::view::View;
 
@@ -79,6 +81,8 @@ pub(crate) enum Place {
 /// What a subscription begins with.
 pub(crate) struct Started {
     pub(crate) terms: Terms,
+    /// Others who ask for the same, if there is anything to share with them beside the lines of each stream.
+    pub(crate) group: Option<Arc<Group>>,
     pub(crate) holds: Vec<Hold>,
     /// Where streams begin that were there, but not readable yet.
     pub(crate) from: Place,

@@ -1,7 +1,7 @@
 //! What all feeds of a node hold together, and who gives first when that is too much.
 //!
-//! The store has whatever a feed lets go of, and sessions that want it read it there, together. So no feed has a right
-//! to keep anything: they give by turns, each the older half of what it has.
+//! The store has whatever a feed lets go of, and sessions that want it read it there, together; and what a group lets go
+//! of its feeds may have. So none has a right to keep anything: they give by turns, each the older half of what it has.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,15 +9,19 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::feeds::feed::Feed;
+/// Who holds bytes that the budget counts.
+pub(crate) trait Giver: Send + Sync {
+    /// Lets go of the older half of what is held. Whether anything is left.
+    fn give(&self) -> bool;
+}
 
-/// The bytes of all feeds.
+/// The bytes of all feeds and groups.
 pub(crate) struct Budget {
-    /// Bytes of lines and of chunks, at most.
+    /// Bytes of lines, of chunks and of bundles, at most.
     most: usize,
     held: AtomicUsize,
-    /// Every feed that holds something, once. Whose turn it is to give stands first.
-    givers: Mutex<VecDeque<Weak<Feed>>>,
+    /// Everybody who holds something, once. Whose turn it is to give stands first.
+    givers: Mutex<VecDeque<Weak<dyn Giver>>>,
 }
 
 impl Budget {
@@ -34,12 +38,12 @@ impl Budget {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// A feed that had nothing holds something.
-    pub(crate) fn enlist(&self, feed: &Arc<Feed>) {
-        self.givers.lock().push_back(Arc::downgrade(feed));
+    /// One that had nothing holds something.
+    pub(crate) fn enlist(&self, giver: Weak<dyn Giver>) {
+        self.givers.lock().push_back(giver);
     }
 
-    /// A feed holds `after` instead of `before`.
+    /// One holds `after` instead of `before`.
     pub(crate) fn account(&self, before: usize, after: usize) {
         if after >= before {
             self.held.fetch_add(after - before, Ordering::Relaxed)
@@ -48,19 +52,19 @@ impl Budget {
         };
     }
 
-    /// Forgets feeds that are no more.
+    /// Forgets those who are no more.
     pub(crate) fn sweep(&self) {
-        self.givers.lock().retain(|feed| feed.strong_count() > 0);
+        self.givers.lock().retain(|giver| giver.strong_count() > 0);
     }
 
-    /// Lets feeds give until all of them hold no more than they may. Not to be called under a feed's lock.
+    /// Lets them give until all together hold no more than they may. Not to be called under a giver's lock.
     pub(crate) fn bound(&self) {
         while self.held() > self.most {
             let Some(giver) = self.givers.lock().pop_front() else {
                 return;
             };
-            if let Some(feed) = giver.upgrade()
-                && feed.give()
+            if let Some(one) = giver.upgrade()
+                && one.give()
             {
                 self.givers.lock().push_back(giver);
             }
@@ -75,6 +79,7 @@ mod tests {
 
     use super::*;
     use crate::Limits;
+    use crate::feeds::feed::Feed;
     use crate::feeds::grid::Grid;
     use crate::feeds::shown::Haste;
     use crate::feeds::tick::Tick;

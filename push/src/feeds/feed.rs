@@ -3,8 +3,8 @@
 //! When it shows them, and who is woken then, is in [`grid`](super::grid); when its head is read again in
 //! [`head_checks`](super::head_checks).
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak};
 
 use lines::{Batch, Extent, Offset, StreamName};
 use parking_lot::{Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::feeds::announcements::Announcement;
-use crate::feeds::budget::Budget;
+use crate::feeds::budget::{Budget, Giver};
 use crate::feeds::grid::Grid;
 use crate::feeds::head::{Head, News};
 use crate::feeds::head_checks::{Due, Schedule};
@@ -84,7 +84,8 @@ impl Feed {
         let holds = state.head.window().held();
         self.budget.account(held, holds);
         if holds > 0 && !std::mem::replace(&mut state.enlisted, true) {
-            self.budget.enlist(self);
+            let this: Weak<Self> = Arc::downgrade(self);
+            self.budget.enlist(this);
         }
         if news == News::Old {
             drop(state);
@@ -96,17 +97,6 @@ impl Feed {
         self.came(state, bytes);
         self.budget.bound();
         check
-    }
-
-    /// Lets go of the older half of what is held. Whether anything is left.
-    pub(crate) fn give(&self) -> bool {
-        let mut state = self.state.lock();
-        let held = state.head.window().held();
-        state.head.window().halve();
-        let left = state.head.window().held();
-        self.budget.account(held, left);
-        state.enlisted = left > 0;
-        state.enlisted
     }
 
     /// Takes what the store says of the head.
@@ -132,6 +122,15 @@ impl Feed {
 
     /// The lines at `cursor` that `view` wants.
     pub(crate) fn pull(&self, cursor: Offset, view: &View) -> Pull {
+        let pulled = self.look(cursor, view);
+        if matches!(pulled, Pull::Chunk(_)) {
+            self.budget.bound();
+        }
+        pulled
+    }
+
+    /// The same under the lock of one who holds bytes, too: it has to see to the budget's bound when it has let go of that.
+    pub(crate) fn look(&self, cursor: Offset, view: &View) -> Pull {
         let mut state = self.state.lock();
         let shown = state.shown.upto();
         if cursor >= shown {
@@ -142,8 +141,6 @@ impl Feed {
             let held = window.held();
             let chunk = window.cut(cursor, shown, self.limits.frame_bytes, view);
             self.budget.account(held, window.held());
-            drop(state);
-            self.budget.bound();
             chunk
         } else {
             match window.known(cursor, view) {
@@ -249,6 +246,18 @@ impl Feed {
             self.budget.account(held, 0);
         }
         state.checks.after(step, now)
+    }
+}
+
+impl Giver for Feed {
+    fn give(&self) -> bool {
+        let mut state = self.state.lock();
+        let held = state.head.window().held();
+        state.head.window().halve();
+        let left = state.head.window().held();
+        self.budget.account(held, left);
+        state.enlisted = left > 0;
+        state.enlisted
     }
 }
 

@@ -26,7 +26,7 @@ use crate::feeds::wake::Wake;
 const WAKE_AT_ONCE: usize = 64;
 
 /// So many marks are made before others get their turn: about 0.1 ms.
-const MARK_AT_ONCE: usize = 2_048;
+pub(crate) const MARK_AT_ONCE: usize = 2_048;
 
 /// The instants of a node.
 pub(crate) struct Grid {
@@ -88,10 +88,6 @@ impl Grid {
     }
 
     /// Somebody who was woken by the grid took so long to wake others in turn: that is part of the round, too.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "who is woken by the grid wakes nobody yet")
-    )]
     pub(crate) fn took(&self, time: Duration) {
         self.tick.took(time);
     }

@@ -23,6 +23,10 @@ pub(crate) trait Encode: Send + Sync {
     /// Tells encodings apart.
     fn name(&self) -> &'static str;
 
+    /// Whether a wire writes chunks one behind the other, with nothing of a reader's own between them: then those of many
+    /// streams are joined once for all who follow the same.
+    fn joins(&self) -> bool;
+
     /// Makes the bytes. Called under the lock of a feed: a copy, and no more.
     fn encode(&self, run: &Run<'_>) -> Bytes;
 }

@@ -5,6 +5,7 @@
 //! the session has not taken yet (invariant 7).
 
 use std::mem;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use lines::StreamName;
 use parking_lot::Mutex;
@@ -19,6 +20,8 @@ const MAX_OFFERS: usize = 1_000;
 pub(crate) struct Wake {
     marks: Mutex<Marks>,
     notify: Notify,
+    /// How many read what it is told of, if it is a group's: a session alone is not counted.
+    readers: AtomicU32,
 }
 
 /// What was told since the session last asked.
@@ -64,7 +67,17 @@ impl Wake {
 
     /// How many read what it is told of.
     pub(crate) fn readers(&self) -> u64 {
-        1
+        u64::from(self.readers.load(Ordering::Relaxed).max(1))
+    }
+
+    /// A session follows the group that is told.
+    pub(crate) fn read_by_one_more(&self) {
+        self.readers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One does not any more.
+    pub(crate) fn read_by_one_less(&self) {
+        self.readers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Offers a stream that a pattern of the session met, and wakes the session.
@@ -128,6 +141,16 @@ impl Slots {
     pub(crate) fn has(&self, slot: u32) -> bool {
         let word = self.0.get(slot as usize / 64);
         word.is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+
+    /// All of them, the lowest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let found = self.at_or_above(next)?;
+            next = found + 1;
+            Some(found)
+        })
     }
 
     /// Adds everything that is in `other`.

@@ -17,6 +17,10 @@ impl Encode for Frames {
         "tailcast.v1 in frames"
     }
 
+    fn joins(&self) -> bool {
+        true
+    }
+
     fn encode(&self, run: &Run<'_>) -> Bytes {
         let lines = Lines::of(run);
         // One more: the line feed that goes.

@@ -59,6 +59,11 @@ impl Encode for Events {
         "tailcast.v1 in events"
     }
 
+    /// Each event ends with an id, which says where its reader stands.
+    fn joins(&self) -> bool {
+        false
+    }
+
     fn encode(&self, run: &Run<'_>) -> Bytes {
         const BEFORE: &[u8] = b"event: lines\ndata: ";
         let lines = Lines::of(run);
@@ -393,7 +398,7 @@ impl Outbound for Out {
         let ends = ends(owed, cursors, &self.epoch);
         for (owed, end) in owed.drain(..).zip(ends) {
             match Told::of(&owed, &self.epoch) {
-                Told::Lines(chunk) => self.pipe.put(chunk.bytes.clone(), end, Kind::Lines),
+                Told::Lines(bytes) => self.pipe.put(bytes.clone(), end, Kind::Lines),
                 Told::Looked(message) => self.pipe.put(event(&message), end, Kind::Lines),
                 Told::Own(message) => self.pipe.put(event(&message), end, Kind::Own),
             }

@@ -285,7 +285,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbound for Out<S> {
     fn put(&mut self, owed: &mut Vec<Owed>, _: &Cursors) {
         for owed in owed.drain(..) {
             match Told::of(&owed, &self.epoch) {
-                Told::Lines(chunk) => self.socket.send_lines(chunk.bytes.clone()),
+                Told::Lines(bytes) => self.socket.send_lines(bytes.clone()),
                 Told::Looked(message) => self.socket.send_lines(message.frame()),
                 Told::Own(message) => self.socket.send(message.frame()),
             }

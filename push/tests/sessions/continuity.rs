@@ -1,5 +1,6 @@
 //! Every message of a stream begins where the last one ended: so a client can prove that nothing is missing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lines::{Hint, HintSink};
@@ -10,6 +11,7 @@ use crate::fixture::Node;
 use crate::witness::{Witness, heads};
 
 const STREAMS: [&str; 3] = ["app/a", "app/b", "app/c"];
+const IDS: [&str; 4] = ["a", "b", "c", "all"];
 
 /// What happens to a session.
 #[derive(Debug, Clone)]
@@ -19,9 +21,11 @@ enum Step {
     /// Retention takes a part of everything.
     Trimmed(u64),
     Subscribe(usize, From, Option<u64>, bool),
-    Unsubscribe(usize),
-    Pause(usize),
-    Resume(usize),
+    /// To all of them, by a pattern.
+    SubscribeAll(From),
+    Unsubscribe(&'static str),
+    Pause(&'static str),
+    Resume(&'static str),
     /// To a part of the stream, in percent, or to the head.
     Seek(usize, Option<u64>),
     /// The session takes what there is.
@@ -38,19 +42,23 @@ enum From {
 
 fn step() -> impl Strategy<Value = Step> {
     let stream = || 0..STREAMS.len();
-    let from = prop_oneof![
-        Just(From::Live),
-        (0..200u64).prop_map(From::Last),
-        (0..100u64).prop_map(From::Cursor)
-    ];
+    let id = || prop::sample::select(IDS.to_vec());
+    let from = || {
+        prop_oneof![
+            Just(From::Live),
+            (0..200u64).prop_map(From::Last),
+            (0..100u64).prop_map(From::Cursor)
+        ]
+    };
     let digit = prop::option::weighted(0.7, 0..10u64);
     prop_oneof![
         8 => (stream(), 1..40u32, prop::bool::weighted(0.8)).prop_map(|(at, count, hinted)| Step::Stored(at, count, hinted)),
         1 => (0..100u64).prop_map(Step::Trimmed),
-        4 => (stream(), from, digit, any::<bool>()).prop_map(|(at, from, digit, recent)| Step::Subscribe(at, from, digit, recent)),
-        1 => stream().prop_map(Step::Unsubscribe),
-        1 => stream().prop_map(Step::Pause),
-        2 => stream().prop_map(Step::Resume),
+        4 => (stream(), from(), digit, any::<bool>()).prop_map(|(at, from, digit, recent)| Step::Subscribe(at, from, digit, recent)),
+        3 => from().prop_map(Step::SubscribeAll),
+        1 => id().prop_map(Step::Unsubscribe),
+        1 => id().prop_map(Step::Pause),
+        2 => id().prop_map(Step::Resume),
         2 => (stream(), prop::option::of(0..100u64)).prop_map(|(at, to)| Step::Seek(at, to)),
         3 => Just(Step::Taken),
     ]
@@ -63,6 +71,7 @@ async fn narrow_node() -> Node {
         limits.frame_bytes = 300;
         limits.filter_bytes = 700;
         limits.feed_bytes = 2_000;
+        limits.group_bytes = 1_000;
         limits.replay_bytes = 1_000;
         limits.queue_bytes = 400;
         limits.recent_bytes = 500;
@@ -71,6 +80,21 @@ async fn narrow_node() -> Node {
         limits.behind_every = Duration::from_millis(5);
     })
     .await
+}
+
+async fn beginning(node: &Node, from: &From, streams: &[&str]) -> Value {
+    match from {
+        From::Live => json!("live"),
+        From::Last(count) => json!({ "last": count }),
+        From::Cursor(percent) => {
+            let cursors = heads(node, streams).await;
+            let cursors = cursors
+                .into_iter()
+                .map(|(name, head)| (name, head * percent / 100));
+            let cursors: BTreeMap<String, u64> = cursors.collect();
+            json!({"cursors": cursors, "epoch": "memory"})
+        }
+    }
 }
 
 async fn apply(node: &Node, session: &mut Witness, step: &Step) {
@@ -89,28 +113,28 @@ async fn apply(node: &Node, session: &mut Witness, step: &Step) {
         }
         Step::Subscribe(at, from, digit, recent) => {
             let stream = STREAMS[*at];
-            let from = match from {
-                From::Live => json!("live"),
-                From::Last(count) => json!({ "last": count }),
-                From::Cursor(percent) => {
-                    let cursor = node.head(stream).await * percent / 100;
-                    json!({"cursors": {stream: cursor}, "epoch": "memory"})
-                }
-            };
+            let from = beginning(node, from, &[stream]).await;
             session.subscribe(id(at), &[stream], from, *digit, *recent).await;
         }
-        Step::Unsubscribe(at) => drop(session.ask(json!({"type": "unsubscribe", "id": id(at)})).await),
-        Step::Pause(at) => drop(session.ask(json!({"type": "pause", "id": id(at)})).await),
-        Step::Resume(at) => drop(session.ask(json!({"type": "resume", "id": id(at)})).await),
+        // What a pattern meets is told in the same words as the answer.
+        Step::SubscribeAll(_) if session.has("all") => {}
+        Step::SubscribeAll(from) => {
+            let from = beginning(node, from, &STREAMS).await;
+            session.subscribe("all", &["app/*"], from, None, false).await;
+        }
+        Step::Unsubscribe(id) => drop(session.ask(json!({"type": "unsubscribe", "id": id})).await),
+        Step::Pause(id) => drop(session.ask(json!({"type": "pause", "id": id})).await),
+        Step::Resume(id) => drop(session.ask(json!({"type": "resume", "id": id})).await),
         Step::Seek(at, percent) => {
             let stream = STREAMS[*at];
             let to: Value = match percent {
                 None => json!("live"),
                 Some(percent) => json!(node.head(stream).await * percent / 100),
             };
-            session
-                .ask(json!({"type": "seek", "id": id(at), "stream": stream, "to": to}))
-                .await;
+            if let Some((id, _)) = session.places().remove(stream) {
+                let seek = json!({"type": "seek", "id": id, "stream": stream, "to": to});
+                session.ask(seek).await;
+            }
         }
         Step::Taken => session.catch_up().await,
     }
@@ -127,11 +151,15 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let node = narrow_node().await;
+            // Another one that follows the pattern, and takes nothing.
+            let mut other = node.alice().await;
+            other.subscribe(&["app/*"], json!("live")).await;
+            let _other = other.stop_reading();
             let mut session = Witness::new(node.alice().await);
             for step in &steps {
                 apply(&node, &mut session, step).await;
             }
-            for id in ["a", "b", "c"] {
+            for id in IDS {
                 session.ask(json!({"type": "resume", "id": id})).await;
             }
             session.reach_the_heads(&heads(&node, &STREAMS).await).await;

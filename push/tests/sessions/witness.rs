@@ -273,7 +273,10 @@ impl Witness {
                 .remove(stream)
                 .filter(|(_, before)| of.number <= *before);
             let right = match lost {
-                Some((Next::At(next) | Next::Began(next), _)) => cursor == next,
+                // What retention took meanwhile is told by a gap that leads here.
+                Some((Next::At(next) | Next::Began(next), _)) => {
+                    Some(cursor) == begins["first_available"].as_u64().map(|kept| kept.max(next))
+                }
                 Some((Next::Live, _)) => true,
                 None if of.fresh.contains(stream) => cursor == 0,
                 None => of.floors.get(stream).is_none_or(|floor| cursor >= *floor),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use lines::{Pattern, StreamName};
 use serde::Serialize;
 
 use crate::cursors::owed::{Begun, Missing, Owed};
 use crate::cursors::refusal::Refusal;
-use crate::feeds::view::Chunk;
 use crate::session::close::Close;
 
 /// What the server says, lines aside: those are framed once for all sessions.
@@ -190,7 +190,7 @@ impl<'a> Message<'a> {
 /// What a reader is owed, as it is told.
 pub(crate) enum Told<'a> {
     /// These bytes, which others get, too.
-    Lines(&'a Chunk),
+    Lines(&'a Bytes),
     /// How far a filter has looked and left nothing: no more than lines would say.
     Looked(Message<'a>),
     /// A message of this session.
@@ -201,7 +201,8 @@ impl<'a> Told<'a> {
     /// In the words of `tailcast.v1`, for cursors of this database.
     pub(crate) fn of(owed: &'a Owed, epoch: &'a str) -> Self {
         Self::Own(match owed {
-            Owed::Lines(chunk) => return Self::Lines(chunk),
+            Owed::Lines(chunk) => return Self::Lines(&chunk.bytes),
+            Owed::Joined(piece) => return Self::Lines(&piece.bytes),
             Owed::Looked { stream, first, next } => {
                 return Self::Looked(Message::Lines {
                     stream: stream.as_str(),

@@ -48,6 +48,7 @@ limits! {
         event_id_bytes: size(KIB, MIB),
         feed_bytes: size(KIB, 64 * GIB),
         feeds_bytes: size(MIB, TIB),
+        group_bytes: size(64 * KIB, 64 * GIB),
         tick: duration(ms(1), MINUTE),
         tick_stretched: duration(ms(1), MINUTE),
         write_cost: duration(Duration::from_micros(1), ms(10)),
