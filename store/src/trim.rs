@@ -1,5 +1,4 @@
-//! Retention, again and again: asks the store to remove what is no longer kept, as long as the clocks agree. Whoever does
-//! so also lets the store merge small batches.
+//! Retention, again and again: asks the store to remove what is no longer kept, as long as the clocks agree.
 //!
 //! Knows no database. Several collectors may do this on one store at once.
 
@@ -111,14 +110,6 @@ impl Trimmer {
             }
             if let Err(error) = done {
                 tracing::warn!(%error, "the store could not be trimmed, trying again later");
-                continue;
-            }
-            let merged = tokio::select! {
-                merged = self.merge() => merged,
-                () = shutdown.cancelled() => return,
-            };
-            if let Err(error) = merged {
-                tracing::warn!(%error, "small batches could not be merged, trying again later");
             }
         }
     }
@@ -168,7 +159,9 @@ impl Trimmer {
         self.measure(look).await
     }
 
-    /// Lets small batches become full ones, until nothing is left to do or other work is soon due.
+    /// Lets small batches become full ones, until nothing is left to do or other work is soon due. [`Trimmer::run`] does
+    /// not: on MongoDB a collector that stood still, with an insert that it had not sent yet, may find its place free
+    /// where the batch that was there has become part of another, and give offsets a second time.
     pub async fn merge(&self) -> Result<(), StoreError> {
         let begun = self.parts.clock.monotonic();
         loop {
