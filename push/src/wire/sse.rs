@@ -16,8 +16,8 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use edge::{Parameters, Problem, ServedBy, bad_parameter};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use lines::{Offset, StreamName, Timestamp};
 use serde_json::Value;
 use tokio::time::{Instant, Sleep};
@@ -88,11 +88,17 @@ pub(super) async fn open(
     }
     // The place is taken before the answer: whoever waits for sessions to end must not miss one that begins.
     let entered = Entered::by(&host, &subscriber).await?;
-    let fan_out = host.fan_out.clone();
+    let (fan_out, version) = (host.fan_out.clone(), request.version());
     let begun = AbortOnDropHandle::new(fan_out.spawn(begin(host, subscriber, entered, wanted))).await;
     // The runtime ends, and with it whoever asked.
     let events = begun.map_err(|_| no_place(NoPlace::Leaving))??;
     let mut answer = answer(Body::from_stream(events));
+    if version < Version::HTTP_2 {
+        // It moves to the threads of sessions: what comes on it after the events is not to wait behind these.
+        answer
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     answer.extensions_mut().insert(ServedBy(fan_out));
     Ok(answer)
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use auth::Subscriber;
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
@@ -35,6 +36,9 @@ use crate::wire::inbound_rate::InboundRate;
 use crate::wire::protocol::{Message, Told, Welcome, WelcomeLimits};
 use crate::wire::socket::{Event, Listen, Socket};
 
+/// Frames that are heard before others have their turn, and the session looks at what else there is.
+const HEARD_AT_ONCE: u32 = 64;
+
 /// A session, its WebSocket, and what its client asked for.
 pub(crate) struct WebSocket<S> {
     host: Arc<Host>,
@@ -44,6 +48,8 @@ pub(crate) struct WebSocket<S> {
     /// The request under way.
     request: Option<Waiting<Answer>>,
     inbound_rate: InboundRate,
+    /// What the wire brought without a moment of silence.
+    at_once: u32,
 }
 
 /// The socket, and the database that its cursors belong to.
@@ -98,6 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             clock: Clock::new(limits, subscriber.expires_at(), now),
             request: None,
             inbound_rate: InboundRate::new(limits, now),
+            at_once: 0,
             session: Session::new(Arc::clone(&host), subscriber, wake, reads),
             host,
         }
@@ -153,6 +160,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     async fn happening(&mut self, mut alarm: Pin<&mut Sleep>) -> Happened {
         let meet = self.meet();
+        if self.at_once >= HEARD_AT_ONCE
+            && let Some(happened) = self.beside_the_wire(meet).await
+        {
+            return happened;
+        }
         let listen = match meet {
             Meet::Yes => Listen::Yes,
             Meet::Later => Listen::No,
@@ -196,12 +208,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         .await
     }
 
+    /// What happened elsewhere meanwhile, after others had their turn: a client that never stops speaking puts off neither
+    /// them nor its end.
+    async fn beside_the_wire(&mut self, meet: Meet) -> Option<Happened> {
+        self.at_once = 0;
+        tokio::task::yield_now().await;
+        if self.due() <= Instant::now() {
+            return Some(Happened::Alarm);
+        }
+        // Asked again before anybody waits for it, so that nothing is lost of what it would wake.
+        self.session.happening(meet).now_or_never().map(Happened::Session)
+    }
+
+    /// When the clock, or a word that is owed, is to be looked at.
+    fn due(&self) -> Instant {
+        let due = self.clock.next(self.out.socket.vitals());
+        self.word_at().map_or(due, |word_at| due.min(word_at))
+    }
+
     /// When the client is owed a word on what it does not get, unless more waits for it already.
     fn word_at(&self) -> Option<Instant> {
         self.session.cursors.word_at().filter(|_| self.out.has_room())
     }
 
     fn react(&mut self, happened: Happened) -> Result<(), End> {
+        self.at_once = match happened {
+            Happened::Socket(_) => self.at_once + 1,
+            _ => 0,
+        };
         match happened {
             Happened::Session(happened) => {
                 let mut owed = Vec::new();

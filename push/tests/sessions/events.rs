@@ -180,6 +180,18 @@ async fn the_answer_passes_proxies_at_once_and_a_head_alone_begins_nothing() {
 }
 
 #[tokio::test]
+async fn a_connection_that_carried_events_carries_nothing_after_them() {
+    let node = Node::start().await;
+    let answer = ask(&node, request(&node, "stream=app/a", "")).await;
+    assert_eq!(answer.headers()["connection"], "close");
+    // HTTP/2 ends a stream and not the connection; there the header is forbidden.
+    let mut request = request(&node, "stream=app/a", "");
+    *request.version_mut() = http::Version::HTTP_2;
+    let answer = ask(&node, request).await;
+    assert!(!answer.headers().contains_key("connection"));
+}
+
+#[tokio::test]
 async fn what_cannot_be_is_refused_before_the_first_event() {
     let node = Node::with(|limits| limits.event_id_bytes = 100).await;
     node.send("app/a", 3).await;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Verifier};
@@ -15,6 +15,7 @@ use lines::{Hint, HintSink, LogStore};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,8 @@ pub(super) struct End {
     room: usize,
     /// What it said.
     said: VecDeque<u8>,
+    /// Whether it pings without a moment of silence.
+    floods: bool,
     pub(super) taken: Vec<u8>,
     /// In so many writes.
     pub(super) writes: usize,
@@ -54,6 +57,7 @@ impl Wire {
         Self(Arc::new(Mutex::new(End {
             room: usize::MAX,
             said: VecDeque::new(),
+            floods: false,
             taken: Vec::new(),
             writes: 0,
             reading: None,
@@ -85,6 +89,12 @@ impl Wire {
         if let Some(waker) = end.reading.take() {
             waker.wake();
         }
+    }
+
+    /// From now on the peer pings as fast as it is heard.
+    fn flood(&self) {
+        self.0.lock().floods = true;
+        self.say_bytes(&[]);
     }
 
     /// From now on the peer takes so many bytes more.
@@ -123,6 +133,11 @@ impl AsyncRead for Wire {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut end = self.0.lock();
+        if end.floods {
+            ready!(coop::poll_proceed(cx)).made_progress();
+            let pings = [0x89, 0x80, 0, 0, 0, 0].repeat(100);
+            end.said.extend(pings);
+        }
         if end.said.is_empty() {
             end.reading = Some(cx.waker().clone());
             return Poll::Pending;
@@ -319,6 +334,29 @@ async fn whatever_a_client_says_is_a_sign_of_life() {
         story.wire.say_bytes(b"x");
     }
     assert!(!story.session.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_stops_speaking_puts_off_neither_its_lines_nor_its_end() {
+    let mut story = Story::begin().await;
+    story.ask(SUBSCRIBE);
+    story.pass(1).await;
+    story.wire.flood();
+    story.line();
+    // Time stands still while anybody has something to do.
+    let turns = async || {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::advance(Duration::from_secs(1)).await;
+    turns().await;
+    let lines = |end: &End| String::from_utf8_lossy(&end.taken).contains(r#""message":"line"#);
+    assert!(lines(&story.wire.0.lock()));
+    tokio::time::advance(Duration::from_secs(1_000_001)).await;
+    turns().await;
+    assert!(story.session.is_finished());
+    assert_eq!(story.wire.closing(), Some("token_expired"));
 }
 
 #[tokio::test(start_paused = true)]
