@@ -249,12 +249,12 @@ fn row_of(slice: Option<Bytes>, row: u32) -> u64 {
 }
 
 fn of_level(level: Level) -> u32 {
-    grams::row(1 << 40 | level as u64)
+    level as u32
 }
 
 /// The row of blocks that have a message of `1 << size` bytes or more.
 fn of_size(size: u32) -> u32 {
-    grams::row(2 << 40 | u64::from(size))
+    (Level::ALL.len() as u32 + size).min(grams::OWN - 1)
 }
 
 /// How often a length can be halved.

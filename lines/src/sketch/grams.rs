@@ -52,10 +52,13 @@ impl Kinds {
     }
 }
 
+/// Rows that no part of a text sets: each is for one thing, whose bit says more than one of those that parts share.
+pub(super) const OWN: u32 = 128;
+
 /// Where the bit of something is; numbers of different things differ.
-pub(super) fn row(thing: u64) -> u32 {
+fn row(thing: u64) -> u32 {
     let mixed = thing.wrapping_mul(MIX) >> 32;
-    ((mixed * u64::from(ROWS)) >> 32) as u32
+    OWN + ((mixed * u64::from(ROWS - OWN)) >> 32) as u32
 }
 
 fn three(bytes: u64) -> u32 {

@@ -117,6 +117,31 @@ fn lines_with_too_much_in_them_have_no_sketch_and_may_have_anything() {
 }
 
 #[test]
+fn levels_and_lengths_are_known_however_full_a_sketch_is() {
+    let mut state = 1u64;
+    let mut number = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state >> 20
+    };
+    let mut next = 0;
+    let batches: Vec<Batch> = (0..BLOCKS)
+        .map(|_| {
+            let lines: Vec<_> = (0..800)
+                .map(|_| info(&format!("{:x} {:x}", number(), number())))
+                .collect();
+            let batch = batch(next, &lines);
+            next = batch.next().0;
+            batch
+        })
+        .collect();
+    let sketch = sketch(&batches);
+    assert_ne!(sketch.outline.kinds, 0);
+    for filter in ["level>=warn", "level:debug", "/(?i)no such words/"] {
+        assert_eq!(asked(&sketch, filter), 0, "{filter}");
+    }
+}
+
+#[test]
 fn a_sketch_of_a_kind_that_is_not_known_says_nothing() {
     let mut sketch = sketch(&[batch(0, &[info("a line")])]);
     sketch.outline.kinds |= 0x80;
