@@ -23,6 +23,9 @@ const TOGETHER: Duration = Duration::from_millis(50);
 /// Hints of lines that a check finds are given so long to arrive: a read of the store for each session costs more.
 const ON_THEIR_WAY: Duration = Duration::from_millis(50);
 
+/// Heads that are compared before others get their turn.
+const AT_ONCE: usize = 1_000;
+
 /// The plan of a node's checks.
 #[derive(Default)]
 pub(crate) struct HeadChecks {
@@ -119,23 +122,30 @@ impl Schedule {
 }
 
 impl HeadChecks {
-    /// Reads heads whenever they are due, for as long as it is polled.
+    /// Reads heads whenever they are due, for as long as it is polled. After each round it rests as long as that took: the
+    /// store that senders wait for has half of its time, however often all heads are in doubt.
     pub(crate) async fn run(&self, store: &dyn LogReader) {
         let mut attempt = 0;
         loop {
             let due = self.due().await;
+            let began = Instant::now();
             let streams: Vec<_> = due.iter().map(|(stream, _)| stream.clone()).collect();
             match store.extents(&streams).await {
                 Ok(extents) => {
                     attempt = 0;
+                    let took = began.elapsed();
                     let mut found = due.iter().zip(&extents);
                     if found.any(|((_, feed), extent)| extent.next > feed.head()) {
                         tokio::time::sleep(ON_THEIR_WAY).await;
                     }
-                    let now = Instant::now();
-                    for ((stream, feed), extent) in due.iter().zip(extents) {
-                        self.plan(stream, feed, feed.checked(extent, now));
+                    for some in due.iter().zip(extents).collect::<Vec<_>>().chunks(AT_ONCE) {
+                        let now = Instant::now();
+                        for ((stream, feed), extent) in some {
+                            self.plan(stream, feed, feed.checked(*extent, now));
+                        }
+                        tokio::task::yield_now().await;
                     }
+                    tokio::time::sleep(took).await;
                 }
                 Err(_) => {
                     tokio::time::sleep(pause_before(attempt)).await;
