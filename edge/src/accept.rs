@@ -85,12 +85,11 @@ pub async fn accept<P: Protocol>(
             entered = doorkeeper.next(&listener) => entered,
             () = shutdown.cancelled() => break,
         };
-        let Some((stream, peer, place)) = entered else {
+        let Some((stream, peer, (place, go))) = entered else {
             continue;
         };
         let visitor = Visitor::new(Arc::clone(&doorkeeper.listening), place.id(), peer);
-        let (go, stop) = (place.go(), shutdown.clone());
-        let (protocol, first_byte) = (Arc::clone(&protocol), limits.first_byte);
+        let (protocol, first_byte, stop) = (Arc::clone(&protocol), limits.first_byte, shutdown.clone());
         prepare(&stream, limits.unsent);
         connections.spawn(async move {
             let spoken = async {
@@ -142,7 +141,10 @@ impl Doorkeeper {
     }
 
     /// The next connection that gets in; `None` when the next did not.
-    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, Place)> {
+    async fn next(
+        &self,
+        listener: &TcpListener,
+    ) -> Option<(TcpStream, SocketAddr, (Place, CancellationToken))> {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -151,7 +153,7 @@ impl Doorkeeper {
             }
         };
         match self.listening.connections.enter(peer.ip()).await {
-            Ok(place) => Some((stream, peer, place)),
+            Ok(entered) => Some((stream, peer, entered)),
             Err(full) => {
                 self.refuse(stream, peer, full);
                 None

@@ -130,12 +130,13 @@ struct Number {
 struct Connection {
     source: Option<Source>,
     standing: Standing,
-    go: CancellationToken,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Standing {
-    Stranger,
+    /// This is cancelled when it has to go.
+    Stranger(CancellationToken),
+    /// It never has to go for another one.
     Known,
     /// It was told to go and has not gone yet.
     Leaving,
@@ -174,7 +175,6 @@ impl Strangers {
 pub struct Place {
     connections: Arc<Connections>,
     id: u64,
-    go: CancellationToken,
 }
 
 impl Connections {
@@ -190,9 +190,9 @@ impl Connections {
         })
     }
 
-    /// A place for a connection from `address`. Where all are taken, a stranger is told to go, and waited for: so nobody
-    /// is let in faster than others leave.
-    pub async fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
+    /// A place for a connection from `address`, and what is cancelled when it has to go. Where all are taken, a stranger is
+    /// told to go, and waited for: so nobody is let in faster than others leave.
+    pub async fn enter(self: &Arc<Self>, address: IpAddr) -> Result<(Place, CancellationToken), Full> {
         let source = self.limits.counted_as(address);
         let deadline = Instant::now() + LEAVING;
         let mut told = None;
@@ -201,7 +201,7 @@ impl Connections {
             let full = match self.try_enter(source) {
                 Ok((id, go)) => {
                     let connections = Arc::clone(self);
-                    return Ok(Place { connections, id, go });
+                    return Ok((Place { connections, id }, go));
                 }
                 Err(full) => full,
             };
@@ -257,8 +257,9 @@ impl Connections {
         let Some(connection) = table.open.get_mut(&id) else {
             return;
         };
-        connection.standing = Standing::Leaving;
-        connection.go.cancel();
+        if let Standing::Stranger(go) = std::mem::replace(&mut connection.standing, Standing::Leaving) {
+            go.cancel();
+        }
         let source = connection.source;
         table.strangers.change(source, |ids| ids.remove(&id));
         self.pushed_out.increment(1);
@@ -272,7 +273,7 @@ impl Connections {
         let Some(connection) = table.open.get_mut(&id) else {
             return Ok(());
         };
-        if connection.standing != Standing::Stranger {
+        if !matches!(connection.standing, Standing::Stranger(_)) {
             return Ok(());
         }
         if table.known >= ConnectionLimits::for_known(self.limits.total) {
@@ -295,19 +296,17 @@ impl Connections {
         let Some(connection) = table.open.remove(&id) else {
             return;
         };
-        match connection.standing {
-            Standing::Known => table.known -= 1,
-            Standing::Leaving => {}
-            Standing::Stranger => {
-                let source = connection.source;
-                table.strangers.change(source, |ids| ids.remove(&id));
-            }
+        let known = usize::from(matches!(connection.standing, Standing::Known));
+        let source = connection.source;
+        if let Standing::Stranger(_) = connection.standing {
+            table.strangers.change(source, |ids| ids.remove(&id));
         }
-        if let Some(source) = connection.source
+        table.known -= known;
+        if let Some(source) = source
             && let Some(number) = table.of.get_mut(&source)
         {
             number.open -= 1;
-            number.known -= usize::from(connection.standing == Standing::Known);
+            number.known -= known;
             if number.open == 0 {
                 table.of.remove(&source);
             }
@@ -324,8 +323,7 @@ impl Table {
         self.next += 1;
         let connection = Connection {
             source,
-            standing: Standing::Stranger,
-            go: go.clone(),
+            standing: Standing::Stranger(go.clone()),
         };
         self.open.insert(id, connection);
         if let Some(source) = source {
@@ -337,11 +335,6 @@ impl Table {
 }
 
 impl Place {
-    /// Cancelled when the connection has to go.
-    pub(crate) fn go(&self) -> CancellationToken {
-        self.go.clone()
-    }
-
     pub(crate) fn id(&self) -> u64 {
         self.id
     }

@@ -50,6 +50,9 @@ impl AsyncRead for Socket {
             let next = self.ahead.len().min(buffer.remaining());
             buffer.put_slice(&self.ahead[..next]);
             self.ahead.advance(next);
+            if self.ahead.is_empty() {
+                self.ahead = Bytes::new();
+            }
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_read(cx, buffer)

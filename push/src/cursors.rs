@@ -111,7 +111,7 @@ pub(crate) struct Cursors {
     /// Slots that wait for their filter's turn.
     sifting: Slots,
     /// A chunk that is ready: no other look begins while its slot is going to take it.
-    filtered: Option<Filtered>,
+    filtered: Option<Box<Filtered>>,
     /// What the subscriber's filters have used.
     account: Arc<Account>,
     /// Slots that had something to send while the client took nothing.
@@ -479,7 +479,7 @@ impl Cursors {
     /// Takes what a pass brought.
     pub(crate) fn filtered(&mut self, filtered: Filtered) {
         self.ready.insert(filtered.slot);
-        self.filtered = filtered.chunk.is_some().then_some(filtered);
+        self.filtered = filtered.chunk.is_some().then(|| Box::new(filtered));
     }
 
     /// Takes what a read brought. What it was for may be gone.

@@ -20,6 +20,7 @@ use axum::Router;
 use axum::routing::get;
 use edge::Problem;
 use http::StatusCode;
+use lines::Epoch;
 
 use crate::session::Host;
 use crate::session::admission::{NoPlace, Place};
@@ -40,7 +41,7 @@ pub fn router(push: Arc<Push>) -> Router {
 struct Entered {
     place: Place,
     /// The database that its cursors belong to.
-    epoch: String,
+    epoch: Epoch,
 }
 
 impl Entered {
@@ -54,7 +55,6 @@ impl Entered {
             )
             .retry_after(Duration::from_secs(1))
         })?;
-        let epoch = epoch.to_string();
         Ok(Self { place, epoch })
     }
 }

@@ -64,8 +64,7 @@ pub(crate) enum NoPlace {
 pub(crate) struct Place {
     admission: Arc<Admission>,
     subscriber: String,
-    uuid: Uuid,
-    id: String,
+    id: Uuid,
     wake: Arc<Wake>,
     _waited_for: TaskTrackerToken,
 }
@@ -87,7 +86,7 @@ impl Admission {
 
     /// A place for one more session of a subscriber.
     pub(crate) fn enter(self: &Arc<Self>, subscriber: &str) -> Result<Place, NoPlace> {
-        let uuid = Uuid::now_v7();
+        let id = Uuid::now_v7();
         let wake = Arc::<Wake>::default();
         let limits = *self.limits.borrow();
         let mut open = self.open.lock();
@@ -104,13 +103,12 @@ impl Admission {
             return Err(NoPlace::Busy);
         }
         open.by_subscriber.insert(subscriber.to_owned(), theirs + 1);
-        open.wakes.insert(uuid, Arc::clone(&wake));
+        open.wakes.insert(id, Arc::clone(&wake));
         metrics::gauge!("tailcast_sessions").set(open.wakes.len() as f64);
         Ok(Place {
             admission: Arc::clone(self),
             subscriber: subscriber.to_owned(),
-            uuid,
-            id: uuid.simple().to_string(),
+            id,
             wake,
             _waited_for: self.tracker.token(),
         })
@@ -138,8 +136,8 @@ impl Admission {
 
 impl Place {
     /// The session's name.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
+    pub(crate) fn id(&self) -> String {
+        self.id.simple().to_string()
     }
 
     /// Its wake-up.
@@ -151,7 +149,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.admission.open.lock();
-        open.wakes.remove(&self.uuid);
+        open.wakes.remove(&self.id);
         if let Some(theirs) = open.by_subscriber.get_mut(&self.subscriber) {
             *theirs -= 1;
             if *theirs == 0 {

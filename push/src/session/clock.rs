@@ -1,5 +1,6 @@
 //! When a session has to do something of itself: ping, or end.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -15,15 +16,12 @@ const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The deadlines of one session.
 pub(crate) struct Clock {
-    heartbeat: Duration,
-    pong_within: Duration,
-    progress_within: Duration,
+    limits: Arc<Limits>,
     ping_at: Instant,
     /// The token's end.
     ends_at: Instant,
     /// When the client is told of it.
     expiring_at: Option<Instant>,
-    expiring_ahead: Duration,
     /// The node's end.
     leave_at: Option<Instant>,
 }
@@ -52,16 +50,13 @@ pub(crate) enum Alarm {
 
 impl Clock {
     /// For a token that ends at `expires_at`, in Unix seconds.
-    pub(crate) fn new(limits: &Limits, expires_at: i64, now: Instant) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, expires_at: i64, now: Instant) -> Self {
         let mut clock = Self {
-            heartbeat: limits.heartbeat,
-            pong_within: limits.pong_within,
-            progress_within: limits.progress_within,
             ping_at: now + jittered(limits.heartbeat),
             ends_at: now,
             expiring_at: None,
-            expiring_ahead: limits.expiring_ahead,
             leave_at: None,
+            limits,
         };
         clock.renew(expires_at, now);
         clock
@@ -75,7 +70,7 @@ impl Clock {
             .unwrap_or_default()
             .min(LONG);
         self.ends_at = now + left;
-        self.expiring_at = Some(now + left.saturating_sub(self.expiring_ahead));
+        self.expiring_at = Some(now + left.saturating_sub(self.limits.expiring_ahead));
     }
 
     /// The node wants the session to end then.
@@ -95,7 +90,7 @@ impl Clock {
         let (_, due) = deadlines.find(|(at, _)| *at <= now)?;
         match due {
             Alarm::Expiring => self.expiring_at = None,
-            Alarm::Ping => self.ping_at = now + jittered(self.heartbeat),
+            Alarm::Ping => self.ping_at = now + jittered(self.limits.heartbeat),
             Alarm::Close(_) => {}
         }
         Some(due)
@@ -108,8 +103,8 @@ impl Clock {
         // While bytes wait to be written the peer is judged by what it takes: its pongs may stand behind them.
         let peer = match vitals {
             Vitals::Well => None,
-            Vitals::Full(since) => Some((since + self.progress_within, Alarm::Close(&close::SLOW))),
-            Vitals::Asked(at) => Some((at + self.pong_within, Alarm::Close(&close::NO_PONG))),
+            Vitals::Full(since) => Some((since + self.limits.progress_within, Alarm::Close(&close::SLOW))),
+            Vitals::Asked(at) => Some((at + self.limits.pong_within, Alarm::Close(&close::NO_PONG))),
         };
         let expiring = self.expiring_at.map(|at| (at, Alarm::Expiring));
         let ping = (self.ping_at, Alarm::Ping);
@@ -130,7 +125,7 @@ mod tests {
     fn clock(lives: Duration, now: Instant) -> Clock {
         let end = SystemTime::now() + lives;
         let unix = end.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        Clock::new(&Limits::default(), unix.as_secs() as i64, now)
+        Clock::new(Arc::default(), unix.as_secs() as i64, now)
     }
 
     fn well(_: Instant) -> Vitals {

@@ -34,9 +34,10 @@ pub(super) async fn open(
     fan_out.spawn(async move {
         match edge::upgraded(upgrade).await {
             Ok(io) => {
-                let (id, wake) = (place.id().to_owned(), Arc::clone(place.wake()));
-                let session = Box::new(WebSocket::new(host, subscriber, epoch, wake, io));
-                session.run(&id).await;
+                let wake = Arc::clone(place.wake());
+                let mut session = Box::new(WebSocket::new(host, subscriber, epoch, wake, io));
+                session.welcome(&place.id());
+                session.run().await;
             }
             Err(error) => tracing::debug!(%error, "a client went away while its connection was upgraded"),
         }

@@ -43,9 +43,6 @@ const SMALL_FRAME: usize = 4 * 1024;
 /// Bytes of answers to requests that may wait; beyond it nothing more is read.
 const OWN_BYTES: usize = 16 * 1024;
 
-/// A room of the queue that is kept when it is empty.
-const KEPT_FRAMES: usize = 16;
-
 thread_local! {
     /// What is written at the moment. Empty, but for its room of [`JOINED_BYTES`], whenever nothing is.
     static JOINED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -321,8 +318,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             self.advance(written);
         }
-        if self.queue.capacity() > KEPT_FRAMES {
-            self.queue.shrink_to(KEPT_FRAMES);
+        // An empty queue keeps no room: getting some takes nothing beside a write, and most sessions are idle.
+        if self.queue.capacity() > 0 {
+            self.queue = VecDeque::new();
         }
         Pin::new(&mut self.io).poll_flush(cx)
     }
@@ -459,7 +457,7 @@ impl<S> Write for ReadSide<'_, '_, S> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -496,5 +494,21 @@ mod tests {
             }
             assert!(socket.ahead.is_empty());
         }
+    }
+    #[tokio::test]
+    async fn a_queue_that_was_written_keeps_no_room() {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let mut socket = Socket::new(ours, 1024, 4, 64 * 1024);
+        for _ in 0..100 {
+            socket.send(Bytes::from_static(b"frame"));
+        }
+        std::future::poll_fn(|cx| socket.poll_flush(cx)).await.unwrap();
+        assert_eq!(socket.queue.capacity(), 0);
+        socket.send(Bytes::from_static(b"another"));
+        std::future::poll_fn(|cx| socket.poll_flush(cx)).await.unwrap();
+        drop(socket);
+        let mut written = String::new();
+        theirs.read_to_string(&mut written).await.unwrap();
+        assert_eq!(written, "frame".repeat(100) + "another");
     }
 }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use edge::{Parameters, Problem, ServedBy, bad_parameter};
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
-use lines::{Offset, StreamName, Timestamp};
+use lines::{Epoch, Offset, StreamName, Timestamp};
 use serde_json::Value;
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::AbortOnDropHandle;
@@ -117,7 +117,7 @@ async fn begin(
             place_bytes: Some(host.limits.event_id_bytes),
         },
     };
-    let clock = Clock::new(&host.limits, subscriber.expires_at(), Instant::now());
+    let clock = Clock::new(Arc::clone(&host.limits), subscriber.expires_at(), Instant::now());
     let mut session = Session::new(Arc::clone(&host), subscriber, Arc::clone(place.wake()), reads);
     let started = subscribe::start(Arc::clone(&host.sources), session.asker(), wanted).await;
     let started = started.map_err(problem)?;
@@ -370,7 +370,7 @@ impl EventStream {
 /// The events on their way, and the database that their ids belong to.
 struct Out {
     pipe: Arc<Pipe>,
-    epoch: String,
+    epoch: Epoch,
 }
 
 impl Out {
@@ -401,9 +401,9 @@ impl Outbound for Out {
     }
 
     fn put(&mut self, owed: &mut Vec<Owed>, cursors: &Cursors) {
-        let ends = ends(owed, cursors, &self.epoch);
+        let ends = ends(owed, cursors, self.epoch.as_str());
         for (owed, end) in owed.drain(..).zip(ends) {
-            match Told::of(&owed, &self.epoch) {
+            match Told::of(&owed, self.epoch.as_str()) {
                 Told::Lines(bytes) => self.pipe.put(bytes.clone(), end, Kind::Lines),
                 Told::Looked(message) => self.pipe.put(event(&message), end, Kind::Lines),
                 Told::Own(message) => self.pipe.put(event(&message), end, Kind::Own),

@@ -19,6 +19,7 @@ use std::task::{Context, Poll};
 
 use auth::Subscriber;
 use futures_util::FutureExt;
+use lines::Epoch;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
@@ -55,7 +56,7 @@ pub(crate) struct WebSocket<S> {
 /// The socket, and the database that its cursors belong to.
 struct Out<S> {
     socket: Socket<S>,
-    epoch: String,
+    epoch: Epoch,
 }
 
 /// All that can happen.
@@ -77,13 +78,7 @@ enum End {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    pub(crate) fn new(
-        host: Arc<Host>,
-        subscriber: Subscriber,
-        epoch: String,
-        wake: Arc<Wake>,
-        io: S,
-    ) -> Self {
+    pub(crate) fn new(host: Arc<Host>, subscriber: Subscriber, epoch: Epoch, wake: Arc<Wake>, io: S) -> Self {
         let limits = &host.limits;
         let now = Instant::now();
         let socket = Socket::new(
@@ -101,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         };
         Self {
             out: Out { socket, epoch },
-            clock: Clock::new(limits, subscriber.expires_at(), now),
+            clock: Clock::new(Arc::clone(limits), subscriber.expires_at(), now),
             request: None,
             inbound_rate: InboundRate::new(limits, now),
             at_once: 0,
@@ -112,8 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Serves the session until it ends. Boxed, and its end apart, because futures are moved: what is moved has its
     /// place in each of them, and an idle session is little more than this.
-    pub(crate) async fn run(mut self: Box<Self>, id: &str) {
-        self.welcome(id);
+    pub(crate) async fn run(mut self: Box<Self>) {
         let mut alarm = std::pin::pin!(tokio::time::sleep_until(
             self.clock.next(self.out.socket.vitals())
         ));
@@ -129,14 +123,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Box::pin(self.end(end)).await;
     }
 
-    fn welcome(&mut self, id: &str) {
+    /// Queues the first message: what the client may rely on, and the session's name.
+    pub(crate) fn welcome(&mut self, id: &str) {
         let limits = &self.host.limits;
         let expires_at = self.session.expires_at();
         let welcome = Message::Welcome(Welcome {
             session: id,
             node: self.host.node.as_str(),
             subscriber: self.session.subscriber.sub(),
-            epoch: &self.out.epoch,
+            epoch: self.out.epoch.as_str(),
             expires_at: &expires_at,
             heartbeat_ms: u64::try_from(limits.heartbeat.as_millis()).unwrap_or(u64::MAX),
             limits: WelcomeLimits {
@@ -318,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outbound for Out<S> {
 
     fn put(&mut self, owed: &mut Vec<Owed>, _: &Cursors) {
         for owed in owed.drain(..) {
-            match Told::of(&owed, &self.epoch) {
+            match Told::of(&owed, self.epoch.as_str()) {
                 Told::Lines(bytes) => self.socket.send_lines(bytes.clone()),
                 Told::Looked(message) => self.socket.send_lines(message.frame()),
                 Told::Own(message) => self.socket.send(message.frame()),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use auth::{Claims, Key, Minter, Verifier};
 use dispatch::{MemoryTable, NodeId};
 use edge::sieve::{Sieve, SieveLimits};
-use lines::{Hint, HintSink, LogStore};
+use lines::{Epoch, Hint, HintSink, LogStore};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -228,8 +228,10 @@ impl Story {
         let session = tokio::spawn(async move {
             let wake = Arc::<Wake>::default();
             let polls = io.clone();
-            let session = WebSocket::new(node, subscriber, "epoch".into(), wake, io);
-            let mut running = std::pin::pin!(Box::new(session).run("a session"));
+            let epoch = Epoch::from_text("epoch");
+            let mut session = Box::new(WebSocket::new(node, subscriber, epoch, wake, io));
+            session.welcome("a session");
+            let mut running = std::pin::pin!(session.run());
             std::future::poll_fn(|cx| {
                 polls.0.lock().polls += 1;
                 running.as_mut().poll(cx)
