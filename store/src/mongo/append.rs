@@ -359,7 +359,7 @@ async fn create(ready: &Ready, streams: &[&StreamName]) -> Result<(), StoreError
         .map(drop)
 }
 
-/// What the drafts' keys were given before, by stream. Other drafts' keys may come along.
+/// What the drafts' keys were given before, by stream. A batch's other keys come along.
 async fn used_keys(ready: &Ready, drafts: &[&Draft]) -> Result<HashMap<String, Vec<PriorRun>>, StoreError> {
     let any: Vec<Document> = drafts
         .iter()
@@ -368,9 +368,7 @@ async fn used_keys(ready: &Ready, drafts: &[&Draft]) -> Result<HashMap<String, V
             doc! {"s": draft.stream.as_str(), "keys.k": {"$in": keys}}
         })
         .collect();
-    let wanted = drafts.iter().flat_map(|draft| &draft.keys);
-    let wanted = only_keys(wanted.map(|run| &*run.key.0));
-    let pipeline = vec![doc! {"$match": {"$or": any}}, wanted];
+    let pipeline = vec![doc! {"$match": {"$or": any}}, only_keys()];
     let mut cursor = ready.aggregate(&ready.batches, pipeline, 1000).await?;
     let mut found: HashMap<String, Vec<PriorRun>> = HashMap::new();
     while cursor.advance().await.map_err(|e| ready.error(e))? {

@@ -1,6 +1,6 @@
 //! What idempotency keys were given before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use lines::log_store::{PriorRun, StoredKey};
 use lines::{StoreError, StreamName};
@@ -12,14 +12,10 @@ use super::documents::decode_keys;
 /// Documents of nothing but keys that come in one message.
 const SMALL_DOCUMENTS: u32 = 1000;
 
-/// Of batches, where they begin and those of their keys that are asked for: one that was merged has many.
-pub(super) fn only_keys<'a>(wanted: impl IntoIterator<Item = &'a str>) -> Document {
-    let wanted: Vec<Bson> = wanted.into_iter().map(Bson::from).collect();
-    // Keys are values, never the names of fields.
-    let is_wanted = doc! {"$in": ["$$this.k", {"$literal": wanted}]};
-    doc! {"$project": {
-        "_id": 0, "s": 1, "o": 1, "keys": {"$filter": {"input": "$keys", "cond": is_wanted}},
-    }}
+/// Of batches, where they begin and their keys. Which of them are asked for is seen here: the server would compare each
+/// key with each of a whole call's.
+pub(super) fn only_keys() -> Document {
+    doc! {"$project": {"_id": 0, "s": 1, "o": 1, "keys": 1}}
 }
 
 impl MongoStore {
@@ -42,8 +38,7 @@ impl MongoStore {
             .into_iter()
             .map(|(key, streams)| doc! {"s": {"$in": streams}, "keys.k": key})
             .collect();
-        let wanted: HashSet<&str> = keys.iter().map(|(_, key)| &*key.0).collect();
-        let pipeline = vec![doc! {"$match": {"$or": any}}, only_keys(wanted)];
+        let pipeline = vec![doc! {"$match": {"$or": any}}, only_keys()];
         let mut cursor = ready.aggregate(&ready.batches, pipeline, SMALL_DOCUMENTS).await?;
         let mut found: HashMap<(String, StoredKey), PriorRun> = HashMap::new();
         while cursor.advance().await.map_err(|e| ready.error(e))? {
