@@ -335,6 +335,8 @@ async fn merge(address: &str, name: &str, servers: &Servers) {
     let address = format!("{hosts}/{name}?{options}");
     let at_once = MongoOptions {
         grace: Duration::ZERO,
+        merged_bytes: 256 * 1024,
+        merge_after: Duration::ZERO,
         ..MongoOptions::default()
     };
     let store = MongoStore::connect(&address, at_once).await.unwrap();

@@ -72,8 +72,11 @@ pub struct MongoOptions {
     pub grace: Duration,
     /// The most batches that one call of `trim` makes invisible, about.
     pub trim_batches: u64,
-    /// Bytes of NDJSON in a batch that was made of small ones, at most. It is never more than 1 MiB.
+    /// Bytes of NDJSON in a batch that was made of small ones, at most. 0 leaves all as they came.
     pub merged_bytes: usize,
+    /// How long small batches stay as they came, at least. A collector that stood still for so long with an insert that it
+    /// had not sent yet may give offsets a second time.
+    pub merge_after: Duration,
     /// How far apart small batches arrived, at most, that become one: all of it is kept as long as the last of them.
     pub merge_span: Duration,
     /// How the ledger works.
@@ -95,7 +98,8 @@ impl Default for MongoOptions {
             tails: 100_000,
             grace: Duration::from_secs(120),
             trim_batches: 20_000,
-            merged_bytes: 256 * 1024,
+            merged_bytes: 0,
+            merge_after: Duration::from_secs(3_600),
             merge_span: Duration::from_secs(600),
             ledger: LedgerOptions::default(),
             clock: Arc::new(SystemClock::default()),

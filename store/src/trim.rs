@@ -110,6 +110,14 @@ impl Trimmer {
             }
             if let Err(error) = done {
                 tracing::warn!(%error, "the store could not be trimmed, trying again later");
+                continue;
+            }
+            let merged = tokio::select! {
+                merged = self.merge() => merged,
+                () = shutdown.cancelled() => return,
+            };
+            if let Err(error) = merged {
+                tracing::warn!(%error, "small batches could not be merged, trying again later");
             }
         }
     }
@@ -159,9 +167,7 @@ impl Trimmer {
         self.measure(look).await
     }
 
-    /// Lets small batches become full ones, until nothing is left to do or other work is soon due. [`Trimmer::run`] does
-    /// not: on MongoDB a collector that stood still, with an insert that it had not sent yet, may find its place free
-    /// where the batch that was there has become part of another, and give offsets a second time.
+    /// Lets small batches become full ones where the store does so, until nothing is left to do or other work is soon due.
     pub async fn merge(&self) -> Result<(), StoreError> {
         let begun = self.parts.clock.monotonic();
         loop {

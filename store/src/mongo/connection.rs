@@ -214,6 +214,22 @@ impl Ready {
             .map_err(|e| self.error(e))
     }
 
+    /// Asks `streams` by a pipeline that sees everything as it is at one moment.
+    pub(super) async fn aggregate_as_of_now(
+        &self,
+        pipeline: Vec<Document>,
+        batch: u32,
+    ) -> Result<Cursor<RawDocumentBuf>, StoreError> {
+        self.streams
+            .aggregate(pipeline)
+            .read_concern(ReadConcern::snapshot())
+            .with_type::<RawDocumentBuf>()
+            .batch_size(batch)
+            .max_time(self.deadline)
+            .await
+            .map_err(|e| self.error(e))
+    }
+
     /// How many bytes the documents of `batches` have. The engine keeps this total, so nothing is scanned; it takes no
     /// read concern but `local`.
     pub(super) async fn stored_bytes(&self) -> Result<u64, StoreError> {

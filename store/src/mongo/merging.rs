@@ -8,7 +8,11 @@
 //! That a place is taken is told by a document that begins there. Somebody may still believe that a stream ends at one
 //! of them, see [`tails`](super::tails), and if the document had gone by then, the place would be given a second time
 //! (against invariant 2). So a batch is merged when it was seen `grace` ago, by the monotonic clock of the process that
-//! saw it and merges it: no calendar counts, and a process that is stopped in between merges later, not earlier.
+//! saw it and merges it, and arrived `merge_after` ago by the database's.
+//!
+//! What that does not prevent: a collector that stands still, with its machine or by itself, between knowing an end and
+//! sending an insert there, for longer than that. The server has nothing left by which it could refuse the insert when
+//! it comes. Where batches stay as they came, it has, so nothing is merged unless somebody asks for it.
 //!
 //! One process of the cluster does this, as long as it lives; what it does to batches depends on the lease of
 //! [`turn`](super::turn), so neither a floor nor another merger ever comes in its way.
@@ -34,8 +38,10 @@ use crate::clock::TOLERANCE;
 
 /// The document in `cluster` that says who merges, and how far everything was looked at.
 const MERGE: &str = "merge";
-/// Batches that are looked at together.
-const LOOK: i64 = 100_000;
+/// Batches that are looked at together: each is read whole.
+const LOOK: i64 = 5_000;
+/// Looks that are kept until their time has come.
+const MOST_SEEN: usize = 64;
 /// Batches that one transaction puts together, about, and their bytes.
 const MOST_PARTS: usize = 1000;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -55,12 +61,22 @@ pub(super) struct Merging {
     seen: VecDeque<Seen>,
 }
 
+impl Merging {
+    /// Whether it is time for another look: each is merged by itself, so that few and large ones are better than many.
+    fn wants_to_see(&self, now: Duration, grace: Duration) -> bool {
+        let is_time = |last: &Seen| last.is_cut || now.saturating_sub(last.at) >= grace / 4;
+        self.seen.len() < MOST_SEEN && self.seen.back().is_none_or(is_time)
+    }
+}
+
 /// Batches that were there at some moment.
 struct Seen {
     /// When, by the monotonic clock: after they were read.
     at: Duration,
     /// What arrived up to then is in it, or in one before.
     upto: Timestamp,
+    /// Whether there was more than one look takes.
+    is_cut: bool,
     streams: Vec<Touched>,
 }
 
@@ -77,7 +93,7 @@ struct Touched {
 impl MongoStore {
     pub(super) async fn merge_some(&self) -> Result<Merged, StoreError> {
         let ready = self.connection.ready().await?;
-        if !ready.has_transactions {
+        if self.options.merged_bytes == 0 || !ready.has_transactions {
             return Ok(Merged::default());
         }
         // One call at a time.
@@ -97,10 +113,15 @@ impl MongoStore {
         // One from the future is by a clock that was wrong.
         let after = after.filter(|after| *after <= latest);
         merging.after = merging.after.filter(|after| *after <= latest).or(after);
-        if merging.seen.len() < 2 {
+        while merging.wants_to_see(self.times.monotonic(), self.options.grace) && Instant::now() < until {
             let seen = self.see(ready, merging.after, now).await?;
-            merging.after = seen.as_ref().map(|seen| seen.upto).or(merging.after);
-            merging.seen.extend(seen);
+            let Some(seen) = seen else { break };
+            let is_all = !seen.is_cut;
+            merging.after = Some(seen.upto);
+            merging.seen.push_back(seen);
+            if is_all {
+                break;
+            }
         }
         self.merge_due(ready, &mut merging, until).await
     }
@@ -132,7 +153,7 @@ impl MongoStore {
         after: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Option<Seen>, StoreError> {
-        let upto = now.minus(self.options.grace / 2);
+        let upto = now.minus(self.options.merge_after.max(self.options.grace / 2));
         let mut arrived = doc! {"$lte": to_date(upto)};
         if let Some(after) = after {
             arrived.insert("$gt", to_date(after));
@@ -162,12 +183,18 @@ impl MongoStore {
             streams.extend(touched());
         }
         // Of the last stamp not all may have been among them.
+        let is_cut = batches >= LOOK;
         let upto = match last {
-            Some(last) if batches >= LOOK => last.minus(Duration::from_millis(1)),
+            Some(last) if is_cut => last.minus(Duration::from_millis(1)),
             _ => upto,
         };
-        let at = self.times.monotonic();
-        Ok((!streams.is_empty()).then_some(Seen { at, upto, streams }))
+        let seen = Seen {
+            at: self.times.monotonic(),
+            upto,
+            is_cut,
+            streams,
+        };
+        Ok((!seen.streams.is_empty()).then_some(seen))
     }
 
     /// Merges what was seen long enough ago.
@@ -182,8 +209,9 @@ impl MongoStore {
         while let Some(seen) = merging.seen.front_mut()
             && now.saturating_sub(seen.at) >= self.options.grace
         {
+            // Whoever has it trims or deletes, and is not to be asked all the time whether it is done.
             let Some(lease) = Lease::take(ready, self.options.deadline * 2).await? else {
-                merged.more = true;
+                merged.more = false;
                 return Ok(merged);
             };
             let done = self.merge_streams(ready, &lease, seen, until, &mut merged).await;
@@ -220,8 +248,17 @@ impl MongoStore {
             for touched in &seen.streams[begun..] {
                 plans.push(plan::of(ready, touched, &self.options));
             }
-            let mut runs: VecDeque<Run> = try_join_all(plans).await?.into_iter().flatten().collect();
+            let plans = try_join_all(plans).await?;
+            let (mut runs, mut rest) = (VecDeque::new(), Vec::new());
+            for plan in plans {
+                runs.extend(plan.runs);
+                rest.extend(plan.rest);
+            }
             while !runs.is_empty() {
+                // What is planned is planned again.
+                if Instant::now() >= until {
+                    return Ok(());
+                }
                 let group = take_group(&mut runs);
                 let started = Instant::now();
                 match rewrite::merge(ready, lease, group, self.options.compression).await {
@@ -236,6 +273,7 @@ impl MongoStore {
                 tokio::time::sleep(started.elapsed().min(LONGEST_PAUSE)).await;
             }
             seen.streams.truncate(begun);
+            seen.streams.extend(rest);
         }
         Ok(())
     }

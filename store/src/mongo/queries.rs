@@ -24,6 +24,8 @@ const MOST_STREAMS: usize = 20_000;
 const MOST_BATCHES: i64 = 1000;
 /// What the smallest batches have in NDJSON, roughly: to guess how many documents make a page.
 const SMALL_BATCH: usize = 512;
+/// The same where small ones are merged: a guess that is too large makes the server send what nobody reads.
+const MERGED_BATCH: usize = 16 * 1024;
 /// Documents that come at once, of answers with a small document per stream.
 const SMALL_DOCUMENTS: u32 = 10_000;
 
@@ -48,8 +50,15 @@ impl MongoStore {
         let ready = self.connection.ready().await?;
         let mut from = from;
         let mut looks = 0;
+        let smallest = if self.options.merged_bytes > 0 {
+            MERGED_BATCH
+        } else {
+            SMALL_BATCH
+        };
+        let guess = u32::try_from(max_bytes / smallest).unwrap_or(u32::MAX);
         loop {
-            let Look { floor, page } = look(ready, stream, from, max_bytes).await?;
+            let looked = look(ready, stream, from, max_bytes, guess.clamp(8, 256));
+            let Look { floor, page } = looked.await?;
             let Some(floor) = floor else {
                 return Ok(Vec::new());
             };
@@ -125,7 +134,8 @@ impl MongoStore {
         let ready = self.connection.ready().await?;
         let mut at_least = Offset::ZERO;
         loop {
-            let (extent, found) = first_batch_since(ready, stream, since, at_least).await?;
+            let merges = self.options.merged_bytes > 0;
+            let (extent, found) = first_batch_since(ready, stream, since, at_least, merges).await?;
             let Some(row) = found else {
                 return Ok(extent.next);
             };
@@ -225,12 +235,13 @@ pub(super) async fn ends(
     Ok(found)
 }
 
-/// Reads from `from` on. Ends early, with the floor alone, when `from` is below it.
+/// Reads from `from` on, about so many documents at once. Ends early, with the floor alone, when `from` is below it.
 async fn look(
     ready: &Ready,
     stream: &StreamName,
     from: Offset,
     max_bytes: usize,
+    guess: u32,
 ) -> Result<Look, StoreError> {
     let name = stream.as_str();
     let at = to_bson(from);
@@ -250,9 +261,6 @@ async fn look(
             without_keys(),
         ]),
     ];
-    let guess = u32::try_from(max_bytes / SMALL_BATCH)
-        .unwrap_or(u32::MAX)
-        .clamp(8, 256);
     let mut cursor = ready.aggregate(&ready.streams, pipeline, guess).await?;
     let mut floor = None;
     let mut page = Page::new(stream, from, max_bytes);
@@ -289,6 +297,7 @@ async fn first_batch_since(
     stream: &StreamName,
     since: Timestamp,
     at_least: Offset,
+    merges: bool,
 ) -> Result<(Extent, Option<Row>), StoreError> {
     let name = stream.as_str();
     let pipeline = vec![
@@ -301,7 +310,12 @@ async fn first_batch_since(
             doc! {"$limit": 1},
         ]),
     ];
-    let mut cursor = ready.aggregate(&ready.streams, pipeline, 8).await?;
+    // One that is merged while it is passed by would be missed.
+    let mut cursor = if merges && ready.has_transactions {
+        ready.aggregate_as_of_now(pipeline, 8).await?
+    } else {
+        ready.aggregate(&ready.streams, pipeline, 8).await?
+    };
     let mut extent = Extent::default();
     let mut found = None;
     while cursor.advance().await.map_err(|e| ready.error(e))? {

@@ -147,6 +147,43 @@ async fn what_is_young_stays_as_it_is() {
         .await;
 }
 
+/// Whoever has not asked for it has every batch as it came.
+#[tokio::test]
+async fn nothing_is_merged_unless_somebody_asks_for_it() {
+    let (place, address, mut options) = place();
+    options.merged_bytes = MongoOptions::default().merged_bytes;
+    place
+        .run(async |place| {
+            let store = place.store().await;
+            for message in ["a", "b", "c"] {
+                store_lines(&*store, "s", &[message]).await;
+            }
+            assert_eq!(merge_all(&address, &options).await, Merged::default());
+            assert_eq!(shape(place, "s").await, [(0, 1), (1, 1), (2, 1)]);
+        })
+        .await;
+}
+
+/// An hour, by the database's clock, and a grace by one's own.
+#[tokio::test]
+async fn what_came_lately_stays_as_it_is() {
+    let (place, address, mut options) = place();
+    options.merge_after = MongoOptions::default().merge_after;
+    place
+        .run(async |place| {
+            let store = place.store().await;
+            store_lines(&*store, "s", &["a"]).await;
+            store_lines(&*store, "s", &["b"]).await;
+            for message in ["c", "d"] {
+                append(&*store, draft_at("old", at(1), &[message])).await.unwrap();
+            }
+            let merged = merge_all(&address, &options).await;
+            assert_eq!((merged.batches, merged.into), (2, 1));
+            assert_eq!(shape(place, "s").await, [(0, 1), (1, 1)]);
+        })
+        .await;
+}
+
 #[tokio::test]
 async fn damage_is_left_where_it_is_and_the_rest_is_merged() {
     let (place, address, options) = place();

@@ -135,6 +135,8 @@ impl Place {
             address: mongodb_with(&format!("test_{}", uuid::Uuid::new_v4().simple())),
             options: MongoOptions {
                 trim_batches: TRIM_BATCHES,
+                merged_bytes: 256 * 1024,
+                merge_after: Duration::ZERO,
                 ..MongoOptions::default()
             },
         }

@@ -21,6 +21,7 @@ fn quick() -> MongoOptions {
         tail_valid: Duration::from_millis(200),
         grace: Duration::from_secs(6),
         merged_bytes: 4_000,
+        merge_after: Duration::ZERO,
         ..MongoOptions::default()
     }
 }

@@ -41,35 +41,33 @@ struct Found {
     keys: usize,
 }
 
-/// What is to be done for a stream.
-pub(super) async fn of(
-    ready: &Ready,
-    touched: &Touched,
-    options: &MongoOptions,
-) -> Result<Vec<Run>, StoreError> {
+/// What is to be done for a stream now.
+pub(super) struct Plan {
+    pub(super) runs: Vec<Run>,
+    /// What is planned for later.
+    pub(super) rest: Option<Touched>,
+}
+
+/// What is to be done for a stream, as far as one look goes.
+pub(super) async fn of(ready: &Ready, touched: &Touched, options: &MongoOptions) -> Result<Plan, StoreError> {
     let join = Join {
         // What is decoded to be put together fits one batch, also where it is more than was guessed.
         full: options.merged_bytes.min(MAX_BATCH_BYTES),
         span: options.merge_span,
     };
-    let mut planned = Vec::new();
-    let mut from = touched.from;
-    let mut before = neighbours(ready, touched, doc! {"$lt": to_bson(from)}, -1, BEFORE).await?;
+    let mut before = neighbours(ready, touched, doc! {"$lt": to_bson(touched.from)}, -1, BEFORE).await?;
     before.reverse();
-    loop {
-        let range = doc! {"$gte": to_bson(from), "$lte": to_bson(touched.last)};
-        let new = neighbours(ready, touched, range, 1, AT_ONCE).await?;
-        let is_all = new.len() < AT_ONCE as usize;
-        let Some(last) = new.last() else {
-            return Ok(planned);
-        };
-        from = last.part.next;
-        planned.extend(runs_of(&touched.stream, &before, &new, &join));
-        if is_all {
-            return Ok(planned);
-        }
-        before.clear();
-    }
+    let range = doc! {"$gte": to_bson(touched.from), "$lte": to_bson(touched.last)};
+    let new = neighbours(ready, touched, range, 1, AT_ONCE).await?;
+    let rest = new.last().filter(|_| new.len() >= AT_ONCE as usize);
+    Ok(Plan {
+        runs: runs_of(&touched.stream, &before, &new, &join),
+        rest: rest.map(|last| Touched {
+            stream: touched.stream.clone(),
+            from: last.part.next,
+            last: touched.last,
+        }),
+    })
 }
 
 /// The runs of new batches, the first of them together with as many of those before as it is worth.
