@@ -116,6 +116,7 @@ impl Scan {
     ) -> Result<Option<Window>, StoreError> {
         let mut start = start;
         let mut next = start;
+        let mut begun = false;
         while next < end {
             if self.is_late(budget) {
                 return Ok(None);
@@ -135,7 +136,8 @@ impl Scan {
                 continue;
             };
             budget.spend(&batches);
-            if first.first < start && !self.is_costly() {
+            // Of the first batch alone: a later read may find one that was merged meanwhile of what was looked at already.
+            if !std::mem::replace(&mut begun, true) && first.first < start && !self.is_costly() {
                 start = first.first.max(self.next);
                 next = start;
             }

@@ -11,7 +11,7 @@ use lines::log_reader::Damage;
 use lines::log_store::{Draft, PriorRun, StoredKey};
 use lines::retention::{Retention, Trimmed};
 use lines::{
-    AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
+    AppendError, Batch, Epoch, Extent, Lines, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
 };
 use parking_lot::Mutex;
@@ -48,6 +48,8 @@ pub(crate) struct FaultyStore {
     pub(crate) listing_takes: Mutex<Duration>,
     /// How much was read.
     pub(crate) reads: AtomicUsize,
+    /// After so many reads, when it is not 0, all lines of a stream are one batch.
+    pub(crate) joined_after: AtomicUsize,
 }
 
 impl FaultyStore {
@@ -65,6 +67,26 @@ impl FaultyStore {
     }
 }
 
+/// These batches as one.
+fn joined(batches: &[Arc<Batch>]) -> Option<Arc<Batch>> {
+    let (first, last) = (batches.first()?, batches.last()?);
+    let lines = Lines {
+        ndjson: batches
+            .iter()
+            .flat_map(|batch| batch.lines.ndjson.to_vec())
+            .collect(),
+        count: batches.iter().map(|batch| batch.lines.count).sum(),
+        oldest: batches.iter().map(|batch| batch.lines.oldest).min()?,
+        newest: batches.iter().map(|batch| batch.lines.newest).max()?,
+    };
+    Some(Arc::new(Batch {
+        stream: first.stream.clone(),
+        first: first.first,
+        arrived: last.arrived,
+        lines,
+    }))
+}
+
 #[async_trait]
 impl LogReader for FaultyStore {
     async fn epoch(&self) -> Result<Epoch, StoreError> {
@@ -78,13 +100,21 @@ impl LogReader for FaultyStore {
         max_bytes: usize,
     ) -> Result<Vec<Arc<Batch>>, StoreError> {
         self.fault().await?;
-        self.reads.fetch_add(1, Ordering::SeqCst);
+        let reads = self.reads.fetch_add(1, Ordering::SeqCst);
         let broken = self.broken_from.load(Ordering::SeqCst) as u64;
         if broken > 0 && from.0 >= broken {
             return Err(StoreError::Away("unplugged".into()));
         }
         if self.unreadable.lock().as_deref() == Some(stream.as_str()) {
             return Err(StoreError::Away("unplugged".into()));
+        }
+        let joined_after = self.joined_after.load(Ordering::SeqCst);
+        if joined_after > 0 && reads >= joined_after {
+            let all = self.inner.read(stream, Offset(0), usize::MAX).await?;
+            return Ok(joined(&all)
+                .filter(|whole| from < whole.next())
+                .into_iter()
+                .collect());
         }
         let mut batches = self.inner.read(stream, from, max_bytes).await?;
         let damaged = self.damaged.lock();

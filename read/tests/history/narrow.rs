@@ -14,6 +14,10 @@ const BATCH: usize = 100;
 
 /// Twenty thousand lines, of which these have a needle.
 async fn node(needles: &[usize], limits: Limits) -> (Node, Arc<FaultyStore>) {
+    node_of(LINES, needles, limits).await
+}
+
+async fn node_of(count: usize, needles: &[usize], limits: Limits) -> (Node, Arc<FaultyStore>) {
     let store = Arc::new(FaultyStore::default());
     let node = Node::over(Arc::clone(&store) as _, limits);
     let said = |number: usize| {
@@ -25,7 +29,7 @@ async fn node(needles: &[usize], limits: Limits) -> (Node, Arc<FaultyStore>) {
         };
         line(number as i64, level, &format!("{word} {number}"))
     };
-    let lines: Vec<Line> = (0..LINES).map(said).collect();
+    let lines: Vec<Line> = (0..count).map(said).collect();
     for lines in lines.chunks(BATCH) {
         node.append("app/api", lines).await;
     }
@@ -124,4 +128,21 @@ async fn what_the_store_cannot_say_of_its_lines_is_read() {
     let (reply, reads) = reads(&store, ask).await;
     assert_eq!((reply.offsets(), reply.next()), (vec![5_000], LINES as u64));
     assert!(reads > 0);
+}
+
+#[tokio::test]
+async fn what_is_merged_between_two_reads_is_answered_once() {
+    // Pages are so small that the first window, of 256 lines, takes several reads.
+    let needles = [360, 470, 580];
+    let (node, store) = node_of(600, &needles, small_pages()).await;
+    // All of it is read, whatever could be passed over.
+    store.knows_nothing.store(true, Ordering::SeqCst);
+    let wanted: Vec<u64> = needles.map(|needle| needle as u64).to_vec();
+    for reads in 1..8 {
+        store.reads.store(0, Ordering::SeqCst);
+        store.joined_after.store(reads, Ordering::SeqCst);
+        let address = "/v1/lines?stream=app/api&filter=needle&last=10";
+        let answer = node.get(address).await;
+        assert_eq!(answer.offsets(), wanted, "merged after {reads} reads");
+    }
 }
