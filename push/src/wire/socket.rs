@@ -40,8 +40,12 @@ const JOINED_BYTES: usize = 64 * 1024;
 /// Frames of so many bytes on the average are joined; larger ones go as a vector.
 const SMALL_FRAME: usize = 4 * 1024;
 
-/// Bytes of answers to requests that may wait; beyond it nothing more is read.
+/// Bytes of answers to requests that may wait, with what it takes to keep them; beyond it nothing more is read.
 const OWN_BYTES: usize = 16 * 1024;
+
+/// What it takes to keep a frame in the queue, beside its bytes: a place, and what the allocator and [`Bytes`] add. A pong
+/// has two bytes.
+const KEEPING: usize = 128;
 
 thread_local! {
     /// What is written at the moment. Empty, but for its room of [`JOINED_BYTES`], whenever nothing is.
@@ -61,7 +65,7 @@ pub(crate) struct Socket<S> {
     queue: VecDeque<Waiting>,
     /// Bytes in the queue.
     queued: usize,
-    /// Those of them that are this connection's own.
+    /// What of it is this connection's own, with what it takes to keep that.
     own: usize,
     /// So much of the first frame is written.
     written: usize,
@@ -78,6 +82,16 @@ pub(crate) struct Socket<S> {
 struct Waiting {
     bytes: Bytes,
     kind: Kind,
+}
+
+impl Waiting {
+    /// What it counts of what a connection may have of its own.
+    fn own(&self) -> usize {
+        match self.kind {
+            Kind::Lines => 0,
+            Kind::Own | Kind::Ping => self.bytes.len() + KEEPING,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -181,11 +195,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if self.queue.is_empty() {
             self.progress = Instant::now();
         }
-        self.queued += bytes.len();
-        if kind != Kind::Lines {
-            self.own += bytes.len();
-        }
-        self.queue.push_back(Waiting { bytes, kind });
+        let waiting = Waiting { bytes, kind };
+        self.queued += waiting.bytes.len();
+        self.own += waiting.own();
+        self.queue.push_back(waiting);
     }
 
     /// Forgets the lines that were not begun to be written, and what stands behind them: the client will ask again
@@ -200,9 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let keep = lines.map_or(self.queue.len(), |at| begun + at);
         for waiting in self.queue.drain(keep..) {
             self.queued -= waiting.bytes.len();
-            if waiting.kind != Kind::Lines {
-                self.own -= waiting.bytes.len();
-            }
+            self.own -= waiting.own();
         }
     }
 
@@ -368,9 +379,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             self.written -= length;
             self.queued -= length;
-            if waiting.kind != Kind::Lines {
-                self.own -= length;
-            }
+            self.own -= waiting.own();
             if waiting.kind == Kind::Ping {
                 self.asked.get_or_insert(self.progress);
             }
@@ -495,6 +504,7 @@ mod tests {
             assert!(socket.ahead.is_empty());
         }
     }
+
     #[tokio::test]
     async fn a_queue_that_was_written_keeps_no_room() {
         let (ours, mut theirs) = tokio::io::duplex(1024);
@@ -510,5 +520,22 @@ mod tests {
         let mut written = String::new();
         theirs.read_to_string(&mut written).await.unwrap();
         assert_eq!(written, "frame".repeat(100) + "another");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_pings_and_reads_nothing_makes_few_pongs_wait() {
+        let (ours, mut theirs) = tokio::io::duplex(1_024);
+        let mut socket = Socket::new(ours, 16 * 1024, 4, 1024);
+        tokio::spawn(async move { while theirs.write_all(&[0x89, 0x80, 0, 0, 0, 0]).await.is_ok() {} });
+        while !socket.deaf {
+            let _ =
+                std::future::poll_fn(|cx| Poll::Ready(socket.poll_event(cx, Listen::Yes).is_ready())).await;
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            socket.queue.len() <= OWN_BYTES / KEEPING,
+            "{}",
+            socket.queue.len()
+        );
     }
 }
