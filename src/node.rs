@@ -103,6 +103,11 @@ impl Node {
         &self.further
     }
 
+    /// Ends when a part of it has panicked that it cannot do without. What is to be done then is to [stop](Self::stop) it.
+    pub(crate) async fn failed(&self) {
+        self.phases.failed().await;
+    }
+
     /// Ends in the order of a line's path: sessions are told and moved on, requests under way are answered, what waits
     /// is stored and handed off, the lease ends. A store or a peer that is away holds up none of these for long.
     pub(crate) async fn stop(self) {

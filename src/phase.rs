@@ -2,8 +2,10 @@
 //!
 //! Knows nothing of what it ends.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -96,15 +98,25 @@ pub(crate) struct Running {
     pub stop: CancellationToken,
     /// Waits for it.
     pub tasks: TaskTracker,
+    /// Told when something that was [begun](Self::begin) has panicked; one for all phases.
+    failed: CancellationToken,
 }
 
 impl Running {
-    /// Begins something that ends soon after it is told.
+    /// Begins something that ends soon after it is told. The node cannot do without it: when it panics, the node has
+    /// [failed](Phases::failed).
     pub(crate) fn begin<F: Future<Output = ()> + Send + 'static>(
         &self,
         task: impl FnOnce(CancellationToken) -> F,
     ) {
-        self.tasks.spawn(task(self.stop.clone()));
+        let task = AssertUnwindSafe(task(self.stop.clone())).catch_unwind();
+        let failed = self.failed.clone();
+        self.tasks.spawn(async move {
+            if task.await.is_err() {
+                tracing::error!("a part of the node that it cannot do without has panicked");
+                failed.cancel();
+            }
+        });
     }
 
     async fn end(&self, until: Option<Instant>) -> bool {
@@ -125,7 +137,7 @@ impl Running {
 pub(crate) type Ending = Box<dyn FnOnce(Instant) -> BoxFuture<'static, ()> + Send>;
 
 /// All that runs in a node, by the phase that ends it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Phases {
     leaving: Running,
     serving: Running,
@@ -134,7 +146,30 @@ pub(crate) struct Phases {
     working: Running,
 }
 
+impl Default for Phases {
+    fn default() -> Self {
+        let running = Running::default();
+        let another = || Running {
+            failed: running.failed.clone(),
+            ..Running::default()
+        };
+        Self {
+            leaving: another(),
+            serving: another(),
+            storing: another(),
+            passing: another(),
+            working: another(),
+        }
+    }
+}
+
 impl Phases {
+    /// Ends when something that runs in any of them has panicked. Begun again it might go on with what the panic left half
+    /// done, and without it the node would be silent and look well: it has to [stop](Self::stop).
+    pub(crate) async fn failed(&self) {
+        self.working.failed.cancelled().await;
+    }
+
     /// What a phase ends.
     pub(crate) fn of(&self, phase: Phase) -> &Running {
         match phase {
@@ -219,6 +254,19 @@ mod tests {
         ];
         phases.stop(endings).await;
         assert_eq!(*told.0.lock(), ["left", "served", "stored", "passed", "worked"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_in_any_phase_is_told_and_everything_still_ends_in_order() {
+        for phase in [Phase::Serving, Phase::Passing, Phase::Working] {
+            let (phases, told) = (Phases::default(), Told::default());
+            phases.of(Phase::Serving).begin(told.task("served", A_WHILE));
+            assert_eq!(phases.failed().now_or_never(), None);
+            phases.of(phase).begin(|_| async { panic!("it is broken") });
+            phases.failed().await;
+            phases.stop(vec![(Phase::Leaving, told.ending("left"))]).await;
+            assert_eq!(*told.0.lock(), ["left", "served"]);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,6 +24,7 @@ use std::time::Duration;
 use dispatch::{NodeId, Routes};
 use lines::{Batch, Hint, LogReader, Offset, StreamName, Target};
 use parking_lot::{Mutex, RwLock};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::Limits;
@@ -154,14 +155,17 @@ impl Feeds {
         }
     }
 
-    /// Shows what comes, checks heads, lists streams and lets go of what nobody needs, for as long as it is polled.
-    pub(crate) async fn run(&self) {
-        tokio::join!(
-            self.checks.run(&*self.store),
-            self.sweep(),
-            self.list(),
-            self.grid.run()
-        );
+    /// Shows what comes, checks heads, lists streams and lets go of what nobody needs, each in a task of its own: what one
+    /// of them has to do at a stretch holds up no other.
+    pub(crate) fn begin(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
+        let grid = Arc::clone(&self.grid);
+        tasks.spawn(async move { grid.run().await });
+        let feeds = Arc::clone(self);
+        tasks.spawn(async move { feeds.checks.run(&*feeds.store).await });
+        let feeds = Arc::clone(self);
+        tasks.spawn(async move { feeds.sweep().await });
+        let feeds = Arc::clone(self);
+        tasks.spawn(async move { feeds.list().await });
     }
 
     /// Lets go of what nobody came back to, and asks again for routes that are missing.

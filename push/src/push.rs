@@ -9,6 +9,7 @@ use edge::sieve::Sieve;
 use lines::{Hint, HintSink, LogReader};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
@@ -82,17 +83,30 @@ impl Push {
     }
 
     /// Shows what comes, checks heads, lists streams and lets go of what nobody needs, until `shutdown`. Sessions need this:
-    /// spawn it before the first one, where they are served.
+    /// spawn it before the first one, where they are served. Each part is a task of its own, so that lines are shown while
+    /// another part works.
+    ///
+    /// # Panics
+    ///
+    /// When any of its parts does. The sessions would be silent from then on: end the process.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let pages = async {
+        let mut parts = JoinSet::new();
+        self.feeds.begin(&mut parts);
+        let pages = Arc::clone(&self.pages);
+        parts.spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
-                self.pages.sweep();
+                pages.sweep();
             }
+        });
+        let ended = tokio::select! {
+            () = shutdown.cancelled() => return,
+            ended = parts.join_next() => ended,
         };
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            _ = async { tokio::join!(self.feeds.run(), pages) } => {}
+        // None of them ends by itself.
+        let error = ended.and_then(Result::err);
+        if let Some(panic) = error.and_then(|error| error.try_into_panic().ok()) {
+            std::panic::resume_unwind(panic);
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Args {
 /// How long the token in the printed address lasts, in seconds: a working day, however long that is.
 const VIEWER_TOKEN_SECONDS: i64 = 12 * 3_600;
 
-/// Runs until SIGTERM or SIGINT, then leaves in order. A second signal ends it at once.
+/// Runs until SIGTERM or SIGINT, or until it has failed, then leaves in order. A second signal ends it at once.
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     // Before anything else: whoever says it early must not end the process.
     let hung_up = hangups()?;
@@ -73,8 +73,17 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let settings = args.settings;
     let watcher = Watcher::new(&layers, &config, Box::new(move || settings.layers()));
     tokio::spawn(watcher.run(hung_up, stopping.clone()));
-    stopping.cancelled().await;
+    let failed = tokio::select! {
+        () = stopping.cancelled() => false,
+        () = node.failed() => true,
+    };
+    // Others take over from a node that has failed as from one that is told to stop.
     node.stop().await;
+    if failed {
+        let error =
+            anyhow::anyhow!("a part of the node panicked; what it said stands above: start the node again");
+        return Err(Failure::Failed(error));
+    }
     Ok(())
 }
 

@@ -47,8 +47,11 @@ pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<(Service, Sessions)
         .public(::push::router(push.clone()))
         .ending(Phase::Leaving, move |_| async move { leaving.drain(drain).await })
         .task(Phase::Working, move |stop| async move {
-            // It ends when it is told to, or with its threads.
-            let _ = apart.spawn(async move { running.run(stop).await }).await;
+            // It ends when it is told to, or with its threads; or it has panicked, as whoever waits for it does then.
+            let ended = apart.spawn(async move { running.run(stop).await }).await;
+            if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                std::panic::resume_unwind(panic);
+            }
         });
     Ok((service, sessions))
 }

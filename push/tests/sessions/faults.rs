@@ -141,3 +141,13 @@ async fn a_stream_that_retention_emptied_is_a_gap_to_its_head() {
     node.send("app/a", 1).await;
     alice.take("app/a", 10, 1).await;
 }
+
+#[tokio::test]
+async fn a_panic_in_what_sessions_need_is_not_swallowed() {
+    let mut node = Node::start().await;
+    let _alice = alice_on(&node, "app/a").await;
+    node.store.panics.store(true, Ordering::SeqCst);
+    node.push.hand_off(Hint::AnyLost);
+    let ended = tokio::time::timeout(Duration::from_secs(20), &mut node.running).await;
+    assert!(ended.unwrap().unwrap_err().is_panic());
+}

@@ -19,6 +19,7 @@ use push::{AdmissionLimits, Limits, Parts, Push};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -41,6 +42,8 @@ pub(crate) struct Node {
     /// How many sessions it takes.
     pub(crate) admission: watch::Sender<AdmissionLimits>,
     pub(crate) address: SocketAddr,
+    /// What its sessions need.
+    pub(crate) running: JoinHandle<()>,
     minter: Minter,
     _stop: DropGuard,
 }
@@ -104,8 +107,9 @@ impl Node {
             stop.clone(),
         ));
         let (running, until) = (Arc::clone(&push), stop.clone());
-        tokio::spawn(async move { running.run(until).await });
+        let running = tokio::spawn(async move { running.run(until).await });
         Self {
+            running,
             push,
             store,
             routes,

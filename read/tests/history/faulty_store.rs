@@ -28,6 +28,8 @@ pub(crate) struct FaultyStore {
     pub(crate) away: AtomicBool,
     /// No question is answered before its deadline.
     pub(crate) silent: AtomicBool,
+    /// Every question for heads panics.
+    pub(crate) panics: AtomicBool,
     /// When that is, if not after [`DEADLINE`].
     pub(crate) deadline: Mutex<Option<Duration>>,
     /// Reads from this offset on fail, when it is not 0.
@@ -136,6 +138,7 @@ impl LogReader for FaultyStore {
 
     async fn extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
         self.fault().await?;
+        assert!(!self.panics.load(Ordering::SeqCst), "heads are not asked for");
         self.heads.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
         let corrupt = self.corrupt.lock().clone();
