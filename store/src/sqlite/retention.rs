@@ -291,21 +291,24 @@ pub(super) fn delete(
         .collect::<Sql<_>>()?;
     let mut deleted = Trimmed::default();
     let mut bytes = 0;
+    let mut gone = Vec::new();
     for (stream, below) in due {
         if deleted.batches >= most.batches || bytes >= most.bytes {
             deleted.more = true;
             break;
         }
-        delete_below(&transaction, stream, below, most, &mut deleted, &mut bytes)?;
+        let reached = delete_below(&transaction, stream, below, most, &mut deleted, &mut bytes)?;
+        gone.extend(reached.map(|reached| (stream, reached)));
     }
     transaction
         .prepare_cached("UPDATE meta SET value = value - ?1 WHERE name = 'bytes'")?
         .execute([bytes])?;
     transaction.commit()?;
+    sketches::follow(connection, &gone);
     Ok(deleted)
 }
 
-/// Deletes batches of one stream, as far as a step goes.
+/// Deletes batches of one stream, as far as a step goes, and says up to where that was.
 fn delete_below(
     connection: &Connection,
     stream: StreamId,
@@ -313,7 +316,7 @@ fn delete_below(
     most: Steps,
     deleted: &mut Trimmed,
     bytes: &mut i64,
-) -> Sql<()> {
+) -> Sql<Option<i64>> {
     let mut reached = None;
     let (mut batches, mut freed) = (0, 0);
     {
@@ -335,14 +338,13 @@ fn delete_below(
         }
     }
     let reached = if deleted.more { reached } else { Some(below) };
-    let Some(reached) = reached else { return Ok(()) };
+    let Some(reached) = reached else { return Ok(None) };
     connection
         .prepare_cached("DELETE FROM keys WHERE stream = ?1 AND batch < ?2")?
         .execute((stream, reached))?;
     connection
         .prepare_cached("DELETE FROM batches WHERE stream = ?1 AND first < ?2")?
         .execute((stream, reached))?;
-    sketches::delete_below(connection, stream, reached)?;
     connection
         .prepare_cached("DELETE FROM hidden WHERE stream = ?1 AND below <= ?2")?
         .execute((stream, reached))?;
@@ -352,7 +354,7 @@ fn delete_below(
              WHERE stream = ?1 AND below = ?2",
         )?
         .execute((stream, below, reached, batches, freed))?;
-    Ok(())
+    Ok(Some(reached))
 }
 
 /// Lowers the floors of these streams to the first line that is not deleted.

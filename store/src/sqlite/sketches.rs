@@ -3,6 +3,7 @@
 //! `sketches` has the outlines, `sketch_slices` the slices: a row and a page each, found by their number without an index.
 
 use std::ops::Range;
+use std::sync::Once;
 
 use bytes::Bytes;
 use lines::filter::needs::Needs;
@@ -60,20 +61,39 @@ pub(super) fn keep(connection: &mut Connection, stream: &StreamName, sketch: &Sk
     transaction.commit()
 }
 
-/// Removes the sketches of lines that are all before `below`.
-pub(super) fn delete_below(connection: &Connection, stream: StreamId, below: i64) -> Sql<()> {
+/// Removes the sketches of lines that went: each stream's up to there. What fails here never keeps lines from going, so it is
+/// a transaction of its own, after theirs. What is left of it goes with the next lines of the stream.
+pub(super) fn follow(connection: &mut Connection, gone: &[(StreamId, i64)]) {
+    static TOLD: Once = Once::new();
+    let tell = |error: rusqlite::Error| {
+        TOLD.call_once(|| tracing::error!(%error, "sketches of lines that were deleted stay in the store"));
+    };
+    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => transaction,
+        Err(error) => return tell(error),
+    };
+    for (stream, below) in gone {
+        // What was done of it may stay done: a slice that is not there says nothing.
+        delete_below(&transaction, *stream, *below).unwrap_or_else(tell);
+    }
+    transaction.commit().unwrap_or_else(tell);
+}
+
+fn delete_below(connection: &Connection, stream: StreamId, below: i64) -> Sql<()> {
     let gone: Vec<i64> = connection
         .prepare_cached("SELECT id FROM sketches WHERE stream = ?1 AND first < ?2 AND next <= ?2")?
         .query_map((stream, below), |row| row.get(0))?
         .collect::<Sql<_>>()?;
-    for number in gone {
-        connection
-            .prepare_cached("DELETE FROM sketch_slices WHERE id >= ?1 AND id < ?2")?
-            .execute((slice_id(number, 0), slice_id(number + 1, 0)))?;
-        connection
-            .prepare_cached("DELETE FROM sketches WHERE id = ?1")?
-            .execute([number])?;
-    }
+    gone.into_iter().try_for_each(|number| delete(connection, number))
+}
+
+fn delete(connection: &Connection, number: i64) -> Sql<()> {
+    connection
+        .prepare_cached("DELETE FROM sketch_slices WHERE id >= ?1 AND id < ?2")?
+        .execute((slice_id(number, 0), slice_id(number + 1, 0)))?;
+    connection
+        .prepare_cached("DELETE FROM sketches WHERE id = ?1")?
+        .execute([number])?;
     Ok(())
 }
 

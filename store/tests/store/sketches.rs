@@ -4,6 +4,7 @@
     reason = "places are ranges, and often there is one"
 )]
 
+use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -206,4 +207,45 @@ async fn sketches_in_a_folder_go_with_their_lines() {
     while store.trim(&older_than(100), at(10_000)).await.unwrap().more {}
     while store.delete_hidden(Deletable::All).await.unwrap().more {}
     assert_eq!((count("sketches"), count("sketch_slices")), (0, 0));
+}
+
+/// Overwrites the first page of a table or an index.
+fn spoil_page(root: &TempDir, name: &str) {
+    let path = root.path().join("lines.sqlite3");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let number = |sql: &str| database.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
+    let size = number("PRAGMA page_size");
+    let page = number(&format!("SELECT rootpage FROM sqlite_schema WHERE name = '{name}'"));
+    drop(database);
+    let mut file = std::fs::File::options().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(u64::from(page - 1) * u64::from(size))).unwrap();
+    file.write_all(&vec![0xff; size as usize]).unwrap();
+}
+
+#[tokio::test]
+async fn lines_go_though_their_sketches_cannot() {
+    for name in ["sketches", "sketches_place", "sketch_slices"] {
+        let root = TempDir::new().unwrap();
+        let options = SqliteOptions {
+            grace: Duration::ZERO,
+            ..SqliteOptions::default()
+        };
+        let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(root.path(), options.clone()).unwrap());
+        fill(&*store, 0..200, 57).await;
+        sketch(&store).await;
+        drop(store);
+        spoil_page(&root, name);
+        let store: Arc<dyn LogStore> = Arc::new(SqliteStore::open(root.path(), options).unwrap());
+        while store.trim(&older_than(100), at(200)).await.unwrap().more {}
+        let mut lines = 0;
+        loop {
+            let deleted = store.delete_hidden(Deletable::All).await.unwrap();
+            lines += deleted.lines;
+            if !deleted.more {
+                break;
+            }
+        }
+        assert_eq!(lines, 1000, "{name}");
+        assert_eq!(extent(&*store, "s").await, (1000, 2000), "{name}");
+    }
 }
