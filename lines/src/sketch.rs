@@ -11,9 +11,14 @@
 //!
 //! No sketch is ever out of date: a line's offset has the same line for ever (invariant 3), and it is lines by their offsets
 //! that a sketch is of, in whatever batches they are.
+//!
+//! A sketch that went bad where it is kept would hide lines, and nobody would be told. So a checksum of its outline, its number
+//! and its rows stands behind each slice; one that is not proven sound says nothing.
 
 mod grams;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -26,7 +31,10 @@ use grams::{Grams, Kinds};
 pub const BLOCKS: usize = 16;
 /// Bits of a block.
 pub const ROWS: u32 = 48_000;
-/// Rows of a slice: it is just smaller than a page of a database.
+/// What [`Outline::kinds`] is at least; less is of an earlier layout, says nothing and is to be made anew. Goes up with each
+/// change of which bits are set, or of how they are kept.
+pub const LAYOUT: u8 = 1 << 4;
+/// Rows of a slice: with its checksum it is just smaller than a page of a database.
 pub const SLICE_ROWS: u32 = 2_000;
 /// Slices of a sketch.
 pub const SLICES: u32 = ROWS / SLICE_ROWS;
@@ -34,6 +42,8 @@ pub const SLICES: u32 = ROWS / SLICE_ROWS;
 const MOST_ROWS: usize = 24;
 /// What a row takes, in bytes.
 const ROW_BYTES: usize = BLOCKS / 8;
+/// What a slice's rows take.
+const SLICE_BYTES: usize = SLICE_ROWS as usize * ROW_BYTES;
 /// Of a block's bits so many in a hundred are set at most: with more of them, little is known missing.
 const FULLEST: u32 = 55;
 
@@ -44,7 +54,7 @@ pub struct Outline {
     pub first: Offset,
     /// Where each block ends, in order, and the next one begins; at most [`BLOCKS`].
     pub ends: Vec<Offset>,
-    /// What was written into it. Unknown kinds say nothing, and so does 0.
+    /// What was written into it, and in which [layout](LAYOUT). Unknown kinds say nothing.
     pub kinds: u8,
 }
 
@@ -126,32 +136,43 @@ impl Draft {
             u64::from(set) * 100 <= u64::from(ROWS * FULLEST) * self.blocks.len() as u64
         };
         let kinds = Kinds::CHOICES.into_iter().find(fits);
-        Sketch {
-            outline: Outline {
-                first: self.first,
-                ends: self.blocks.iter().map(|block| block.next).collect(),
-                kinds: kinds.map_or(0, Kinds::number),
-            },
-            slices: kinds.map_or_else(Vec::new, |kinds| self.slices(kinds)),
-        }
+        let outline = Outline {
+            first: self.first,
+            ends: self.blocks.iter().map(|block| block.next).collect(),
+            kinds: kinds.map_or(LAYOUT, Kinds::number),
+        };
+        let slices = kinds.map_or_else(Vec::new, |kinds| self.slices(kinds, &outline));
+        Sketch { outline, slices }
     }
 
-    fn slices(&self, kinds: Kinds) -> Vec<Bytes> {
+    fn slices(&self, kinds: Kinds, outline: &Outline) -> Vec<Bytes> {
         let mut rows = vec![0u8; ROWS as usize * ROW_BYTES];
         for (nth, block) in self.blocks.iter().enumerate() {
             block.grams.each(kinds, |row| {
                 rows[row as usize * ROW_BYTES + nth / 8] |= 1 << (nth % 8);
             });
         }
-        let rows = Bytes::from(rows);
-        let slice = SLICE_ROWS as usize * ROW_BYTES;
-        (0..SLICES as usize)
-            .map(|nth| rows.slice(nth * slice..(nth + 1) * slice))
+        (0..)
+            .zip(rows.chunks(SLICE_BYTES))
+            .map(|(nth, rows)| Bytes::from([rows, &outline.sum(nth, rows)].concat()))
             .collect()
     }
 }
 
 impl Outline {
+    /// One that was kept: `None` when it went bad, since it does not end at `next`, or has no blocks or too many of them.
+    pub fn kept(first: Offset, lengths: impl Iterator<Item = u64>, next: Offset, kinds: u8) -> Option<Self> {
+        let mut end = first;
+        let ends: Vec<Offset> = lengths
+            .map(|length| {
+                end = end.plus(length);
+                end
+            })
+            .collect();
+        let is_sound = (1..=BLOCKS).contains(&ends.len()) && end == next;
+        is_sound.then_some(Self { first, ends, kinds })
+    }
+
     /// Where the lines end that it is of.
     pub fn next(&self) -> Offset {
         self.ends.last().copied().unwrap_or(self.first)
@@ -185,8 +206,18 @@ impl Outline {
         let Some(kinds) = Kinds::from_number(self.kinds) else {
             return Ok(all);
         };
+        let mut known = BTreeMap::new();
         needs.among(all, &mut |need, among| {
-            let mut row = |row: u32| Ok(row_of(slice(row / SLICE_ROWS)?, row % SLICE_ROWS));
+            let mut row = |row: u32| {
+                let nth = row / SLICE_ROWS;
+                let rows = match known.entry(nth) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => {
+                        unknown.insert(slice(nth)?.filter(|slice| self.is_sound(nth, slice)))
+                    }
+                };
+                Ok(row_of(rows.as_ref(), row % SLICE_ROWS))
+            };
             match need {
                 // One of them is enough.
                 Need::Level(_) => rows(need, kinds).try_fold(0, |found, asked| Ok(found | row(asked)?)),
@@ -202,6 +233,23 @@ impl Outline {
                 }
             }
         })
+    }
+
+    fn is_sound(&self, nth: u32, slice: &[u8]) -> bool {
+        let parts = slice.split_at_checked(SLICE_BYTES);
+        parts.is_some_and(|(rows, sum)| sum == self.sum(nth, rows))
+    }
+
+    /// The checksum of a slice's rows, and of whose they are.
+    fn sum(&self, nth: u32, rows: &[u8]) -> [u8; 4] {
+        // Each step can be undone: what differs in one word differs until the end, where half of it is kept.
+        let step = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        let outline = [self.first.0, self.kinds.into(), nth.into()].into_iter();
+        let sum = outline.chain(self.ends.iter().map(|end| end.0)).fold(0, step);
+        let (words, rest) = rows.as_chunks::<8>();
+        let sum = words.iter().map(|word| u64::from_le_bytes(*word)).fold(sum, step);
+        let sum = rest.iter().map(|byte| u64::from(*byte)).fold(sum, step);
+        ((sum ^ sum >> 32) as u32).to_le_bytes()
     }
 
     /// Adds the lines of those blocks to places that lie before them, as far as they are within `within`.
@@ -237,9 +285,9 @@ fn rows(need: &Need, kinds: Kinds) -> impl Iterator<Item = u32> {
 }
 
 /// The row, a bit for each block. A slice that is not there says nothing.
-fn row_of(slice: Option<Bytes>, row: u32) -> u64 {
+fn row_of(slice: Option<&Bytes>, row: u32) -> u64 {
     let at = row as usize * ROW_BYTES;
-    let bytes = slice.as_ref().and_then(|slice| slice.get(at..at + ROW_BYTES));
+    let bytes = slice.and_then(|slice| slice.get(at..at + ROW_BYTES));
     bytes.map_or(u64::MAX, |bytes| {
         bytes
             .iter()

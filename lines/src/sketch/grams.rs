@@ -4,7 +4,7 @@
 //! more words apart. Of parts of eight, which tell identifiers apart, one in sixteen is taken, chosen by what it is, so that a
 //! text asks for the same ones wherever it stands. Other parts of four are for lines with few different numbers.
 
-use super::ROWS;
+use super::{LAYOUT, ROWS};
 
 const WORDS: usize = ROWS.div_ceil(64) as usize;
 /// Odd, and its bits in no order: multiplying by it moves all bits of a number up, well mixed.
@@ -42,9 +42,9 @@ impl Kinds {
         }
     }
 
-    /// As it is kept, never 0.
+    /// As it is kept, more than [`LAYOUT`] alone.
     pub(super) fn number(self) -> u8 {
-        1 | u8::from(self.letters) << 1 | u8::from(self.eights) << 2 | u8::from(self.others) << 3
+        LAYOUT | 1 | u8::from(self.letters) << 1 | u8::from(self.eights) << 2 | u8::from(self.others) << 3
     }
 
     pub(super) fn from_number(number: u8) -> Option<Self> {

@@ -112,7 +112,7 @@ fn lines_with_too_much_in_them_have_no_sketch_and_may_have_anything() {
         (0..40_000).map(next).collect::<String>()
     };
     let sketch = sketch(&[batch(0, &[info(&noise())])]);
-    assert_eq!((sketch.outline.kinds, sketch.slices.len()), (0, 0));
+    assert_eq!((sketch.outline.kinds, sketch.slices.len()), (LAYOUT, 0));
     assert_eq!(asked(&sketch, "nowhere"), 1);
 }
 
@@ -135,7 +135,7 @@ fn levels_and_lengths_are_known_however_full_a_sketch_is() {
         })
         .collect();
     let sketch = sketch(&batches);
-    assert_ne!(sketch.outline.kinds, 0);
+    assert_ne!(sketch.outline.kinds, LAYOUT);
     for filter in ["level>=warn", "level:debug", "/(?i)no such words/"] {
         assert_eq!(asked(&sketch, filter), 0, "{filter}");
     }
@@ -150,6 +150,54 @@ fn a_sketch_of_a_kind_that_is_not_known_says_nothing() {
     assert_eq!(asked(&sketch, "nowhere"), 0);
     sketch.slices.clear();
     assert_eq!(asked(&sketch, "nowhere"), 1);
+}
+
+#[test]
+fn a_sketch_that_went_bad_says_nothing() {
+    let sound = sketch(&[batch(0, &[info("a line")]), batch(1, &[info("another")])]);
+    assert_eq!(asked(&sound, "nowhere"), 0);
+    let of = |nth: usize| sound.slices[nth].to_vec();
+    for bit in [
+        0,
+        7,
+        1000,
+        SLICE_BYTES * 8 - 1,
+        SLICE_BYTES * 8,
+        SLICE_BYTES * 8 + 31,
+    ] {
+        let mut bad = sound.clone();
+        bad.slices = (0..sound.slices.len())
+            .map(|nth| {
+                let mut slice = of(nth);
+                slice[bit / 8] ^= 1 << (bit % 8);
+                slice.into()
+            })
+            .collect();
+        assert_eq!(asked(&bad, "nowhere"), 0b11, "{bit}");
+    }
+    let change = |change: &dyn Fn(&mut Sketch)| {
+        let mut bad = sound.clone();
+        change(&mut bad);
+        asked(&bad, "nowhere")
+    };
+    assert_eq!(change(&|bad| bad.outline.first = Offset(1)), 0b11);
+    assert_eq!(change(&|bad| bad.outline.ends[1] = Offset(40)), 0b11);
+    assert_eq!(change(&|bad| bad.outline.kinds ^= 1 << 3), 0b11);
+    assert_eq!(change(&|bad| bad.slices.rotate_left(1)), 0b11);
+    assert_eq!(
+        change(&|bad| bad
+            .slices
+            .iter_mut()
+            .for_each(|slice| slice.truncate(SLICE_BYTES))),
+        0b11
+    );
+
+    let kept =
+        |lengths: &[u64], next| Outline::kept(Offset(7), lengths.iter().copied(), Offset(next), LAYOUT);
+    assert!(kept(&[3, 2], 12).is_some_and(|outline| outline.ends == [Offset(10), Offset(12)]));
+    assert_eq!(kept(&[3, 3], 12), None);
+    assert_eq!(kept(&[], 7), None);
+    assert_eq!(kept(&[1; 17], 24), None);
 }
 
 fn texts() -> impl Strategy<Value = String> {

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use lines::filter::needs::Needs;
-use lines::sketch::{Outline, Sketch, place};
+use lines::sketch::{LAYOUT, Outline, Sketch, place};
 use lines::{Offset, StoreError, StreamName};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::RawBsonRef;
@@ -36,7 +36,7 @@ impl MongoStore {
     pub(super) async fn find_sketched(&self, stream: &StreamName) -> Result<Offset, StoreError> {
         let ready = self.connection.ready().await?;
         let pipeline = vec![
-            doc! {"$match": {"s": stream.as_str()}},
+            doc! {"$match": {"s": stream.as_str(), "k": {"$gte": i32::from(LAYOUT)}}},
             doc! {"$sort": {"s": -1, "e": -1}},
             doc! {"$limit": 1},
             doc! {"$project": {"e": 1}},
@@ -66,6 +66,14 @@ impl MongoStore {
                 .write(doc! {"insert": "sketch_slices", "documents": slices})
                 .await?;
         }
+        // What earlier layouts have of these lines; its slices go when these do.
+        let earlier = doc! {
+            "s": stream.as_str(), "e": {"$gt": to_bson(outline.first)}, "o": {"$lt": end},
+            "k": {"$lt": i32::from(LAYOUT)},
+        };
+        ready
+            .write(doc! {"delete": "sketches", "deletes": [{"q": earlier, "limit": 0}]})
+            .await?;
         let document = doc! {
             "_id": id, "s": stream.as_str(), "o": to_bson(outline.first), "e": end,
             "k": i32::from(outline.kinds), "b": outline.lengths().map(i64::from).collect::<Vec<_>>(),
@@ -140,27 +148,23 @@ async fn outlines(
     Ok(found)
 }
 
-/// `None` of what is no sketch: its lines are read.
+/// `None` of what is no sketch, or went bad: its lines are read.
 fn kept(document: &RawDocument) -> Option<Kept> {
-    let first = from_bson(number(document, "o")?);
-    let mut end = first;
-    let lengths = document.get_array("b").ok()?.into_iter();
-    let ends = lengths.map(|length| {
-        let length = match length.ok()? {
-            RawBsonRef::Int64(length) => u64::try_from(length).ok()?,
-            RawBsonRef::Int32(length) => u64::try_from(length).ok()?,
-            _ => return None,
-        };
-        end = end.plus(length);
-        Some(end)
-    });
+    let lengths: Option<Vec<u64>> = document
+        .get_array("b")
+        .ok()?
+        .into_iter()
+        .map(|length| match length.ok()? {
+            RawBsonRef::Int64(length) => u64::try_from(length).ok(),
+            RawBsonRef::Int32(length) => u64::try_from(length).ok(),
+            _ => None,
+        })
+        .collect();
+    let (first, next) = (number(document, "o")?, number(document, "e")?);
+    let kinds = u8::try_from(number(document, "k")?).ok()?;
     Some(Kept {
         id: document.get_object_id("_id").ok()?,
-        outline: Outline {
-            first,
-            ends: ends.collect::<Option<_>>()?,
-            kinds: u8::try_from(number(document, "k")?).ok()?,
-        },
+        outline: Outline::kept(from_bson(first), lengths?.into_iter(), from_bson(next), kinds)?,
     })
 }
 

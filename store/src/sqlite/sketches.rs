@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use bytes::Bytes;
 use lines::filter::needs::Needs;
-use lines::sketch::{Outline, SLICES, Sketch, place};
+use lines::sketch::{LAYOUT, Outline, SLICES, Sketch, place};
 use lines::{Offset, StoreError, StreamName};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -16,14 +16,16 @@ use super::queries::{StreamId, find, from_sql, to_sql};
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
-/// Up to where a stream has sketches.
+/// Up to where a stream has sketches of the current layout.
 pub(super) fn reach(connection: &Connection, stream: &StreamName) -> Sql<Offset> {
     let Some((id, _)) = find(connection, stream)? else {
         return Ok(Offset::ZERO);
     };
     let reach: Option<i64> = connection
-        .prepare_cached("SELECT next FROM sketches WHERE stream = ?1 ORDER BY first DESC LIMIT 1")?
-        .query_row([id], |row| row.get(0))
+        .prepare_cached(
+            "SELECT next FROM sketches WHERE stream = ?1 AND kinds >= ?2 ORDER BY first DESC LIMIT 1",
+        )?
+        .query_row((id, LAYOUT), |row| row.get(0))
         .optional()?;
     Ok(reach.map_or(Offset::ZERO, from_sql))
 }
@@ -39,6 +41,7 @@ pub(super) fn keep(connection: &mut Connection, stream: &StreamName, sketch: &Sk
     if outline.next() <= floor {
         return Ok(());
     }
+    delete_earlier(&transaction, id, outline)?;
     let kept = transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO sketches (stream, first, next, kinds, ends) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -59,6 +62,25 @@ pub(super) fn keep(connection: &mut Connection, stream: &StreamName, sketch: &Sk
         }
     }
     transaction.commit()
+}
+
+/// Removes what earlier layouts have of these lines.
+fn delete_earlier(connection: &Connection, stream: StreamId, outline: &Outline) -> Sql<()> {
+    let earlier: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT id FROM sketches
+             WHERE stream = ?1 AND first >= coalesce(
+                 (SELECT first FROM sketches WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
+             AND first < ?3 AND next > ?2 AND kinds < ?4",
+        )?
+        .query_map(
+            (stream, to_sql(outline.first), to_sql(outline.next()), LAYOUT),
+            |row| row.get(0),
+        )?
+        .collect::<Sql<_>>()?;
+    earlier
+        .into_iter()
+        .try_for_each(|number| delete(connection, number))
 }
 
 /// Removes the sketches of lines that went: each stream's up to there. What fails here never keeps lines from going, so it is
@@ -111,7 +133,7 @@ pub(super) fn places(
         let mut places = Vec::new();
         let mut at = within.start;
         let mut statement = connection.prepare_cached(
-            "SELECT id, first, kinds, ends FROM sketches
+            "SELECT id, first, kinds, ends, next FROM sketches
              WHERE stream = ?1 AND first >= coalesce(
                  (SELECT first FROM sketches WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
              AND first < ?3 ORDER BY first",
@@ -120,7 +142,9 @@ pub(super) fn places(
         let mut rows = statement.query((id, to_sql(within.start), to_sql(within.end)))?;
         while let Some(row) = rows.next()? {
             let number: i64 = row.get(0)?;
-            let outline = outline(row)?;
+            let Some(outline) = outline(row)? else {
+                continue;
+            };
             let blocks = outline.ask(needs, |nth| {
                 let rows = |row: &rusqlite::Row<'_>| Ok(Bytes::copy_from_slice(row.get_ref(0)?.as_blob()?));
                 slices.query_row([slice_id(number, nth)], rows).optional()
@@ -135,19 +159,13 @@ pub(super) fn places(
     look().map_err(away)
 }
 
-fn outline(row: &rusqlite::Row<'_>) -> Sql<Outline> {
-    let first = from_sql(row.get(1)?);
-    let lengths = row.get_ref(3)?.as_blob()?;
-    let mut end = first;
-    let ends = lengths.as_chunks::<4>().0.iter().map(|length| {
-        end = end.plus(u32::from_le_bytes(*length).into());
-        end
-    });
-    Ok(Outline {
-        first,
-        ends: ends.collect(),
-        kinds: row.get(2)?,
-    })
+/// `None` of one that went bad: its lines are read.
+fn outline(row: &rusqlite::Row<'_>) -> Sql<Option<Outline>> {
+    let (first, next) = (from_sql(row.get(1)?), from_sql(row.get(4)?));
+    let lengths = row.get_ref(3)?.as_blob()?.as_chunks::<4>().0.iter();
+    let lengths = lengths.map(|length| u32::from_le_bytes(*length).into());
+    let kinds = u8::try_from(row.get::<_, i64>(2)?).ok();
+    Ok(kinds.and_then(|kinds| Outline::kept(first, lengths, next, kinds)))
 }
 
 /// How many lines each block has, as 32 bits, the least first.
