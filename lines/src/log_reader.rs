@@ -52,7 +52,7 @@ pub trait LogReader: Send + Sync {
         Ok(extents.first().copied().unwrap_or_default().next)
     }
 
-    /// Where within these offsets lines may be that have what is needed: ranges in order, none touching the next. No line
+    /// Where within these offsets, which end at the head at most, lines may be that have what is needed: ranges in order, none touching the next. No line
     /// outside of them has it, damaged ones included; the fewer there are, the less is read in vain. All of it is always
     /// right.
     async fn places(

@@ -94,6 +94,13 @@ pub trait LogStore: LogReader {
         Ok(())
     }
 
+    /// Removes the sketches that reach beyond `head`, where the stream ends: they are of lines that are no longer there, and
+    /// will be others.
+    async fn forget_sketches(&self, stream: &StreamName, head: Offset) -> Result<(), StoreError> {
+        let _ = (stream, head);
+        Ok(())
+    }
+
     /// Answers `Ok` when the store can take writes now.
     async fn check(&self) -> Result<(), StoreError>;
 }

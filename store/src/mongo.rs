@@ -255,6 +255,11 @@ impl LogStore for MongoStore {
         self.ask(Operation::KeepSketch, self.keep(stream, &sketch)).await
     }
 
+    async fn forget_sketches(&self, stream: &StreamName, head: Offset) -> Result<(), StoreError> {
+        self.ask(Operation::ForgetSketches, self.delete_beyond(stream, head))
+            .await
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.ask(Operation::Check, self.connection.check()).await
     }

@@ -163,9 +163,12 @@ impl Sketcher {
 
     /// Makes the next sketch of a stream, whose lines up to `head` are there.
     async fn make(&self, stream: &StreamName, done: Offset, head: Offset) -> Result<Made, StoreError> {
-        let Some(sketched) = self.store.sketched(stream).await? else {
+        let Some(mut sketched) = self.store.sketched(stream).await? else {
             return Ok(Made::Never);
         };
+        if sketched > head {
+            sketched = self.check(stream, sketched).await?;
+        }
         let begin = done.max(sketched);
         let mut work = Work::new(begin, self.sizes);
         while work.draft.next() < head {
@@ -200,6 +203,19 @@ impl Sketcher {
             }
         }
         Ok(Made::TooFew(work.wanted(begin)))
+    }
+
+    /// Up to where sketches are of lines that are there. In a database that was brought back from a backup they may reach
+    /// beyond the stream's end, and other lines will have these offsets.
+    async fn check(&self, stream: &StreamName, sketched: Offset) -> Result<Offset, StoreError> {
+        let extents = self.store.extents(std::slice::from_ref(stream)).await?;
+        let head = extents.first().copied().unwrap_or_default().next;
+        if sketched <= head {
+            return Ok(sketched);
+        }
+        tracing::warn!(%stream, %sketched, %head, "sketches reach beyond the end of a stream, they are removed");
+        self.store.forget_sketches(stream, head).await?;
+        Ok(self.store.sketched(stream).await?.unwrap_or_default())
     }
 }
 

@@ -435,9 +435,9 @@ impl LogReader for SqliteStore {
         within: Range<Offset>,
         needs: &Needs,
     ) -> Result<Vec<Range<Offset>>, StoreError> {
-        let (stream, needs) = (stream.clone(), needs.clone());
+        let (stream, needs, recent) = (stream.clone(), needs.clone(), Arc::clone(&self.recent));
         self.ask(Operation::Places, Cost::Much, move |connection| {
-            sketches::places(connection, &stream, &within, &needs)
+            sketches::places(connection, &recent, &stream, &within, &needs)
         })
         .await
     }
@@ -518,6 +518,14 @@ impl LogStore for SqliteStore {
             sketches::keep(connection, &stream, &sketch)
         });
         answered(Operation::KeepSketch, self.options.deadline, kept).await
+    }
+
+    async fn forget_sketches(&self, stream: &StreamName, head: Offset) -> Result<(), StoreError> {
+        let stream = stream.clone();
+        let forgotten = self
+            .writer
+            .run(move |connection, _| sketches::delete_beyond(connection, &stream, head));
+        answered(Operation::ForgetSketches, self.options.deadline, forgotten).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

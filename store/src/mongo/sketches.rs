@@ -90,7 +90,20 @@ impl MongoStore {
         Ok(())
     }
 
-    /// Where lines may lie that have what is needed. What no sketch is of may have anything.
+    /// Removes the sketches that reach beyond the head.
+    pub(super) async fn delete_beyond(&self, stream: &StreamName, head: Offset) -> Result<(), StoreError> {
+        let ready = self.connection.ready().await?;
+        let beyond = doc! {"s": stream.as_str(), "e": {"$gt": to_bson(head)}};
+        for collection in ["sketches", "sketch_slices"] {
+            ready
+                .write(doc! {"delete": collection, "deletes": [{"q": &beyond, "limit": 0}]})
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Where lines may lie that have what is needed. What no sketch is of may have anything, and so may what one is of that
+    /// reaches beyond the head: it is of lines that were lost.
     pub(super) async fn find_places(
         &self,
         stream: &StreamName,
@@ -98,7 +111,12 @@ impl MongoStore {
         needs: &Needs,
     ) -> Result<Vec<Range<Offset>>, StoreError> {
         let ready = self.connection.ready().await?;
-        let kept = outlines(ready, stream, within).await?;
+        let mut kept = outlines(ready, stream, within).await?;
+        if kept.iter().any(|kept| kept.outline.next() > within.end) {
+            let extents = self.find_extents(std::slice::from_ref(stream)).await?;
+            let head = extents.first().copied().unwrap_or_default().next;
+            kept.retain(|kept| kept.outline.next() <= head);
+        }
         let mut places = Vec::new();
         let mut at = within.start;
         for some in kept.chunks(TOGETHER) {

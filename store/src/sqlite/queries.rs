@@ -76,7 +76,7 @@ pub(super) fn extents(
 }
 
 /// The next offset of a stream that has recent lines, or has not.
-fn head_behind(
+pub(super) fn head_behind(
     connection: &Connection,
     id: StreamId,
     floor: Offset,

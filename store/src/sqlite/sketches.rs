@@ -12,7 +12,8 @@ use lines::{Offset, StoreError, StreamName};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::away;
-use super::queries::{StreamId, find, from_sql, to_sql};
+use super::queries::{StreamId, find, from_sql, head_behind, to_sql};
+use super::recent::Recent;
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -119,17 +120,37 @@ fn delete(connection: &Connection, number: i64) -> Sql<()> {
     Ok(())
 }
 
-/// Where lines may lie that have what is needed. What no sketch is of may have anything.
+/// Removes the sketches that reach beyond the head.
+pub(super) fn delete_beyond(connection: &mut Connection, stream: &StreamName, head: Offset) -> Sql<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Some((id, _)) = find(&transaction, stream)? {
+        let beyond: Vec<i64> = transaction
+            .prepare_cached("SELECT id FROM sketches WHERE stream = ?1 AND next > ?2")?
+            .query_map((id, to_sql(head)), |row| row.get(0))?
+            .collect::<Sql<_>>()?;
+        beyond
+            .into_iter()
+            .try_for_each(|number| delete(&transaction, number))?;
+    }
+    transaction.commit()
+}
+
+/// Where lines may lie that have what is needed. What no sketch is of may have anything, and so may what one is of that
+/// reaches beyond the head: it is of lines that were lost.
 pub(super) fn places(
     connection: &Connection,
+    recent: &Recent,
     stream: &StreamName,
     within: &Range<Offset>,
     needs: &Needs,
 ) -> Result<Vec<Range<Offset>>, StoreError> {
+    // Memory first: what is merged meanwhile is in one of them at least.
+    let end = recent.end(stream);
     let look = || -> Sql<Vec<Range<Offset>>> {
-        let Some((id, _)) = find(connection, stream)? else {
+        let Some((id, floor)) = find(connection, stream)? else {
             return Ok(vec![within.clone()]);
         };
+        let head = head_behind(connection, id, floor, end)?;
         let mut places = Vec::new();
         let mut at = within.start;
         let mut statement = connection.prepare_cached(
@@ -142,7 +163,7 @@ pub(super) fn places(
         let mut rows = statement.query((id, to_sql(within.start), to_sql(within.end)))?;
         while let Some(row) = rows.next()? {
             let number: i64 = row.get(0)?;
-            let Some(outline) = outline(row)? else {
+            let Some(outline) = outline(row)?.filter(|outline| outline.next() <= head) else {
                 continue;
             };
             let blocks = outline.ask(needs, |nth| {

@@ -168,6 +168,34 @@ pub(crate) async fn sketches_stay_with_lines_that_come_back(place: &Place) {
     assert!(found.len() == 1 && found[0].contains(&573), "{found:?}");
 }
 
+/// As in a database that was brought back from a backup of two moments.
+pub(crate) async fn sketches_of_lines_that_were_lost_hide_no_others(place: &Place) {
+    let store = place.store().await;
+    fill(&*store, 0..100, 0).await;
+    sketch(&store).await;
+    let known = sketched(&*store).await;
+    let batches = store.read(&stream("s"), Offset(500), 1).await.unwrap();
+    let mut lost = lines::sketch::Draft::new(Offset(known));
+    lost.begin();
+    lost.add(&lines::Batch {
+        first: Offset(5000),
+        ..(*batches[0]).clone()
+    });
+    let lost = lost.done();
+    let end = lost.outline.next().0;
+    store.keep_sketch(&stream("s"), lost).await.unwrap();
+    assert_eq!(sketched(&*store).await, end);
+    assert_eq!(places(&*store, 0..1000, "nowhere").await, [known..1000]);
+
+    fill(&*store, 100..200, 150).await;
+    assert_eq!(places(&*store, 0..2000, "nowhere").await, [known..2000]);
+    sketch(&store).await;
+    let known = sketched(&*store).await;
+    assert!((1503..2000).contains(&known), "{known}");
+    let found = places(&*store, 100..known, "needle").await;
+    assert!(found.len() == 1 && found[0].contains(&1503), "{found:?}");
+}
+
 fn older_than(seconds: u64) -> Retention {
     Retention {
         age: Some(Duration::from_secs(seconds)),
