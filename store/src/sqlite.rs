@@ -81,13 +81,14 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the folder's database, and makes both when they are not there. Blocks for a moment.
     pub fn open(folder: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
-        let opened = schema::open(folder)?;
+        let mut opened = schema::open(folder)?;
+        let file = opened.file.clone();
         let refused = |source| OpenError::Database {
-            file: opened.file.clone(),
+            file: file.clone(),
             source,
         };
         let now = options.clock.wall();
-        let (entries, last_row) = recent::load(&opened.connection).map_err(refused)?;
+        let (entries, last_row) = recent::load(&mut opened.connection).map_err(refused)?;
         let recent = Arc::new(Recent::new(entries));
         let remembered = retention::mark(&opened.connection, &recent, now).map_err(refused)?;
         let rates = Arc::new(Rates::default());
@@ -192,8 +193,8 @@ impl SqliteStore {
         if seen.stamped.is_some() {
             // On a disk that is full to the last byte, what is in place is stamped anew at least.
             match self.merge_recent().await {
-                Ok(()) | Err(StoreError::Full(_)) => {}
-                Err(error) => return Err(error),
+                Err(error) if is_away(&error) => return Err(error),
+                Ok(()) | Err(_) => {}
             }
         }
         if seen.mark.is_some() || seen.stamped.is_some() {
@@ -267,8 +268,8 @@ impl SqliteStore {
         Ok(Trimmed { more, ..trimmed })
     }
 
-    /// Retention knows batches in place only: what it may have to remove is merged first. On a full disk, where that may
-    /// not be possible, it removes what it can.
+    /// Retention knows batches in place only: what it may have to remove is merged first. On a full disk or a damaged
+    /// one, where that may not be possible, it removes what it can.
     async fn merge_before_trimming(
         &self,
         retention: &Retention,
@@ -294,7 +295,8 @@ impl SqliteStore {
             return Ok(true);
         }
         match self.merge_while(cutoff(retention, now), in_time).await {
-            Err(StoreError::Full(_)) => Ok(true),
+            Err(error) if is_away(&error) => Err(error),
+            Err(_) => Ok(true),
             merged => merged,
         }
     }
@@ -531,6 +533,11 @@ impl LogStore for SqliteStore {
     async fn check(&self) -> Result<(), StoreError> {
         answered(Operation::Check, self.options.deadline, self.writer.check()).await
     }
+}
+
+/// Whether the store is not there at all, as opposed to full or damaged in a place.
+fn is_away(error: &StoreError) -> bool {
+    error.is_absence() && !matches!(error, StoreError::Full(_))
 }
 
 /// SQLite's word for it, as the seam's.

@@ -31,6 +31,8 @@ mod replica_set;
 mod retention;
 #[path = "store/sketches.rs"]
 mod sketches;
+#[path = "store/spoilt.rs"]
+mod spoilt;
 #[path = "store/sqlite.rs"]
 mod sqlite_alone;
 #[path = "store/stepdowns.rs"]

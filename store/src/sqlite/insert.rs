@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use lines::log_store::{Draft, KeyedRun, PriorRun, StoredKey};
-use lines::{AppendError, Batch, Lines, Offset, StreamName, Timestamp};
+use lines::{AppendError, Batch, Lines, Offset, StoreError, StreamName, Timestamp};
 use rusqlite::Connection;
 
 use super::queries::{self, StreamId, to_sql};
@@ -66,6 +66,8 @@ pub(super) struct Appending<'a> {
     pub(super) recent: &'a Recent,
     /// Batches of fewer bytes of NDJSON than this are small.
     pub(super) small_bytes: usize,
+    /// The most that a stream may have of what cannot be merged.
+    pub(super) most_aside: usize,
     /// The last row of the recent table.
     pub(super) last_row: &'a mut i64,
     /// What this transaction added, to be told once it is on the disk.
@@ -102,6 +104,12 @@ impl Appending<'_> {
         } = encoded;
         if let Err(too_big) = check_size(&draft.lines) {
             return Ok(Err(AppendError::NotStored(too_big)));
+        }
+        if let Some(aside) = self.recent.aside_bytes(&draft.stream)
+            && aside >= self.most_aside
+        {
+            let full = "the stream can take no more lines, since its recent ones cannot be merged";
+            return Ok(Err(AppendError::NotStored(StoreError::Away(full.into()))));
         }
         let end = self.end(draft, *stamp)?;
         let used = self.used_keys(end.id, draft)?;

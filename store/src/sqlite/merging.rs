@@ -6,10 +6,11 @@
 mod joined;
 mod sweep;
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use lines::{Offset, StreamName, Timestamp};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 
 use self::joined::{Joining, Neighbour};
 use self::sweep::Sweep;
@@ -39,6 +40,8 @@ pub(super) struct Merging {
     since: Option<Instant>,
     round: Option<Round>,
     sweep: Option<Sweep>,
+    /// Streams that failed once, and are no more joined with what is in place: that may be what cannot be read.
+    alone: HashSet<StreamName>,
     /// It failed, and rests until then.
     rests_until: Option<Instant>,
 }
@@ -50,6 +53,8 @@ struct Round {
     streams: Vec<StreamName>,
     /// What arrived before this is not joined with what arrived later: it is about to be removed.
     apart: Option<Timestamp>,
+    /// Rows up to this one are deleted.
+    deleted: i64,
     /// Whether the rows go together with what is merged of them: then it needs no room. They are few.
     at_once: bool,
 }
@@ -67,6 +72,7 @@ impl Merging {
             since: recent.last_row().map(|_| Instant::now()),
             round: None,
             sweep: Sweep::begin(connection)?,
+            alone: HashSet::new(),
             rests_until: None,
         })
     }
@@ -78,19 +84,24 @@ impl Merging {
 
     /// Whether as much is recent as may be: the next appends wait for a slice.
     pub(super) fn is_pressing(&self, recent: &Recent) -> bool {
-        !self.rests() && recent.bytes() >= self.recent_bytes
+        !self.rests() && recent.mergeable_bytes() >= self.recent_bytes
     }
 
     /// Whether so much is recent, since merging fails, that no more may come.
     pub(super) fn is_stuck(&self, recent: &Recent) -> bool {
-        self.rests() && recent.bytes() / 2 >= self.recent_bytes
+        self.rests() && recent.mergeable_bytes() / 2 >= self.recent_bytes
+    }
+
+    /// The most that one stream may have that is set aside.
+    pub(super) fn most_aside(&self) -> usize {
+        self.recent_bytes
     }
 
     /// Whether there is something to merge now.
     pub(super) fn is_due(&self, recent: &Recent) -> bool {
         !self.rests()
             && (self.round.is_some()
-                || recent.bytes() >= self.recent_bytes / 2
+                || recent.mergeable_bytes() >= self.recent_bytes / 2
                 || self
                     .since
                     .is_some_and(|since| since.elapsed() >= self.merge_after))
@@ -164,24 +175,38 @@ impl Merging {
             return Ok(());
         };
         if round.streams.is_empty() {
-            if recent::delete_upto(connection, round.upto, SLICE_ROWS)? {
+            if delete(connection, recent, &mut round)? {
                 self.round = Some(round);
             }
             return Ok(());
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if round.at_once {
-            recent::delete_upto(&transaction, round.upto, i64::MAX)?;
+            recent::delete(&transaction, i64::MIN, round.upto, i64::MAX, &recent.aside())?;
         }
         let (mut merged, mut bytes, mut stored) = (Vec::new(), 0, 0);
         while let Some(stream) = round.streams.pop() {
-            let slice = self.stream(&transaction, recent, &stream, &round)?;
+            let slice = match self.stream(&transaction, recent, &stream, &round) {
+                Ok(slice) => slice,
+                Err(error) if is_of_what_is_kept(&error) => {
+                    // What one stream has holds up no other one: the slice is undone, and begins anew without it.
+                    drop(transaction);
+                    self.failed_for(recent, stream, &error);
+                    self.round = Some(Round {
+                        apart: round.apart,
+                        at_once: round.at_once,
+                        ..Round::begin(recent, round.upto)
+                    });
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
             bytes += slice.bytes;
             stored += slice.stored;
             if slice.more {
                 round.streams.push(stream.clone());
             }
-            merged.push((stream, slice.upto));
+            merged.push((stream, slice.row));
             // What is left of a stream is looked at when this is on the disk.
             if slice.more || (!round.at_once && (bytes >= self.join.full || merged.len() >= SLICE_STREAMS)) {
                 break;
@@ -189,8 +214,8 @@ impl Merging {
         }
         add_bytes(&transaction, stored)?;
         transaction.commit()?;
-        for (stream, upto) in merged {
-            recent.merged(&stream, upto);
+        for (stream, row) in merged {
+            recent.merged(&stream, row);
             if recent.end(&stream).is_none() {
                 ends.merged(&stream);
             }
@@ -198,6 +223,19 @@ impl Merging {
         let is_over = round.at_once && round.streams.is_empty();
         self.round = (!is_over).then_some(round);
         Ok(())
+    }
+
+    /// A stream cannot be merged: the next time alone, and then no more.
+    fn failed_for(&mut self, recent: &Recent, stream: StreamName, error: &rusqlite::Error) {
+        if self.alone.contains(&stream) {
+            tracing::error!(
+                %stream, %error,
+                "recent lines of a stream cannot be merged, they stay as they are until the next start"
+            );
+            recent.set_aside(&stream);
+        } else {
+            self.alone.insert(stream);
+        }
     }
 
     /// Merges the first recent batches of one stream.
@@ -223,7 +261,7 @@ impl Merging {
         let mut slice = Slice {
             bytes: entries.iter().map(Entry::ndjson_len).sum(),
             stored: 0,
-            upto: last.next,
+            row: last.row,
             more,
         };
         let mut begin = 0;
@@ -235,14 +273,18 @@ impl Merging {
         }
         for run in all {
             let before = match run.start {
-                0 => self.before(&joining, first.first, &parts[run.clone()], round)?,
+                0 if !self.alone.contains(stream) => {
+                    self.before(&joining, first.first, &parts[run.clone()], round)?
+                }
                 _ => Vec::new(),
             };
             slice.stored += joining.write(&before, &entries[run.clone()])?;
         }
+        // What is damaged may not know where it ends: what follows does.
+        let upto = recent.first_after(stream, last.row).unwrap_or(last.next);
         connection
             .prepare_cached("UPDATE streams SET merged = ?2 WHERE id = ?1")?
-            .execute((first.id, queries::to_sql(last.next)))?;
+            .execute((first.id, queries::to_sql(upto)))?;
         Ok(slice)
     }
 
@@ -293,6 +335,7 @@ impl Round {
             upto,
             streams,
             apart: None,
+            deleted: i64::MIN,
             at_once: false,
         }
     }
@@ -310,8 +353,54 @@ struct Slice {
     bytes: usize,
     /// By how much more is stored in place.
     stored: i64,
-    /// Up to where the stream's lines are merged.
-    upto: Offset,
+    /// The last row that is merged.
+    row: i64,
     /// Whether the round has more of it.
     more: bool,
+}
+
+/// Deletes some rows of a round that is merged. Whether there are more. What cannot be deleted is left where it is, in a
+/// table that nobody looks at any more.
+fn delete(connection: &mut Connection, recent: &Recent, round: &mut Round) -> Sql<bool> {
+    match recent::delete(connection, round.deleted, round.upto, SLICE_ROWS, &recent.aside()) {
+        Ok(deleted) => {
+            round.deleted = deleted.unwrap_or(round.deleted);
+            Ok(deleted.is_some())
+        }
+        Err(error) if is_of_what_is_kept(&error) => {
+            tracing::error!(%error, "rows of the table of recent lines cannot be deleted, it is replaced");
+            if let Err(error) = recent::renew(connection, &recent.all()) {
+                tracing::error!(%error, "the damaged table of recent lines could not be replaced, its rows stay");
+            }
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether it is about what is kept in one place, as opposed to a disk that is full or away.
+pub(super) fn is_of_what_is_kept(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error() {
+        // What was read has another form than it was written in.
+        None => true,
+        Some(error) => match error.code {
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::TooBig => true,
+            ErrorCode::SystemIoFailure => is_unreadable(error.extended_code),
+            _ => false,
+        },
+    }
+}
+
+/// Whether a page could not be read.
+fn is_unreadable(extended_code: i32) -> bool {
+    [
+        ffi::SQLITE_IOERR_READ,
+        ffi::SQLITE_IOERR_SHORT_READ,
+        ffi::SQLITE_IOERR_DATA,
+        ffi::SQLITE_IOERR_CORRUPTFS,
+    ]
+    .contains(&extended_code)
 }

@@ -68,6 +68,7 @@ fn statements_of_requests(connection: &mut Connection) -> BTreeSet<String> {
             ends: &mut ends,
             recent: &recent,
             small_bytes,
+            most_aside: usize::MAX,
             last_row: &mut last_row,
             added: Vec::new(),
             given: Default::default(),

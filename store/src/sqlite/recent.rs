@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 use super::queries::StreamId;
 use crate::damage::Row;
 
-pub(super) use table::{delete_upto, insert, load};
+pub(super) use table::{delete, insert, load, renew};
 
 /// A row of the table.
 #[derive(Debug, Clone)]
@@ -70,6 +70,8 @@ struct State {
     /// None of them is empty.
     streams: HashMap<StreamName, Lately>,
     bytes: usize,
+    /// What of it is of streams that are set aside.
+    aside_bytes: usize,
 }
 
 /// One stream's.
@@ -78,6 +80,9 @@ struct Lately {
     /// In the order of their offsets.
     entries: VecDeque<Entry>,
     keys: HashMap<StoredKey, Given>,
+    bytes: usize,
+    /// It cannot be merged, and stays as it is until the next start.
+    aside: bool,
 }
 
 /// What a key was given.
@@ -93,6 +98,13 @@ pub(super) struct End {
     pub(super) next: Offset,
     /// When the last batch arrived.
     pub(super) arrived: Timestamp,
+}
+
+impl State {
+    /// The streams that are not set aside.
+    fn mergeable(&self) -> impl Iterator<Item = &Lately> {
+        self.streams.values().filter(|it| !it.aside)
+    }
 }
 
 impl Lately {
@@ -131,19 +143,24 @@ impl Recent {
             {
                 lately.keys.insert(key, Given { digest, first, next });
             }
+            lately.bytes += entry.bytes;
+            if lately.aside {
+                state.aside_bytes += entry.bytes;
+            }
             lately.entries.push_back(entry);
         }
     }
 
-    /// What lies below `upto` is merged, on the disk.
-    pub(super) fn merged(&self, stream: &StreamName, upto: Offset) {
+    /// What a stream has up to a row is merged, on the disk.
+    pub(super) fn merged(&self, stream: &StreamName, row: i64) {
         let mut state = self.0.write();
         let state = &mut *state;
         let Some(lately) = state.streams.get_mut(stream) else {
             return;
         };
-        while let Some(entry) = lately.entries.pop_front_if(|entry| entry.first < upto) {
+        while let Some(entry) = lately.entries.pop_front_if(|entry| entry.row <= row) {
             state.bytes -= entry.bytes;
+            lately.bytes -= entry.bytes;
             for run in &entry.keys {
                 lately.keys.remove(&run.key);
             }
@@ -162,9 +179,58 @@ impl Recent {
         self.0.read().bytes
     }
 
-    /// The streams that have any.
+    /// The same, of what can be merged.
+    pub(super) fn mergeable_bytes(&self) -> usize {
+        let state = self.0.read();
+        state.bytes - state.aside_bytes
+    }
+
+    /// A stream's, when it is set aside.
+    pub(super) fn aside_bytes(&self, stream: &StreamName) -> Option<usize> {
+        let state = self.0.read();
+        let lately = state.streams.get(stream)?;
+        lately.aside.then_some(lately.bytes)
+    }
+
+    /// A stream cannot be merged: until the next start that is not tried again.
+    pub(super) fn set_aside(&self, stream: &StreamName) {
+        let mut state = self.0.write();
+        let state = &mut *state;
+        if let Some(lately) = state.streams.get_mut(stream)
+            && !lately.aside
+        {
+            lately.aside = true;
+            state.aside_bytes += lately.bytes;
+        }
+    }
+
+    /// The streams that are set aside.
+    pub(super) fn aside(&self) -> Vec<StreamId> {
+        let state = self.0.read();
+        let aside = state.streams.values().filter(|it| it.aside);
+        aside.filter_map(|it| Some(it.entries.front()?.id)).collect()
+    }
+
+    /// The streams that have any to merge.
     pub(super) fn streams(&self) -> Vec<StreamName> {
-        self.0.read().streams.keys().cloned().collect()
+        let state = self.0.read();
+        let mergeable = state.streams.iter().filter(|(_, it)| !it.aside);
+        mergeable.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// All of them, in no order.
+    pub(super) fn all(&self) -> Vec<Entry> {
+        let state = self.0.read();
+        let all = state.streams.values().flat_map(|it| &it.entries);
+        all.cloned().collect()
+    }
+
+    /// Where the first batch of a stream begins that is behind a row.
+    pub(super) fn first_after(&self, stream: &StreamName, row: i64) -> Option<Offset> {
+        let state = self.0.read();
+        let entries = &state.streams.get(stream)?.entries;
+        let behind = entries.partition_point(|entry| entry.row <= row);
+        entries.get(behind).map(|entry| entry.first)
     }
 
     /// A stream's first ones, up to a row and about so many bytes of NDJSON, one at least. Whether there are more up to
@@ -188,24 +254,24 @@ impl Recent {
         (taken, false)
     }
 
-    /// Whether a row up to this one still counts.
+    /// Whether a row up to this one is to be merged yet.
     pub(super) fn has_upto(&self, row: i64) -> bool {
         let state = self.0.read();
-        let mut begins = state.streams.values().filter_map(|it| it.entries.front());
+        let mut begins = state.mergeable().filter_map(|it| it.entries.front());
         begins.any(|entry| entry.row <= row)
     }
 
-    /// The last row that counts.
+    /// The last row that is to be merged.
     pub(super) fn last_row(&self) -> Option<i64> {
         let state = self.0.read();
-        let ends = state.streams.values().filter_map(|it| it.entries.back());
+        let ends = state.mergeable().filter_map(|it| it.entries.back());
         ends.map(|entry| entry.row).max()
     }
 
     /// The row up to which the first ones take about so many bytes.
     pub(super) fn row_after(&self, bytes: usize) -> Option<i64> {
         let state = self.0.read();
-        let all = state.streams.values().flat_map(|it| &it.entries);
+        let all = state.mergeable().flat_map(|it| &it.entries);
         let mut rows: Vec<_> = all.map(|entry| (entry.row, entry.bytes)).collect();
         rows.sort_unstable();
         let mut taken = 0;
@@ -247,9 +313,14 @@ impl Recent {
         let Some(lately) = state.streams.get(stream) else {
             return VecDeque::new();
         };
-        // The last one that begins by then, whatever those before it say of where they end.
+        // The last one that begins by then.
         let begun = lately.entries.partition_point(|entry| entry.first <= from);
-        let begin = begun.saturating_sub(1);
+        // Where it ends by then, too, what follows it is missing.
+        let ends = |last: usize| lately.entries.get(last).is_some_and(|last| last.next <= from);
+        let begin = match begun.checked_sub(1) {
+            Some(last) if !ends(last) => last,
+            _ => begun,
+        };
         let mut bytes = 0;
         let wanted = lately.entries.range(begin..).take_while(|entry| {
             let wanted = bytes == 0 || bytes < max_bytes;
@@ -279,10 +350,10 @@ impl Recent {
         Some(state.streams.get(stream)?.entries.iter().rfind(has)?.next)
     }
 
-    /// When the first of them arrived, that is: the least of their stamps.
+    /// When the first of those arrived that can be merged, that is: the least of their stamps.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         let state = self.0.read();
-        let all = state.streams.values().flat_map(|it| &it.entries);
+        let all = state.mergeable().flat_map(|it| &it.entries);
         all.map(|entry| entry.arrived).min()
     }
 

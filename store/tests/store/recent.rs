@@ -20,7 +20,7 @@ const DATABASE: &str = "lines.sqlite3";
 const SPAN: u64 = 20;
 
 /// Merged only where a test says so.
-fn by_hand() -> SqliteOptions {
+pub(crate) fn by_hand() -> SqliteOptions {
     SqliteOptions {
         merge_after: Duration::MAX,
         ..SqliteOptions::default()
@@ -28,7 +28,7 @@ fn by_hand() -> SqliteOptions {
 }
 
 /// Another test that starts a process has the folder's lock for a moment, too, until that is another program.
-fn open(folder: &Path, options: &SqliteOptions) -> SqliteStore {
+pub(crate) fn open(folder: &Path, options: &SqliteOptions) -> SqliteStore {
     let begun = Instant::now();
     loop {
         match SqliteStore::open(folder, options.clone()) {
@@ -40,11 +40,11 @@ fn open(folder: &Path, options: &SqliteOptions) -> SqliteStore {
     }
 }
 
-fn database(folder: &Path) -> rusqlite::Connection {
+pub(crate) fn database(folder: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(folder.join(DATABASE)).unwrap()
 }
 
-fn number(folder: &Path, sql: &str) -> i64 {
+pub(crate) fn number(folder: &Path, sql: &str) -> i64 {
     database(folder).query_row(sql, [], |row| row.get(0)).unwrap()
 }
 

@@ -1,15 +1,15 @@
 //! The table of recent batches: a row each, in the order of their arrival, and no index.
 
-use std::sync::Arc;
+mod load;
 
+use lines::Batch;
 use lines::log_store::{Digest, KeyedRun, StoredKey};
-use lines::{Batch, Lines, Offset, StreamName, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::Entry;
-use crate::encoding::{Read, checked_lines, end_of};
-use crate::sqlite::insert::stored_bytes;
-use crate::sqlite::queries::{StreamId, from_sql, to_sql};
+use crate::sqlite::queries::{StreamId, to_sql};
+
+pub(in crate::sqlite) use load::load;
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -52,95 +52,76 @@ pub(in crate::sqlite) fn insert(
     Ok(())
 }
 
-/// Deletes some of the first rows up to one. Whether there are more of them.
-pub(in crate::sqlite) fn delete_upto(connection: &Connection, row: i64, most: i64) -> Sql<bool> {
+/// Deletes some rows behind one and up to another, but none of some streams. Up to which row; `None` when that was all.
+pub(in crate::sqlite) fn delete(
+    connection: &Connection,
+    after: i64,
+    upto: i64,
+    most: i64,
+    but: &[StreamId],
+) -> Sql<Option<i64>> {
     let first: Option<i64> = connection
-        .prepare_cached("SELECT min(id) FROM recent")?
-        .query_row([], |row| row.get(0))?;
-    let Some(first) = first.filter(|first| *first <= row) else {
-        return Ok(false);
+        .prepare_cached("SELECT min(id) FROM recent WHERE id > ?1")?
+        .query_row([after], |row| row.get(0))?;
+    let Some(first) = first.filter(|first| *first <= upto) else {
+        return Ok(None);
     };
-    let last = row.min(first.saturating_add(most.max(1) - 1));
+    let last = upto.min(first.saturating_add(most.max(1) - 1));
+    let but: Vec<_> = but.iter().map(StreamId::to_string).collect();
+    let kept = if but.is_empty() {
+        String::new()
+    } else {
+        format!(" AND stream NOT IN ({})", but.join(", "))
+    };
     connection
-        .prepare_cached("DELETE FROM recent WHERE id <= ?1")?
-        .execute([last])?;
-    Ok(last < row)
+        .prepare_cached(&format!("DELETE FROM recent WHERE id >= ?1 AND id <= ?2{kept}"))?
+        .execute([first, last])?;
+    Ok((last < upto).then_some(last))
 }
 
-/// What counts of the table, and its last row. Whoever does not know a stream's name cannot serve its lines.
-pub(in crate::sqlite) fn load(connection: &Connection) -> Sql<(Vec<(StreamName, Entry)>, i64)> {
-    let mut statement = connection.prepare(
-        "SELECT r.id, r.stream, r.first, r.count, r.oldest, r.newest, r.arrived, r.sum, r.keys, r.lines,
-                s.name, s.merged
-         FROM recent r LEFT JOIN streams s ON s.id = r.stream ORDER BY r.id",
+/// A table in place of one that is damaged, with these rows. The damaged one stays under another name.
+pub(in crate::sqlite) fn renew(connection: &mut Connection, entries: &[Entry]) -> Sql<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let made: String = transaction.query_row(
+        "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'recent'",
+        [],
+        |row| row.get(0),
     )?;
-    let mut rows = statement.query([])?;
-    let (mut entries, mut last) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
-        last = row.get(0)?;
-        let name: Option<String> = row.get(10)?;
-        let Some(stream) = name.and_then(|name| StreamName::parse(&name).ok()) else {
-            let id: StreamId = row.get(1)?;
-            tracing::error!(
-                row = last,
-                stream = id,
-                "a recent batch in the store is of no stream, it is left out"
-            );
-            continue;
-        };
-        let first = from_sql(row.get(2)?);
-        if first >= from_sql(row.get(11)?) {
-            entries.push((stream.clone(), entry(&stream, first, row)?));
+    let before: i64 = transaction.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name GLOB 'recent_damaged_*'",
+        [],
+        |row| row.get(0),
+    )?;
+    transaction.execute_batch(&format!(
+        "ALTER TABLE recent RENAME TO recent_damaged_{}; {made};",
+        before + 1
+    ))?;
+    let mut in_order: Vec<_> = entries.iter().collect();
+    in_order.sort_unstable_by_key(|entry| entry.row);
+    for entry in in_order {
+        match &entry.batch {
+            Ok(batch) => insert(&transaction, entry.row, entry.id, batch, &entry.keys)?,
+            Err(_) => insert_damaged(&transaction, entry)?,
         }
     }
-    Ok((entries, last))
+    transaction.commit()
 }
 
-fn entry(stream: &StreamName, first: Offset, row: &rusqlite::Row<'_>) -> Sql<Entry> {
-    let [id, count, oldest, newest, arrived, sum] = {
-        let number = |column| row.get::<_, i64>(column);
-        [
-            number(1)?,
-            number(3)?,
-            number(4)?,
-            number(5)?,
-            number(6)?,
-            number(7)?,
-        ]
-    };
-    let keys = row.get_ref(8)?.as_blob_or_null()?.unwrap_or_default();
-    let lines = row.get_ref(9)?.as_blob()?;
-    let numbers = [id, to_sql(first), count, oldest, newest, arrived];
-    let is_sound = self::sum(&numbers, keys, lines) == sum;
-    let (oldest, newest) = (Timestamp::from_nanos(oldest), Timestamp::from_nanos(newest));
-    let arrived = Timestamp::from_nanos(arrived);
-    let batch = if is_sound {
-        checked_lines(Read::plain(lines.to_vec().into()), count, oldest, newest)
-    } else {
-        Err("its checksum is that of something else".to_owned())
-    };
-    let batch = batch.map(|lines: Lines| {
-        Arc::new(Batch {
-            stream: stream.clone(),
-            first,
-            arrived,
-            lines,
-        })
-    });
-    let runs = decode(keys).unwrap_or_else(|| {
-        tracing::error!(%stream, %first, "the idempotency keys of recent lines in the store are damaged");
-        Vec::new()
-    });
-    Ok(Entry {
-        row: row.get(0)?,
-        id,
-        first,
-        next: end_of(first, Some(count)),
-        arrived,
-        bytes: stored_bytes(lines.len(), runs.len()),
-        batch,
-        keys: runs,
-    })
+/// Writes a row whose checksum says that it is damaged.
+fn insert_damaged(connection: &Connection, entry: &Entry) -> Sql<()> {
+    let count = i64::try_from(entry.next.since(entry.first)).unwrap_or(i64::MAX);
+    let arrived = entry.arrived.nanos();
+    let keys = encode(&entry.keys);
+    let numbers = [entry.id, to_sql(entry.first), count, arrived, arrived, arrived];
+    let sum = !sum(&numbers, &keys, &[]);
+    let [id, first, ..] = numbers;
+    connection
+        .prepare_cached(
+            "INSERT INTO recent (id, stream, first, count, oldest, newest, arrived, sum, keys, lines)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, x'')",
+        )?
+        .execute((entry.row, id, first, count, arrived, sum, keys))?;
+    Ok(())
 }
 
 /// Tells a row from one that went bad: any bit of it changes the sum.

@@ -211,6 +211,7 @@ impl Thread {
                     ends: &mut self.ends,
                     recent: &self.recent,
                     small_bytes: self.small_bytes,
+                    most_aside: self.merging.most_aside(),
                     last_row: &mut self.last_row,
                     added: Vec::new(),
                     given: HashMap::new(),
