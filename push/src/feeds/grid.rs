@@ -50,6 +50,18 @@ struct Waiting {
     urgent: Vec<Weak<Feed>>,
 }
 
+/// When rounds may begin. Pure.
+struct Pace {
+    /// When the next instant is.
+    next: Instant,
+    /// When the last round was over.
+    done: Instant,
+    /// Before then nothing is shown as urgent: after such a round fan-out rests for as long as it took.
+    hurries_from: Instant,
+    /// What those took since the last instant: it is part of what that one's tick is reckoned from.
+    hurried: Duration,
+}
+
 /// What a round came to.
 #[derive(Default)]
 struct Round {
@@ -98,21 +110,32 @@ impl Grid {
     }
 
     async fn show_what_comes(&self) {
-        let mut next = Instant::now();
+        let mut pace = Pace::new(Instant::now());
         loop {
             tokio::select! {
                 // The urgent ones are shown at instants, too: neither keeps the other waiting.
                 biased;
-                due = self.instant(next) => {
+                due = self.instant(pace.next) => {
                     let begun = Instant::now();
                     self.show(&[Haste::Instant, Haste::Urgent]).await;
-                    let done = Instant::now();
-                    let took = Took { due, begun, done };
-                    next = done.max(due + self.tick.after(took));
+                    pace.shown(due, begun, Instant::now(), |took| self.tick.after(took));
                 }
-                () = self.hurry.notified() => self.show(&[Haste::Urgent]).await,
+                () = self.hurry(pace.hurries_from) => {
+                    let begun = Instant::now();
+                    self.show(&[Haste::Urgent]).await;
+                    pace.hurried(begun, Instant::now());
+                }
             }
         }
+    }
+
+    /// Ends when something is urgent, from then on at the earliest.
+    async fn hurry(&self, from: Instant) {
+        // Before the word is taken: an instant that comes first leaves it, and shows what is urgent, too.
+        if from > Instant::now() {
+            tokio::time::sleep_until(from).await;
+        }
+        self.hurry.notified().await;
     }
 
     /// Ends at the first instant from `next` on at which something waits, and says when that was due.
@@ -150,6 +173,38 @@ pub(crate) async fn wake_by_turns(wakes: &[Arc<Wake>]) {
     for some in wakes.chunks(WAKE_AT_ONCE) {
         some.iter().for_each(|wake| wake.rouse());
         tokio::task::yield_now().await;
+    }
+}
+
+impl Pace {
+    fn new(now: Instant) -> Self {
+        Self {
+            next: now,
+            done: now,
+            hurries_from: now,
+            hurried: Duration::ZERO,
+        }
+    }
+
+    /// Everything was shown, as was `due`; `after` is the law.
+    fn shown(&mut self, due: Instant, begun: Instant, done: Instant, after: impl Fn(Took) -> Duration) {
+        // An instant is not late for what a round before it took: that is time of fan-out's own.
+        let due = due.max(self.done);
+        let urgent = std::mem::take(&mut self.hurried);
+        let tick = after(Took {
+            due,
+            begun,
+            done,
+            urgent,
+        });
+        self.next = done.max(due + tick);
+        (self.done, self.hurries_from) = (done, done);
+    }
+
+    /// What is urgent was shown.
+    fn hurried(&mut self, begun: Instant, done: Instant) {
+        self.hurried += done - begun;
+        (self.done, self.hurries_from) = (done, done + (done - begun));
     }
 }
 
@@ -354,5 +409,25 @@ mod tests {
             world.line(0, next);
             assert_eq!(woken(&session).await, wait);
         }
+    }
+
+    #[test]
+    fn urgent_rounds_rest_as_long_as_they_take_and_count_for_the_next_tick_but_make_no_instant_late() {
+        let (now, ms) = (Instant::now(), Duration::from_millis);
+        let mut pace = Pace::new(now);
+        pace.hurried(now, now + ms(10));
+        assert_eq!((pace.hurries_from, pace.next), (now + ms(20), now));
+        // It was due while the urgent ones were shown.
+        let begun = now + ms(10);
+        pace.shown(now + ms(3), begun, begun + ms(2), |took| {
+            assert_eq!((took.due, took.begun, took.urgent), (begun, begun, ms(10)));
+            (took.done - took.due + took.urgent) * 2
+        });
+        assert_eq!(pace.next, begun + ms(24));
+        assert_eq!(pace.hurries_from, begun + ms(2));
+        pace.shown(pace.next, pace.next, pace.next + ms(2), |took| {
+            assert_eq!(took.urgent, Duration::ZERO);
+            took.done - took.due
+        });
     }
 }

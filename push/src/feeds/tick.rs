@@ -60,6 +60,8 @@ pub(crate) struct Took {
     pub(crate) begun: Instant,
     /// When everybody was woken, and those of the last turn had theirs.
     pub(crate) done: Instant,
+    /// What rounds of urgent feeds took since the one before.
+    pub(crate) urgent: Duration,
 }
 
 impl Tick {
@@ -93,7 +95,7 @@ impl Tick {
     /// From when a round was due to the next instant.
     pub(crate) fn after(&self, took: Took) -> Duration {
         let others = Duration::from_micros(self.took.swap(0, Ordering::Relaxed));
-        let round = (took.done - took.due).max(others);
+        let round = (took.done - took.due).max(others) + took.urgent;
         let rounds = f64::from_bits(self.rounds.load(Ordering::Relaxed));
         let tick = round
             .mul_f64(rounds)
@@ -164,6 +166,7 @@ mod tests {
             due: now,
             begun: now,
             done: now + took,
+            urgent: Duration::ZERO,
         }
     }
 
