@@ -98,7 +98,7 @@ impl Priority {
 
     /// So much lower than that of whoever asks. Not than that of the thread which begins another one: it may be one of these.
     fn below(nice: u32) -> Self {
-        let nice = i32::try_from(nice).unwrap_or(Self::LOWEST);
+        let nice = i32::try_from(nice).unwrap_or(i32::MAX);
         let here = rustix::process::getpriority_process(None).ok();
         Self {
             nice: here.map(|here| here.saturating_add(nice).min(Self::LOWEST)),

@@ -140,7 +140,7 @@ const METRICS: &[Described] = &[
     ),
     counter(
         "tailcast_merged_batches_total",
-        "small batches that this collector made part of larger ones",
+        "small batches that this collector made part of larger ones; MongoDB only, where it is asked for",
     ),
     // Between nodes.
     gauge(
@@ -181,7 +181,11 @@ const METRICS: &[Described] = &[
     gauge("tailcast_feeds", "streams that this node holds recent lines of"),
     gauge(
         "tailcast_feed_bytes",
-        "what it holds of them, with the frames cut from them",
+        "what it holds of them, with the frames cut from them and what groups have joined",
+    ),
+    gauge(
+        "tailcast_groups",
+        "groups of sessions that asked for the same streams and get them joined",
     ),
     counter(
         "tailcast_feed_repairs_total",
