@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::post::Answer;
 use crate::problem::Problem;
 use crate::server::TokenError;
 
@@ -98,6 +99,11 @@ pub enum Report {
         /// Why: the stable code.
         code: String,
     },
+    /// Lines were stored whose times the server did not understand.
+    Undated {
+        /// How many.
+        lines: u64,
+    },
     /// A request is repeated after a while.
     Retrying {
         /// How long from now.
@@ -116,6 +122,8 @@ pub struct Summary {
     pub pushed: u64,
     /// Lines stored, as the server says.
     pub accepted: u64,
+    /// Lines stored that told a time which the server did not understand: they have that of their arrival.
+    pub undated: u64,
     /// Lines rejected.
     pub rejected: u64,
     /// Lines of a request that was sent and not answered: they may be stored.
@@ -148,6 +156,7 @@ struct Counts {
     /// Lines of all requests that were answered.
     answered: u64,
     accepted: u64,
+    undated: u64,
     rejected: u64,
     /// Lines of the request that is under way.
     under_way: u64,
@@ -171,10 +180,11 @@ impl Tally {
         std::mem::replace(&mut self.lock().perhaps_stored, perhaps)
     }
 
-    pub(crate) fn end(&self, accepted: u64, rejected: u64) {
+    pub(crate) fn end(&self, answer: &Answer, rejected: u64) {
         let mut counts = self.lock();
         counts.answered += counts.under_way;
-        counts.accepted += accepted;
+        counts.accepted += answer.accepted;
+        counts.undated += answer.undated;
         counts.rejected += rejected;
         counts.under_way = 0;
     }
@@ -189,6 +199,7 @@ impl Tally {
         Summary {
             pushed: counts.answered + counts.under_way + waiting,
             accepted: counts.accepted,
+            undated: counts.undated,
             rejected: counts.rejected,
             unknown,
             unsent: unsent + waiting,

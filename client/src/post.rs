@@ -26,6 +26,9 @@ const ZSTD_LEVEL: i32 = 1;
 pub(crate) struct Answer {
     #[serde(default)]
     pub(crate) accepted: u64,
+    /// How many of those told a time that is not understood.
+    #[serde(default)]
+    pub(crate) undated: u64,
     #[serde(default)]
     pub(crate) rejected: Vec<RejectedLine>,
     /// How many more lines were rejected than `rejected` names, by their code.

@@ -246,12 +246,20 @@ async fn run(queue: Arc<Queue>, tally: Arc<Tally>, mut poster: Poster) -> Result
                 ..reject
             }));
         }
-        for (code, lines) in answer.rejected_more {
+        for (code, lines) in &answer.rejected_more {
             rejected += lines;
-            poster.report(Report::RejectedMore { lines, code });
+            poster.report(Report::RejectedMore {
+                lines: *lines,
+                code: code.clone(),
+            });
+        }
+        if answer.undated > 0 {
+            poster.report(Report::Undated {
+                lines: answer.undated,
+            });
         }
         before += batch.lines;
-        tally.end(answer.accepted, rejected);
+        tally.end(&answer, rejected);
     }
     Ok(())
 }

@@ -52,6 +52,8 @@ pub struct Built<'a> {
     ts: Timestamp,
     level: Option<Level>,
     message: Cow<'a, str>,
+    /// Whether it told a time that is not understood.
+    undated: bool,
     /// The stream that the line names itself.
     stream: Option<Cow<'a, str>>,
     /// Names, no two the same, and JSON on one line.
@@ -115,8 +117,12 @@ impl<'a> Builder<'a> {
         let mut built = Built::message("", terms.arrived);
         let mut used = [usize::MAX; PARTS];
         for (nth, (part, at)) in chosen(&self.members).into_iter().flatten().enumerate() {
-            if self.takes(part, terms) && built.take(part, &mut self.members[at].1) {
-                used[nth] = at;
+            if self.takes(part, terms) {
+                if built.take(part, &mut self.members[at].1) {
+                    used[nth] = at;
+                } else {
+                    built.undated |= part == Part::Ts;
+                }
             }
         }
         built.fields.reserve(self.members.len());
@@ -153,6 +159,7 @@ impl<'a> Built<'a> {
             ts: arrived,
             level: None,
             message: message.into(),
+            undated: false,
             stream: None,
             fields: Vec::new(),
         }
@@ -161,6 +168,11 @@ impl<'a> Built<'a> {
     /// When it was logged, or when it arrived.
     pub fn ts(&self) -> Timestamp {
         self.ts
+    }
+
+    /// Whether it told a time that is not understood, and has that of its arrival.
+    pub fn is_undated(&self) -> bool {
+        self.undated
     }
 
     /// The stream that it names itself.

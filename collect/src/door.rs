@@ -174,6 +174,7 @@ impl Door {
             runs,
             rejected,
             accepted,
+            undated,
         } = taken;
         if accepted == 0 {
             let refused = if rejected.is_empty() {
@@ -193,6 +194,7 @@ impl Door {
                     pending,
                     names,
                     accepted,
+                    undated,
                     rejected,
                     within: self.limits.answer,
                     memory,
@@ -238,6 +240,7 @@ struct UnderWay {
     pending: Pending,
     names: Vec<StreamName>,
     accepted: u32,
+    undated: u32,
     rejected: Rejects,
     within: Duration,
     memory: Held,
@@ -276,6 +279,7 @@ impl UnderWay {
         Settled {
             outcome: streams.map(|streams| Outcome {
                 accepted: self.accepted,
+                undated: self.undated,
                 rejected: self.rejected,
                 streams,
             }),

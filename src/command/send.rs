@@ -103,6 +103,9 @@ fn conclude(stream: &str, summary: Summary, rejects: &Rejects) -> Result<(), Fai
     if summary.rejected > 0 {
         return Err(Failure::Failed(anyhow!("{}", outcome(&summary, rejects))));
     }
+    if summary.undated > 0 {
+        Noise::default().say(&undated(summary.undated));
+    }
     if std::io::stderr().is_terminal() {
         eprintln!("tailcast: {} stored in {stream}", count(summary.accepted, "line"));
     }
@@ -116,6 +119,7 @@ fn outcome(summary: &Summary, rejects: &Rejects) -> String {
     let Summary {
         pushed,
         accepted,
+        undated: _,
         rejected,
         unknown,
         unsent,
@@ -135,6 +139,13 @@ fn outcome(summary: &Summary, rejects: &Rejects) -> String {
         parts.push(format!("{unsent} {} not stored", are(unsent)));
     }
     format!("of {}, {}", count(pushed, "line"), parts.join(", "))
+}
+
+/// What became of lines whose times were not understood.
+fn undated(lines: u64) -> String {
+    let have = if lines == 1 { "has" } else { "have" };
+    let lines = count(lines, "line");
+    format!("{lines} {have} the time of arrival, for the time that was told is not understood")
 }
 
 /// The number with its noun: `1 line`, `2 lines`.
@@ -199,6 +210,7 @@ fn stops() -> anyhow::Result<watch::Receiver<u32>> {
 fn teller(rejects: Arc<Rejects>) -> impl Fn(Report) + Send + Sync + 'static {
     let noise = Arc::new(Noise::default());
     let silent = AtomicBool::new(false);
+    let undated_told = AtomicBool::new(false);
     move |report| match report {
         Report::Rejected(reject) => match rejects.add(&reject.code, 1) {
             told if told < REJECTS_TOLD => noise.say(&format!(
@@ -210,6 +222,12 @@ fn teller(rejects: Arc<Rejects>) -> impl Fn(Report) + Send + Sync + 'static {
         Report::RejectedMore { lines, code } => {
             rejects.add(&code, lines);
             more_rejects(&noise, &silent);
+        }
+        // The first ones at once, since the end may be far, and all of them there.
+        Report::Undated { lines } => {
+            if !undated_told.swap(true, Ordering::Relaxed) {
+                noise.say(&format!("{}; more of them are counted", undated(lines)));
+            }
         }
         Report::Retrying { after, why } => noise.trouble(&why, &again_in(after)),
         Report::Recovered => noise.over("sending again"),
@@ -360,6 +378,7 @@ mod tests {
         let many = Summary {
             pushed: 9,
             accepted: 1,
+            undated: 0,
             rejected: 3,
             unknown: 2,
             unsent: 1,
@@ -369,6 +388,13 @@ mod tests {
             "of 9 lines, 1 is stored, 3 were rejected (1 forbidden, 2 line_too_long), 2 may be stored or not, 1 \
              is not stored"
         );
+    }
+
+    #[test]
+    fn times_that_were_not_understood_are_told_in_right_numbers_of_one_and_many() {
+        for (lines, begins) in [(1, "1 line has the time"), (2, "2 lines have the time")] {
+            assert!(undated(lines).starts_with(begins), "{}", undated(lines));
+        }
     }
 
     #[tokio::test]

@@ -64,6 +64,10 @@ const METRICS: &[Described] = &[
         "lines that were not taken, by the code that their senders were told",
     ),
     counter(
+        "tailcast_lines_undated_total",
+        "lines that told a time which is not understood: they have that of their arrival",
+    ),
+    counter(
         "tailcast_ingest_bodies_released_total",
         "bodies that were given up because memory was short",
     ),

@@ -206,6 +206,11 @@ fn rejected() -> Shape {
 fn stored() -> Shape {
     let members = vec![
         ("accepted", Always, whole("How many lines are stored.")),
+        (
+            "undated",
+            Sometimes,
+            whole("How many of them told a time that is not understood: they have that of their arrival."),
+        ),
         ("rejected", Always, list(rejected())),
         (
             "rejected_more",

@@ -39,6 +39,8 @@ pub struct Intake {
     /// The number of the last line.
     number: u32,
     rejected: Rejects,
+    /// How many lines that were taken told a time that is not understood.
+    undated: u32,
     /// In the order in which the streams appear.
     gathered: Vec<Gathered>,
     /// Where a stream is in `gathered`.
@@ -61,6 +63,8 @@ pub(super) struct Taken {
     pub(super) rejected: Rejects,
     /// How many lines there are in `runs`.
     pub(super) accepted: u32,
+    /// How many of them told a time that is not understood.
+    pub(super) undated: u32,
 }
 
 impl Taken {
@@ -126,6 +130,7 @@ impl Intake {
             encoded: 0,
             number: 0,
             rejected: Rejects::default(),
+            undated: 0,
             gathered: Vec::new(),
             places: HashMap::new(),
             named: HashMap::new(),
@@ -214,10 +219,14 @@ impl Intake {
     /// Everything taken, ready to be stored, and the memory it is in.
     pub(super) fn finish(self, key: Option<&Key>) -> (Taken, Held) {
         self.rejected.count();
+        if self.undated > 0 {
+            metrics::counter!("tailcast_lines_undated_total").increment(u64::from(self.undated));
+        }
         let mut taken = Taken {
             runs: Vec::with_capacity(self.gathered.len()),
             rejected: self.rejected,
             accepted: 0,
+            undated: self.undated,
         };
         for gathered in self.gathered {
             let by_default = gathered.by_default;
@@ -240,6 +249,7 @@ impl Intake {
         let gathered = &mut self.gathered[place];
         gathered.by_default |= line.stream().is_none();
         gathered.push(&self.line, line.ts());
+        self.undated += u32::from(line.is_undated());
         Ok(())
     }
 

@@ -15,6 +15,8 @@ use crate::append::{Pending, Prior, RunError};
 pub struct Outcome {
     /// How many lines were taken.
     pub accepted: u32,
+    /// How many of those told a time that is not understood: they have that of their arrival.
+    pub undated: u32,
     /// Those that were not, and why.
     pub rejected: Rejects,
     /// Where the others are.

@@ -258,6 +258,7 @@ mod tests {
     fn outcome(accepted: u32) -> Outcome {
         Outcome {
             accepted,
+            undated: 0,
             rejected: Rejects::default(),
             streams: Streams::default(),
         }

@@ -214,3 +214,18 @@ async fn a_log_is_a_plain_body_for_a_service() {
         assert_eq!(collector.stored(stream), [message("{\"a\":1}"), message("two")]);
     }
 }
+
+/// Of all lines that were taken; what is rejected, or tells no time, is not counted.
+#[tokio::test]
+async fn the_answer_counts_the_lines_whose_time_is_not_understood() {
+    let collector = Collector::start();
+    let body = "{\"ts\":\"soon\",\"msg\":\"1\"}\n{\"ts\":0}\n{\"msg\":\"3\"}\n{\"ts\":\"9999-01-01T00:00:00Z\"}\n\
+                {\"ts\":\"never\",\"stream\":\"no name\"}";
+    let reply = collector.send(Post::lines(body)).await;
+    assert_eq!(
+        (&reply.body["accepted"], &reply.body["undated"]),
+        (&json!(4), &json!(2))
+    );
+    let reply = collector.send(Post::lines("{\"ts\":0}")).await;
+    assert_eq!(reply.body.get("undated"), None);
+}

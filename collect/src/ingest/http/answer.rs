@@ -18,6 +18,8 @@ pub(crate) fn json(outcome: &Outcome) -> Response {
     #[derive(Serialize)]
     struct Answer<'a> {
         accepted: u32,
+        #[serde(skip_serializing_if = "is_none")]
+        undated: u32,
         rejected: &'a [crate::door::Rejected],
         #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
         rejected_more: &'a std::collections::BTreeMap<crate::door::RejectCode, u32>,
@@ -25,11 +27,16 @@ pub(crate) fn json(outcome: &Outcome) -> Response {
     }
     let answer = Answer {
         accepted: outcome.accepted,
+        undated: outcome.undated,
         rejected: &outcome.rejected.told,
         rejected_more: &outcome.rejected.more,
         streams: &outcome.streams,
     };
     axum::Json(answer).into_response()
+}
+
+fn is_none(lines: &u32) -> bool {
+    *lines == 0
 }
 
 /// An answer of more streams is written on a thread where it holds up nobody else.
