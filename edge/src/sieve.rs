@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex as Turnstile, oneshot};
 use tokio::time::Instant;
 
 /// What filters may take of a node.
@@ -69,6 +69,29 @@ pub struct Account {
     limits: SieveLimits,
     /// When all that was used will be forgiven. In the past: nothing is owed.
     clear_at: Mutex<Instant>,
+    /// Held while the store looks for something.
+    asking: Turnstile<()>,
+}
+
+/// Counts the time until it is dropped.
+struct Charge<'a> {
+    account: &'a Account,
+    began: std::time::Instant,
+}
+
+impl<'a> Charge<'a> {
+    fn begin(account: &'a Account) -> Self {
+        Self {
+            account,
+            began: std::time::Instant::now(),
+        }
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        self.account.charge(self.began.elapsed());
+    }
 }
 
 /// When a slice has to end.
@@ -101,6 +124,7 @@ impl Sieve {
             subscriber: subscriber.to_owned(),
             limits: self.limits,
             clear_at: Mutex::new(now),
+            asking: Turnstile::new(()),
         });
         accounts.insert(subscriber.to_owned(), Arc::clone(&account));
         account
@@ -204,10 +228,16 @@ impl Account {
 
     /// Works, and counts the time that it took.
     pub fn charging<T>(&self, work: impl FnOnce() -> T) -> T {
-        let began = std::time::Instant::now();
-        let done = work();
-        self.charge(began.elapsed());
-        done
+        let _charge = Charge::begin(self);
+        work()
+    }
+
+    /// Waits for the answer to a question that has the store compute, and counts how long that took, also when it is given
+    /// up. A subscriber has one such question at a time: so it leaves the store's attention to others.
+    pub async fn asking<T>(&self, question: impl Future<Output = T>) -> T {
+        let _turn = self.asking.lock().await;
+        let _charge = Charge::begin(self);
+        question.await
     }
 
     fn charge(&self, used: Duration) {
@@ -318,5 +348,19 @@ mod tests {
         );
         tokio::time::advance(Duration::from_secs(4)).await;
         assert_eq!(account.wait(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscriber_asks_the_store_one_question_at_a_time_and_pays_for_those_it_gave_up() {
+        let sieve = sieve();
+        let (account, other) = (sieve.account("ann"), sieve.account("bob"));
+        let mut first = Box::pin(account.asking(std::future::pending::<()>()));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let mut second = Box::pin(account.asking(std::future::ready(7)));
+        assert!(futures_util::poll!(&mut second).is_pending(), "both at once");
+        assert_eq!(other.asking(std::future::ready(8)).await, 8);
+        drop(first);
+        assert!(*account.clear_at.lock() > Instant::now(), "it has cost nothing");
+        assert_eq!(second.await, 7);
     }
 }

@@ -121,6 +121,7 @@ impl Scanner {
                 Arc::clone(&self.questions),
                 stream.clone(),
                 question.filter.as_ref(),
+                Arc::clone(&account),
                 self.limits.until_within,
             ),
             pages: Pages {
@@ -204,7 +205,7 @@ impl Scan {
         let page = match self.page.take() {
             Some(page) => page,
             None => {
-                let place = self.narrow.place(self.next, self.end).await;
+                let place = self.narrow.place(self.next, self.end, budget).await;
                 self.next = place.start;
                 match self.pages.read(place.start, place.end).await? {
                     Read::Batches(batches) => {

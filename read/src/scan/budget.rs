@@ -36,6 +36,10 @@ impl Budget {
         Instant::now() >= self.ends
     }
 
+    pub(super) fn time_left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
+    }
+
     pub(super) fn is_spent(&self) -> bool {
         self.left() == 0 || self.is_late()
     }

@@ -59,7 +59,7 @@ impl Scan {
             FIRST_WINDOW
         };
         while from > self.next && (found.len() as u64) < count && held < bytes && !budget.is_spent() {
-            let Some(place) = self.narrow.place_before(self.next, from).await else {
+            let Some(place) = self.narrow.place_before(self.next, from, budget).await else {
                 from = self.next;
                 break;
             };
@@ -121,7 +121,7 @@ impl Scan {
             if self.is_late(budget) {
                 return Ok(None);
             }
-            let place = self.narrow.place(next, end).await;
+            let place = self.narrow.place(next, end, budget).await;
             next = place.start;
             let batches = match self.pages.read(next, place.end).await? {
                 Read::Batches(batches) => batches,
