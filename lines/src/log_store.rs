@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 
 use crate::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
-use crate::sketch::Sketch;
+use crate::sketch::{Reach, Sketch};
 use crate::{Batch, Lines, LogReader, Offset, StoreError, StreamName, Timestamp};
 
 /// Keeps batches, durably, in the order of their offsets.
@@ -81,17 +81,23 @@ pub trait LogStore: LogReader {
         Ok(())
     }
 
-    /// Up to where sketches of a stream's lines are kept; nothing from a store that keeps none.
-    async fn sketched(&self, stream: &StreamName) -> Result<Option<Offset>, StoreError> {
-        let _ = stream;
+    /// Whether this process is to make sketches: of several on one store, one is, for as long as it asks every minute.
+    async fn is_to_sketch(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Up to where sketches of a stream's lines are kept, of those that end at `upto` or before; nothing from a store that
+    /// keeps none.
+    async fn sketched(&self, stream: &StreamName, upto: Offset) -> Result<Option<Reach>, StoreError> {
+        let _ = (stream, upto);
         Ok(None)
     }
 
     /// Keeps a sketch for as long as its lines, to answer [`LogReader::places`] from. One that begins where another does is
-    /// not kept beside it.
-    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<(), StoreError> {
+    /// not kept beside it. `false` when there is no room for it now.
+    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<bool, StoreError> {
         let _ = (stream, sketch);
-        Ok(())
+        Ok(true)
     }
 
     /// Removes the sketches that reach beyond `head`, where the stream ends: they are of lines that are no longer there, and

@@ -10,7 +10,9 @@
 //! which is the piece that is kept and read. To ask a word of all blocks takes a few slices, and fewer where it is in none.
 //!
 //! No sketch is ever out of date: a line's offset has the same line for ever (invariant 3), and it is lines by their offsets
-//! that a sketch is of, in whatever batches they are.
+//! that a sketch is of, in whatever batches they are. Only where the database itself went back, as one does that is brought back
+//! from a backup of two moments, other lines may come to have those offsets; so a sketch says what its last line
+//! [was](Reach::last), by which whoever makes sketches tells that.
 //!
 //! A sketch that went bad where it is kept would hide lines, and nobody would be told. So a checksum of its outline, its number
 //! and its rows stands behind each slice; one that is not proven sound says nothing.
@@ -33,7 +35,7 @@ pub const BLOCKS: usize = 16;
 pub const ROWS: u32 = 48_000;
 /// What [`Outline::kinds`] is at least; less is of an earlier layout, says nothing and is to be made anew. Goes up with each
 /// change of which bits are set, or of how they are kept.
-pub const LAYOUT: u8 = 1 << 4;
+pub const LAYOUT: u8 = 1 << 5;
 /// Rows of a slice: with its checksum it is just smaller than a page of a database.
 pub const SLICE_ROWS: u32 = 2_000;
 /// Slices of a sketch.
@@ -56,6 +58,17 @@ pub struct Outline {
     pub ends: Vec<Offset>,
     /// What was written into it, and in which [layout](LAYOUT). Unknown kinds say nothing.
     pub kinds: u8,
+    /// [What tells](told) its last line from others.
+    pub last: u64,
+}
+
+/// Up to where lines have sketches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reach {
+    /// Where the lines end that a sketch is of.
+    pub next: Offset,
+    /// [What tells](told) the last of them from others.
+    pub last: u64,
 }
 
 /// A sketch, as it is kept.
@@ -71,6 +84,7 @@ pub struct Sketch {
 pub struct Draft {
     first: Offset,
     blocks: Vec<Block>,
+    last: u64,
     texts: Vec<u8>,
 }
 
@@ -86,6 +100,7 @@ impl Draft {
         Self {
             first,
             blocks: Vec::new(),
+            last: 0,
             texts: Vec::new(),
         }
     }
@@ -122,6 +137,7 @@ impl Draft {
                 .for_each(|level| block.grams.set(of_level(level)));
             block.grams.longest = block.grams.longest.max(message_bytes);
         }
+        self.last = batch.lines.iter().last().map_or(self.last, told);
         block.next = batch.next().max(block.next);
     }
 
@@ -140,6 +156,7 @@ impl Draft {
             first: self.first,
             ends: self.blocks.iter().map(|block| block.next).collect(),
             kinds: kinds.map_or(LAYOUT, Kinds::number),
+            last: self.last,
         };
         let slices = kinds.map_or_else(Vec::new, |kinds| self.slices(kinds, &outline));
         Sketch { outline, slices }
@@ -161,7 +178,8 @@ impl Draft {
 
 impl Outline {
     /// One that was kept: `None` when it went bad, since it does not end at `next`, or has no blocks or too many of them.
-    pub fn kept(first: Offset, lengths: impl Iterator<Item = u64>, next: Offset, kinds: u8) -> Option<Self> {
+    pub fn kept(first: Offset, lengths: impl Iterator<Item = u64>, kinds: u8, reach: Reach) -> Option<Self> {
+        let Reach { next, last } = reach;
         let mut end = first;
         let ends: Vec<Offset> = lengths
             .map(|length| {
@@ -170,7 +188,12 @@ impl Outline {
             })
             .collect();
         let is_sound = (1..=BLOCKS).contains(&ends.len()) && end == next;
-        is_sound.then_some(Self { first, ends, kinds })
+        is_sound.then_some(Self {
+            first,
+            ends,
+            kinds,
+            last,
+        })
     }
 
     /// Where the lines end that it is of.
@@ -242,13 +265,9 @@ impl Outline {
 
     /// The checksum of a slice's rows, and of whose they are.
     fn sum(&self, nth: u32, rows: &[u8]) -> [u8; 4] {
-        // Each step can be undone: what differs in one word differs until the end, where half of it is kept.
-        let step = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        let outline = [self.first.0, self.kinds.into(), nth.into()].into_iter();
+        let outline = [self.first.0, self.kinds.into(), self.last, nth.into()].into_iter();
         let sum = outline.chain(self.ends.iter().map(|end| end.0)).fold(0, step);
-        let (words, rest) = rows.as_chunks::<8>();
-        let sum = words.iter().map(|word| u64::from_le_bytes(*word)).fold(sum, step);
-        let sum = rest.iter().map(|byte| u64::from(*byte)).fold(sum, step);
+        let sum = steps(sum, rows);
         ((sum ^ sum >> 32) as u32).to_le_bytes()
     }
 
@@ -261,6 +280,22 @@ impl Outline {
             }
         }
     }
+}
+
+/// What tells a line from others that may come to have its offset.
+pub fn told(line: &[u8]) -> u64 {
+    steps(line.len() as u64, line)
+}
+
+/// A step of a checksum. It can be undone: what differs in one word differs until the end.
+fn step(sum: u64, word: u64) -> u64 {
+    (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+}
+
+fn steps(sum: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let sum = words.iter().map(|word| u64::from_le_bytes(*word)).fold(sum, step);
+    rest.iter().map(|byte| u64::from(*byte)).fold(sum, step)
 }
 
 /// Adds what of `range` is within `within` to places that lie before it.

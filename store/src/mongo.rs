@@ -34,7 +34,7 @@ use async_trait::async_trait;
 use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, Merged, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
-use lines::sketch::Sketch;
+use lines::sketch::{Reach, Sketch};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
@@ -122,6 +122,8 @@ pub struct MongoStore {
     damages: Damages,
     times: Times,
     merging: tokio::sync::Mutex<Merging>,
+    /// Who makes sketches, among all processes.
+    sketching: String,
 }
 
 impl MongoStore {
@@ -138,6 +140,7 @@ impl MongoStore {
             damages: Damages::default(),
             times: Times::new(&options),
             merging: tokio::sync::Mutex::default(),
+            sketching: uuid::Uuid::new_v4().to_string(),
             options,
         })
     }
@@ -246,12 +249,18 @@ impl LogStore for MongoStore {
         self.ask(Operation::Allow, self.rely_on_the_clock()).await
     }
 
-    async fn sketched(&self, stream: &StreamName) -> Result<Option<Offset>, StoreError> {
-        let reach = self.ask(Operation::Sketched, self.find_sketched(stream)).await;
+    async fn is_to_sketch(&self) -> Result<bool, StoreError> {
+        self.ask(Operation::IsToSketch, self.take_sketching()).await
+    }
+
+    async fn sketched(&self, stream: &StreamName, upto: Offset) -> Result<Option<Reach>, StoreError> {
+        let reach = self
+            .ask(Operation::Sketched, self.find_sketched(stream, upto))
+            .await;
         reach.map(Some)
     }
 
-    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<(), StoreError> {
+    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<bool, StoreError> {
         self.ask(Operation::KeepSketch, self.keep(stream, &sketch)).await
     }
 

@@ -1,8 +1,9 @@
 //! Makes sketches of lines, by which searches pass over what they would read in vain: beside appends, from what is stored.
 //!
 //! It comes after, so that no append waits for it: lines are read again once a stream has enough of them for a sketch.
-//! Lines that have none yet are read by searches as ever. What was begun is made anew after a crash. Several processes may
-//! do this on one store: each looks first how far another one has come.
+//! Lines that have none yet are read by searches as ever. What was begun is made anew after a crash. Of several processes on
+//! one store one does this, as long as the store says that it is to; should two of them do so for a moment, each looks first how
+//! far the other one has come.
 //!
 //! A sketch takes the same room whatever its lines; so it is of as many lines as take [`Sizes::block`] bytes a block where they
 //! are compressed, which is what keeps all sketches below a twentieth of what is stored.
@@ -13,20 +14,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lines::sketch::{BLOCKS, Draft};
-use lines::{Batch, LogStore, Offset, StoreError, StreamInfo, StreamName};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use lines::sketch::{BLOCKS, Draft, Reach, told};
+use lines::{Batch, Extent, LogStore, Offset, StoreError, StreamInfo, StreamName};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::encoding::{Compression, compress};
 
 /// What is read at a time, in bytes of NDJSON.
 const PAGE_BYTES: usize = 1024 * 1024;
-/// How much of a block is compressed to learn how small all of it becomes.
-const SAMPLE_BYTES: usize = 64 * 1024;
+/// How much of a block is compressed to learn how small all of it becomes: as much as a merged batch has.
+const SAMPLE_BYTES: usize = 256 * 1024;
 
 /// How often streams are looked for that have grown.
 const EVERY: Duration = Duration::from_secs(30);
+/// A listing that takes long comes less often: for so many times as long there is no other one.
+const LISTING_RESTS: u32 = 50;
+/// How long it counts that this process is to make sketches.
+const TURN: Duration = Duration::from_secs(30);
 
 /// Of how many lines sketches are.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +57,10 @@ pub struct Sketcher {
     sizes: Sizes,
     /// What is known of the streams that are large enough.
     streams: HashMap<StreamName, Progress>,
+    /// When the store last said that it is this process that makes sketches.
+    turn: Option<Instant>,
+    /// How long the last listing took.
+    listing_took: Duration,
 }
 
 /// How far one stream has come.
@@ -61,18 +70,26 @@ struct Progress {
     done: Offset,
     /// Before the stream ends here, it has too few more.
     wanted: Offset,
+    /// Where the stream ended when it was last looked at.
+    seen: Offset,
+    /// Whether the sketches that there were are known to be of its lines.
+    is_checked: bool,
 }
 
 /// A sketch that is being made, and what is known of how much room its lines take.
 struct Work {
     sizes: Sizes,
     draft: Draft,
-    /// What the last block takes, compressed.
-    block: usize,
-    /// What all of it takes.
-    all: usize,
+    /// Bytes of the last block's lines.
+    raw: usize,
+    /// The first of these lines, together: they may come one by one, and are compressed together once they are merged.
+    sample: Vec<u8>,
+    /// How much of the sample was compressed.
+    measured: usize,
     /// How small lines become: so many bytes of so many.
     ratio: (usize, usize),
+    /// What the blocks before the last one take, compressed.
+    before: usize,
 }
 
 /// What came of an attempt.
@@ -83,6 +100,8 @@ enum Made {
     Hole(Offset),
     /// The stream has too few lines so far: it may have enough when it ends here.
     TooFew(Offset),
+    /// Not now: there is no room, or it is another process that does it.
+    Later,
     /// The store keeps no sketches.
     Never,
 }
@@ -94,16 +113,15 @@ impl Sketcher {
             store,
             sizes,
             streams: HashMap::new(),
+            turn: None,
+            listing_took: Duration::ZERO,
         }
     }
 
     /// Works until `shutdown`. What fails is tried again the next time.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let work = async {
             loop {
-                ticks.tick().await;
                 match self.round().await {
                     Ok(true) => {}
                     Ok(false) => return,
@@ -111,6 +129,7 @@ impl Sketcher {
                         tracing::debug!(%error, "no sketches could be made, trying again later");
                     }
                 }
+                sleep(EVERY.max(self.listing_took * LISTING_RESTS)).await;
             }
         };
         tokio::select! {
@@ -119,10 +138,15 @@ impl Sketcher {
         }
     }
 
-    /// Makes every sketch that can be made now. `false` when the store keeps none at all. Rests after each for as long as it
-    /// took: so it never takes more than half of a processor.
+    /// Makes every sketch that can be made now, if it is this process that makes them. `false` when the store keeps none at all.
+    /// Rests after each for as long as it took: so it never takes more than half of a processor.
     pub async fn round(&mut self) -> Result<bool, StoreError> {
+        if !self.has_turn().await? {
+            return Ok(true);
+        }
+        let began = Instant::now();
         let listing = self.store.streams().await?;
+        self.listing_took = began.elapsed();
         let mut first_error = None;
         for info in listing.iter() {
             match self.stream(info).await {
@@ -136,40 +160,67 @@ impl Sketcher {
         first_error.map_or(Ok(true), Err)
     }
 
+    /// Whether it is this process that makes sketches. What it knew of streams is out of date when it is so again.
+    async fn has_turn(&mut self) -> Result<bool, StoreError> {
+        if self.turn.is_some_and(|since| since.elapsed() < TURN) {
+            return Ok(true);
+        }
+        let asked = Instant::now();
+        let has_turn = self.store.is_to_sketch().await?;
+        self.turn = has_turn.then_some(asked);
+        if !has_turn {
+            self.streams.clear();
+        }
+        Ok(has_turn)
+    }
+
     async fn stream(&mut self, info: &StreamInfo) -> Result<bool, StoreError> {
         let (name, extent) = (&info.name, info.extent);
-        let mut progress = self.streams.get(name).copied().unwrap_or(Progress {
-            done: extent.first_available,
-            wanted: extent.first_available.plus(self.sizes.fewest),
-        });
+        let mut progress = self
+            .streams
+            .get(name)
+            .copied()
+            // A stream that became shorter is another one: the database went back.
+            .filter(|known| known.seen <= extent.next)
+            .unwrap_or_else(|| Progress::unknown(extent, self.sizes));
+        progress.seen = extent.next;
         while extent.next >= progress.wanted {
             let began = Instant::now();
-            let made = self
-                .make(name, progress.done.max(extent.first_available), extent.next)
-                .await?;
-            match made {
+            if !progress.is_checked {
+                let Some(done) = self.check(name, extent).await? else {
+                    return Ok(false);
+                };
+                progress.done = progress.done.max(done);
+                progress.is_checked = true;
+            }
+            let made = self.make(name, progress.done.max(extent.first_available), extent.next);
+            match made.await? {
                 Made::Kept(next) | Made::Hole(next) => {
                     progress.done = next;
                     progress.wanted = next.plus(self.sizes.fewest);
                 }
                 Made::TooFew(wanted) => progress.wanted = wanted.max(extent.next.plus(1)),
+                Made::Later => break,
                 Made::Never => return Ok(false),
             }
             self.streams.insert(name.clone(), progress);
             sleep(began.elapsed()).await;
         }
+        if let Some(known) = self.streams.get_mut(name) {
+            known.seen = extent.next;
+        }
         Ok(true)
     }
 
     /// Makes the next sketch of a stream, whose lines up to `head` are there.
-    async fn make(&self, stream: &StreamName, done: Offset, head: Offset) -> Result<Made, StoreError> {
-        let Some(mut sketched) = self.store.sketched(stream).await? else {
+    async fn make(&mut self, stream: &StreamName, done: Offset, head: Offset) -> Result<Made, StoreError> {
+        if !self.has_turn().await? {
+            return Ok(Made::Later);
+        }
+        let Some(sketched) = self.store.sketched(stream, head).await? else {
             return Ok(Made::Never);
         };
-        if sketched > head {
-            sketched = self.check(stream, sketched).await?;
-        }
-        let begin = done.max(sketched);
+        let begin = done.max(sketched.next);
         let mut work = Work::new(begin, self.sizes);
         while work.draft.next() < head {
             let at = work.draft.next();
@@ -196,7 +247,9 @@ impl Sketcher {
             if is_full {
                 let (next, sketch) = (work.draft.next(), work.draft.done());
                 let bytes: usize = sketch.slices.iter().map(|slice| slice.len()).sum();
-                self.store.keep_sketch(stream, sketch).await?;
+                if !self.store.keep_sketch(stream, sketch).await? {
+                    return Ok(Made::Later);
+                }
                 metrics::counter!("tailcast_store_sketched_lines_total").increment(next.since(begin));
                 metrics::counter!("tailcast_store_sketch_bytes_total").increment(bytes as u64);
                 return Ok(Made::Kept(next));
@@ -205,17 +258,58 @@ impl Sketcher {
         Ok(Made::TooFew(work.wanted(begin)))
     }
 
-    /// Up to where sketches are of lines that are there. In a database that was brought back from a backup they may reach
-    /// beyond the stream's end, and other lines will have these offsets.
-    async fn check(&self, stream: &StreamName, sketched: Offset) -> Result<Offset, StoreError> {
-        let extents = self.store.extents(std::slice::from_ref(stream)).await?;
-        let head = extents.first().copied().unwrap_or_default().next;
-        if sketched <= head {
-            return Ok(sketched);
+    /// Up to where sketches are of the lines that are there; nothing from a store that keeps none. In a database that was brought
+    /// back from a backup of two moments the last ones may be of lines that were lost: beyond the stream's end, or of
+    /// offsets that other lines have by now. Those are removed.
+    async fn check(&self, stream: &StreamName, extent: Extent) -> Result<Option<Offset>, StoreError> {
+        let Some(newest) = self.store.sketched(stream, Offset(u64::MAX)).await? else {
+            return Ok(None);
+        };
+        let mut reach = newest;
+        while reach.next > extent.first_available && !self.is_of(stream, reach, extent).await? {
+            let before = Offset(reach.next.0.saturating_sub(1));
+            reach = self.store.sketched(stream, before).await?.unwrap_or_default();
         }
-        tracing::warn!(%stream, %sketched, %head, "sketches reach beyond the end of a stream, they are removed");
-        self.store.forget_sketches(stream, head).await?;
-        Ok(self.store.sketched(stream).await?.unwrap_or_default())
+        if reach != newest {
+            let (sketched, right) = (newest.next, reach.next);
+            tracing::warn!(%stream, %sketched, %right, "sketches are of lines that are no longer there, they are removed");
+            self.store.forget_sketches(stream, reach.next).await?;
+        }
+        Ok(Some(reach.next))
+    }
+
+    /// Whether the last line that a sketch is of is the one that is there. A damaged one says nothing.
+    async fn is_of(&self, stream: &StreamName, reach: Reach, extent: Extent) -> Result<bool, StoreError> {
+        let last = Offset(reach.next.0.saturating_sub(1));
+        if last >= extent.next {
+            // It was listed a moment ago, and grows.
+            let extents = self.store.extents(std::slice::from_ref(stream)).await?;
+            if extents.first().is_none_or(|extent| last >= extent.next) {
+                return Ok(false);
+            }
+        }
+        let batches = match self.store.read(stream, last, 1).await {
+            Ok(batches) => batches,
+            Err(StoreError::Damaged(_)) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let line = batches.first().and_then(|batch| {
+            let skip = usize::try_from(last.0.checked_sub(batch.first.0)?).ok()?;
+            batch.lines.iter().nth(skip)
+        });
+        Ok(line.is_none_or(|line| told(line) == reach.last))
+    }
+}
+
+impl Progress {
+    /// Of a stream of which so much is kept.
+    fn unknown(extent: Extent, sizes: Sizes) -> Self {
+        Self {
+            done: extent.first_available,
+            wanted: extent.first_available.plus(sizes.fewest),
+            seen: extent.next,
+            is_checked: false,
+        }
     }
 }
 
@@ -224,35 +318,117 @@ impl Work {
         Self {
             sizes,
             draft: Draft::new(first),
-            block: sizes.block,
-            all: 0,
+            raw: 0,
+            sample: Vec::new(),
+            measured: 0,
             ratio: (1, 1),
+            before: 0,
         }
     }
 
     /// Adds a batch, and says whether that was the last one.
     fn add(&mut self, batch: &Batch) -> bool {
-        let ndjson = &batch.lines.ndjson;
-        if self.block >= self.sizes.block {
-            self.block = 0;
+        if self.draft.blocks() == 0 || self.is_full() {
+            self.before += self.block();
             self.draft.begin();
-            let sample = &ndjson[..ndjson.len().min(SAMPLE_BYTES)];
-            let small = compress(sample, Compression::Zstd).map_or(sample.len(), |small| small.len());
-            self.ratio = (small.max(1), sample.len().max(1));
+            self.sample.clear();
+            (self.raw, self.measured) = (0, 0);
         }
         self.draft.add(batch);
+        let ndjson = &batch.lines.ndjson;
+        self.raw += ndjson.len();
+        let room = SAMPLE_BYTES - self.sample.len();
+        self.sample.extend_from_slice(&ndjson[..ndjson.len().min(room)]);
+        if self.is_full() && self.sample.len() > self.measured * 2 {
+            self.measure();
+        }
+        self.draft.blocks() == BLOCKS && self.is_full()
+    }
+
+    fn measure(&mut self) {
+        let sample = self.sample.len();
+        let small = compress(&self.sample, Compression::Zstd).map_or(sample, |small| small.len());
+        self.ratio = (small.max(1), sample.max(1));
+        self.measured = sample;
+    }
+
+    /// What the last block takes, compressed.
+    fn block(&self) -> usize {
         let (small, of) = self.ratio;
-        let bytes = ndjson.len().saturating_mul(small) / of;
-        self.block += bytes;
-        self.all += bytes;
-        self.draft.blocks() == BLOCKS && self.block >= self.sizes.block
+        self.raw.saturating_mul(small) / of
+    }
+
+    fn is_full(&self) -> bool {
+        self.block() >= self.sizes.block
     }
 
     /// Where the lines may end that are enough, by what these were like.
     fn wanted(&self, begin: Offset) -> Offset {
         let lines = self.draft.next().since(begin).max(self.sizes.fewest);
         let whole = (self.sizes.block * BLOCKS) as u64;
-        let enough = lines.saturating_mul(whole) / (self.all as u64).clamp(1, whole);
+        let all = (self.before + self.block()) as u64;
+        let enough = lines.saturating_mul(whole) / all.clamp(1, whole);
         begin.plus(enough.clamp(lines + lines / 16, lines.saturating_mul(64)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lines::{Line, Lines, Timestamp};
+
+    use super::*;
+
+    const SIZES: Sizes = Sizes {
+        block: 36 * 1024,
+        fewest: 16,
+    };
+
+    /// What the lines take that a sketch is of, compressed together, when they come so many at a time.
+    fn sketched(a_batch: u64) -> usize {
+        let mut work = Work::new(Offset::ZERO, SIZES);
+        let mut all = Vec::new();
+        let mut next = 0;
+        loop {
+            let line = |nth: u64| {
+                let number = nth.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                Line {
+                    ts: Timestamp::from_nanos(nth as i64 * 1_000_000),
+                    level: None,
+                    message: format!(
+                        "payment accepted for order {:08x} after {} ms",
+                        number >> 32,
+                        nth % 700
+                    ),
+                    fields: Vec::new(),
+                }
+            };
+            let lines: Vec<Line> = (next..next + a_batch).map(line).collect();
+            let batch = Batch {
+                stream: StreamName::parse("s").unwrap(),
+                first: Offset(next),
+                arrived: Timestamp::from_nanos(0),
+                lines: Lines::encode(&lines).unwrap(),
+            };
+            next += a_batch;
+            all.extend_from_slice(&batch.lines.ndjson);
+            if work.add(&batch) {
+                break;
+            }
+        }
+        let merged = all.chunks(SAMPLE_BYTES);
+        merged
+            .map(|part| compress(part, Compression::Zstd).unwrap().len())
+            .sum()
+    }
+
+    #[test]
+    fn a_sketch_is_of_as_many_lines_as_take_some_room_together_however_few_came_at_a_time() {
+        let whole = SIZES.block * BLOCKS;
+        for a_batch in [1, 30, 2_000] {
+            let bytes = sketched(a_batch);
+            assert!(bytes > whole - whole / 6, "{a_batch} a batch: {bytes} of {whole}");
+            assert!(bytes < whole + whole / 3, "{a_batch} a batch: {bytes} of {whole}");
+        }
     }
 }

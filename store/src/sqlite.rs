@@ -33,7 +33,7 @@ use bytes::Bytes;
 use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, PriorRun, StoredKey};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
-use lines::sketch::Sketch;
+use lines::sketch::{Reach, Sketch};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
@@ -502,22 +502,22 @@ impl LogStore for SqliteStore {
         answered(Operation::Allow, self.options.deadline, self.rely_on_the_clock()).await
     }
 
-    async fn sketched(&self, stream: &StreamName) -> Result<Option<Offset>, StoreError> {
+    async fn sketched(&self, stream: &StreamName, upto: Offset) -> Result<Option<Reach>, StoreError> {
         let stream = stream.clone();
         self.ask(Operation::Sketched, Cost::Rows, move |connection| {
-            sketches::reach(connection, &stream).map(Some).map_err(away)
+            sketches::reach(connection, &stream, upto).map(Some).map_err(away)
         })
         .await
     }
 
-    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<(), StoreError> {
+    async fn keep_sketch(&self, stream: &StreamName, sketch: Sketch) -> Result<bool, StoreError> {
         let stream = stream.clone();
         let kept = self.writer.run(move |connection, room| {
             if room.is_full() {
                 // What room there is, is for lines.
-                return Ok(());
+                return Ok(false);
             }
-            sketches::keep(connection, &stream, &sketch)
+            sketches::keep(connection, &stream, &sketch).map(|()| true)
         });
         answered(Operation::KeepSketch, self.options.deadline, kept).await
     }

@@ -122,6 +122,7 @@ every_store! {
             sketches_are_there_when_the_store_is_opened_again
             damaged_lines_are_never_passed_over_unless_they_were_known_before
             sketches_of_lines_that_were_lost_hide_no_others
+            sketches_of_lines_that_others_came_in_place_of_are_made_anew
             sketches_stay_with_lines_that_come_back;
         retention:
             what_was_stamped_in_the_future_goes_with_what_follows_it

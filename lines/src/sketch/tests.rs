@@ -183,6 +183,7 @@ fn a_sketch_that_went_bad_says_nothing() {
     assert_eq!(change(&|bad| bad.outline.first = Offset(1)), 0b11);
     assert_eq!(change(&|bad| bad.outline.ends[1] = Offset(40)), 0b11);
     assert_eq!(change(&|bad| bad.outline.kinds ^= 1 << 3), 0b11);
+    assert_eq!(change(&|bad| bad.outline.last ^= 1), 0b11);
     assert_eq!(change(&|bad| bad.slices.rotate_left(1)), 0b11);
     assert_eq!(
         change(&|bad| bad
@@ -192,8 +193,13 @@ fn a_sketch_that_went_bad_says_nothing() {
         0b11
     );
 
-    let kept =
-        |lengths: &[u64], next| Outline::kept(Offset(7), lengths.iter().copied(), Offset(next), LAYOUT);
+    let kept = |lengths: &[u64], next| {
+        let reach = Reach {
+            next: Offset(next),
+            last: 5,
+        };
+        Outline::kept(Offset(7), lengths.iter().copied(), LAYOUT, reach)
+    };
     assert!(kept(&[3, 2], 12).is_some_and(|outline| outline.ends == [Offset(10), Offset(12)]));
     assert_eq!(kept(&[3, 3], 12), None);
     assert_eq!(kept(&[], 7), None);

@@ -159,7 +159,7 @@ impl Ready {
             Err(error) if code(&error) == Some(NAMESPACE_EXISTS) => {}
             Err(error) => return Err(ready.error(error)),
         }
-        for lease in ["trim", "merge"] {
+        for lease in ["trim", "merge", "sketch"] {
             ready
                 .write(doc! {"update": "cluster", "updates": [{
                     "q": {"_id": lease},

@@ -305,7 +305,7 @@ async fn delete_below(ready: &Ready, lease: &Lease, due: &[Due]) -> Result<Optio
     let answer = ready
         .write(doc! {"delete": "batches", "deletes": deletes})
         .await?;
-    sketches::delete_below(ready, &gone).await?;
+    sketches::follow(ready, &gone).await;
     // Nothing below `gone` is left, and what is left of the others begins there.
     let rest = doc! {"$map": {
         "input": {"$filter": {"input": {"$ifNull": ["$hidden", []]}, "cond": {"$gt": ["$$this.below", "$gone"]}}},

@@ -1,17 +1,19 @@
 //! Sketches of lines, and where by them lines may lie that a search is for.
 //!
 //! `sketches` has the outlines: `s` stream, `o` first offset, `e` where it ends, `k` kinds, `b` how many lines each block
-//! has. `sketch_slices` has the slices: `_id` is `{k, i}`, the sketch and the number, `s` and `e` as in the outline, `r` rows.
+//! has, `l` what tells its last line from others. `sketch_slices` has the slices: `_id` is `{k, i}`, the sketch and the number, `s` and `e` as in the outline, `r` rows.
 //!
 //! A sketch has an identity of its own, and its slices are written before its outline: whoever makes the same one at the
 //! same time never mixes slices with it. Slices of which the outline never came go with their lines like all others.
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Once;
+use std::time::Duration;
 
 use bytes::Bytes;
 use lines::filter::needs::Needs;
-use lines::sketch::{LAYOUT, Outline, Sketch, place};
+use lines::sketch::{LAYOUT, Outline, Reach, Sketch, place};
 use lines::{Offset, StoreError, StreamName};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::RawBsonRef;
@@ -20,6 +22,7 @@ use mongodb::bson::{Document, RawDocument, doc};
 use super::MongoStore;
 use super::connection::Ready;
 use super::documents::{binary, from_bson, number, to_bson};
+use super::turn::millis;
 
 /// Sketches that are asked together.
 const TOGETHER: usize = 64;
@@ -32,25 +35,46 @@ struct Kept {
     outline: Outline,
 }
 
+/// For how long a process makes sketches when it asks no more whether it is to. Less than the minute by which it asks again would
+/// have them made twice.
+const TURN: Duration = Duration::from_secs(90);
+
 impl MongoStore {
-    pub(super) async fn find_sketched(&self, stream: &StreamName) -> Result<Offset, StoreError> {
+    /// Takes or keeps the right to make sketches, unless another process has it.
+    pub(super) async fn take_sketching(&self) -> Result<bool, StoreError> {
+        let ready = self.connection.ready().await?;
+        let turn = millis(TURN);
+        let which = doc! {"_id": "sketch", "$or": [
+            {"holder": &self.sketching},
+            {"$expr": {"$lte": ["$until", "$$NOW"]}},
+            // By a clock that was wrong.
+            {"$expr": {"$gt": ["$until", {"$add": ["$$NOW", turn * 2]}]}},
+        ]};
+        let take = doc! {"$set": {"holder": &self.sketching, "until": {"$add": ["$$NOW", turn]}}};
+        let taken = ready.change("cluster", which, vec![take]).await?;
+        Ok(taken.is_some())
+    }
+
+    pub(super) async fn find_sketched(&self, stream: &StreamName, upto: Offset) -> Result<Reach, StoreError> {
         let ready = self.connection.ready().await?;
         let pipeline = vec![
-            doc! {"$match": {"s": stream.as_str(), "k": {"$gte": i32::from(LAYOUT)}}},
+            doc! {"$match": {
+                "s": stream.as_str(), "e": {"$lte": to_bson(upto)}, "k": {"$gte": i32::from(LAYOUT)},
+            }},
             doc! {"$sort": {"s": -1, "e": -1}},
             doc! {"$limit": 1},
-            doc! {"$project": {"e": 1}},
+            doc! {"$project": {"e": 1, "l": 1}},
         ];
         let mut cursor = ready.aggregate(&ready.sketches, pipeline, 1).await?;
-        let mut reach = Offset::ZERO;
+        let mut found = Reach::default();
         while cursor.advance().await.map_err(|e| ready.error(e))? {
-            reach = number(cursor.current(), "e").map_or(reach, from_bson);
+            found = reach(cursor.current()).unwrap_or(found);
         }
-        Ok(reach)
+        Ok(found)
     }
 
     /// Keeps a sketch, unless there is one that begins there.
-    pub(super) async fn keep(&self, stream: &StreamName, sketch: &Sketch) -> Result<(), StoreError> {
+    pub(super) async fn keep(&self, stream: &StreamName, sketch: &Sketch) -> Result<bool, StoreError> {
         let ready = self.connection.ready().await?;
         let (id, outline) = (ObjectId::new(), &sketch.outline);
         let end = to_bson(outline.next());
@@ -77,6 +101,7 @@ impl MongoStore {
         let document = doc! {
             "_id": id, "s": stream.as_str(), "o": to_bson(outline.first), "e": end,
             "k": i32::from(outline.kinds), "b": outline.lengths().map(i64::from).collect::<Vec<_>>(),
+            "l": outline.last.cast_signed(),
         };
         let answer = ready
             .write(doc! {"insert": "sketches", "documents": [document]})
@@ -87,7 +112,7 @@ impl MongoStore {
                 .write(doc! {"delete": "sketch_slices", "deletes": [{"q": own, "limit": 0}]})
                 .await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Removes the sketches that reach beyond the head.
@@ -134,18 +159,22 @@ impl MongoStore {
     }
 }
 
-/// Deletes the sketches of lines that are all before those offsets of their streams.
-pub(super) async fn delete_below(ready: &Ready, gone: &[(String, i64)]) -> Result<(), StoreError> {
+/// Deletes the sketches of lines that went: each stream's up to there. What fails here never keeps lines from going. What is left
+/// of it goes with the next lines of the stream.
+pub(super) async fn follow(ready: &Ready, gone: &[(String, i64)]) {
+    static TOLD: Once = Once::new();
     let deletes: Vec<Document> = gone
         .iter()
         .map(|(stream, gone)| doc! {"q": {"s": stream, "e": {"$lte": gone}}, "limit": 0})
         .collect();
     for collection in ["sketches", "sketch_slices"] {
-        ready
-            .write(doc! {"delete": collection, "deletes": &deletes})
-            .await?;
+        let deleted = ready.write(doc! {"delete": collection, "deletes": &deletes});
+        if let Err(error) = deleted.await {
+            TOLD.call_once(
+                || tracing::error!(%error, "sketches of lines that were deleted stay in the store"),
+            );
+        }
     }
-    Ok(())
 }
 
 async fn outlines(
@@ -178,11 +207,18 @@ fn kept(document: &RawDocument) -> Option<Kept> {
             _ => None,
         })
         .collect();
-    let (first, next) = (number(document, "o")?, number(document, "e")?);
+    let first = number(document, "o")?;
     let kinds = u8::try_from(number(document, "k")?).ok()?;
     Some(Kept {
         id: document.get_object_id("_id").ok()?,
-        outline: Outline::kept(from_bson(first), lengths?.into_iter(), from_bson(next), kinds)?,
+        outline: Outline::kept(from_bson(first), lengths?.into_iter(), kinds, reach(document)?)?,
+    })
+}
+
+fn reach(document: &RawDocument) -> Option<Reach> {
+    Some(Reach {
+        next: from_bson(number(document, "e")?),
+        last: number(document, "l").unwrap_or_default().cast_unsigned(),
     })
 }
 

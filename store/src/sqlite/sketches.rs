@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use bytes::Bytes;
 use lines::filter::needs::Needs;
-use lines::sketch::{LAYOUT, Outline, SLICES, Sketch, place};
+use lines::sketch::{LAYOUT, Outline, Reach, SLICES, Sketch, place};
 use lines::{Offset, StoreError, StreamName};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -17,18 +17,25 @@ use super::recent::Recent;
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
-/// Up to where a stream has sketches of the current layout.
-pub(super) fn reach(connection: &Connection, stream: &StreamName) -> Sql<Offset> {
+/// Up to where a stream has sketches of the current layout, of those that end at `upto` or before.
+pub(super) fn reach(connection: &Connection, stream: &StreamName, upto: Offset) -> Sql<Reach> {
     let Some((id, _)) = find(connection, stream)? else {
-        return Ok(Offset::ZERO);
+        return Ok(Reach::default());
     };
-    let reach: Option<i64> = connection
+    let reach = |row: &rusqlite::Row<'_>| {
+        Ok(Reach {
+            next: from_sql(row.get(0)?),
+            last: row.get::<_, i64>(1)?.cast_unsigned(),
+        })
+    };
+    let found = connection
         .prepare_cached(
-            "SELECT next FROM sketches WHERE stream = ?1 AND kinds >= ?2 ORDER BY first DESC LIMIT 1",
+            "SELECT next, last FROM sketches
+             WHERE stream = ?1 AND kinds >= ?2 AND first < ?3 AND next <= ?3 ORDER BY first DESC LIMIT 1",
         )?
-        .query_row((id, LAYOUT), |row| row.get(0))
+        .query_row((id, LAYOUT, to_sql(upto)), reach)
         .optional()?;
-    Ok(reach.map_or(Offset::ZERO, from_sql))
+    Ok(found.unwrap_or_default())
 }
 
 /// Keeps a sketch, unless there is one that begins there.
@@ -45,7 +52,8 @@ pub(super) fn keep(connection: &mut Connection, stream: &StreamName, sketch: &Sk
     delete_earlier(&transaction, id, outline)?;
     let kept = transaction
         .prepare_cached(
-            "INSERT OR IGNORE INTO sketches (stream, first, next, kinds, ends) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR IGNORE INTO sketches (stream, first, next, kinds, ends, last)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute((
             id,
@@ -53,6 +61,7 @@ pub(super) fn keep(connection: &mut Connection, stream: &StreamName, sketch: &Sk
             to_sql(outline.next()),
             outline.kinds,
             ends_to_sql(outline),
+            outline.last.cast_signed(),
         ))?;
     if kept > 0 {
         let number = transaction.last_insert_rowid();
@@ -154,7 +163,7 @@ pub(super) fn places(
         let mut places = Vec::new();
         let mut at = within.start;
         let mut statement = connection.prepare_cached(
-            "SELECT id, first, kinds, ends, next FROM sketches
+            "SELECT id, first, kinds, ends, next, last FROM sketches
              WHERE stream = ?1 AND first >= coalesce(
                  (SELECT first FROM sketches WHERE stream = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1), 0)
              AND first < ?3 ORDER BY first",
@@ -182,11 +191,15 @@ pub(super) fn places(
 
 /// `None` of one that went bad: its lines are read.
 fn outline(row: &rusqlite::Row<'_>) -> Sql<Option<Outline>> {
-    let (first, next) = (from_sql(row.get(1)?), from_sql(row.get(4)?));
+    let first = from_sql(row.get(1)?);
+    let reach = Reach {
+        next: from_sql(row.get(4)?),
+        last: row.get::<_, i64>(5)?.cast_unsigned(),
+    };
     let lengths = row.get_ref(3)?.as_blob()?.as_chunks::<4>().0.iter();
     let lengths = lengths.map(|length| u32::from_le_bytes(*length).into());
     let kinds = u8::try_from(row.get::<_, i64>(2)?).ok();
-    Ok(kinds.and_then(|kinds| Outline::kept(first, lengths, next, kinds)))
+    Ok(kinds.and_then(|kinds| Outline::kept(first, lengths, kinds, reach)))
 }
 
 /// How many lines each block has, as 32 bits, the least first.

@@ -4,15 +4,17 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lines::retention::{Deletable, Retention};
-use lines::{AppendError, LogStore, StoreError};
+use lines::{AppendError, Filter, LogStore, Offset, StoreError};
 use store::Compression;
+use store::sketcher::{Sizes, Sketcher};
 use store::sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
-use crate::place::{append, at, draft_at, extent, read_all};
+use crate::place::{append, at, draft_at, extent, read_all, stream};
 
 /// A file system of its own, of 32 MiB.
 struct Disk(TempDir);
@@ -201,4 +203,39 @@ async fn recent_lines_can_be_removed_from_a_disk_that_others_filled_to_the_last_
     for name in ["s", "t", "u", "v"] {
         assert_eq!(extent(&store, name).await, (800, 800));
     }
+}
+
+/// What room there is, is for lines; what was not made of them then is made later.
+#[tokio::test]
+async fn sketches_that_had_no_room_are_made_once_there_is_some() {
+    let disk = Disk::new();
+    let store: Arc<dyn LogStore> = Arc::new(disk.open());
+    for i in 0..100_i64 {
+        let number = |nth: u64| (i.unsigned_abs() * 10 + nth + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let said: Vec<String> = (0..10).map(|nth| format!("line {:020}", number(nth))).collect();
+        let said: Vec<&str> = said.iter().map(String::as_str).collect();
+        append(&*store, draft_at("s", at(i), &said)).await.unwrap();
+    }
+    let theirs = disk.fill(0);
+    let sizes = Sizes {
+        block: 512,
+        fewest: 16,
+    };
+    let mut sketcher = Sketcher::new(Arc::clone(&store), sizes);
+    let reach = async || {
+        let reach = store.sketched(&stream("s"), Offset(u64::MAX)).await;
+        reach.unwrap().unwrap().next.0
+    };
+    assert!(matches!(store.check().await, Err(StoreError::Full(_))));
+    assert!(sketcher.round().await.unwrap());
+    assert_eq!(reach().await, 0);
+    std::fs::remove_file(theirs).unwrap();
+    store.check().await.unwrap();
+    assert!(sketcher.round().await.unwrap());
+    let known = reach().await;
+    assert!(known > 100, "{known}");
+    let nowhere = Filter::parse("nowhere").unwrap();
+    let within = Offset(0)..Offset(known);
+    let places = store.places(&stream("s"), within, nowhere.needs()).await;
+    assert_eq!(places.unwrap(), []);
 }

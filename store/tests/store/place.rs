@@ -302,6 +302,35 @@ impl Place {
         }
     }
 
+    /// Takes the lines from an offset on away, past the store: as they are missing in a database that was brought back from a
+    /// backup. The next store is to be opened after that.
+    pub(crate) async fn go_back(&self, name: &str, head: u64) {
+        match self {
+            Self::Memory(_) => panic!("nothing is brought back in memory"),
+            Self::Sqlite { folder, open, .. } => {
+                let store = open.lock().clone();
+                if let Some(store) = store {
+                    store.merge_recent().await.unwrap();
+                }
+                let database = rusqlite::Connection::open(folder.path().join("lines.sqlite3")).unwrap();
+                let sql = "DELETE FROM batches
+                           WHERE first >= ?2 AND stream = (SELECT id FROM streams WHERE name = ?1)";
+                assert!(database.execute(sql, (name, head as i64)).unwrap() > 0);
+            }
+            Self::Mongo { .. } | Self::Merged { .. } => {
+                use mongodb::bson::{DateTime, Document, doc};
+                let database = self.database().await;
+                let batches = database.collection::<Document>("batches");
+                let which = doc! {"s": name, "o": {"$gte": head as i64}};
+                assert!(batches.delete_many(which).await.unwrap().deleted_count > 0);
+                // Whoever made sketches is long gone.
+                let ended = doc! {"$set": {"until": DateTime::from_millis(0)}};
+                let cluster = database.collection::<Document>("cluster");
+                cluster.update_one(doc! {"_id": "sketch"}, ended).await.unwrap();
+            }
+        }
+    }
+
     async fn remove(self) {
         match self {
             Self::Memory(_) | Self::Sqlite { .. } => {}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lines::retention::{Deletable, Hidden, Retention};
-use lines::{Filter, LogStore, Offset};
+use lines::{Filter, LogStore, Offset, Timestamp};
 use store::sketcher::{Sizes, Sketcher};
 use store::sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
@@ -52,7 +52,8 @@ async fn sketch(store: &Arc<dyn LogStore>) {
 }
 
 async fn sketched(store: &dyn LogStore) -> u64 {
-    store.sketched(&stream("s")).await.unwrap().unwrap().0
+    let reach = store.sketched(&stream("s"), Offset(u64::MAX)).await;
+    reach.unwrap().unwrap().next.0
 }
 
 /// Where lines may be that the filter finds.
@@ -196,6 +197,27 @@ pub(crate) async fn sketches_of_lines_that_were_lost_hide_no_others(place: &Plac
     assert!(found.len() == 1 && found[0].contains(&1503), "{found:?}");
 }
 
+/// The same where by now other lines have the offsets of those that were lost.
+pub(crate) async fn sketches_of_lines_that_others_came_in_place_of_are_made_anew(place: &Place) {
+    let store = place.store().await;
+    fill(&*store, 0..200, 57).await;
+    sketch(&store).await;
+    let known = sketched(&*store).await;
+    assert!(known > 1500, "{known}");
+    place.go_back("s", 1000).await;
+    drop(store);
+    place.close();
+    let store = place.store().await;
+    assert_eq!(extent(&*store, "s").await, (0, 1000));
+    fill(&*store, 300..500, 350).await;
+
+    sketch(&store).await;
+    let found = places(&*store, 0..known, "needle").await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains(&573), "{found:?}");
+    assert!(found[1].contains(&1503) && size(&found) <= 80, "{found:?}");
+}
+
 fn older_than(seconds: u64) -> Retention {
     Retention {
         age: Some(Duration::from_secs(seconds)),
@@ -289,7 +311,8 @@ async fn sketches_in_a_folder_that_are_not_sound_say_nothing() {
         ("UPDATE sketches SET next = next + 1", false),
         ("UPDATE sketches SET ends = zeroblob(8)", false),
         ("UPDATE sketches SET first = first + 1", false),
-        ("UPDATE sketches SET kinds = kinds & 15", true),
+        ("UPDATE sketches SET last = last + 1", false),
+        ("UPDATE sketches SET kinds = kinds & 31", true),
     ] {
         let root = TempDir::new().unwrap();
         let store: Arc<dyn LogStore> =
@@ -318,5 +341,73 @@ async fn sketches_in_a_folder_that_are_not_sound_say_nothing() {
             assert_eq!(places(&*store, 0..known, "nowhere").await, [], "{spoiled}");
             assert_eq!(count(), before, "{spoiled}");
         }
+    }
+}
+
+#[tokio::test]
+async fn lines_in_mongodb_go_though_their_sketches_cannot() {
+    Place::mongo_without_grace().run(mongodb_lets_lines_go).await;
+}
+
+async fn mongodb_lets_lines_go(place: &Place) {
+    let store = place.store().await;
+    fill(&*store, 0..200, 57).await;
+    sketch(&store).await;
+    // Nothing can be deleted from a view.
+    let database = place.database().await;
+    for name in ["sketches", "sketch_slices"] {
+        let collection = database.collection::<mongodb::bson::Document>(name);
+        collection.drop().await.unwrap();
+        let view = mongodb::bson::doc! {"create": name, "viewOn": "batches", "pipeline": []};
+        database.run_command(view).await.unwrap();
+    }
+    while store.trim(&older_than(100), at(200)).await.unwrap().more {}
+    let mut batches = 0;
+    loop {
+        let deleted = store.delete_hidden(Deletable::All).await.unwrap();
+        batches += deleted.batches;
+        if !deleted.more {
+            break;
+        }
+    }
+    assert_eq!(batches, 100);
+    assert_eq!(extent(&*store, "s").await, (1000, 2000));
+    assert_eq!(store.holdings().await.unwrap().hidden_streams, 0);
+}
+
+#[tokio::test]
+async fn of_several_processes_on_one_mongodb_one_makes_sketches() {
+    Place::mongo().run(one_makes_sketches).await;
+}
+
+async fn one_makes_sketches(place: &Place) {
+    let (one, other) = (place.store().await, place.store().await);
+    let is_to_sketch = async |store: &dyn LogStore| store.is_to_sketch().await.unwrap();
+    assert!(is_to_sketch(&*one).await);
+    assert!(!is_to_sketch(&*other).await);
+    assert!(is_to_sketch(&*one).await, "it stays so");
+
+    fill(&*one, 0..100, 57).await;
+    sketch(&other).await;
+    assert_eq!(sketched(&*one).await, 0, "it is not its turn");
+    sketch(&one).await;
+    assert!(sketched(&*one).await > 0);
+
+    let cluster = place
+        .database()
+        .await
+        .collection::<mongodb::bson::Document>("cluster");
+    let hours = |hours: i64| {
+        mongodb::bson::DateTime::from_millis(Timestamp::now().nanos() / 1_000_000 + hours * 3_600_000)
+    };
+    for until in [hours(-1), hours(5)] {
+        // It is over, or by a clock that was wrong.
+        let set = mongodb::bson::doc! {"$set": {"until": until, "holder": "somebody"}};
+        cluster
+            .update_one(mongodb::bson::doc! {"_id": "sketch"}, set)
+            .await
+            .unwrap();
+        assert!(is_to_sketch(&*other).await);
+        assert!(!is_to_sketch(&*one).await);
     }
 }
