@@ -1,5 +1,6 @@
 //! What becomes of lines that are sent: reports on the way, a summary at the end, and why it ended early.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -149,7 +150,11 @@ pub struct Stopped;
 
 /// How much became of everything that was pushed, so far.
 #[derive(Debug, Default)]
-pub(crate) struct Tally(Mutex<Counts>);
+pub(crate) struct Tally {
+    counts: Mutex<Counts>,
+    /// How many lines the answers say are stored, by their stream.
+    streams: Mutex<BTreeMap<String, u64>>,
+}
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Counts {
@@ -166,7 +171,7 @@ struct Counts {
 
 impl Tally {
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn begin(&self, lines: u64) {
@@ -187,6 +192,19 @@ impl Tally {
         counts.undated += answer.undated;
         counts.rejected += rejected;
         counts.under_way = 0;
+        drop(counts);
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        for (stream, lines) in answer.stored() {
+            match streams.get_mut(stream) {
+                Some(stored) => *stored += lines,
+                None => drop(streams.insert(stream.to_owned(), lines)),
+            }
+        }
+    }
+
+    pub(crate) fn streams(&self) -> BTreeMap<String, u64> {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.clone()
     }
 
     pub(crate) fn summary(&self, waiting: u64) -> Summary {

@@ -31,9 +31,29 @@ pub(crate) struct Answer {
     pub(crate) undated: u64,
     #[serde(default)]
     pub(crate) rejected: Vec<RejectedLine>,
+    /// Where the lines are: stretches of offsets in each stream.
+    #[serde(default)]
+    pub(crate) streams: BTreeMap<String, Vec<Stretch>>,
     /// How many more lines were rejected than `rejected` names, by their code.
     #[serde(default)]
     pub(crate) rejected_more: BTreeMap<String, u64>,
+}
+
+/// Lines one after another in a stream.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Stretch {
+    first: u64,
+    next: u64,
+}
+
+impl Answer {
+    /// How many lines are in each stream.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.streams.iter().map(|(stream, stretches)| {
+            let lines = stretches.iter().map(|at| at.next.saturating_sub(at.first));
+            (stream.as_str(), lines.sum())
+        })
+    }
 }
 
 /// A line that was rejected, numbered within the request from 1.
@@ -56,9 +76,6 @@ pub(crate) struct Poster {
     report: Box<dyn Fn(Report) + Send + Sync>,
     /// The one that was good last; asked for again when the server refuses it.
     token: Option<Token>,
-    /// Whether the server has ever kept a line: then the stream may be written, and a line that is forbidden alone
-    /// names another one.
-    kept_lines: bool,
     /// Whether a token was ever good: only then it is worth waiting for another one.
     was_let_in: bool,
 }
@@ -117,7 +134,6 @@ impl Poster {
             hurried,
             report,
             token: None,
-            kept_lines: false,
             was_let_in: false,
         }
     }
@@ -146,7 +162,6 @@ impl Poster {
                     if repeated_why.is_some() {
                         self.report(Report::Recovered);
                     }
-                    self.kept_lines |= answer.accepted > 0;
                     self.was_let_in = true;
                     return Ok(answer);
                 }
@@ -304,15 +319,10 @@ impl Poster {
         if !status.is_client_error() {
             return not_tailcast(format!("HTTP status {status}"));
         }
-        // Nothing in the request was a line, or none was kept: the lines' fault, and others follow. Where nothing was
-        // read, it is not the lines that are forbidden but the stream.
-        let lines_alone = |answer: &Answer| {
-            problem.is("empty")
-                || problem.is("nothing_accepted")
-                || (problem.is("forbidden") && self.kept_lines && !answer.rejected.is_empty())
-        };
+        // Nothing in the request was a line, or none was kept: the lines' fault, and others follow.
+        let lines_alone = problem.is("empty") || problem.is("nothing_accepted");
         match serde_json::from_slice(body) {
-            Ok(answer) if lines_alone(&answer) => Attempt::Answered(answer),
+            Ok(answer) if lines_alone => Attempt::Answered(answer),
             _ if status == StatusCode::CONFLICT => Attempt::Failed(SendError::KeyReused(problem)),
             _ => Attempt::Failed(SendError::Refused(problem)),
         }

@@ -3,6 +3,7 @@
 //! One request is in flight; everything that arrives meanwhile goes into the next. So batching comes from load, not
 //! from delay, and order needs no numbers. What waits is bounded, and so is what is in flight: whoever pushes waits.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -87,6 +88,11 @@ impl Sender {
         // In this order: what is taken from the queue meanwhile is not counted twice.
         let waiting = self.queue.lock();
         self.tally.summary(waiting.lines)
+    }
+
+    /// How many lines are stored in each stream, as the answers say.
+    pub fn stored(&self) -> BTreeMap<String, u64> {
+        self.tally.streams()
     }
 
     /// Takes one line, of any bytes, without its line feed; a text of several lines is several. Waits while as much as

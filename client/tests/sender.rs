@@ -370,15 +370,27 @@ async fn a_refusal_stops_everything_with_its_sentence() {
 }
 
 #[tokio::test]
-async fn a_line_that_may_not_go_where_it_wants_stops_nothing_once_others_were_kept() {
-    let forbidden = json!({"code": "forbidden", "detail": "no", "rejected": [{"line": 1, "code": "forbidden", "error": "no"}]});
-    let fake = Fake::start([Reply::Accept, Reply::Say(403, forbidden, None)]).await;
+async fn it_is_told_how_many_lines_each_stream_got_as_the_answers_say() {
+    let stored = |streams: Value| {
+        Reply::Say(
+            200,
+            json!({"accepted": 1, "rejected": [], "streams": streams}),
+            None,
+        )
+    };
+    let fake = Fake::start([
+        stored(json!({"@alice": [{"first": 5, "next": 6}, {"first": 9, "next": 11}]})),
+        stored(json!({"@alice": [{"first": 11, "next": 12}], "other": [{"first": 0, "next": 1}]})),
+    ])
+    .await;
     let (mut sender, _) = fake.sender(quick());
-    for (number, line) in ["one", r#"{"stream":"other"}"#, "three"].iter().enumerate() {
-        sender.push(line.as_bytes()).await.unwrap();
-        fake.has_seen(number + 1).await;
+    for number in 1..=2 {
+        sender.push(b"line").await.unwrap();
+        fake.has_seen(number).await;
     }
-    assert_eq!(sender.finish().await.unwrap(), summary(3, 2, 1));
+    sender.finish().await.unwrap();
+    let expected = [("@alice".to_owned(), 4), ("other".to_owned(), 1)];
+    assert_eq!(sender.stored(), expected.into());
 }
 
 #[tokio::test]

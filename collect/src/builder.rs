@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use lines::{Level, Timestamp, line};
 
-pub(crate) use json::{read, repaired};
+pub(crate) use json::{escaped, read, repaired};
 pub(crate) use value::string;
 pub use value::{Nested, Value};
 

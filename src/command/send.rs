@@ -35,8 +35,8 @@ acknowledged is sent again, under the same key. It ends with exit code 0 when ev
 lines were rejected or it had to give up; then it says how many lines are stored and how many are not. Ctrl-C and SIGTERM \
 stop reading: whole lines that were read are still sent, within 10 s, unless the server is away; twice, it ends at once.
 
-A line that is a JSON object is understood (ts, level, message, fields; the usual other spellings, too); its `stream` \
-goes before STREAM. Every other line is kept as the message, as it is.
+A line that is a JSON object is understood (ts, level, message, fields; the usual other spellings, too). Every other line \
+is kept as the message, as it is. All of them go to STREAM, whatever a member `stream` says.
 
 Examples:
   tail -F /var/log/nginx/access.log | tailcast send web/access
@@ -88,32 +88,65 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         ));
     }
     match ended {
-        Ok(summary) => conclude(&args.stream, summary, &rejects),
+        Ok(summary) => conclude(summary, &sender.stored(), &rejects),
         Err(error) => {
             let mut summary = sender.summary();
             summary.pushed += read.left;
             summary.unsent += read.left;
-            let outcome = outcome(&summary, &rejects);
+            let outcome = outcome(&summary, &sender.stored(), &rejects);
             Err(Failure::Failed(anyhow!("{error:#}; {outcome}")))
         }
     }
 }
 
-fn conclude(stream: &str, summary: Summary, rejects: &Rejects) -> Result<(), Failure> {
+fn conclude(summary: Summary, streams: &Stored, rejects: &Rejects) -> Result<(), Failure> {
     if summary.rejected > 0 {
-        return Err(Failure::Failed(anyhow!("{}", outcome(&summary, rejects))));
+        return Err(Failure::Failed(anyhow!(
+            "{}",
+            outcome(&summary, streams, rejects)
+        )));
     }
     if summary.undated > 0 {
         Noise::default().say(&undated(summary.undated));
     }
     if std::io::stderr().is_terminal() {
-        eprintln!("tailcast: {} stored in {stream}", count(summary.accepted, "line"));
+        let lines = count(summary.accepted, "line");
+        eprintln!("tailcast: {lines} stored{}", places(streams));
     }
     Ok(())
 }
 
-/// What became of everything, from the answers: `of 5 lines, 2 are stored, 1 was rejected (1 forbidden), 2 are not stored`.
-fn outcome(summary: &Summary, rejects: &Rejects) -> String {
+/// How many lines each stream has got, as the answers say.
+type Stored = BTreeMap<String, u64>;
+
+/// So many streams are named.
+const STREAMS_TOLD: usize = 5;
+
+/// Where lines are stored: ` in a/b`, ` in 2 streams: 3 in a, 1 in b`, or nothing where nothing is stored.
+fn places(streams: &Stored) -> String {
+    let mut names = streams.iter();
+    match (names.next(), names.len()) {
+        (None, _) => String::new(),
+        (Some((only, _)), 0) => format!(" in {only}"),
+        _ => {
+            let told = streams.iter().take(STREAMS_TOLD);
+            let mut told: Vec<_> = told.map(|(name, lines)| format!("{lines} in {name}")).collect();
+            match streams.len().saturating_sub(STREAMS_TOLD) {
+                0 => {}
+                more => told.push(format!("the others in {}", count(more as u64, "more stream"))),
+            }
+            format!(
+                " in {}: {}",
+                count(streams.len() as u64, "stream"),
+                told.join(", ")
+            )
+        }
+    }
+}
+
+/// What became of everything, from the answers: `of 5 lines, 2 are stored in a/b, 1 was rejected (1 forbidden), 2 are not
+/// stored`.
+fn outcome(summary: &Summary, streams: &Stored, rejects: &Rejects) -> String {
     let are = |count: u64| if count == 1 { "is" } else { "are" };
     let were = |count: u64| if count == 1 { "was" } else { "were" };
     let Summary {
@@ -124,7 +157,7 @@ fn outcome(summary: &Summary, rejects: &Rejects) -> String {
         unknown,
         unsent,
     } = *summary;
-    let mut parts = vec![format!("{accepted} {} stored", are(accepted))];
+    let mut parts = vec![format!("{accepted} {} stored{}", are(accepted), places(streams))];
     if rejected > 0 {
         parts.push(format!(
             "{rejected} {} rejected ({})",
@@ -371,7 +404,7 @@ mod tests {
             ..Summary::default()
         };
         assert_eq!(
-            outcome(&one, &rejects),
+            outcome(&one, &Stored::new(), &rejects),
             "of 1 line, 0 are stored, 1 was rejected (1 forbidden)"
         );
         rejects.add("line_too_long", 2);
@@ -384,8 +417,8 @@ mod tests {
             unsent: 1,
         };
         assert_eq!(
-            outcome(&many, &rejects),
-            "of 9 lines, 1 is stored, 3 were rejected (1 forbidden, 2 line_too_long), 2 may be stored or not, 1 \
+            outcome(&many, &stored(1), &rejects),
+            "of 9 lines, 1 is stored in a/0, 3 were rejected (1 forbidden, 2 line_too_long), 2 may be stored or not, 1 \
              is not stored"
         );
     }
@@ -394,6 +427,28 @@ mod tests {
     fn times_that_were_not_understood_are_told_in_right_numbers_of_one_and_many() {
         for (lines, begins) in [(1, "1 line has the time"), (2, "2 lines have the time")] {
             assert!(undated(lines).starts_with(begins), "{}", undated(lines));
+        }
+    }
+
+    /// So many streams, the first with one line, the next with two.
+    fn stored(streams: u64) -> Stored {
+        (0..streams)
+            .map(|number| (format!("a/{number}"), 1 + number))
+            .collect()
+    }
+
+    #[test]
+    fn the_streams_are_told_that_the_answers_name() {
+        for (streams, told) in [
+            (0, ""),
+            (1, " in a/0"),
+            (2, " in 2 streams: 1 in a/0, 2 in a/1"),
+            (
+                7,
+                " in 7 streams: 1 in a/0, 2 in a/1, 3 in a/2, 4 in a/3, 5 in a/4, the others in 2 more streams",
+            ),
+        ] {
+            assert_eq!(places(&stored(streams)), told);
         }
     }
 

@@ -52,7 +52,10 @@ fn lines_in(told: Told) -> Told {
     .refuses(408, &["too_slow"])
     .refuses(409, &["key_reused"])
     .refuses(413, &["too_large"])
-    .refuses(415, &["unsupported_type", "unsupported_encoding"])
+    .refuses(
+        415,
+        &["unsupported_type", "unsupported_charset", "unsupported_encoding"],
+    )
     .refuses(429, &["busy", "too_many_streams"])
     .refuses(503, &["unavailable", "unknown_outcome", "draining", "store_full"])
 }
@@ -60,7 +63,7 @@ fn lines_in(told: Told) -> Told {
 pub(crate) fn send_lines() -> Told {
     let told = Told::new("sendLines", "lines", "Send lines", REPEAT).query(
         "stream",
-        "Where lines go that name no stream of their own.",
+        "Where all lines go. Without it, each goes to the one that its member `stream` names.",
         text(""),
     );
     let types = vec![

@@ -79,6 +79,36 @@ async fn on_the_same_machine_commands_use_the_data_folders_key() {
     );
 }
 
+/// What Docker's and Kubernetes' shippers write has a member `stream`, which is no stream of ours.
+#[tokio::test]
+async fn send_says_where_lines_are_in_right_numbers_of_one_and_many() {
+    let alone = Alone::start().await;
+    let token = Token::of_tester();
+    let variables = at(alone.url(), &token);
+    let docker = "{\"log\":\"hello\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-30T05:00:00.123456789Z\"}\n";
+    let long = "x".repeat(300_000);
+    for (input, outcome) in [
+        (
+            format!("{docker}{long}\n"),
+            "of 2 lines, 1 is stored in docker/api, 1 was rejected (1 line_too_long)",
+        ),
+        (
+            format!("{docker}{long}\n{docker}"),
+            "of 3 lines, 2 are stored in docker/api, 1 was rejected (1 line_too_long)",
+        ),
+    ] {
+        let ran = tailcast(&["send", "docker/api"], &variables, &input).await;
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.err.contains(outcome), "{}", ran.err);
+    }
+    let ran = tailcast(&["streams"], &variables, "").await;
+    assert!(
+        ran.out.contains("docker/api") && !ran.out.contains("stdout"),
+        "{}",
+        ran.out
+    );
+}
+
 #[tokio::test]
 async fn send_and_tail_go_on_when_the_server_comes_back() {
     let mut alone = Alone::start().await;

@@ -116,6 +116,44 @@ pub(crate) fn repaired(json: &str) -> Cow<'_, str> {
     Cow::Owned(repaired)
 }
 
+/// The same JSON with escapes for the control characters that stand in its strings as they are: many who write JSON by hand
+/// forget them. To be asked for what could not be read; `None` where there are none, or no JSON.
+pub(crate) fn escaped(json: &str) -> Option<String> {
+    let is_nested = json.trim_ascii_start().starts_with(['{', '[']);
+    if !is_nested || !json.bytes().any(|byte| byte < 0x20) {
+        return None;
+    }
+    let mut escaped = String::with_capacity(json.len() + json.len() / 8);
+    let (mut inside, mut copied, mut at) = (false, 0, 0);
+    while let Some(&byte) = json.as_bytes().get(at) {
+        match byte {
+            b'"' => inside = !inside,
+            b'\\' if inside => at += 1,
+            0..0x20 if inside => {
+                escaped.push_str(&json[copied..at]);
+                push_escape(byte, &mut escaped);
+                copied = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    if copied == 0 {
+        return None;
+    }
+    escaped.push_str(&json[copied..]);
+    Some(escaped)
+}
+
+fn push_escape(control: u8, json: &mut String) {
+    match control {
+        b'\t' => json.push_str("\\t"),
+        b'\n' => json.push_str("\\n"),
+        b'\r' => json.push_str("\\r"),
+        _ => json.push_str(&format!("\\u{control:04x}")),
+    }
+}
+
 /// The UTF-16 unit of a `\uXXXX` at the beginning of `text`.
 fn unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
@@ -129,6 +167,22 @@ fn unit(text: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn raw_control_characters_are_escaped_in_strings_alone() {
+        for (json, expected) in [
+            ("{\"a\":\"x\ty\u{1b}[0m\"}", Some("{\"a\":\"x\\ty\\u001b[0m\"}")),
+            ("{\n \"a\": \"\\\"\r\n\"\n}", Some("{\n \"a\": \"\\\"\\r\\n\"\n}")),
+            ("[\"\0é\"]", Some("[\"\\u0000é\"]")),
+            ("{\"\u{1}\":1}", Some("{\"\\u0001\":1}")),
+            ("{\"a\":\t1}", None),
+            ("{\"a\":1}", None),
+            ("a \"\t\"", None),
+            ("{\"a\\", None),
+        ] {
+            assert_eq!(escaped(json).as_deref(), expected, "{json:?}");
+        }
+    }
 
     #[test]
     fn halves_of_surrogate_pairs_become_the_replacement_character() {

@@ -113,7 +113,9 @@ impl Intake {
             Some(name) => writable(name, &subscriber),
             None => Err((
                 RejectCode::NoStream,
-                "the line names no stream, and neither does the request".to_owned(),
+                "the line names no stream, and neither does the address: add ?stream=NAME to it, or a member `stream` to \
+                 the line"
+                    .to_owned(),
             )),
         };
         if let Err((RejectCode::Forbidden, detail)) = default {
@@ -153,6 +155,11 @@ impl Intake {
         self.memory.grow(bytes)
     }
 
+    /// How many lines there may be, blank ones counted.
+    pub fn most_lines(&self) -> u32 {
+        self.limits.lines
+    }
+
     /// Whether nothing was taken or rejected yet.
     pub fn is_empty(&self) -> bool {
         self.gathered.is_empty() && self.rejected.is_empty()
@@ -183,18 +190,19 @@ impl Intake {
         Ok(Some(Terms {
             arrived: *self.arrived.get_or_insert_with(Timestamp::now),
             stream: match self.naming {
-                Naming::ByLine | Naming::Stream(_) => StreamMember::NamesIt,
-                Naming::Template(_) => StreamMember::IsAField,
+                Naming::ByLine => StreamMember::NamesIt,
+                Naming::Stream(_) | Naming::Template(_) => StreamMember::IsAField,
             },
         }))
     }
 
-    /// Puts a line where it belongs: to the stream it names, else to the one that the naming gives it.
+    /// Puts a line where it belongs: where the naming says, and only where that leaves it to the lines, to the stream that
+    /// it names.
     pub fn put(&mut self, line: &Built<'_>) -> Result<(), Refused> {
         let place = match (&self.naming, line.stream()) {
             (Naming::Template(_), _) => self.place(line)?,
-            (_, Some(name)) => self.place_named(name)?,
-            (_, None) => self.default_place()?,
+            (Naming::ByLine, Some(name)) => self.place_named(name)?,
+            (Naming::ByLine, None) | (Naming::Stream(_), _) => self.default_place()?,
         };
         self.put_at(&place, line)
     }

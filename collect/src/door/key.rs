@@ -134,9 +134,8 @@ fn windows(now: Timestamp, window: Duration) -> ([u8; 16], [u8; 16]) {
 impl Key {
     /// What the store finds one stream's lines by.
     ///
-    /// `by_default` says whether a line of that stream is there because the request named the stream and the line did
-    /// not: then the same body, sent with another stream as the default, has other lines for this one, and counts as
-    /// another body. Streams that the lines name themselves are not concerned.
+    /// `by_default` says whether the lines are there because the request named the stream: the same body, sent to no stream,
+    /// has other lines for this one, and counts as another body.
     pub(super) fn run(&self, by_default: bool) -> RunKey {
         let mut digest = Sha256::new();
         digest.update(self.body);

@@ -15,14 +15,15 @@ pub use template::{BadTemplate, Template};
 pub enum Naming {
     /// Each line names its stream, in its member `stream`; one that names none is rejected.
     ByLine,
-    /// The request, or the address that it was sent to, names a stream, for lines that name none.
+    /// The request, or the address that it was sent to, names the stream of all lines. What a line has under `stream` is a
+    /// field: Docker's and Kubernetes' shippers say `stdout` there.
     Stream(String),
     /// The stream is made of what is known of a line: the labels of its group, or else its own fields.
     Template(Arc<Template>),
 }
 
 impl Naming {
-    /// The stream for lines that name none.
+    /// The stream of all lines.
     pub(super) fn default(&self) -> Option<&str> {
         match self {
             Self::Stream(name) => Some(name),

@@ -15,11 +15,14 @@
 //! [`Refused::Malformed`], under a code of the format's own that stands in docs/http.md, and nothing of it is stored; a
 //! line that cannot be taken is rejected alone.
 //!
-//! Decoders know nothing of HTTP: listeners use them too.
+//! A decoder is given UTF-8, or what is meant to be: [`Format::take`] makes it of other character sets. It takes off what
+//! stands before the first character, and knows nothing of HTTP: listeners use it too.
 
 mod json;
 mod ndjson;
 mod text;
+
+use lines::charset::{Charset, Decoder};
 
 use crate::door::{Intake, Refused};
 
@@ -34,11 +37,12 @@ pub struct Format {
     /// names none.
     pub types: &'static [&'static str],
     /// Stands for the format in what keys are compared by: the same bytes can be other lines in another format. Never
-    /// changed, and never given again: a repeated request may have been stored by another version.
+    /// changed, and never given again: a repeated request may have been stored by another version. Below 16: see
+    /// [`Format::tag`](fn@Format::tag).
     pub tag: u8,
     /// How lines are told apart before they are decoded.
     pub counting: Counting,
-    /// Takes a whole body.
+    /// Takes a whole body of UTF-8.
     pub decode: fn(&[u8], &mut Intake) -> Result<(), Refused>,
 }
 
@@ -65,6 +69,39 @@ impl Format {
         let means = |format: &&&Self| format.types.iter().any(|name| name.as_bytes() == essence);
         FORMATS.iter().find(means).copied()
     }
+
+    /// Takes a whole body that was declared to be in a character set, or was not.
+    pub fn take(&self, body: &[u8], declared: Option<Charset>, intake: &mut Intake) -> Result<(), Refused> {
+        match Charset::of(body, declared) {
+            Charset::Utf8 => (self.decode)(body, intake),
+            charset => {
+                intake.charge(charset.most_bytes(body))?;
+                (self.decode)(&Decoder::whole(charset, body), intake)
+            }
+        }
+    }
+
+    /// How lines are told apart before they are decoded, in a body that is declared to be in this character set.
+    pub fn counting(&self, declared: Option<Charset>) -> Counting {
+        if declared.is_some_and(Charset::is_utf16) {
+            Counting::NotBefore
+        } else {
+            self.counting
+        }
+    }
+
+    /// Stands for the format and the character set in what keys are compared by.
+    pub fn tag(&self, declared: Option<Charset>) -> u8 {
+        let charset = match declared {
+            None | Some(Charset::Utf8) => 0,
+            Some(Charset::Utf16) => 1,
+            Some(Charset::Utf16Le) => 2,
+            Some(Charset::Utf16Be) => 3,
+            Some(Charset::Latin1) => 4,
+            Some(Charset::Windows1252) => 5,
+        };
+        self.tag | charset << 4
+    }
 }
 
 #[cfg(test)]
@@ -87,5 +124,11 @@ mod tests {
     #[test]
     fn tags_are_what_they_always_were() {
         assert_eq!([NDJSON.tag, JSON.tag, TEXT.tag], [0, 1, 2]);
+        let declared = ["utf-8", "utf-16", "utf-16le", "utf-16be", "latin1", "cp1252"].map(Charset::named);
+        assert_eq!(
+            declared.map(|declared| TEXT.tag(declared)),
+            [2, 18, 34, 50, 66, 82]
+        );
+        assert_eq!(TEXT.tag(None), 2);
     }
 }

@@ -8,11 +8,12 @@ mod refusal;
 
 use std::sync::Arc;
 
-use ::http::header::{CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue};
+use ::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use auth::Subscriber;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, post};
+use lines::Charset;
 
 use super::decode::Format;
 use super::protocol::Protocol;
@@ -43,6 +44,26 @@ impl Encoding {
             _ => Err(Refusal::UnsupportedEncoding),
         }
     }
+}
+
+/// A request's content type; nothing where it has none.
+pub(super) fn content_type(headers: &HeaderMap) -> &[u8] {
+    headers.get(CONTENT_TYPE).map_or(b"", |name| name.as_bytes())
+}
+
+/// The character set that a request's content type declares, when it does.
+fn charset(headers: &HeaderMap) -> Result<Option<Charset>, Refusal> {
+    let parameters = content_type(headers).split(|&byte| byte == b';').skip(1);
+    for parameter in parameters {
+        let parameter = String::from_utf8_lossy(parameter);
+        let (name, value) = parameter.split_once('=').unwrap_or((&parameter, ""));
+        let value = value.trim().trim_matches('"');
+        if name.trim().eq_ignore_ascii_case("charset") && !value.is_empty() {
+            let unsupported = || Refusal::UnsupportedCharset(value.to_owned());
+            return Charset::named(value).ok_or_else(unsupported).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// The key of a request's header `Idempotency-Key`, when it has one.
@@ -117,14 +138,17 @@ impl<P: Protocol> Way<P> {
         let mut intake = self.door.enter(&subscriber, self.protocol.naming(&head)?)?;
         let identity = self.protocol.identity(&head)?;
         let format = self.protocol.format(&head)?;
+        let charset = charset(&head.headers)?;
         let encoding = Encoding::of(&head.headers)?;
         let limits = self.door.limits();
-        let bytes = body::read(&mut body, encoding, format.counting, limits, intake.memory())
+        let counting = format.counting(charset);
+        let bytes = body::read(&mut body, encoding, counting, limits, intake.memory())
             .await
             .map_err(NotTaken::ForItsBody)?;
-        let (bytes, key) = self.keyed(bytes, format, &subscriber, identity).await?;
+        let tag = format.tag(charset);
+        let (bytes, key) = self.keyed(bytes, tag, &subscriber, identity).await?;
         let first = async {
-            match decoded(bytes, format, intake).await {
+            match decoded(bytes, format, charset, intake).await {
                 Ok(intake) => self.door.submit(intake, key.as_ref()).await,
                 Err(refused) => refused.into(),
             }
@@ -136,7 +160,7 @@ impl<P: Protocol> Way<P> {
     async fn keyed(
         &self,
         body: Vec<u8>,
-        format: &'static Format,
+        tag: u8,
         subscriber: &Subscriber,
         identity: Option<Identity>,
     ) -> Result<(Vec<u8>, Option<Key>), Refused> {
@@ -145,7 +169,7 @@ impl<P: Protocol> Way<P> {
         };
         let (door, subscriber) = (self.door.clone(), subscriber.clone());
         aside(body.len(), move || {
-            let key = door.key(&subscriber, &identity, format.tag, &body);
+            let key = door.key(&subscriber, &identity, tag, &body);
             Ok((body, Some(key)))
         })
         .await
@@ -155,9 +179,14 @@ impl<P: Protocol> Way<P> {
 /// A body that inflates to more than this is parsed on a thread where it holds up nobody else.
 const PARSED_IN_PLACE: usize = 64 * 1024;
 
-async fn decoded(body: Vec<u8>, format: &'static Format, mut intake: Intake) -> Result<Intake, Refused> {
+async fn decoded(
+    body: Vec<u8>,
+    format: &'static Format,
+    charset: Option<Charset>,
+    mut intake: Intake,
+) -> Result<Intake, Refused> {
     aside(body.len(), move || {
-        (format.decode)(&body, &mut intake).map(|()| intake)
+        format.take(&body, charset, &mut intake).map(|()| intake)
     })
     .await
 }

@@ -99,8 +99,22 @@ fn odd_line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn lines_in(body: &[u8]) -> usize {
-    body.split(|&byte| byte == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty())
+    let units = |order: fn([u8; 2]) -> u16| -> Vec<u16> {
+        let units = body.chunks(2);
+        units
+            .map(|unit| <[u8; 2]>::try_from(unit).map_or(0xFFFD, order))
+            .collect()
+    };
+    let text = match body {
+        [0xFF, 0xFE, ..] => String::from_utf16_lossy(&units(u16::from_le_bytes)),
+        [0xFE, 0xFF, ..] => String::from_utf16_lossy(&units(u16::from_be_bytes)),
+        _ => String::from_utf8_lossy(body).into_owned(),
+    };
+    text.split('\n')
+        .filter(|line| {
+            let line = line.trim_start_matches(['\0', '\u{feff}']);
+            !line.trim_ascii().is_empty()
+        })
         .count()
 }
 
@@ -109,6 +123,18 @@ proptest! {
 
     #[test]
     fn any_bytes_as_lines_survive(body in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let (reply, read) = sent(body.clone(), "application/x-ndjson");
+        check(&reply, lines_in(&body), &read);
+        let (reply, read) = sent(body.clone(), "text/plain");
+        check(&reply, lines_in(&body), &read);
+    }
+
+    #[test]
+    fn any_bytes_behind_a_mark_survive(
+        mark in prop::sample::select(vec![&b"\xff\xfe"[..], b"\xfe\xff", b"\xef\xbb\xbf", b"\0\0\0", b"\0\xef\xbb\xbf\0"]),
+        body in prop::collection::vec(prop_oneof![any::<u8>(), Just(0), Just(b'\n')], 0..200),
+    ) {
+        let body = [mark, &body].concat();
         let (reply, read) = sent(body.clone(), "application/x-ndjson");
         check(&reply, lines_in(&body), &read);
         let (reply, read) = sent(body.clone(), "text/plain");

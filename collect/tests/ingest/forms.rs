@@ -24,6 +24,42 @@ async fn a_body_becomes_lines_by_its_content_type() {
             b" [{\"msg\":\"one\"},\n{\"msg\":\"two\"}] ",
             &["one", "two"],
         ),
+        // Several in a row, as Fluent Bit's formats `json_lines` and `json_stream` have them.
+        (
+            Some("application/json"),
+            b"{\"msg\":\"one\"}\n{\"msg\":\"two\"}\n",
+            &["one", "two"],
+        ),
+        (
+            Some("application/json"),
+            b"{\"msg\":\"one\"}[{\"msg\":\"two\"},\"three\"] \r\n\0 []\xef\xbb\xbf{\"msg\":\"four\"}",
+            &["one", "two", "three", "four"],
+        ),
+        (
+            Some("application/jsonl"),
+            b"{\"msg\":\"one\"}\nplain",
+            &["one", "plain"],
+        ),
+        (
+            Some("application/jsonlines"),
+            b"{\"msg\":\"one\"}\nplain",
+            &["one", "plain"],
+        ),
+        (
+            Some("application/x-jsonlines"),
+            b"{\"msg\":\"one\"}\nplain",
+            &["one", "plain"],
+        ),
+        (
+            Some("application/ndjson"),
+            b"{\"msg\":\"one\"}\nplain",
+            &["one", "plain"],
+        ),
+        (
+            Some("application/x-json-stream"),
+            b"{\"msg\":\"one\"}\nplain",
+            &["one", "plain"],
+        ),
         (
             Some("text/plain; charset=utf-8"),
             b"{\"msg\":1}\ntwo",
@@ -57,15 +93,15 @@ async fn lines_of_every_wrong_form_in_the_middle_of_good_ones_are_kept_as_messag
         (b"  indented\t", "  indented\t"),
         (b"{\"cut\": ", "{\"cut\": "),
         (b"{\"a\":1} and more", "{\"a\":1} and more"),
-        (b"{\"a\":\"raw \x01 control\"}", "{\"a\":\"raw \u{1} control\"}"),
+        (b"{\"a\":\"\\\x01\"}", "{\"a\":\"\\\u{1}\"}"),
         (b"[1, 2]", "[1, 2]"),
         (b"\"a string\"", "\"a string\""),
         (b"17", "17"),
         (b"null", "null"),
-        (b"\0\x7f\x1b[31m", "\0\u{7f}\u{1b}[31m"),
+        (b"\x7f\0\x1b[31m", "\u{7f}\0\u{1b}[31m"),
         (b"\xff\xfe broken \xc3", "\u{fffd}\u{fffd} broken \u{fffd}"),
         (b"{\"broken\xff\": ", "{\"broken\u{fffd}\": "),
-        ("\u{feff}marked".as_bytes(), "\u{feff}marked"),
+        ("twice \u{feff}marked".as_bytes(), "twice \u{feff}marked"),
         ("\u{2028}\u{85}".as_bytes(), "\u{2028}\u{85}"),
         (b"carriage\rreturn", "carriage\rreturn"),
     ];
@@ -148,7 +184,7 @@ async fn elements_of_a_json_array_are_lines_whatever_they_are() {
 async fn blank_lines_are_skipped_but_counted() {
     let collector = Collector::start();
     let body = "\n{\"stream\":\"a/c\"}\n \t\r\n\r\n{\"stream\":\"?\"}\n\n";
-    let reply = collector.send(Post::lines(body)).await;
+    let reply = collector.send(Post::to("/v1/lines").body(body)).await;
     assert_eq!(reply.body["accepted"], 1);
     assert_eq!(reply.rejected(), [(5, "bad_stream")]);
     let text = collector.send(Post::lines("\n\nx\n").kind("text/plain")).await;
@@ -156,21 +192,51 @@ async fn blank_lines_are_skipped_but_counted() {
 }
 
 #[tokio::test]
-async fn a_line_names_its_stream_before_the_parameter_does() {
+async fn lines_name_their_streams_where_the_address_names_none() {
     let collector = Collector::start();
-    let body = r#"[{"msg":"1"},{"stream":"a/z","msg":"2"},{"stream":"@me","msg":"3"},{"stream":"a","msg":"4"},
-                   {"stream":7,"msg":"5"},{"stream":"a/z","msg":"6"}]"#;
-    let reply = collector.send(Post::lines(body).kind("application/json")).await;
+    let body = r#"[{"stream":"a/z","msg":"2"},{"stream":"@me","msg":"3"},{"stream":"a","msg":"4"},{"stream":7,"msg":"5"},
+                   {"stream":"a/z","msg":"6"}]"#;
+    for address in ["/v1/lines", "/v1/lines?stream="] {
+        let post = Post::to(address).body(body).kind("application/json");
+        let reply = collector.send(post).await;
+        assert_eq!(reply.body["accepted"], 4);
+        assert_eq!(reply.rejected(), [(4, "no_stream")]);
+    }
     assert_eq!(
-        reply.text,
-        "{\"accepted\":6,\"rejected\":[],\"streams\":{\"a/b\":[{\"first\":0,\"next\":2}],\
-         \"a/z\":[{\"first\":0,\"next\":2}],\"@alice\":[{\"first\":0,\"next\":1}],\"a\":[{\"first\":0,\"next\":1}]}}"
+        collector.stored("a/z"),
+        [message("2"), message("6"), message("2"), message("6")]
     );
-    assert_eq!(collector.stored("a/z"), [message("2"), message("6")]);
-    assert_eq!(
-        collector.stored("a/b")[1],
-        r#"{"ts":NOW,"message":"5","fields":{"stream":7}}"#
-    );
+    assert_eq!(collector.stored("@alice"), [message("3"), message("3")]);
+}
+
+/// Docker's and Kubernetes' shippers say there which output a line came from.
+#[tokio::test]
+async fn where_the_address_names_a_stream_all_lines_go_there_and_a_member_of_that_name_is_a_field() {
+    let field = |message: &str, stream: &str| {
+        format!("{{\"ts\":NOW,\"message\":\"{message}\",\"fields\":{{\"stream\":{stream}}}}}")
+    };
+    let table = [
+        (
+            "application/x-ndjson",
+            "{\"msg\":\"1\"}\n{\"stream\":\"stdout\",\"msg\":\"2\"}\n{\"stream\":\"@bob\",\"msg\":\"3\"}\n",
+        ),
+        (
+            "application/json",
+            "[{\"msg\":\"1\"},{\"stream\":\"stdout\",\"msg\":\"2\"},{\"stream\":\"@bob\",\"msg\":\"3\"}]",
+        ),
+    ];
+    for (kind, body) in table {
+        let collector = Collector::start();
+        let reply = collector.send(Post::lines(body).kind(kind)).await;
+        assert_eq!(
+            reply.text,
+            "{\"accepted\":3,\"rejected\":[],\"streams\":{\"a/b\":[{\"first\":0,\"next\":3}]}}"
+        );
+        assert_eq!(
+            collector.stored("a/b"),
+            [message("1"), field("2", "\"stdout\""), field("3", "\"@bob\"")]
+        );
+    }
 }
 
 #[tokio::test]

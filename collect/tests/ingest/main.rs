@@ -5,6 +5,7 @@
 mod any_bytes;
 mod append;
 mod bounds;
+mod bytes;
 mod door;
 mod fake;
 mod faults;

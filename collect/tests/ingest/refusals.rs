@@ -22,7 +22,9 @@ async fn a_request_that_is_wrong_as_a_whole_is_refused_with_its_code() {
         (json("{\"a\":1"), 400, "bad_json"),
         (json("[{\"a\":1},"), 400, "bad_json"),
         (json("[{\"a\":1}] x"), 400, "bad_json"),
-        (json("{\"a\":1}{\"b\":2}"), 400, "bad_json"),
+        (json("{\"a\":1}{\"b\":2}{"), 400, "bad_json"),
+        (json("{\"a\":1},{\"b\":2}"), 400, "bad_json"),
+        (json("{\"a\":1}\n17"), 400, "bad_json"),
         (json("\"text\""), 400, "bad_json"),
         (json("17"), 400, "bad_json"),
         (lines().kind("application/xml"), 415, "unsupported_type"),
@@ -32,6 +34,21 @@ async fn a_request_that_is_wrong_as_a_whole_is_refused_with_its_code() {
             "unsupported_type",
         ),
         (lines().kind("application/jsonx"), 415, "unsupported_type"),
+        (
+            lines().kind("text/plain; charset=shift_jis"),
+            415,
+            "unsupported_charset",
+        ),
+        (
+            lines().kind("application/json; Charset=\"UTF-32\""),
+            415,
+            "unsupported_charset",
+        ),
+        (
+            Post::to("/log").kind("text/plain;charset=koi8-r"),
+            415,
+            "unsupported_charset",
+        ),
         (encoded("br"), 415, "unsupported_encoding"),
         (encoded("deflate"), 415, "unsupported_encoding"),
         (encoded("gzip, gzip"), 415, "unsupported_encoding"),
@@ -120,14 +137,14 @@ async fn a_line_is_rejected_alone_and_by_its_number() {
 
 #[tokio::test]
 async fn elements_of_an_array_are_rejected_by_their_number_too() {
-    let element = |length: usize| format!("{{\"m\":\"{}\"}}", "x".repeat(length - 8));
+    let element = |length: usize| format!("{{\"stream\":\"a/b\",\"m\":\"{}\"}}", "x".repeat(length - 23));
     let body = format!(
         "[{},{{\"stream\":\"b\"}}, {} ]",
         element(256 * 1024),
         element(256 * 1024 + 1)
     );
     let reply = Collector::start()
-        .send(Post::lines(body).kind("application/json"))
+        .send(Post::to("/v1/lines").body(body).kind("application/json"))
         .await;
     assert_eq!(reply.rejected(), [(2, "forbidden"), (3, "line_too_long")]);
 }
@@ -183,14 +200,14 @@ async fn when_nothing_is_accepted_the_request_fails_with_the_reasons() {
 }
 
 #[tokio::test]
-async fn a_bad_stream_in_the_request_leaves_lines_that_name_their_own() {
+async fn a_bad_stream_in_the_address_is_the_fault_of_every_line() {
     let collector = Collector::start();
     let body = "x\n{\"stream\":\"a/c\"}";
     let reply = collector
         .send(Post::to("/v1/lines?stream=no%20name").body(body))
         .await;
-    assert_eq!(reply.body["accepted"], 1);
-    assert_eq!(reply.rejected(), [(1, "bad_stream")]);
+    assert_eq!(reply.refusal(), (400, "nothing_accepted"));
+    assert_eq!(reply.rejected(), [(1, "bad_stream"), (2, "bad_stream")]);
 }
 
 #[tokio::test]
@@ -249,4 +266,49 @@ async fn an_encoded_body_that_breaks_off_anywhere_is_refused_and_nothing_stored(
         assert_eq!(reply.refusal(), (400, "bad_encoding"), "{encoding} and garbage");
     }
     assert!(collector.store.calls().is_empty());
+}
+
+/// Most who get them never chose a type, or do not know what stands in their body.
+#[tokio::test]
+async fn refusals_say_what_to_do() {
+    let form = "application/x-www-form-urlencoded";
+    let table = [
+        (Post::lines("x").kind(form), "--data-binary @FILE"),
+        (
+            Post::lines("x").kind("multipart/form-data; boundary=x"),
+            "--data-binary @FILE",
+        ),
+        (
+            Post::lines("x").kind("application/xml"),
+            "`application/xml` is no type of lines: send application/x-ndjson (JSON or text, a line each), \
+             application/json or text/plain",
+        ),
+        (
+            Post::lines("x").kind("text/plain; charset=koi8-r"),
+            "`koi8-r` is not read: send the lines as utf-8, utf-16, utf-16le, utf-16be, iso-8859-1 or windows-1252",
+        ),
+        (Post::lines(""), "send at least one"),
+        (
+            Post::lines("{\"a\":1}\n\n  {\"b\":x}").kind("application/json"),
+            "expected value at line 3 column 8",
+        ),
+        (
+            Post::lines("{\"a\":1} {\"b\":x}").kind("application/json"),
+            "expected value at line 1 column 14",
+        ),
+        (
+            Post::lines("hello").kind("application/json"),
+            "lines of which some may be text go as application/x-ndjson",
+        ),
+        (
+            Post::to("/v1/lines").body("x"),
+            "add ?stream=NAME to it, or a member `stream` to the line",
+        ),
+    ];
+    let collector = Collector::start();
+    for (post, says) in table {
+        let reply = collector.send(post).await;
+        let detail = reply.body["detail"].as_str().unwrap();
+        assert!(detail.contains(says), "{detail}");
+    }
 }

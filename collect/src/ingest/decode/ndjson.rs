@@ -7,19 +7,28 @@ use crate::door::{Intake, Refused};
 
 /// What a body is when nobody says otherwise.
 pub const NDJSON: Format = Format {
-    types: &["", "application/x-ndjson"],
+    types: &[
+        "",
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/jsonlines",
+        "application/x-jsonlines",
+        "application/x-json-stream",
+    ],
     tag: 0,
     counting: Counting::LineFeeds,
     decode: |body, intake| each_line(body, intake, take),
 };
 
-/// Stands before UTF-8 that some programs write.
-const BYTE_ORDER_MARK: char = '\u{feff}';
-
 fn take(line: &[u8], terms: Terms, intake: &mut Intake) -> Result<(), Refused> {
     let text = String::from_utf8_lossy(line);
-    let json = builder::repaired(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text));
-    match builder::read(&json, terms) {
+    let json = builder::repaired(&text);
+    if let Some(built) = builder::read(&json, terms) {
+        return intake.put(&built);
+    }
+    let escaped = builder::escaped(&json);
+    match escaped.as_deref().and_then(|json| builder::read(json, terms)) {
         Some(built) => intake.put(&built),
         None => intake.put(&Built::message(&*text, terms.arrived)),
     }

@@ -16,8 +16,8 @@ pub const TEXT: Format = Format {
     },
 };
 
-/// Hands each line that is not blank and not too long to `read`, without its end: a line feed, or a carriage return and a
-/// line feed.
+/// Hands each line that is not blank and not too long to `read`, from its first character on and without its end: a line
+/// feed, or a carriage return and a line feed.
 pub(super) fn each_line(
     body: &[u8],
     intake: &mut Intake,
@@ -33,6 +33,7 @@ pub(super) fn each_line(
             None => (rest, &rest[rest.len()..]),
         };
         rest = after;
+        let line = from_first_character(line);
         if line.trim_ascii().is_empty() {
             intake.blank()?;
         } else if let Some(terms) = intake.begin(line.len())? {
@@ -40,4 +41,19 @@ pub(super) fn each_line(
         }
     }
     Ok(())
+}
+
+/// Without what stands before the first character, where a file began or was emptied while somebody wrote it: byte order
+/// marks, and the NULs of a hole.
+pub(super) fn from_first_character(mut bytes: &[u8]) -> &[u8] {
+    loop {
+        bytes = match bytes {
+            [0, ..] => {
+                let hole = bytes.iter().take_while(|&&byte| byte == 0).count();
+                &bytes[hole..]
+            }
+            [0xEF, 0xBB, 0xBF, rest @ ..] => rest,
+            _ => return bytes,
+        };
+    }
 }

@@ -11,6 +11,7 @@ use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use axum::body::{Body, HttpBody};
 use futures_util::{Stream, StreamExt, stream};
+use lines::Charset;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::StreamReader;
@@ -66,7 +67,7 @@ pub(super) async fn read(
                 let bound = format!("the body has more than {} bytes inflated", limits.inflated);
                 return Err(too_large(bound));
             }
-            Ok(Ok(_)) => lines.count(&inflated[begun..])?,
+            Ok(Ok(_)) => lines.count(&inflated, begun)?,
             Err(_) => {}
         }
         if Instant::now() >= end {
@@ -240,9 +241,14 @@ impl Lines {
         }
     }
 
-    fn count(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    /// Counts those that end in what has come of a body beyond `counted` bytes.
+    fn count(&mut self, body: &[u8], counted: usize) -> Result<(), Refusal> {
         let Some(left) = self.left else { return Ok(()) };
-        let ends = memchr::memchr_iter(b'\n', bytes).count();
+        if Charset::marked(body).is_some_and(Charset::is_utf16) {
+            self.left = None;
+            return Ok(());
+        }
+        let ends = memchr::memchr_iter(b'\n', &body[counted..]).count();
         let ends = u32::try_from(ends).unwrap_or(u32::MAX);
         self.left = Some(left.checked_sub(ends).ok_or_else(|| too_many_lines(self.most))?);
         Ok(())

@@ -2,6 +2,7 @@
 
 use edge::Problem;
 use http::StatusCode;
+use lines::Charset;
 
 use crate::door::{Refused, RejectCode, Rejects, Streams};
 
@@ -13,8 +14,10 @@ pub(crate) enum Refusal {
     BadKey,
     /// The query cannot be read.
     BadParameter,
-    /// Not one of the content types.
-    UnsupportedType,
+    /// Not one of the content types, but this one.
+    UnsupportedType(String),
+    /// Not one of the character sets, but this one.
+    UnsupportedCharset(String),
     /// Not one of the encodings, or two of them.
     UnsupportedEncoding,
     /// The body cannot be inflated.
@@ -47,10 +50,19 @@ impl From<Refusal> for Problem {
                 "bad_parameter",
                 "the query cannot be read: percent-encode it",
             ),
-            Refusal::UnsupportedType => Self::new(
+            Refusal::UnsupportedType(named) => Self::new(
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_type",
-                "send application/x-ndjson, application/json or text/plain",
+                unsupported_type(&named),
+            ),
+            Refusal::UnsupportedCharset(named) => Self::new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_charset",
+                format!(
+                    "`{}` is not read: send the lines as {}",
+                    short(&named),
+                    Charset::OFFERED
+                ),
             ),
             Refusal::UnsupportedEncoding => Self::new(
                 S::UNSUPPORTED_MEDIA_TYPE,
@@ -60,9 +72,16 @@ impl From<Refusal> for Problem {
             Refusal::BadEncoding(error) => Self::new(
                 S::BAD_REQUEST,
                 "bad_encoding",
-                format!("the body cannot be inflated: {error}"),
+                format!(
+                    "the body cannot be inflated, and nothing of it was stored: {error}; Content-Encoding has to name what it \
+                     is encoded with"
+                ),
             ),
-            Refusal::BrokenOff => Self::new(S::BAD_REQUEST, "broken_off", "the body ended too early"),
+            Refusal::BrokenOff => Self::new(
+                S::BAD_REQUEST,
+                "broken_off",
+                "the body ended too early, and nothing of it was stored: send it again",
+            ),
             Refusal::TooSlow => Self::new(
                 S::REQUEST_TIMEOUT,
                 "too_slow",
@@ -84,7 +103,11 @@ impl From<Refusal> for Problem {
 fn told(refused: Refused) -> Problem {
     use StatusCode as S;
     match refused {
-        Refused::Empty => Problem::new(S::BAD_REQUEST, "empty", "the body has no line"),
+        Refused::Empty => Problem::new(
+            S::BAD_REQUEST,
+            "empty",
+            "the body has no line: send at least one, as `curl --data-binary @FILE` does",
+        ),
         Refused::Malformed { code, detail } => Problem::new(S::BAD_REQUEST, code, detail),
         Refused::TooLarge(bound) => Problem::new(
             S::PAYLOAD_TOO_LARGE,
@@ -143,6 +166,36 @@ fn told(refused: Refused) -> Problem {
     }
 }
 
+/// How types are sent that carry lines.
+const TYPES: &str = "send application/x-ndjson (JSON or text, a line each), application/json or text/plain";
+
+/// What a sender reads whose type carries no lines; most of them never chose one.
+fn unsupported_type(named: &str) -> String {
+    let essence = named
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match essence.as_str() {
+        "application/x-www-form-urlencoded" => format!(
+            "a form has no lines: {TYPES}; curl's -d sends a form, and takes the line feeds out of files: \
+             curl -H 'Content-Type: application/x-ndjson' --data-binary @FILE"
+        ),
+        "multipart/form-data" => format!(
+            "a form has no lines: {TYPES}; curl's -F sends a form: \
+             curl -H 'Content-Type: application/x-ndjson' --data-binary @FILE"
+        ),
+        essence => format!("`{}` is no type of lines: {TYPES}", short(essence)),
+    }
+}
+
+/// The beginning of what a sender named.
+fn short(named: &str) -> &str {
+    let end = named.char_indices().nth(80).map_or(named.len(), |(at, _)| at);
+    &named[..end]
+}
+
 /// Says what is stored of a request that failed as a whole.
 fn with_stored(problem: Problem, streams: &Streams) -> Problem {
     if streams.is_empty() {
@@ -170,7 +223,13 @@ fn nothing_accepted(rejected: &Rejects) -> Problem {
         Problem::new(
             StatusCode::BAD_REQUEST,
             "nothing_accepted",
-            "none of the lines could be taken: `rejected` says why",
+            match rejected.told.first() {
+                Some(first) => format!(
+                    "none of the lines could be taken, line {}: {}; `rejected` has them all",
+                    first.line, first.error
+                ),
+                None => "none of the lines could be taken".to_owned(),
+            },
         )
     };
     let told = serde_json::to_value(&rejected.told).unwrap_or_default();

@@ -7,9 +7,9 @@ use http::request::Parts;
 use super::Protocol;
 use crate::door::{Door, Naming};
 use crate::ingest::decode::Format;
-use crate::ingest::http::{Refusal, take};
+use crate::ingest::http::{Refusal, content_type, take};
 
-/// The content type decides what the body is, and `?stream=` where its lines go that name no stream.
+/// The content type decides what the body is, and `?stream=` where its lines go; without it each line says that itself.
 struct Lines;
 
 pub(super) fn routes(door: &Door) -> Router {
@@ -26,7 +26,8 @@ impl Protocol for Lines {
     }
 
     fn format(&self, head: &Parts) -> Result<&'static Format, Refusal> {
-        let named = head.headers.get(http::header::CONTENT_TYPE);
-        Format::of(named.map_or(b"", |name| name.as_bytes())).ok_or(Refusal::UnsupportedType)
+        let named = content_type(&head.headers);
+        let unsupported = || Refusal::UnsupportedType(String::from_utf8_lossy(named).into_owned());
+        Format::of(named).ok_or_else(unsupported)
     }
 }
