@@ -19,6 +19,7 @@ try {
   for (const colorScheme of ["light", "dark"]) await inBrowser({ viewport: DESK, colorScheme }, (page) => live(page, colorScheme));
   await inBrowser({ viewport: DESK, colorScheme: "light" }, expanded);
   await inBrowser({ viewport: DESK, colorScheme: "dark" }, charted);
+  await inBrowser({ viewport: DESK, colorScheme: "light" }, proven);
   await inBrowser({ viewport: PHONE, colorScheme: "light" }, phone);
   await inBrowser({ viewport: DESK, colorScheme: "dark" }, offline);
   await server.restart();
@@ -78,6 +79,18 @@ async function charted(page) {
   await page.mouse.move(box.x + box.width * 0.62, box.y + box.height / 2);
   await page.waitForTimeout(700);
   await page.screenshot({ path: join(FOLDER, "viewer-chart.png") });
+}
+
+/** What came while the page was open, with its sums. */
+async function proven(page) {
+  await open(page, "payments/**?filter=level%3E%3Dwarn");
+  for (let sent = 0; sent < 40; sent += 1) {
+    await server.send("payments/api", Array.from({ length: 12 }, () => api(Date.now())));
+    await server.send("payments/worker", Array.from({ length: 5 }, () => worker(Date.now())));
+  }
+  await page.getByRole("button", { name: /^Complete so far/ }).click();
+  await page.getByRole("dialog", { name: "Complete so far" }).waitFor();
+  await shot(page, "proof");
 }
 
 async function phone(page) {

@@ -92,7 +92,7 @@ story("among decimals a whole number is found however it was written", async () 
   await desk.shows("took a", "took b", "took c");
   await desk.act("took b", "ms", "Only this");
   await desk.shows("took b", "took c");
-  assert.equal(desk.applied, "ms>=402 ms<=402");
+  assert.equal(desk.applied, "ms>=402.0 ms<=402.0");
 });
 
 story("a line is shown among its neighbours, without the filter, and Back returns", async () => {

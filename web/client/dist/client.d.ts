@@ -14,6 +14,11 @@ export interface ClientOptions {
     readonly onState?: (state: ClientState) => void;
     /** Called for what a reader should know and no subscription ends by, such as `token_expiring`. */
     readonly onProblem?: (problem: TailcastError) => void;
+    /**
+     * Lines with every number as it was written, and how they are stored where that is not what `JSON.stringify` writes: see
+     * {@link Numeral} and {@link Line.source}. Reading a line then costs about twice as much.
+     */
+    readonly exact?: boolean;
     /** The constructor to use, where the runtime has none or another one is wanted. */
     readonly WebSocket?: typeof WebSocket;
 }
@@ -27,6 +32,8 @@ export declare class Client implements AsyncDisposable {
     constructor(options: ClientOptions);
     /** How it stands with the server. A subscription's own state says more. */
     get state(): ClientState;
+    /** When the server last gave a sign of life: any word at all. `undefined` before its first one. */
+    get heardAt(): Date | undefined;
     /**
      * Follows streams: names, patterns, `@me`. A stream is in one subscription of a client at a time: naming one that
      * another names ends the new one with `duplicate_stream`; a pattern passes over it, or lets go of it.

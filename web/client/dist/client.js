@@ -2,9 +2,11 @@
 import { Follower } from "./follower.js";
 import { asyncDispose } from "./dispose.js";
 import { TailcastError, tell } from "./errors.js";
+import { parse as parseJson } from "./json.js";
 import { Lifeline } from "./lifeline.js";
 import { isPattern } from "./names.js";
 import { Reads } from "./reads.js";
+import { parseWithSources } from "./source.js";
 import { Subscription } from "./subscription.js";
 import { Switchboard } from "./switchboard.js";
 import { Tokens } from "./tokens.js";
@@ -23,23 +25,32 @@ export class Client {
         this.#options = options;
         const base = baseOf(options.url);
         const tokens = new Tokens(options.token);
-        this.#reads = new Reads(base, tokens);
+        const parse = options.exact ? parseWithSources : parseJson;
+        this.#reads = new Reads(base, tokens, parse);
         this.#lifeline = new Lifeline({
-            open: (token) => openSocket(base, token, options.WebSocket ?? WebSocket),
+            open: (token) => openSocket(base, token, options.WebSocket ?? globalThis.WebSocket),
             tokens,
             reads: this.#reads,
+            parse,
+            seen: isSeen,
             events: {
                 state: (state) => this.#became(state),
                 welcome: (welcome, connection) => this.#connected(welcome, connection),
                 message: (message, size) => this.#heard(message, size),
+                silent: (since) => this.#silent(since),
                 problem: (problem) => tell(options.onProblem, problem),
             },
         });
-        listenToNetwork("add", this.#networkChanged);
+        listenToDoubts("add", this.#doubt);
     }
     /** How it stands with the server. A subscription's own state says more. */
     get state() {
         return this.#lifeline.state;
+    }
+    /** When the server last gave a sign of life: any word at all. `undefined` before its first one. */
+    get heardAt() {
+        const at = this.#lifeline.heardAt;
+        return at === undefined ? undefined : new Date(at);
     }
     /**
      * Follows streams: names, patterns, `@me`. A stream is in one subscription of a client at a time: naming one that
@@ -96,12 +107,20 @@ export class Client {
         this.close();
         return Promise.resolve();
     }
-    #networkChanged = () => this.#lifeline.suspect();
+    /** What was true before may not be any more: asked at once, rather than when it is due. */
+    #doubt = ({ type }) => {
+        if (type !== "visibilitychange" || isSeen())
+            this.#lifeline.suspect();
+    };
+    #silent(since) {
+        for (const follower of [...this.#followers])
+            follower.silent(since === undefined ? undefined : new Date(since));
+    }
     #became(state) {
         if (state.name !== "open")
             this.#board = undefined;
         if (state.name === "ended")
-            listenToNetwork("remove", this.#networkChanged);
+            listenToDoubts("remove", this.#doubt);
         for (const follower of [...this.#followers])
             follower.link(state);
         tell(this.#options.onState, state);
@@ -130,16 +149,34 @@ function baseOf(url) {
     return base;
 }
 function openSocket(base, token, Socket) {
+    if (!Socket) {
+        const why = "There is no WebSocket here (Node has one from 22 on): hand one in, as new Client({ …, WebSocket }).";
+        throw new TailcastError("no_websocket", why);
+    }
     const url = new URL("v1/ws", base);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     return new Socket(url, ["tailcast.v1", `bearer.${token}`]);
 }
-/** A browser tells when its network changed; other runtimes don't. */
-function listenToNetwork(what, listener) {
-    if (typeof window === "undefined")
+/** Whether somebody looks at the page; who has none is never sure of that. */
+function isSeen() {
+    return typeof document !== "undefined" && !document.hidden;
+}
+/** In a browser: what tells that a page was out of sight or asleep, or that its network is another one. */
+const DOUBTS = [
+    [() => window, ["online", "pageshow"]],
+    [() => document, ["visibilitychange", "resume"]],
+    // Not in every browser.
+    [() => navigator.connection, ["change"]],
+];
+function listenToDoubts(what, listener) {
+    if (typeof window === "undefined" || typeof document === "undefined")
         return;
-    if (what === "add")
-        window.addEventListener("online", listener);
-    else
-        window.removeEventListener("online", listener);
+    for (const [where, events] of DOUBTS) {
+        for (const event of events) {
+            if (what === "add")
+                where()?.addEventListener(event, listener);
+            else
+                where()?.removeEventListener(event, listener);
+        }
+    }
 }

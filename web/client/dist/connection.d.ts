@@ -14,15 +14,25 @@ export interface ConnectionEvents {
     welcome(welcome: Welcome): void;
     /** @param size of its text, in characters. */
     message(message: ServerMessage, size: number): void;
+    /** A sign of life is overdue: the last one came at `since` (ms). Or, without it, there is one again. */
+    silent(since: number | undefined): void;
     /** Comes last, once. */
     ended(ending: Ending): void;
 }
+export interface ConnectionParts {
+    /** Reads the JSON of a message. */
+    readonly parse: (text: string) => unknown;
+    /** Whether somebody looks at what comes. */
+    readonly seen: () => boolean;
+}
 export declare class Connection {
     #private;
-    constructor(socket: WebSocket, events: ConnectionEvents);
+    constructor(socket: WebSocket, events: ConnectionEvents, parts: ConnectionParts);
     /** Sends a request, as soon as the server's limits allow. */
     send(message: ClientMessage): void;
-    /** Asks for a sign of life, when the server can give one. */
+    /** When something was last heard, ms since 1970. */
+    get heardAt(): number;
+    /** Asks for a sign of life, when the server can give one, and says if one is overdue. */
     probe(): void;
     /** Leaves, without a word to anybody here. */
     close(): void;

@@ -4,7 +4,9 @@ import { readMessage } from "./messages.js";
 import { OutboundRate } from "./outbound.js";
 import { Watch } from "./watch.js";
 /** Between two looks at the clock. */
-const LOOK_MS = 2_500;
+const LOOK_MS = 1_000;
+/** A look that comes so much later shows that nothing ran here meanwhile: what was said since may still wait to be heard. */
+const ASLEEP_MS = 3_000;
 /** When the server does not say. */
 const MESSAGES_PER_SECOND = 20;
 const HEARTBEAT_MS = 25_000;
@@ -13,6 +15,7 @@ export class Connection {
     #socket;
     #events;
     #watch = new Watch(Date.now());
+    #parts;
     #looking;
     #rate = new OutboundRate(MESSAGES_PER_SECOND, Date.now());
     #waiting = [];
@@ -20,9 +23,15 @@ export class Connection {
     #welcomed = false;
     #closing;
     #over = false;
-    constructor(socket, events) {
+    #lookedAt = Date.now();
+    /** A look came late, and is not judged by before the next one. */
+    #excused = false;
+    /** A sign of life is overdue, and that was told. */
+    #silent = false;
+    constructor(socket, events, parts) {
         this.#socket = socket;
         this.#events = events;
+        this.#parts = parts;
         this.#watch.asked("welcome", Date.now());
         this.#looking = setInterval(() => this.#look(), LOOK_MS);
         socket.onmessage = (event) => this.#heard(event.data);
@@ -36,10 +45,15 @@ export class Connection {
         if (this.#sending === undefined)
             this.#flush();
     }
-    /** Asks for a sign of life, when the server can give one. */
+    /** When something was last heard, ms since 1970. */
+    get heardAt() {
+        return this.#watch.heardAt;
+    }
+    /** Asks for a sign of life, when the server can give one, and says if one is overdue. */
     probe() {
         if (this.#watch.mayAsk)
             this.send({ type: "ping", id: PING });
+        this.#judge();
     }
     /** Leaves, without a word to anybody here. */
     close() {
@@ -60,11 +74,23 @@ export class Connection {
         }
     }
     #look() {
-        const verdict = this.#watch.verdict(Date.now());
+        const now = Date.now();
+        const slept = now - this.#lookedAt > LOOK_MS + ASLEEP_MS;
+        this.#lookedAt = now;
+        const verdict = this.#watch.verdict(now, this.#parts.seen());
         if (verdict === "ask")
             this.send({ type: "ping", id: PING });
-        if (verdict === "dead")
-            this.#die("The server does not answer.");
+        if (verdict === "dead" && (!slept || this.#excused))
+            return this.#die("The server does not answer.");
+        this.#excused = slept;
+        this.#judge();
+    }
+    #judge() {
+        const silent = this.#watch.isOverdue(Date.now(), this.#parts.seen());
+        if (silent === this.#silent || this.#over)
+            return;
+        this.#silent = silent;
+        this.#events.silent(silent ? this.#watch.heardAt : undefined);
     }
     /** Gives the connection up: nobody waits for a close frame from somebody who is silent, or makes no sense. */
     #die(why) {
@@ -73,9 +99,11 @@ export class Connection {
     }
     #heard(data) {
         this.#watch.heard(Date.now());
+        if (this.#silent)
+            this.#judge();
         let message;
         try {
-            message = readMessage(data);
+            message = readMessage(data, this.#parts.parse);
         }
         catch (error) {
             // Whatever it was, it is told again from the cursors.

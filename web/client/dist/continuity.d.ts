@@ -1,5 +1,6 @@
 import type { FaultEvent, Line } from "./events.js";
 import type { Gap, Lines, Live } from "./messages.js";
+import { Proof } from "./proof.js";
 /** What is new in a frame of lines. */
 export interface Accepted {
     readonly first: number;
@@ -10,6 +11,8 @@ export interface Accepted {
 /** The cursors of one subscription. */
 export declare class Continuity {
     #private;
+    /** What became of every offset. */
+    readonly proof: Proof;
     /** @param filtered frames then leave out lines that do not match. */
     constructor(filtered: boolean, cursors?: Iterable<readonly [string, number]>);
     /** The next offset wanted, by stream. */

@@ -3,6 +3,7 @@
 // One rule: every message of a stream begins where the last one ended, with a filter, too. A filtered frame also stands for the
 // lines from its `first` to its `next` that are not in it.
 import { isOffset } from "./messages.js";
+import { Proof } from "./proof.js";
 /** So many streams that were taken away are remembered with their cursors; as many as a session may have. */
 const TAKEN_AWAY_KEPT = 1_000;
 /** The cursors of one subscription. */
@@ -11,6 +12,8 @@ export class Continuity {
     /** Streams that may not be read any more, in the order in which they were taken away. They keep their cursors. */
     #takenAway = new Set();
     #filtered;
+    /** What became of every offset. */
+    proof = new Proof();
     /** @param filtered frames then leave out lines that do not match. */
     constructor(filtered, cursors = []) {
         this.#filtered = filtered;
@@ -53,8 +56,19 @@ export class Continuity {
         const wanted = this.#next.get(frame.stream) ?? frame.first;
         const faults = this.#faults(frame, wanted);
         const lines = this.#lines(frame).filter(({ offset }) => offset >= wanted);
-        this.#next.set(frame.stream, Math.max(wanted, frame.next));
-        return { first: Math.max(wanted, frame.first), next: Math.max(wanted, frame.next), lines, faults };
+        const [first, next] = [Math.max(wanted, frame.first), Math.max(wanted, frame.next)];
+        this.#pass(frame.stream, wanted, next, faults);
+        this.proof.enter(frame.stream, "received", lines.length);
+        if (this.#filtered)
+            this.proof.enter(frame.stream, "leftOut", next - Math.min(first, next) - lines.length);
+        return { first, next, lines, faults };
+    }
+    /** The cursor moves on. */
+    #pass(stream, wanted, next, faults) {
+        this.#next.set(stream, next);
+        this.proof.passed(stream, next - wanted, next);
+        for (const { kind, from, to } of faults)
+            this.proof.enter(stream, kind, kind === "miscounted" ? 1 : to - from);
     }
     #faults({ stream, first, next, lines }, wanted) {
         const faults = [];
@@ -78,6 +92,8 @@ export class Continuity {
     }
     /** A gap that the server names. It explains what is missing between its ends, and nothing else. */
     gap({ stream, from, to }) {
+        const wanted = this.#next.get(stream) ?? from;
+        this.proof.enter(stream, "gone", Math.max(0, to - Math.max(wanted, from)));
         return this.#told(stream, from, to);
     }
     /** The head is reached: nothing may be outstanding. */
@@ -86,8 +102,9 @@ export class Continuity {
     }
     #told(stream, from, to) {
         const wanted = this.#next.get(stream) ?? from;
-        this.#next.set(stream, Math.max(wanted, to));
-        return from > wanted ? [missing(stream, wanted, from)] : [];
+        const faults = from > wanted ? [missing(stream, wanted, from)] : [];
+        this.#pass(stream, wanted, Math.max(wanted, to), faults);
+        return faults;
     }
 }
 function missing(stream, from, to) {

@@ -18,7 +18,8 @@ export interface ErrorDetails {
 /**
  * A refusal or the end of something. Codes are the server's (docs/protocol.md, docs/http.md) and these of the client's:
  * `away` (no answer), `bad_answer` (one that is no Tailcast server's), `no_token` and `token_expiring` (the provider gave
- * none), `offline` (asked while there is no connection), `closed` (the server closed with a code that says no more).
+ * none), `offline` (asked while there is no connection), `closed` (the server closed with a code that says no more),
+ * `no_websocket` (the runtime has none, and none was handed in), `not_opened` (the runtime refuses to open one).
  */
 export declare class TailcastError extends Error {
     readonly name = "TailcastError";

@@ -13,6 +13,11 @@ export interface Line {
     readonly fields?: {
         readonly [name: string]: JsonValue;
     };
+    /**
+     * How it is stored, byte for byte, where `JSON.stringify` would write it otherwise. Only from a client that is
+     * {@link ClientOptions.exact | exact}.
+     */
+    readonly source?: string;
     /** The filter gave up on it: it is perhaps not what was asked for. */
     readonly undecided?: true;
 }
@@ -168,6 +173,11 @@ export type SubscriptionState = {
     readonly remaining: number;
 } | {
     readonly name: "live";
+}
+/** Connected as far as anybody can tell, but the server's last sign of life was at `since`, and another one is overdue. */
+ | {
+    readonly name: "silent";
+    readonly since: Date;
 }
 /** By `pause()`, or because the consumer is `slow`. `behind`: how many lines wait, as far as the server said. */
  | {

@@ -1,5 +1,6 @@
 import type { ClientState, Cursors, SubscribeOptions, SubscriptionState } from "./events.js";
 import type { Behind, Dropped, Gap, Lines, Live, Refusal, Subscribed } from "./messages.js";
+import type { StreamProof } from "./proof.js";
 import { Queue } from "./queue.js";
 import type { Seat, Switchboard } from "./switchboard.js";
 export declare class Follower implements Seat {
@@ -12,6 +13,8 @@ export declare class Follower implements Seat {
     get targets(): readonly string[];
     get queue(): Queue;
     get state(): SubscriptionState;
+    get paused(): boolean;
+    get proof(): StreamProof[];
     get iterable(): boolean;
     /** Where the consumer is; `undefined` before anything stood. */
     cursors(): Cursors | undefined;
@@ -20,6 +23,8 @@ export declare class Follower implements Seat {
     close(): void;
     /** How the connection does, as long as there is none that this could use. */
     link(state: ClientState): void;
+    /** The server's last sign of life was then, and another one is overdue; or it is not any more. */
+    silent(since: Date | undefined): void;
     /** A connection stands. */
     connected(board: Switchboard): void;
     /** It stands, or a pattern met more streams: new ones, such as may be read again, and those that another let go of. */

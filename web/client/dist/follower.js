@@ -45,6 +45,8 @@ export class Follower {
     /** Refusals in a row. */
     #attempt = 0;
     #link = { name: "idle" };
+    /** The server's last sign of life, while another one is overdue. */
+    #silent;
     #end;
     #state = { name: "connecting" };
     /**
@@ -80,6 +82,12 @@ export class Follower {
     }
     get state() {
         return this.#state;
+    }
+    get paused() {
+        return this.#flow.wanted;
+    }
+    get proof() {
+        return this.#continuity.proof.streams;
     }
     get iterable() {
         return this.#options.on === undefined;
@@ -119,10 +127,16 @@ export class Follower {
     /** How the connection does, as long as there is none that this could use. */
     link(state) {
         this.#link = state;
+        this.#silent = undefined;
         if (state.name !== "open")
             this.#detach();
         if (state.name === "ended")
             this.#finish(state.error);
+        this.#tell();
+    }
+    /** The server's last sign of life was then, and another one is overdue; or it is not any more. */
+    silent(since) {
+        this.#silent = since;
         this.#tell();
     }
     /** A connection stands. */
@@ -425,6 +439,8 @@ export class Follower {
             return this.#end.error ? { name: "ended", error: this.#end.error } : { name: "ended" };
         if (this.#link.name === "offline")
             return this.#link;
+        if (this.#silent)
+            return { name: "silent", since: this.#silent };
         if (this.#flow.paused || (this.#board && this.#flow.out)) {
             // Lines that were on their way when a pause was asked for wait here, and not at the server.
             const held = this.#flow.wanted ? this.#queue.lines : 0;

@@ -41,6 +41,8 @@ export class Lifeline {
     /** Failures in a row. */
     #attempt = 0;
     #openedAt;
+    /** By connections of before. */
+    #heardAt;
     #timer;
     /** Made anew with each attempt, so that what an older one awaited is not taken for this one's. */
     #era = {};
@@ -56,6 +58,10 @@ export class Lifeline {
     }
     get state() {
         return this.#state;
+    }
+    /** When the server was last heard, ms since 1970; nothing before its first word. */
+    get heardAt() {
+        return this.#openedAt === undefined ? this.#heardAt : this.#connection?.heardAt;
     }
     /** Connects, unless that was begun before. */
     start() {
@@ -107,14 +113,16 @@ export class Lifeline {
         try {
             socket = this.#parts.open(token);
         }
-        catch {
-            return this.end(new TailcastError("bad_token", "This is no token."));
+        catch (error) {
+            return this.end(notOpened(error));
         }
-        this.#connection = new Connection(socket, {
+        const events = {
             welcome: (welcome) => this.#welcomed(welcome),
             message: (message, size) => this.#heard(message, size),
+            silent: this.#parts.events.silent,
             ended: (ending) => void this.#lost(ending),
-        });
+        };
+        this.#connection = new Connection(socket, events, this.#parts);
     }
     #welcomed(welcome) {
         this.#openedAt = Date.now();
@@ -130,6 +138,7 @@ export class Lifeline {
         this.#parts.events.message(message, size);
     }
     async #lost(ending) {
+        this.#heardAt = this.heardAt;
         this.#connection = undefined;
         this.#renewal.stop();
         if (this.#openedAt !== undefined && Date.now() - this.#openedAt >= STEADY_MS)
@@ -192,6 +201,7 @@ export class Lifeline {
         this.#era = {};
         clearTimeout(this.#timer);
         this.#renewal.stop();
+        this.#heardAt = this.heardAt;
         this.#connection?.close();
         this.#connection = undefined;
         this.#openedAt = undefined;
@@ -200,4 +210,11 @@ export class Lifeline {
         this.#state = state;
         this.#parts.events.state(state);
     }
+}
+/** Why there is no WebSocket. A constructor throws a `SyntaxError` for a token that can't be written in a request. */
+function notOpened(error) {
+    if (error instanceof TailcastError)
+        return error;
+    const isSyntax = error instanceof Error && error.name === "SyntaxError";
+    return isSyntax ? new TailcastError("bad_token", "This is no token.") : new TailcastError("not_opened", words(error));
 }

@@ -119,6 +119,6 @@ export declare const isOffset: (value: unknown) => value is number;
  * Reads a message. `undefined` for one of a later version, which is no error. Throws `bad_answer` for what cannot be a
  * message of this protocol: who cannot understand a message must not go on as if nothing had been said.
  */
-export declare function readMessage(text: unknown): ServerMessage | undefined;
+export declare function readMessage(text: unknown, parse?: (text: string) => unknown): ServerMessage | undefined;
 /** A refusal, for whoever asked. */
 export declare function errorOf({ code, message, stream, next, epoch, position }: Refusal): TailcastError;

@@ -1,6 +1,6 @@
 // The messages of `tailcast.v1` as they are on the wire. What comes in is checked here and nowhere else.
 import { TailcastError } from "./errors.js";
-import { parse } from "./json.js";
+import { parse as parseJson } from "./json.js";
 export const isText = (value) => typeof value === "string";
 export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 export const isOffset = (value) => Number.isSafeInteger(value) && value >= 0;
@@ -47,8 +47,8 @@ function isKnown(type) {
  * Reads a message. `undefined` for one of a later version, which is no error. Throws `bad_answer` for what cannot be a
  * message of this protocol: who cannot understand a message must not go on as if nothing had been said.
  */
-export function readMessage(text) {
-    const message = parsed(text);
+export function readMessage(text, parse = parseJson) {
+    const message = parsed(text, parse);
     if (!isObject(message) || !isText(message["type"]))
         throw bad("a message without a type");
     const type = message["type"];
@@ -62,7 +62,7 @@ export function readMessage(text) {
         throw bad("a gap that ends before it begins");
     return message;
 }
-function parsed(text) {
+function parsed(text, parse) {
     if (!isText(text))
         throw bad("a binary message");
     try {

@@ -14,7 +14,7 @@ export function personal(subscriber) {
     }
     return name;
 }
-/** Whether a pattern covers a name: `*` is one segment, `**` any number of them, `@*` every personal stream. */
+/** Whether a pattern (or a name, its own) covers a name: `*` is one segment, `**` any number of them, `@*` every personal stream. */
 export function covers(pattern, name) {
     if (name.startsWith("@") || pattern.startsWith("@"))
         return pattern === "@*" && name.startsWith("@");

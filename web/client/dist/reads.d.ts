@@ -79,8 +79,8 @@ export interface CountBucket {
 }
 export declare class Reads {
     #private;
-    /** @param base the server's address, ending in a slash. */
-    constructor(base: URL, tokens: Tokens);
+    /** @param base the server's address, ending in a slash. @param parse reads the JSON of an answer. */
+    constructor(base: URL, tokens: Tokens, parse?: (text: string) => unknown);
     streams(match: string | undefined, options: ReadOptions): Promise<StreamInfo[]>;
     lines(stream: string, range: Range, options: ReadOptions): Promise<Page>;
     counts({ signal, ...asked }: CountsQuery): Promise<CountsPage>;

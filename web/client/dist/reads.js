@@ -1,16 +1,18 @@
 // The reads over HTTP (docs/http.md): which streams there are, lines that are kept, and how many there are of them.
 import { TailcastError, words } from "./errors.js";
-import { parse } from "./json.js";
+import { parse as parseJson } from "./json.js";
 import { isObject, isOffset, isText } from "./messages.js";
 /** For any read. */
 const ANSWER_MS = 15_000;
 export class Reads {
     #base;
     #tokens;
-    /** @param base the server's address, ending in a slash. */
-    constructor(base, tokens) {
+    #parse;
+    /** @param base the server's address, ending in a slash. @param parse reads the JSON of an answer. */
+    constructor(base, tokens, parse = parseJson) {
         this.#base = base;
         this.#tokens = tokens;
+        this.#parse = parse;
     }
     async streams(match, options) {
         const answer = await this.#read("v1/streams", match === undefined ? {} : { match }, options);
@@ -62,7 +64,7 @@ export class Reads {
     }
     async #ask(address, token, signal) {
         const { ok, text, details } = await fetched(address, token, signal);
-        const body = parsed(text, details);
+        const body = parsed(text, this.#parse, details);
         if (ok)
             return body;
         const { code, detail } = body;
@@ -127,7 +129,7 @@ async function unlessAborted(promise, signal) {
     });
     return Promise.race([aborted, promise]).finally(() => over.abort());
 }
-function parsed(text, details) {
+function parsed(text, parse, details) {
     try {
         const body = parse(text);
         if (isObject(body))

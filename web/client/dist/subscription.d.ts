@@ -1,4 +1,5 @@
 import { asyncDispose } from "./dispose.js";
+import type { StreamProof } from "./proof.js";
 import type { Cursors, Event, SubscriptionState } from "./events.js";
 /**
  * Streams that are followed. Iterate over it, once, or give {@link SubscribeOptions.on}.
@@ -20,6 +21,13 @@ export declare class Subscription implements AsyncIterable<Event>, AsyncDisposab
     cursors(): Cursors | undefined;
     /** No event comes from now on; the server says how many lines wait, which `state` tells. */
     pause(): void;
+    /** Whether it was paused, and not resumed since. */
+    get paused(): boolean;
+    /**
+     * What became of every offset that went by, stream by stream, by this client's own count: {@link isComplete} says of each
+     * whether every line that was due came once.
+     */
+    proof(): StreamProof[];
     /** Goes on after {@link Subscription.pause | pause()}, with the next line. */
     resume(): void;
     /**

@@ -33,6 +33,17 @@ export class Subscription {
     pause() {
         this.#follower.pause(true);
     }
+    /** Whether it was paused, and not resumed since. */
+    get paused() {
+        return this.#follower.paused;
+    }
+    /**
+     * What became of every offset that went by, stream by stream, by this client's own count: {@link isComplete} says of each
+     * whether every line that was due came once.
+     */
+    proof() {
+        return this.#follower.proof;
+    }
     /** Goes on after {@link Subscription.pause | pause()}, with the next line. */
     resume() {
         this.#follower.pause(false);

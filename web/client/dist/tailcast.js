@@ -5,5 +5,7 @@
  */
 export { Client } from "./client.js";
 export { TailcastError } from "./errors.js";
-export { WholeNumber } from "./json.js";
+export { Numeral, WholeNumber } from "./json.js";
+export { isComplete } from "./proof.js";
+export { covers } from "./names.js";
 export { Subscription } from "./subscription.js";

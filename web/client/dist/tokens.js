@@ -47,7 +47,7 @@ export class Tokens {
         if (!this.#provider || token !== this.#current)
             return;
         this.#current = undefined;
-        this.#why = "expiring";
+        this.#why = "unreachable";
     }
     #ask(why) {
         this.#asking ??= this.#asked(why).finally(() => {

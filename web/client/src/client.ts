@@ -4,11 +4,13 @@ import { Follower } from "./follower.js";
 import { asyncDispose } from "./dispose.js";
 import { TailcastError, tell } from "./errors.js";
 import type { ClientState, Cursors, SubscribeOptions } from "./events.js";
+import { parse as parseJson } from "./json.js";
 import { Lifeline } from "./lifeline.js";
 import type { ServerMessage, Welcome } from "./messages.js";
 import { isPattern } from "./names.js";
 import { Reads } from "./reads.js";
 import type { CountsPage, CountsQuery, Page, Range, ReadOptions, StreamInfo } from "./reads.js";
+import { parseWithSources } from "./source.js";
 import { Subscription } from "./subscription.js";
 import { Switchboard } from "./switchboard.js";
 import { Tokens } from "./tokens.js";
@@ -24,6 +26,11 @@ export interface ClientOptions {
   readonly onState?: (state: ClientState) => void;
   /** Called for what a reader should know and no subscription ends by, such as `token_expiring`. */
   readonly onProblem?: (problem: TailcastError) => void;
+  /**
+   * Lines with every number as it was written, and how they are stored where that is not what `JSON.stringify` writes: see
+   * {@link Numeral} and {@link Line.source}. Reading a line then costs about twice as much.
+   */
+  readonly exact?: boolean;
   /** The constructor to use, where the runtime has none or another one is wanted. */
   readonly WebSocket?: typeof WebSocket;
 }
@@ -44,24 +51,34 @@ export class Client implements AsyncDisposable {
     this.#options = options;
     const base = baseOf(options.url);
     const tokens = new Tokens(options.token);
-    this.#reads = new Reads(base, tokens);
+    const parse = options.exact ? parseWithSources : parseJson;
+    this.#reads = new Reads(base, tokens, parse);
     this.#lifeline = new Lifeline({
-      open: (token) => openSocket(base, token, options.WebSocket ?? WebSocket),
+      open: (token) => openSocket(base, token, options.WebSocket ?? globalThis.WebSocket),
       tokens,
       reads: this.#reads,
+      parse,
+      seen: isSeen,
       events: {
         state: (state) => this.#became(state),
         welcome: (welcome, connection) => this.#connected(welcome, connection),
         message: (message, size) => this.#heard(message, size),
+        silent: (since) => this.#silent(since),
         problem: (problem) => tell(options.onProblem, problem),
       },
     });
-    listenToNetwork("add", this.#networkChanged);
+    listenToDoubts("add", this.#doubt);
   }
 
   /** How it stands with the server. A subscription's own state says more. */
   get state(): ClientState {
     return this.#lifeline.state;
+  }
+
+  /** When the server last gave a sign of life: any word at all. `undefined` before its first one. */
+  get heardAt(): Date | undefined {
+    const at = this.#lifeline.heardAt;
+    return at === undefined ? undefined : new Date(at);
   }
 
   /**
@@ -128,11 +145,18 @@ export class Client implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  readonly #networkChanged = (): void => this.#lifeline.suspect();
+  /** What was true before may not be any more: asked at once, rather than when it is due. */
+  readonly #doubt = ({ type }: Event): void => {
+    if (type !== "visibilitychange" || isSeen()) this.#lifeline.suspect();
+  };
+
+  #silent(since: number | undefined): void {
+    for (const follower of [...this.#followers]) follower.silent(since === undefined ? undefined : new Date(since));
+  }
 
   #became(state: ClientState): void {
     if (state.name !== "open") this.#board = undefined;
-    if (state.name === "ended") listenToNetwork("remove", this.#networkChanged);
+    if (state.name === "ended") listenToDoubts("remove", this.#doubt);
     for (const follower of [...this.#followers]) follower.link(state);
     tell(this.#options.onState, state);
   }
@@ -161,15 +185,35 @@ function baseOf(url: string | URL): URL {
   return base;
 }
 
-function openSocket(base: URL, token: string, Socket: typeof WebSocket): WebSocket {
+function openSocket(base: URL, token: string, Socket: typeof WebSocket | undefined): WebSocket {
+  if (!Socket) {
+    const why = "There is no WebSocket here (Node has one from 22 on): hand one in, as new Client({ …, WebSocket }).";
+    throw new TailcastError("no_websocket", why);
+  }
   const url = new URL("v1/ws", base);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return new Socket(url, ["tailcast.v1", `bearer.${token}`]);
 }
 
-/** A browser tells when its network changed; other runtimes don't. */
-function listenToNetwork(what: "add" | "remove", listener: () => void): void {
-  if (typeof window === "undefined") return;
-  if (what === "add") window.addEventListener("online", listener);
-  else window.removeEventListener("online", listener);
+/** Whether somebody looks at the page; who has none is never sure of that. */
+function isSeen(): boolean {
+  return typeof document !== "undefined" && !document.hidden;
+}
+
+/** In a browser: what tells that a page was out of sight or asleep, or that its network is another one. */
+const DOUBTS: readonly (readonly [where: () => EventTarget | undefined, events: readonly string[]])[] = [
+  [() => window, ["online", "pageshow"]],
+  [() => document, ["visibilitychange", "resume"]],
+  // Not in every browser.
+  [() => (navigator as { connection?: EventTarget }).connection, ["change"]],
+];
+
+function listenToDoubts(what: "add" | "remove", listener: (event: Event) => void): void {
+  if (typeof window === "undefined" || typeof document === "undefined") return;
+  for (const [where, events] of DOUBTS) {
+    for (const event of events) {
+      if (what === "add") where()?.addEventListener(event, listener);
+      else where()?.removeEventListener(event, listener);
+    }
+  }
 }

@@ -7,7 +7,9 @@ import { OutboundRate } from "./outbound.js";
 import { Watch } from "./watch.js";
 
 /** Between two looks at the clock. */
-const LOOK_MS = 2_500;
+const LOOK_MS = 1_000;
+/** A look that comes so much later shows that nothing ran here meanwhile: what was said since may still wait to be heard. */
+const ASLEEP_MS = 3_000;
 /** When the server does not say. */
 const MESSAGES_PER_SECOND = 20;
 const HEARTBEAT_MS = 25_000;
@@ -29,14 +31,24 @@ export interface ConnectionEvents {
   welcome(welcome: Welcome): void;
   /** @param size of its text, in characters. */
   message(message: ServerMessage, size: number): void;
+  /** A sign of life is overdue: the last one came at `since` (ms). Or, without it, there is one again. */
+  silent(since: number | undefined): void;
   /** Comes last, once. */
   ended(ending: Ending): void;
+}
+
+export interface ConnectionParts {
+  /** Reads the JSON of a message. */
+  readonly parse: (text: string) => unknown;
+  /** Whether somebody looks at what comes. */
+  readonly seen: () => boolean;
 }
 
 export class Connection {
   readonly #socket: WebSocket;
   readonly #events: ConnectionEvents;
   readonly #watch = new Watch(Date.now());
+  readonly #parts: ConnectionParts;
   readonly #looking: ReturnType<typeof setInterval>;
   #rate = new OutboundRate(MESSAGES_PER_SECOND, Date.now());
   #waiting: ClientMessage[] = [];
@@ -44,10 +56,16 @@ export class Connection {
   #welcomed = false;
   #closing: Closing | undefined;
   #over = false;
+  #lookedAt = Date.now();
+  /** A look came late, and is not judged by before the next one. */
+  #excused = false;
+  /** A sign of life is overdue, and that was told. */
+  #silent = false;
 
-  constructor(socket: WebSocket, events: ConnectionEvents) {
+  constructor(socket: WebSocket, events: ConnectionEvents, parts: ConnectionParts) {
     this.#socket = socket;
     this.#events = events;
+    this.#parts = parts;
     this.#watch.asked("welcome", Date.now());
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
     socket.onmessage = (event) => this.#heard(event.data);
@@ -62,9 +80,15 @@ export class Connection {
     if (this.#sending === undefined) this.#flush();
   }
 
-  /** Asks for a sign of life, when the server can give one. */
+  /** When something was last heard, ms since 1970. */
+  get heardAt(): number {
+    return this.#watch.heardAt;
+  }
+
+  /** Asks for a sign of life, when the server can give one, and says if one is overdue. */
   probe(): void {
     if (this.#watch.mayAsk) this.send({ type: "ping", id: PING });
+    this.#judge();
   }
 
   /** Leaves, without a word to anybody here. */
@@ -88,9 +112,21 @@ export class Connection {
   }
 
   #look(): void {
-    const verdict = this.#watch.verdict(Date.now());
+    const now = Date.now();
+    const slept = now - this.#lookedAt > LOOK_MS + ASLEEP_MS;
+    this.#lookedAt = now;
+    const verdict = this.#watch.verdict(now, this.#parts.seen());
     if (verdict === "ask") this.send({ type: "ping", id: PING });
-    if (verdict === "dead") this.#die("The server does not answer.");
+    if (verdict === "dead" && (!slept || this.#excused)) return this.#die("The server does not answer.");
+    this.#excused = slept;
+    this.#judge();
+  }
+
+  #judge(): void {
+    const silent = this.#watch.isOverdue(Date.now(), this.#parts.seen());
+    if (silent === this.#silent || this.#over) return;
+    this.#silent = silent;
+    this.#events.silent(silent ? this.#watch.heardAt : undefined);
   }
 
   /** Gives the connection up: nobody waits for a close frame from somebody who is silent, or makes no sense. */
@@ -101,9 +137,10 @@ export class Connection {
 
   #heard(data: unknown): void {
     this.#watch.heard(Date.now());
+    if (this.#silent) this.#judge();
     let message: ServerMessage | undefined;
     try {
-      message = readMessage(data);
+      message = readMessage(data, this.#parts.parse);
     } catch (error) {
       // Whatever it was, it is told again from the cursors.
       return this.#die(error instanceof TailcastError ? error.message : String(error));

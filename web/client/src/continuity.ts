@@ -6,6 +6,7 @@
 import type { FaultEvent, Line } from "./events.js";
 import { isOffset } from "./messages.js";
 import type { Gap, Lines, Live } from "./messages.js";
+import { Proof } from "./proof.js";
 
 /** What is new in a frame of lines. */
 export interface Accepted {
@@ -24,6 +25,8 @@ export class Continuity {
   /** Streams that may not be read any more, in the order in which they were taken away. They keep their cursors. */
   readonly #takenAway = new Set<string>();
   readonly #filtered: boolean;
+  /** What became of every offset. */
+  readonly proof = new Proof();
 
   /** @param filtered frames then leave out lines that do not match. */
   constructor(filtered: boolean, cursors: Iterable<readonly [string, number]> = []) {
@@ -70,8 +73,18 @@ export class Continuity {
     const wanted = this.#next.get(frame.stream) ?? frame.first;
     const faults = this.#faults(frame, wanted);
     const lines = this.#lines(frame).filter(({ offset }) => offset >= wanted);
-    this.#next.set(frame.stream, Math.max(wanted, frame.next));
-    return { first: Math.max(wanted, frame.first), next: Math.max(wanted, frame.next), lines, faults };
+    const [first, next] = [Math.max(wanted, frame.first), Math.max(wanted, frame.next)];
+    this.#pass(frame.stream, wanted, next, faults);
+    this.proof.enter(frame.stream, "received", lines.length);
+    if (this.#filtered) this.proof.enter(frame.stream, "leftOut", next - Math.min(first, next) - lines.length);
+    return { first, next, lines, faults };
+  }
+
+  /** The cursor moves on. */
+  #pass(stream: string, wanted: number, next: number, faults: readonly FaultEvent[]): void {
+    this.#next.set(stream, next);
+    this.proof.passed(stream, next - wanted, next);
+    for (const { kind, from, to } of faults) this.proof.enter(stream, kind, kind === "miscounted" ? 1 : to - from);
   }
 
   #faults({ stream, first, next, lines }: Lines, wanted: number): FaultEvent[] {
@@ -95,6 +108,8 @@ export class Continuity {
 
   /** A gap that the server names. It explains what is missing between its ends, and nothing else. */
   gap({ stream, from, to }: Gap): FaultEvent[] {
+    const wanted = this.#next.get(stream) ?? from;
+    this.proof.enter(stream, "gone", Math.max(0, to - Math.max(wanted, from)));
     return this.#told(stream, from, to);
   }
 
@@ -105,8 +120,9 @@ export class Continuity {
 
   #told(stream: string, from: number, to: number): FaultEvent[] {
     const wanted = this.#next.get(stream) ?? from;
-    this.#next.set(stream, Math.max(wanted, to));
-    return from > wanted ? [missing(stream, wanted, from)] : [];
+    const faults = from > wanted ? [missing(stream, wanted, from)] : [];
+    this.#pass(stream, wanted, Math.max(wanted, to), faults);
+    return faults;
   }
 }
 

@@ -15,6 +15,11 @@ export interface Line {
   readonly level?: Level;
   readonly message: string;
   readonly fields?: { readonly [name: string]: JsonValue };
+  /**
+   * How it is stored, byte for byte, where `JSON.stringify` would write it otherwise. Only from a client that is
+   * {@link ClientOptions.exact | exact}.
+   */
+  readonly source?: string;
   /** The filter gave up on it: it is perhaps not what was asked for. */
   readonly undecided?: true;
 }
@@ -158,6 +163,8 @@ export type SubscriptionState =
   /** What is kept is on its way: `remaining` lines of it, at least. */
   | { readonly name: "replaying"; readonly remaining: number }
   | { readonly name: "live" }
+  /** Connected as far as anybody can tell, but the server's last sign of life was at `since`, and another one is overdue. */
+  | { readonly name: "silent"; readonly since: Date }
   /** By `pause()`, or because the consumer is `slow`. `behind`: how many lines wait, as far as the server said. */
   | { readonly name: "paused"; readonly behind: number; readonly slow: boolean }
   | { readonly name: "offline"; readonly until: Date; readonly why: string }

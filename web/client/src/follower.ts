@@ -11,6 +11,7 @@ import { errorOf } from "./messages.js";
 import type { Behind, Dropped, Gap, Lines, Live, Refusal, Subscribed, WireFrom } from "./messages.js";
 import { isPattern } from "./names.js";
 import { Outstanding } from "./outstanding.js";
+import type { StreamProof } from "./proof.js";
 import { Queue } from "./queue.js";
 import { isCursors, requests, wireFrom } from "./requests.js";
 import type { Request } from "./requests.js";
@@ -52,6 +53,8 @@ export class Follower implements Seat {
   /** Refusals in a row. */
   #attempt = 0;
   #link: ClientState = { name: "idle" };
+  /** The server's last sign of life, while another one is overdue. */
+  #silent: Date | undefined;
   #end: { readonly error?: TailcastError } | undefined;
   #state: SubscriptionState = { name: "connecting" };
 
@@ -90,6 +93,14 @@ export class Follower implements Seat {
 
   get state(): SubscriptionState {
     return this.#state;
+  }
+
+  get paused(): boolean {
+    return this.#flow.wanted;
+  }
+
+  get proof(): StreamProof[] {
+    return this.#continuity.proof.streams;
   }
 
   get iterable(): boolean {
@@ -133,8 +144,15 @@ export class Follower implements Seat {
   /** How the connection does, as long as there is none that this could use. */
   link(state: ClientState): void {
     this.#link = state;
+    this.#silent = undefined;
     if (state.name !== "open") this.#detach();
     if (state.name === "ended") this.#finish(state.error);
+    this.#tell();
+  }
+
+  /** The server's last sign of life was then, and another one is overdue; or it is not any more. */
+  silent(since: Date | undefined): void {
+    this.#silent = since;
     this.#tell();
   }
 
@@ -429,6 +447,7 @@ export class Follower implements Seat {
   #judge(): SubscriptionState {
     if (this.#end) return this.#end.error ? { name: "ended", error: this.#end.error } : { name: "ended" };
     if (this.#link.name === "offline") return this.#link;
+    if (this.#silent) return { name: "silent", since: this.#silent };
     if (this.#flow.paused || (this.#board && this.#flow.out)) {
       // Lines that were on their way when a pause was asked for wait here, and not at the server.
       const held = this.#flow.wanted ? this.#queue.lines : 0;

@@ -1,4 +1,4 @@
-// JSON whose whole numbers are never rounded. Pure.
+// JSON whose whole numbers are never rounded, and, where that is asked for, whose numbers are all as they were written. Pure.
 
 /** A value within a line's fields. */
 export type JsonValue =
@@ -6,33 +6,48 @@ export type JsonValue =
   | number
   | boolean
   | null
-  | WholeNumber
+  | Numeral
   | readonly JsonValue[]
   | { readonly [name: string]: JsonValue };
 
 /**
- * A whole number beyond ±2^53, which JavaScript's numbers would round: an identifier of 64 bits, say. In text it is its
- * digits, in comparisons and arithmetic a `bigint`, and `JSON.stringify` writes it as it came (as a string of the digits
- * where `JSON.rawJSON` is missing).
+ * A number that JavaScript would write otherwise than it was written: `1.50`, `1e400`, `-0`, `12345678901234567.89`. In text it
+ * is what was written, in comparisons and arithmetic the nearest number, and `JSON.stringify` writes it as it came (as a string
+ * where `JSON.rawJSON` is missing). Only a client that is {@link ClientOptions.exact | exact} makes them.
  */
-export class WholeNumber {
-  /** As it was written, with its sign. */
-  readonly digits: string;
+export class Numeral {
+  /** As it was written. */
+  readonly source: string;
 
-  constructor(digits: string) {
-    this.digits = digits;
+  constructor(source: string) {
+    this.source = source;
   }
 
   toString(): string {
-    return this.digits;
+    return this.source;
   }
 
   toJSON(): unknown {
-    return raw?.(this.digits) ?? this.digits;
+    return raw?.(this.source) ?? this.source;
   }
 
-  [Symbol.toPrimitive](hint: string): string | bigint {
-    return hint === "string" ? this.digits : BigInt(this.digits);
+  [Symbol.toPrimitive](hint: string): string | number | bigint {
+    return hint === "string" ? this.source : Number(this.source);
+  }
+}
+
+/**
+ * A whole number beyond ±2^53, which JavaScript's numbers would round: an identifier of 64 bits, say. In comparisons and
+ * arithmetic it is a `bigint`.
+ */
+export class WholeNumber extends Numeral {
+  /** As it was written, with its sign. */
+  get digits(): string {
+    return this.source;
+  }
+
+  override [Symbol.toPrimitive](hint: string): string | bigint {
+    return hint === "string" ? this.source : BigInt(this.source);
   }
 }
 
@@ -55,28 +70,41 @@ const TELLS_SOURCE = (() => {
   return told;
 })();
 
+/** What to make of a number that is `value` and was written as `source`. */
+type Reading = (source: string, value: number) => number | Numeral;
+
+const rounded = (source: string, value: number): boolean => !Number.isSafeInteger(value) && WHOLE.test(source);
+const unrounded: Reading = (source, value) => (rounded(source, value) ? new WholeNumber(source) : value);
+const asWritten: Reading = (source, value) => {
+  if (String(value) === source) return value;
+  return rounded(source, value) ? new WholeNumber(source) : new Numeral(source);
+};
+
 /** Reads JSON; a whole number that would be rounded becomes a {@link WholeNumber}. Throws a `SyntaxError`. */
 export function parse(text: string): unknown {
   // Almost no message has so many digits in a row, and a reviver is slow.
-  if (!/\d{16}/.test(text)) return parseWith(text);
-  return TELLS_SOURCE ? parseBySource(text) : parseByMarks(text);
+  return /\d{16}/.test(text) ? parseNumbers(text, unrounded) : parseWith(text);
 }
 
-function parseBySource(text: string): unknown {
-  return parseWith(text, (_, value, context) => {
-    const source = context?.source;
-    const rounded = typeof value === "number" && !Number.isSafeInteger(value);
-    return rounded && source !== undefined && WHOLE.test(source) ? new WholeNumber(source) : value;
-  });
+/** Reads JSON; a number that would be written otherwise becomes a {@link Numeral}. Throws a `SyntaxError`. */
+export function parseAsWritten(text: string): unknown {
+  return parseNumbers(text, asWritten);
+}
+
+function parseNumbers(text: string, reading: Reading): unknown {
+  if (!TELLS_SOURCE) return parseByMarks(text, reading);
+  return parseWith(text, (_, value, context) => (typeof value === "number" ? reading(context?.source ?? "", value) : value));
 }
 
 /** For engines that do not tell: such numbers become strings with a mark that nobody can have sent. */
-export function parseByMarks(text: string): unknown {
+export function parseByMarks(text: string, reading: Reading = unrounded): unknown {
   const mark = `${Math.random()}${Math.random()}:`;
   const marked = text.replace(STRING_OR_NUMBER, (found) =>
-    WHOLE.test(found) && !Number.isSafeInteger(Number(found)) ? `"${mark}${found}"` : found,
+    found.startsWith('"') || !(reading(found, Number(found)) instanceof Numeral) ? found : `"${mark}${found}"`,
   );
-  return parseWith(marked, (_, value) =>
-    typeof value === "string" && value.startsWith(mark) ? new WholeNumber(value.slice(mark.length)) : value,
-  );
+  return parseWith(marked, (_, value) => {
+    if (typeof value !== "string" || !value.startsWith(mark)) return value;
+    const source = value.slice(mark.length);
+    return reading(source, Number(source));
+  });
 }

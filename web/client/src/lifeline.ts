@@ -1,7 +1,7 @@
 // Keeps one connection to a server up: the token, the attempts, the waits between them. Knows no subscription.
 
 import { Connection } from "./connection.js";
-import type { Ending } from "./connection.js";
+import type { ConnectionParts, Ending } from "./connection.js";
 import { TailcastError, words } from "./errors.js";
 import type { ClientState } from "./events.js";
 import type { Closing, ServerMessage, Welcome } from "./messages.js";
@@ -46,11 +46,13 @@ export interface LifelineEvents {
   state(state: ClientState): void;
   welcome(welcome: Welcome, connection: Connection): void;
   message(message: ServerMessage, size: number): void;
+  /** A sign of life of the server's is overdue: the last one came at `since` (ms). Or, without it, there is one again. */
+  silent(since: number | undefined): void;
   problem(error: TailcastError): void;
 }
 
-export interface LifelineParts {
-  /** Opens a WebSocket with a token. Throws when the token can't be written in a request. */
+export interface LifelineParts extends ConnectionParts {
+  /** Opens a WebSocket with a token. Throws what the constructor does, or a `TailcastError` where there is none. */
   readonly open: (token: string) => WebSocket;
   readonly tokens: Tokens;
   readonly reads: Reads;
@@ -66,6 +68,8 @@ export class Lifeline {
   /** Failures in a row. */
   #attempt = 0;
   #openedAt: number | undefined;
+  /** By connections of before. */
+  #heardAt: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Made anew with each attempt, so that what an older one awaited is not taken for this one's. */
   #era = {};
@@ -83,6 +87,11 @@ export class Lifeline {
 
   get state(): ClientState {
     return this.#state;
+  }
+
+  /** When the server was last heard, ms since 1970; nothing before its first word. */
+  get heardAt(): number | undefined {
+    return this.#openedAt === undefined ? this.#heardAt : this.#connection?.heardAt;
   }
 
   /** Connects, unless that was begun before. */
@@ -132,14 +141,16 @@ export class Lifeline {
     let socket: WebSocket;
     try {
       socket = this.#parts.open(token);
-    } catch {
-      return this.end(new TailcastError("bad_token", "This is no token."));
+    } catch (error) {
+      return this.end(notOpened(error));
     }
-    this.#connection = new Connection(socket, {
-      welcome: (welcome) => this.#welcomed(welcome),
-      message: (message, size) => this.#heard(message, size),
-      ended: (ending) => void this.#lost(ending),
-    });
+    const events = {
+      welcome: (welcome: Welcome) => this.#welcomed(welcome),
+      message: (message: ServerMessage, size: number) => this.#heard(message, size),
+      silent: this.#parts.events.silent,
+      ended: (ending: Ending) => void this.#lost(ending),
+    };
+    this.#connection = new Connection(socket, events, this.#parts);
   }
 
   #welcomed(welcome: Welcome): void {
@@ -155,6 +166,7 @@ export class Lifeline {
   }
 
   async #lost(ending: Ending): Promise<void> {
+    this.#heardAt = this.heardAt;
     this.#connection = undefined;
     this.#renewal.stop();
     if (this.#openedAt !== undefined && Date.now() - this.#openedAt >= STEADY_MS) this.#attempt = 0;
@@ -211,6 +223,7 @@ export class Lifeline {
     this.#era = {};
     clearTimeout(this.#timer);
     this.#renewal.stop();
+    this.#heardAt = this.heardAt;
     this.#connection?.close();
     this.#connection = undefined;
     this.#openedAt = undefined;
@@ -220,4 +233,11 @@ export class Lifeline {
     this.#state = state;
     this.#parts.events.state(state);
   }
+}
+
+/** Why there is no WebSocket. A constructor throws a `SyntaxError` for a token that can't be written in a request. */
+function notOpened(error: unknown): TailcastError {
+  if (error instanceof TailcastError) return error;
+  const isSyntax = error instanceof Error && error.name === "SyntaxError";
+  return isSyntax ? new TailcastError("bad_token", "This is no token.") : new TailcastError("not_opened", words(error));
 }

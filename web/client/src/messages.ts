@@ -2,7 +2,7 @@
 
 import { TailcastError } from "./errors.js";
 import type { ErrorDetails } from "./errors.js";
-import { parse } from "./json.js";
+import { parse as parseJson } from "./json.js";
 
 export interface Welcome {
   readonly type: "welcome";
@@ -183,8 +183,8 @@ function isKnown(type: string): type is ServerMessage["type"] {
  * Reads a message. `undefined` for one of a later version, which is no error. Throws `bad_answer` for what cannot be a
  * message of this protocol: who cannot understand a message must not go on as if nothing had been said.
  */
-export function readMessage(text: unknown): ServerMessage | undefined {
-  const message = parsed(text);
+export function readMessage(text: unknown, parse: (text: string) => unknown = parseJson): ServerMessage | undefined {
+  const message = parsed(text, parse);
   if (!isObject(message) || !isText(message["type"])) throw bad("a message without a type");
   const type = message["type"];
   if (!isKnown(type)) return undefined;
@@ -195,7 +195,7 @@ export function readMessage(text: unknown): ServerMessage | undefined {
   return message as unknown as ServerMessage;
 }
 
-function parsed(text: unknown): unknown {
+function parsed(text: unknown, parse: (text: string) => unknown): unknown {
   if (!isText(text)) throw bad("a binary message");
   try {
     return parse(text);

@@ -18,7 +18,7 @@ export function personal(subscriber: string): string {
   return name;
 }
 
-/** Whether a pattern covers a name: `*` is one segment, `**` any number of them, `@*` every personal stream. */
+/** Whether a pattern (or a name, its own) covers a name: `*` is one segment, `**` any number of them, `@*` every personal stream. */
 export function covers(pattern: string, name: string): boolean {
   if (name.startsWith("@") || pattern.startsWith("@")) return pattern === "@*" && name.startsWith("@");
   const wanted = pattern.split("/");

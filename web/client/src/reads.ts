@@ -3,7 +3,7 @@
 import { TailcastError, words } from "./errors.js";
 import type { ErrorDetails } from "./errors.js";
 import type { Level, Line } from "./events.js";
-import { parse } from "./json.js";
+import { parse as parseJson } from "./json.js";
 import { isObject, isOffset, isText } from "./messages.js";
 import type { Tokens } from "./tokens.js";
 
@@ -94,11 +94,13 @@ export interface CountBucket {
 export class Reads {
   readonly #base: URL;
   readonly #tokens: Tokens;
+  readonly #parse: (text: string) => unknown;
 
-  /** @param base the server's address, ending in a slash. */
-  constructor(base: URL, tokens: Tokens) {
+  /** @param base the server's address, ending in a slash. @param parse reads the JSON of an answer. */
+  constructor(base: URL, tokens: Tokens, parse: (text: string) => unknown = parseJson) {
     this.#base = base;
     this.#tokens = tokens;
+    this.#parse = parse;
   }
 
   async streams(match: string | undefined, options: ReadOptions): Promise<StreamInfo[]> {
@@ -152,7 +154,7 @@ export class Reads {
 
   async #ask(address: URL, token: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
     const { ok, text, details } = await fetched(address, token, signal);
-    const body = parsed(text, details);
+    const body = parsed(text, this.#parse, details);
     if (ok) return body;
     const { code, detail } = body;
     throw new TailcastError(isText(code) ? code : "unknown", isText(detail) ? detail : `status ${details.status}`, details);
@@ -223,7 +225,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undef
   return Promise.race([aborted, promise]).finally(() => over.abort());
 }
 
-function parsed(text: string, details: ErrorDetails): Record<string, unknown> {
+function parsed(text: string, parse: (text: string) => unknown, details: ErrorDetails): Record<string, unknown> {
   try {
     const body = parse(text);
     if (isObject(body)) return body;

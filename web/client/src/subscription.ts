@@ -2,6 +2,7 @@
 
 import type { Follower } from "./follower.js";
 import { asyncDispose } from "./dispose.js";
+import type { StreamProof } from "./proof.js";
 import type { Cursors, Event, SubscriptionState } from "./events.js";
 
 /**
@@ -41,6 +42,19 @@ export class Subscription implements AsyncIterable<Event>, AsyncDisposable {
   /** No event comes from now on; the server says how many lines wait, which `state` tells. */
   pause(): void {
     this.#follower.pause(true);
+  }
+
+  /** Whether it was paused, and not resumed since. */
+  get paused(): boolean {
+    return this.#follower.paused;
+  }
+
+  /**
+   * What became of every offset that went by, stream by stream, by this client's own count: {@link isComplete} says of each
+   * whether every line that was due came once.
+   */
+  proof(): StreamProof[] {
+    return this.#follower.proof;
   }
 
   /** Goes on after {@link Subscription.pause | pause()}, with the next line. */

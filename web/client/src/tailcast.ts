@@ -26,8 +26,11 @@ export type {
   SubscriptionState,
   WarningEvent,
 } from "./events.js";
-export { WholeNumber } from "./json.js";
+export { Numeral, WholeNumber } from "./json.js";
 export type { JsonValue } from "./json.js";
+export { isComplete } from "./proof.js";
+export type { StreamProof } from "./proof.js";
 export type { CountBucket, CountsPage, CountsQuery, Page, Range, ReadOptions, StreamInfo } from "./reads.js";
+export { covers } from "./names.js";
 export { Subscription } from "./subscription.js";
 export type { TokenProvider, TokenReason } from "./tokens.js";

@@ -3,8 +3,11 @@
 import { TailcastError, words } from "./errors.js";
 import { isObject } from "./messages.js";
 
-/** Why a token is asked for: there is none yet, the one in use is about to end, or the server refused it. */
-export type TokenReason = "first" | "expiring" | "refused";
+/**
+ * Why a token is asked for: there is none yet, the one in use ends or has ended, the server refused it, or the server could not be
+ * reached again and again, of which no browser says why: perhaps another token helps, and the same one is good enough.
+ */
+export type TokenReason = "first" | "expiring" | "refused" | "unreachable";
 
 /**
  * Gives a token. It has 30 s. Nothing (or the same token again) means that there is no other; a promise that fails is
@@ -60,7 +63,7 @@ export class Tokens {
   doubt(token: string): void {
     if (!this.#provider || token !== this.#current) return;
     this.#current = undefined;
-    this.#why = "expiring";
+    this.#why = "unreachable";
   }
 
   #ask(why: TokenReason): Promise<string> {

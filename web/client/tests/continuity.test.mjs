@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Continuity } from "../dist/continuity.js";
+import { isComplete } from "../dist/proof.js";
 
 const STREAM = "payments/api";
 const line = (message, offset) => ({ ...(offset === undefined ? {} : { offset }), message });
@@ -91,4 +92,33 @@ test("what was taken away keeps its place, and no more of it than a session may 
     continuity.takeAway(`s/${i}`);
   }
   assert.deepEqual([continuity.cursors.size, continuity.cursors.has("s/0"), continuity.cursors.has("s/1")], [1_001, false, true]);
+});
+
+test("the proof enters every offset twice, and says whether all that was due came once", () => {
+  const whole = new Continuity(false, [["a", 10]]);
+  whole.accept({ stream: "a", first: 10, next: 12, lines: [{}, {}] });
+  whole.gap({ stream: "a", from: 12, to: 20, reason: "retention" });
+  whole.live({ stream: "a", next: 20 });
+  const sums = { leftOut: 0, gone: 0, missing: 0, repeated: 0, miscounted: 0 };
+  assert.deepEqual(whole.proof.streams, [{ stream: "a", next: 20, passed: 10, ...sums, received: 2, gone: 8 }]);
+  assert.deepEqual(whole.proof.streams.map(isComplete), [true]);
+  const filtered = new Continuity(true, [["a", 0]]);
+  filtered.accept({ stream: "a", first: 0, next: 9, lines: [{ offset: 3 }, { offset: 8 }] });
+  assert.deepEqual(filtered.proof.streams, [{ stream: "a", next: 9, passed: 9, ...sums, received: 2, leftOut: 7 }]);
+  assert.deepEqual(filtered.proof.streams.map(isComplete), [true]);
+});
+
+test("the proof is none as soon as a line is missing, repeated or not what its message said", () => {
+  const told = [
+    { first: 12, next: 13, lines: [{}] },
+    { first: 9, next: 11, lines: [{}, {}] },
+    { first: 10, next: 12, lines: [{}] },
+  ];
+  const found = told.map((frame) => {
+    const continuity = new Continuity(false, [["a", 10]]);
+    continuity.accept({ stream: "a", ...frame });
+    const [{ missing, repeated, miscounted }] = continuity.proof.streams;
+    return [missing, repeated, miscounted, ...continuity.proof.streams.map(isComplete)];
+  });
+  assert.deepEqual(found, [[2, 0, 0, false], [0, 1, 0, false], [0, 0, 1, false]]);
 });

@@ -50,22 +50,22 @@ test("requests are sent as fast as the server allows and no faster", () => {
 
 test("silence is no fault while nothing is awaited and no sign can be asked for", () => {
   const watch = new Watch(0);
-  assert.equal(watch.verdict(1e9), "fine");
+  assert.equal(watch.verdict(1e9, false), "fine");
 });
 
 test("a sign of life is asked for after a heartbeat of silence, and the other end is dead without one", () => {
   const watch = new Watch(0);
   watch.canAsk(25_000);
-  assert.equal(watch.verdict(24_999), "fine");
+  assert.equal(watch.verdict(24_999, false), "fine");
   watch.heard(10_000);
-  assert.equal(watch.verdict(34_999), "fine");
-  assert.equal(watch.verdict(35_000), "ask");
+  assert.equal(watch.verdict(34_999, false), "fine");
+  assert.equal(watch.verdict(35_000, false), "ask");
   watch.asked("ping:ping", 35_000);
-  assert.equal(watch.verdict(50_000), "fine");
-  assert.equal(watch.verdict(50_001), "dead");
+  assert.equal(watch.verdict(50_000, false), "fine");
+  assert.equal(watch.verdict(50_001, false), "dead");
   watch.heard(49_000);
   watch.answered("ping:ping");
-  assert.equal(watch.verdict(50_001), "fine");
+  assert.equal(watch.verdict(50_001, false), "fine");
 });
 
 test("who sends lines but never the answer is dead, too", () => {
@@ -75,7 +75,28 @@ test("who sends lines but never the answer is dead, too", () => {
     watch.heard(now);
     assert.equal(watch.verdict(now), "fine");
   }
-  assert.equal(watch.verdict(60_001), "dead");
+  assert.equal(watch.verdict(60_001, false), "dead");
   watch.refused("1");
-  assert.equal(watch.verdict(60_001), "fine");
+  assert.equal(watch.verdict(60_001, false), "fine");
+});
+
+test("while somebody looks, a sign is asked for sooner", () => {
+  const watch = new Watch(0);
+  watch.canAsk(25_000);
+  assert.deepEqual([4_999, 5_000].map((now) => watch.verdict(now, true)), ["fine", "ask"]);
+  watch.canAsk(3_000);
+  assert.equal(watch.verdict(3_000, true), "ask", "and never later than the server wants");
+});
+
+test("a sign of life is overdue when it was asked for and did not come, and when nobody could ask for too long", () => {
+  const watch = new Watch(0);
+  assert.equal(watch.isOverdue(1e9, true), false, "nothing is awaited of a server that cannot be asked");
+  watch.canAsk(25_000);
+  assert.deepEqual([7_000, 7_001].map((now) => watch.isOverdue(now, true)), [false, true]);
+  assert.deepEqual([27_000, 27_001].map((now) => watch.isOverdue(now, false)), [false, true]);
+  watch.heard(30_000);
+  watch.asked("ping:ping", 30_500);
+  assert.deepEqual([32_500, 32_501].map((now) => watch.isOverdue(now, false)), [false, true]);
+  watch.heard(32_600);
+  assert.equal(watch.isOverdue(32_601, false), false, "whatever is heard is a sign");
 });

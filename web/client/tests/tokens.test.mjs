@@ -52,3 +52,15 @@ test("a token tells whether it has ended, as far as two clocks agree", () => {
   assert.deepEqual([1_000_000, 1_030_000, 1_030_001].map((now) => hasEnded(token, now)), [false, false, true]);
   for (const other of ["", "a.b", "a.!.c", "a.bnVsbA.c"]) assert.equal(hasEnded(other, 1e15), false);
 });
+
+test("a provider hears the reason that is so: a server that cannot be reached says nothing of a token's end", async () => {
+  const reasons = [];
+  const tokens = new Tokens((reason) => {
+    reasons.push(reason);
+    return "a";
+  });
+  await tokens.get();
+  tokens.doubt("a");
+  await tokens.get();
+  assert.deepEqual(reasons, ["first", "unreachable"]);
+});

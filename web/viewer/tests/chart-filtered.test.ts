@@ -54,6 +54,7 @@ test("what the server looked through for a filter is counted, whether or not any
       state: nothing,
       opened: nothing,
       fault: () => assert.fail("a fault was found"),
+      lost: nothing,
       reading: nothing,
       holds: () => false,
     },

@@ -6,7 +6,8 @@ import { fileName, formatted } from "../src/export/format.ts";
 import type { StreamLine } from "../src/export/line.ts";
 
 function lineOf(message: string, more: Partial<Line> = {}): StreamLine {
-  return { stream: "payments/api", line: { offset: 17, ts: "2026-11-21T10:00:00.000000001Z", message, ...more } };
+  const { level, ...rest } = more;
+  return { stream: "payments/api", line: { offset: 17, ts: "2026-11-21T10:00:00.000000001Z", ...(level ? { level } : {}), message, ...rest } };
 }
 
 const PAID = lineOf("paid", { level: "info", fields: { order: new WholeNumber("12345678901234567890"), user: { name: "Ann L" }, tags: ["a", 1] } });
@@ -34,7 +35,7 @@ for (const [what, [message, text]] of Object.entries(SEEN)) {
   });
 }
 
-test("NDJSON is the wire's object with its stream, and all digits", () => {
+test("NDJSON is what is stored, with its offset and stream before it", () => {
   assert.equal(
     formatted([PAID, lineOf("\u001b\n")], "ndjson"),
     '{"offset":17,"stream":"payments/api","ts":"2026-11-21T10:00:00.000000001Z","level":"info","message":"paid",' +

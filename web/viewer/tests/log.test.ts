@@ -17,7 +17,7 @@ class Fake {
 
   subscribe(_streams: readonly string[], options: SubscribeOptions) {
     this.asked.push(options);
-    return { state: { name: "connecting" }, cursors: () => ({ epoch: "e", cursors: this.cursors }), close: () => {}, pause: () => {}, resume: () => {} };
+    return { state: { name: "connecting" }, cursors: () => ({ epoch: "e", cursors: this.cursors }), close: () => {}, pause: () => {}, resume: () => {}, proof: () => [] };
   }
 
   get on(): NonNullable<SubscribeOptions["on"]> {
@@ -42,7 +42,7 @@ const settled = () => new Promise((done) => setImmediate(done));
 function logOf(fake: Fake, streams: readonly string[] = ["a"], also: Partial<On> = {}): { log: Log; faults: () => number } {
   let faults = 0;
   const nothing = () => undefined;
-  const on = { lines: nothing, begun: nothing, removed: nothing, renewed: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), reading: nothing, holds: () => false, ...also };
+  const on = { lines: nothing, begun: nothing, removed: nothing, renewed: nothing, changed: nothing, state: nothing, opened: nothing, fault: () => void (faults += 1), lost: nothing, reading: nothing, holds: () => false, ...also };
   const log = new Log({ streams, filter: "", continues: () => false, on });
   log.start(fake as unknown as Client);
   return { log, faults: () => faults };

@@ -34,7 +34,7 @@ test("of a message, what fits is shown and the rest is counted", () => {
     [`${LONG}\nend`, {}, {}, ["x".repeat(1_000), 1, 12_349]],
   ];
   for (const [message, look, state, [text, more, cutFrom]] of cases) {
-    assert.deepEqual(shownOf(message, { ...LOOK, ...look }, { ...AT_REST, ...state }), { text, more, cutFrom });
+    assert.deepEqual(shownOf(message, { ...LOOK, ...look }, { ...AT_REST, ...state }), { text, more, cutFrom, terminal: false });
   }
 });
 

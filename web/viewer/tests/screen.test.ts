@@ -34,6 +34,8 @@ const offset = (place: Place | undefined) => (place?.entry.kind === "line" ? pla
 
 test("what stands around the rows is of each frame while one reads, and may be old while one follows", () => {
   const { screen, frame, take } = scene();
+  frame(0, 3);
+  assert.deepEqual([take(), screen.drawn.visible.length], [[], 3], "the first lines take the place of nothing at once");
   frame(1, 3);
   assert.deepEqual([take(), screen.drawn.first, screen.frame.first], [["stale"], 0, 1]);
   screen.followed(false);

@@ -99,7 +99,7 @@ function runsOf(entry: Entry): readonly Run[] {
 
 /** Fields cost about what their names and values are long. Not exact, and need not be. */
 function charactersOf({ line }: LineEntry): number {
-  let sum = line.message.length + 40;
+  let sum = line.message.length + 40 + (line.source?.length ?? 0);
   if (line.fields) for (const name in line.fields) sum += name.length + weight(line.fields[name], 3);
   return sum;
 }

@@ -1,7 +1,7 @@
 // What a filter may go on with, at a place in its text, from what was seen in lines.
 
 import { count as inWords } from "../count.ts";
-import { WholeNumber } from "tailcast-client";
+import { Numeral } from "tailcast-client";
 import type { Seen, SeenValue } from "./seen.ts";
 import { asName, asValue, plainName, tokens, type Token } from "./syntax.ts";
 
@@ -121,7 +121,7 @@ function ranked<T>(known: readonly T[], typed: string, nameOf: (one: T) => strin
 }
 
 function isNumber(value: SeenValue): boolean {
-  return typeof value === "number" || value instanceof WholeNumber;
+  return typeof value === "number" || value instanceof Numeral;
 }
 
 function item(insert: string, detail: string): Completion {

@@ -3,7 +3,7 @@
 // `path` is a name as a filter says it: `level`, `message`, `ts`, or what `pathOf` gives for a value within `fields`.
 // What the grammar has no words for is `undefined`, and so is what would not fit into a filter.
 
-import { WholeNumber, type JsonValue, type Level } from "tailcast-client";
+import { Numeral, type JsonValue, type Level } from "tailcast-client";
 import { fits, partsOf, type Comparison, type Part } from "./parts.ts";
 import { asName, asValue, plainName } from "./syntax.ts";
 
@@ -101,12 +101,20 @@ function termsFor(path: string, value: JsonValue, numbers: Numbers): readonly Co
 
 function valueTerms(path: string, value: JsonValue, numbers: Numbers): readonly Comparison[] | undefined {
   if (typeof value === "string") return [comparison(path, ":", value)];
-  if (value === null || typeof value === "boolean" || value instanceof WholeNumber) return [comparison(path, ":", String(value))];
-  if (typeof value !== "number") return undefined;
-  if (numbers === "whole" && Number.isSafeInteger(value) && !Object.is(value, -0)) return [comparison(path, ":", String(value))];
-  // 1.50 is not written like 1.5.
+  if (value === null || typeof value === "boolean") return [comparison(path, ":", String(value))];
+  if (typeof value !== "number" && !(value instanceof Numeral)) return undefined;
+  if (typeof value === "number" && !Number.isFinite(value)) return undefined;
   const number = String(value);
-  return Number.isFinite(value) ? [comparison(path, ">=", number), comparison(path, "<=", number)] : undefined;
+  const isWhole = numbers === "whole" && Number.isSafeInteger(value) && !Object.is(value, -0);
+  if (isWhole || !isComparable(number)) return [comparison(path, ":", number)];
+  // 1.50 is not written like 1.5.
+  return [comparison(path, ">=", number), comparison(path, "<=", number)];
+}
+
+/** Whether a comparison tells a number from those beside it: the server's have so many digits as well. */
+function isComparable(number: string): boolean {
+  const [digits = ""] = number.replace(/^-?0*\.?0*/, "").split(/[eE]/);
+  return Number.isFinite(Number(number)) && digits.replace(".", "").length <= 15;
 }
 
 function comparison(name: string, operator: string, value: string): Comparison {

@@ -1,6 +1,6 @@
 // What was seen in lines, for completion: levels, the names of fields, their values. Bounded, and cheap however fast lines come.
 
-import { WholeNumber, type JsonValue, type Level, type Line } from "tailcast-client";
+import { Numeral, WholeNumber, type JsonValue, type Level, type Line } from "tailcast-client";
 import { pathOf } from "./syntax.ts";
 
 const MOST = {
@@ -19,7 +19,7 @@ const MOST = {
 const ALL_OF = 2_000;
 const STRIDE = 16;
 
-export type SeenValue = string | number | boolean | null | WholeNumber;
+export type SeenValue = string | number | boolean | null | Numeral;
 
 export interface Counted<T> {
   readonly value: T;
@@ -87,7 +87,7 @@ export class Seen {
   #value(path: string, value: JsonValue, weight: number, depth: number): void {
     this.#visits += 1;
     if (this.#visits > MOST.visits || depth > MOST.depth) return;
-    if (value === null || typeof value !== "object" || value instanceof WholeNumber) this.#count(path, value, weight);
+    if (value === null || typeof value !== "object" || value instanceof Numeral) this.#count(path, value, weight);
     else if (isList(value)) {
       for (const element of value) {
         if (this.#visits >= MOST.visits) return;
@@ -103,8 +103,8 @@ export class Seen {
       this.#fields.set(path, (field = { count: 0, numbers: false, decimals: false, values: new Map() }));
     }
     field.count += weight;
-    if (typeof value === "number" || value instanceof WholeNumber) field.numbers = true;
-    if (typeof value === "number" && !Number.isInteger(value)) field.decimals = true;
+    if (typeof value === "number" || value instanceof Numeral) field.numbers = true;
+    if (isDecimal(value)) field.decimals = true;
     const text = String(value);
     if (text.length > MOST.value) return;
     const known = field.values.get(text);
@@ -125,6 +125,12 @@ function rarest(values: ReadonlyMap<string, { count: number }>): string {
     if (count < least) [least, found] = [count, text];
   }
   return found;
+}
+
+/** As it was written: `402.0` is a decimal. */
+function isDecimal(value: SeenValue): boolean {
+  if (value instanceof Numeral) return !(value instanceof WholeNumber);
+  return typeof value === "number" && !Number.isInteger(value);
 }
 
 function sorted<T>(counted: readonly Counted<T>[]): readonly Counted<T>[] {

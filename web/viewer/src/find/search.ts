@@ -1,6 +1,6 @@
 // Finds a pattern in texts. Pure: it runs in the worker, and on the page for patterns that cannot take long.
 
-import { WholeNumber, type JsonValue, type Line } from "tailcast-client";
+import { Numeral, type JsonValue, type Line } from "tailcast-client";
 import type { Pattern } from "./query.ts";
 
 /** A place in a text, in UTF-16 units, `to` exclusive. */
@@ -62,6 +62,6 @@ export function textsOf(line: Line, { kind }: Pattern): readonly string[] {
 
 function gather(value: JsonValue, texts: string[]): void {
   if (typeof value === "string") texts.push(value);
-  else if (value === null || typeof value !== "object" || value instanceof WholeNumber) texts.push(String(value));
+  else if (value === null || typeof value !== "object" || value instanceof Numeral) texts.push(String(value));
   else for (const inner of Object.values(value) as JsonValue[]) gather(inner, texts);
 }

@@ -1,7 +1,7 @@
 // One view of streams: what comes goes to the buffer's rear, and what is asked for is loaded into its holes. Goes on after
 // every end that it knows how to go on after. Knows no page: that hears of everything through `On`.
 
-import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, LinesEvent } from "tailcast-client";
+import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, LinesEvent, StreamProof } from "tailcast-client";
 import type { Subscription, SubscriptionState, TailcastError } from "tailcast-client";
 import { Buffer, type Place } from "../buffer/buffer.ts";
 import { type Chunk, size } from "../buffer/chunk.ts";
@@ -10,6 +10,8 @@ import { count } from "../count.ts";
 import { type Side, cut, filled, inTurn, load } from "./holes.ts";
 import { type Continues, Entries, Streams } from "./lines.ts";
 import { joinTraces, type SeamRules } from "./seams.ts";
+import { Lost } from "./lost.ts";
+import { type Tally, tally } from "./proof.ts";
 import { faultText } from "./words.ts";
 
 /** Whoever drags through the chart asks for another place of a hole before the first one came: it is divided meanwhile. */
@@ -34,6 +36,8 @@ export interface On {
   /** The first lines of the past are there, or there are none. */
   opened(): void;
   fault(): void;
+  /** There are more lines that nobody can have any more. */
+  lost(): void;
   /** The chunk that is read, or none while the rear is followed: it is not let go of. */
   reading(): Chunk | undefined;
   readonly holds: SeamRules["holds"];
@@ -57,6 +61,10 @@ export class Log {
   readonly #loading = new Map<HoleEntry, Promise<readonly Entry[] | undefined>>();
   #client: Client | undefined;
   #subscription: Subscription | undefined;
+  /** What the subscriptions of before counted. */
+  #counted: readonly StreamProof[] = [];
+  /** Faults, of the server and of the store behind it. */
+  #faults = 0;
   /** Where the last subscription was left. */
   #place: Cursors | undefined;
   /** Streams that began, and whose past is in the log. */
@@ -74,6 +82,17 @@ export class Log {
 
   /** Lines that came since the log was opened, of all streams. */
   arrived = 0;
+  /** Whether the first page of the past is there, or it is known that there is none. */
+  ready = false;
+  /** Whether any of the streams has ever had a line. */
+  hadLines = false;
+  /** Lines that nobody can have any more. */
+  readonly lost = new Lost();
+
+  /** What became of every line that was due since the log was opened. */
+  get proof(): Tally {
+    return tally([this.#counted, this.#subscription?.proof() ?? []], this.#faults);
+  }
 
   // --- following
 
@@ -104,6 +123,7 @@ export class Log {
   stop(): void {
     const subscription = this.#subscription;
     if (!subscription) return;
+    this.#counted = this.proof.streams;
     this.#subscription = undefined;
     this.#place = subscription.cursors() ?? this.#place;
     subscription.close();
@@ -111,7 +131,7 @@ export class Log {
 
   /** Lines wait at the server, or come again. */
   togglePause(): void {
-    if (this.#subscription?.state.name === "paused") this.#subscription.resume();
+    if (this.#subscription?.paused) this.#subscription.resume();
     else this.#subscription?.pause();
   }
 
@@ -124,6 +144,7 @@ export class Log {
     const stream = this.streams.get(name);
     if (this.#begun.has(stream)) return;
     this.#begun.add(stream);
+    this.hadLines ||= cursor > 0;
     this.#options.on.begun(stream, firstAvailable, cursor);
     if (cursor > firstAvailable) this.#past({ stream, from: firstAvailable, to: cursor });
     this.#options.on.changed();
@@ -142,7 +163,9 @@ export class Log {
     const { chunks } = this.buffer;
     const past = this.#moved ? chunks.findLast(({ hole }) => hole)?.hole : chunks[0]?.hole;
     if (past) await this.load(past, "end");
+    this.ready = true;
     this.#options.on.opened();
+    this.#options.on.changed();
   }
 
   #came({ stream: name, first, next, lines }: LinesEvent): void {
@@ -157,12 +180,22 @@ export class Log {
     const of = this.streams.get(stream);
     if (reason === "retention") this.#options.on.removed(stream, to);
     this.#live.interrupt(of);
+    this.#lose({ stream: of, from, to });
     this.#add([{ kind: "gap", run: { stream: of, from, to }, reason }]);
   }
 
+  #lose({ stream, from, to }: Run): void {
+    if (this.lost.add({ stream: stream.name, from, to })) this.#options.on.lost();
+  }
+
   #fault(event: FaultEvent): void {
-    this.#options.on.fault();
+    this.#tellFault();
     this.#note("error", faultText(event));
+  }
+
+  #tellFault(): void {
+    this.#faults += 1;
+    this.#options.on.fault();
   }
 
   #note(tone: NoteEntry["tone"], text: string): void {
@@ -189,7 +222,7 @@ export class Log {
       const { stream, next } = error.details;
       const place = this.#subscription.cursors();
       if (stream === undefined || next === undefined || !place) return;
-      this.#options.on.fault();
+      this.#tellFault();
       this.#note("error", faultText({ kind: "set_back", stream, from: next, to: place.cursors[stream] ?? next }));
       this.streams.renew(stream);
       this.#options.on.renewed(stream, next);
@@ -230,6 +263,11 @@ export class Log {
 
   // --- loading
 
+  /** Whether anything is. */
+  get loads(): boolean {
+    return this.#loading.size > 0;
+  }
+
   isLoading(hole: HoleEntry): boolean {
     return this.#loading.has(hole);
   }
@@ -254,6 +292,7 @@ export class Log {
     try {
       const entries = await load(this.#client, { hole, side, filter }, continues);
       if (!this.buffer.replace(hole, entries)) return undefined;
+      for (const entry of entries) if (entry.kind === "gap") this.#lose(entry.run);
       const loaded = entries.filter((entry) => entry.kind === "line");
       joinTraces(this.buffer.chunks, loaded, { continues, holds: on.holds });
       on.lines(loaded, filled(hole, side, entries));

@@ -35,7 +35,7 @@ export function filterError(state: SubscriptionState): { readonly message: strin
 
 /** How a view stands, as short as may be; `detail` is a sentence or nothing. */
 export interface Standing {
-  readonly tone: "wait" | "live" | "paused" | "offline" | "ended";
+  readonly tone: "wait" | "live" | "paused" | "silent" | "offline" | "ended";
   readonly words: string;
   readonly detail: string;
 }
@@ -49,6 +49,11 @@ export function standing(state: SubscriptionState, now: number): Standing {
       return { tone: "wait", words: state.remaining > 0 ? `replaying, ${count(state.remaining, "line")} to go` : "replaying", detail: "" };
     case "live":
       return { tone: "live", words: "live", detail: "" };
+    case "silent": {
+      const seconds = Math.max(0, Math.floor((now - state.since.getTime()) / 1000));
+      const detail = "The server was asked for a sign of life. What is logged meanwhile is not lost.";
+      return { tone: "silent", words: `no answer for ${seconds} s`, detail };
+    }
     case "paused":
       return paused(state.behind, state.slow);
     case "offline": {

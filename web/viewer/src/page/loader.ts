@@ -39,6 +39,16 @@ export class Loader {
     void this.#load(hole, chunks.slice(0, at).some(({ lines }) => lines > 0) ? "start" : "end");
   }
 
+  /** Looks through all that the tab has not, the newest first, until there is a line. */
+  async search(): Promise<void> {
+    const { log, shown } = this.#options;
+    for (;;) {
+      const hole = log.buffer.chunks.findLast((chunk) => chunk.hole)?.hole;
+      const entries = hole && !log.isLoading(hole) ? await log.load(hole, "end") : undefined;
+      if (!entries || entries.some(shown())) return;
+    }
+  }
+
   async #load(hole: HoleEntry, side: Side): Promise<void> {
     const { log, shown } = this.#options;
     const entries = await log.load(hole, side);

@@ -7,12 +7,14 @@ import type { Place } from "../buffer/buffer.ts";
 import type { LineEntry } from "../buffer/entry.ts";
 import type { Continues } from "../follow/lines.ts";
 import { Log, type On, type Position } from "../follow/log.ts";
+import type { Stretch } from "../follow/lost.ts";
 import { Choice } from "./choice.svelte.ts";
 import { Disclosure } from "./disclosure.ts";
 import { Display } from "./display.svelte.ts";
 import { Finding, type FindParts } from "./finding.svelte.ts";
 import { Journey } from "./journey.ts";
 import { Loader } from "./loader.ts";
+import { type Nothing, nothingOf } from "./nothing.ts";
 import { Overview } from "./overview.ts";
 import { Screen, type ShownList } from "./screen.svelte.ts";
 import { Standing } from "./standing.svelte.ts";
@@ -46,6 +48,8 @@ export class Reading {
   readonly journey: Journey;
   readonly loader: Loader;
   readonly finding: Finding;
+  /** Which stretch of lost lines was shown last. */
+  #lostAt = 0;
 
   constructor(options: ReadingOptions) {
     const { view, moved } = options;
@@ -107,6 +111,25 @@ export class Reading {
     this.standing.stop();
   }
 
+  /** Shows where lines are missing that nobody can have any more: each time the stretch before, from the last one on. */
+  async toLost(): Promise<void> {
+    const { stretches } = this.log.lost;
+    if (stretches.length === 0) return;
+    this.#lostAt = (this.#lostAt + stretches.length - 1) % stretches.length;
+    const { stream, to } = stretches[this.#lostAt] as Stretch;
+    await this.journey.to({ stream, offset: to });
+  }
+
+  /** Why there is no line to read; nothing while there is one. */
+  get nothing(): Nothing | undefined {
+    const { log, screen, standing, filter } = this;
+    if (screen.drawn.visible.some(({ entry }) => entry.kind === "line" || entry.kind === "gap" || entry.kind === "note")) return undefined;
+    const { all, uncounted } = this.overview.histogram.stored(new Set());
+    const { ready: opened, loads: loading, hadLines } = log;
+    const lines = log.buffer.lines;
+    return nothingOf({ state: standing.state, filter, lines, opened, loading, kept: all, unlooked: uncounted, hadLines });
+  }
+
   /** The page shows this view in a list. */
   attach(list: ShownList): void {
     this.screen.attach(list);
@@ -148,6 +171,7 @@ export class Reading {
       state: (state) => (this.standing.state = state),
       opened: once(() => void this.#toNamed(positionOf(view))),
       fault: () => (this.standing.faults += 1),
+      lost: () => (this.standing.lost = this.log.lost.lines),
       reading: () => this.screen.list?.reading,
       holds: (entry) => this.#holds(entry),
     };

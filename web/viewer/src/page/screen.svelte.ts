@@ -78,7 +78,7 @@ export class Screen {
     if (!moved && drawn.rows === before.rows && drawn.first === before.first && drawn.visible.length === before.visible.length) return;
     this.#drawn = drawn;
     // Sixty times a second, what nobody can read would cost as much as the rows.
-    if (this.following) this.#options.stale();
+    if (this.following && this.drawn.visible.some(({ entry }) => entry.kind === "line")) this.#options.stale();
     else this.settle();
     if (moved && !this.following) this.#options.moved();
   }

@@ -3,7 +3,8 @@
 
 import { tick } from "svelte";
 
-export type Popover = "settings" | "views";
+export type Popover = "settings" | "views" | "proof";
+const POPOVERS: readonly (Sheet | undefined)[] = ["settings", "views", "proof"] satisfies Popover[];
 export type Dialog = "help" | "jump" | "export";
 export type Sheet = Popover | Dialog;
 
@@ -61,6 +62,6 @@ export class Sheets {
 
   /** The reader pressed somewhere. @param beside it is a popover, or what opens one. */
   pressed(beside: boolean): void {
-    if ((this.open === "settings" || this.open === "views") && !beside) void this.close();
+    if (POPOVERS.includes(this.open) && !beside) void this.close();
   }
 }

@@ -12,6 +12,8 @@ type Looked = Pick<Document, "hidden" | "addEventListener" | "removeEventListene
 export class Standing {
   state = $state.raw<SubscriptionState>({ name: "connecting" });
   faults = $state(0);
+  /** How many lines were met that nobody can have any more. */
+  lost = $state(0);
   /** Why the reader is not where they asked to go, until they were told. */
   failure = $state<string | undefined>();
   /** Grows when there is something to tell of what is no state. */

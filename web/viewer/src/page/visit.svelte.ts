@@ -93,6 +93,7 @@ export class Visit {
     this.#client = new Client({
       url: this.#server,
       token,
+      exact: true,
       onState: (state) => this.#became(state),
       onProblem: (problem) => {
         const { expiresAt } = problem.details;

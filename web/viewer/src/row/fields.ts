@@ -3,7 +3,7 @@
 // A path is the names joined by dots, as in the server's filters: a name can have dots itself, a list's items have the
 // path of the list, and what has an empty name cannot be reached.
 
-import { type JsonValue, type Line, WholeNumber } from "tailcast-client";
+import { type JsonValue, type Line, Numeral } from "tailcast-client";
 import { cut } from "./segments.ts";
 
 export type Fields = NonNullable<Line["fields"]>;
@@ -19,7 +19,7 @@ export interface Pair {
 }
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof WholeNumber);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Numeral);
 }
 
 /** Whether a line has fields to show. */
@@ -93,7 +93,7 @@ export function asText(value: JsonValue | undefined): string {
   return value === undefined ? "" : json(value);
 }
 
-/** JSON with every digit of whole numbers, on one line, or indented by two. */
+/** JSON with every number as it was written, on one line, or indented by two. */
 export function json(value: JsonValue, form: "line" | "pretty" = "line"): string {
   return form === "line" ? onOneLine(value) : indented(value, "\n");
 }
@@ -116,18 +116,15 @@ function indented(value: JsonValue, line: string): string {
 }
 
 function scalar(value: JsonValue): string {
-  return value instanceof WholeNumber ? value.digits : JSON.stringify(value);
+  return value instanceof Numeral ? value.source : JSON.stringify(value);
 }
 
-/** A whole line as JSON, its members in the order that they have on the wire. */
-export function lineJson(line: Line, form: "line" | "pretty" = "line"): string {
-  const { offset, ts, level, message, fields } = line;
-  const known: JsonObject = {
-    offset,
-    ts,
-    ...(level === undefined ? {} : { level }),
-    message,
-    ...(fields === undefined ? {} : { fields }),
-  };
-  return json(known, form);
+/** A line as it is stored, byte for byte: what has no text of its own is what JSON makes of its members, in their order. */
+export function stored({ offset: _, undecided: __, source, ...members }: Line): string {
+  return source ?? onOneLine(members as JsonObject);
+}
+
+/** A whole line as it is stored, with its offset first. */
+export function lineJson(line: Line): string {
+  return `{"offset":${line.offset},${stored(line).slice(1)}`;
 }

@@ -73,9 +73,9 @@ export class LineView {
   }
 
   #showText({ line }: LineEntry, look: Look, state: RowState): void {
-    const { text, more, cutFrom } = shownOf(line.message, look, state);
+    const { text, more, cutFrom, terminal } = shownOf(line.message, look, state);
     this.#doubt.set(line.undecided ? UNDECIDED.short : "");
-    this.#message.show(text, look.ansi, state.highlights);
+    this.#message.show(text, look.ansi, state.highlights, terminal);
     this.#fields.show(look.fieldsSummary && !state.open && hasFields(line.fields) ? summary(line.fields) : "", false);
     this.#more.set(cutFrom > 0 ? `… show all ${figure(cutFrom)} characters` : "");
     this.#fold.set(more > 0 ? `+ ${count(more, "line")}` : state.unfolded ? "fold" : "");

@@ -3,6 +3,7 @@
 import type { Entry } from "../buffer/entry.ts";
 import type { Clock } from "./clock.ts";
 import { type Highlight, MESSAGE_SHOWN, type Colouring, cutMessage } from "./segments.ts";
+import { overwrites } from "./terminal.ts";
 import { foldLines } from "./trace.ts";
 
 /** How all rows look. A new object when anything in it changes, the same one otherwise. */
@@ -56,15 +57,19 @@ export interface Shown {
   readonly more: number;
   /** The message's length when it is cut, else 0. */
   readonly cutFrom: number;
+  /** It writes over itself, and is shown as a terminal would show it. */
+  readonly terminal: boolean;
 }
 
-/** What of a message is shown. An open row shows all of the message's lines. */
+/** What of a message is shown. An open row shows all of the message's lines, and all that was written. */
 export function shownOf(message: string, look: Look, state: RowState): Shown {
   const folds = look.fold && !state.unfolded && !state.open;
   const { first, more } = folds ? foldLines(message) : { first: message, more: 0 };
-  const text = state.whole ? first : cutMessage(first, look);
   const folded = state.unfolded ? 0 : state.folded;
-  return { text, more: more + folded, cutFrom: first.length > MESSAGE_SHOWN && !state.whole ? message.length : 0 };
+  if (!state.open && overwrites(first)) return { text: first, more: more + folded, cutFrom: 0, terminal: true };
+  const text = state.whole ? first : cutMessage(first, look);
+  const cutFrom = first.length > MESSAGE_SHOWN && !state.whole ? message.length : 0;
+  return { text, more: more + folded, cutFrom, terminal: false };
 }
 
 /** Whether a row is as tall as what it shows. Every other row is exactly `--row-height` tall and need not be measured. */

@@ -2,6 +2,7 @@
 
 import type { Colour, Style } from "./ansi.ts";
 import { type Highlight, type Segment, overlay, segments } from "./segments.ts";
+import { onTerminal } from "./terminal.ts";
 
 /**
  * A longer message is made of parts that the browser lays out one by one, as they come into view: 200 kB of mixed
@@ -21,18 +22,23 @@ export class MessageView {
   #plain: Text | undefined;
   #text: string | undefined;
   #ansi = true;
+  #terminal = false;
   #highlights: readonly Highlight[] = NONE;
 
   constructor(element: HTMLElement) {
     this.element = element;
   }
 
-  show(text: string, ansi: boolean, highlights: readonly Highlight[] = NONE): void {
-    if (text === this.#text && ansi === this.#ansi && alike(highlights, this.#highlights)) return;
+  /** @param terminal whether it is shown as a terminal would, when it writes over itself. */
+  show(text: string, ansi: boolean, highlights: readonly Highlight[] = NONE, terminal = false): void {
+    const same = text === this.#text && ansi === this.#ansi && terminal === this.#terminal;
+    if (same && alike(highlights, this.#highlights)) return;
+    this.#terminal = terminal;
     this.#text = text;
     this.#ansi = ansi;
     this.#highlights = highlights;
-    const pieces = overlay(segments(text, { ansi }), highlights);
+    const written = segments(text, { ansi });
+    const pieces = overlay(terminal ? onTerminal(text, written) : written, highlights);
     const [only] = pieces;
     if (pieces.length === 0) this.#showPlain("");
     else if (pieces.length === 1 && only && isPlain(only)) this.#showPlain(only.text);

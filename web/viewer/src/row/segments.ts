@@ -120,7 +120,11 @@ export function overlay(pieces: readonly Segment[], highlights: readonly Highlig
   const ranges = apart(highlights);
   const made: Segment[] = [];
   let first = 0;
+  let end = 0;
   for (const piece of pieces) {
+    // On a terminal's line, what was written first may stand last.
+    if (piece.from < end) first = 0;
+    end = piece.to;
     while (first < ranges.length && (ranges[first] as Highlight)[1] <= piece.from) first += 1;
     if (piece.sign) {
       const range = ranges[first];

@@ -1,0 +1,69 @@
+// A filter in words: how it is read. Pure. For somebody who asks why a line is not found.
+
+import { partsOf } from "./parts.ts";
+import { quoted, tokens, type Token } from "./syntax.ts";
+
+const LEVELS: Readonly<Record<string, string>> = {
+  ":": "is",
+  "=": "is",
+  ">=": "is at least",
+  ">": "is graver than",
+  "<=": "is at most",
+  "<": "is less grave than",
+};
+const COMPARED: Readonly<Record<string, string>> = {
+  ":": "is",
+  "=": "is",
+  ">=": "is at least",
+  ">": "is more than",
+  "<=": "is at most",
+  "<": "is less than",
+};
+const TIMES: Readonly<Record<string, string>> = { ...COMPARED, ">": "is after", "<": "is before" };
+
+/** `level is at least warn, and “timed out” is in the message or a field`. Nothing when it is no whole filter. */
+export function readingOf(filter: string): string | undefined {
+  if (!partsOf(filter)) return undefined;
+  const words = tokens(filter).filter(({ kind }) => kind !== "space");
+  let text = "";
+  let joins = false;
+  for (let i = 0; i < words.length; i++) {
+    const token = words[i] as Token;
+    if (token.kind === "close") text += ")";
+    else if (token.kind === "or") text += ", or ";
+    if (token.kind === "or" || token.kind === "close") {
+      joins = token.kind === "close";
+      continue;
+    }
+    if (joins) text += ", and ";
+    joins = false;
+    if (token.kind === "minus") text += "not: ";
+    else if (token.kind === "open") text += "(";
+    else {
+      text += token.kind === "name" ? comparison(token, words[i + 1] as Token, words[i + 2] as Token) : found(token);
+      if (token.kind === "name") i += 2;
+      joins = true;
+    }
+  }
+  return text;
+}
+
+/** The same characters, looked for as they stand. Nothing where that would be the same filter. */
+export function asPhrase(filter: string): string | undefined {
+  const words = tokens(filter).filter(({ kind }) => kind !== "space");
+  const [only] = words;
+  if (words.length === 0 || (words.length === 1 && (only?.kind === "word" || only?.kind === "phrase"))) return undefined;
+  return quoted(filter.trim());
+}
+
+function found({ kind, text }: Token): string {
+  return kind === "regex" ? `the message matches /${text}/` : `“${text}” is in the message or a field`;
+}
+
+function comparison({ text: name }: Token, { text: operator }: Token, { text: value, prefix }: Token): string {
+  if (name === "level") return `the level ${LEVELS[operator] ?? operator} ${value}`;
+  const what = name === "ts" ? "the time" : name === "message" ? "the message" : `the field ${name}`;
+  if (prefix) return value === "" ? `${what} is there` : `${what} begins with “${value}”`;
+  const words = name === "ts" ? TIMES : COMPARED;
+  return `${what} ${words[operator] ?? operator} ${/^-?\d/.test(value) || name === "ts" ? value : `“${value}”`}`;
+}
