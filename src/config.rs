@@ -20,6 +20,7 @@ mod retention;
 mod routes;
 mod store;
 mod streams;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -44,6 +45,7 @@ pub(crate) use routes::{Routes, RoutesChoice};
 use settings::{Section, Setting};
 pub(crate) use store::{Store, StoreChoice};
 pub(crate) use streams::Streams;
+pub(crate) use taking::Taking;
 pub(crate) use tokens::Tokens;
 
 /// Why a configuration cannot be used. Each names the culprit and what to do.
@@ -116,6 +118,8 @@ pub(crate) struct Config {
     pub store: Store,
     /// Where routes are kept.
     pub routes: Routes,
+    /// How lines are taken.
+    pub taking: Taking,
     /// What tokens are signed with.
     pub tokens: Tokens,
     /// What the nodes of a cluster share.
@@ -136,6 +140,7 @@ const SECTIONS: &[&[Setting]] = &[
     Routes::SETTINGS,
     Keeping::SETTINGS,
     Streams::SETTINGS,
+    Taking::SETTINGS,
     Tokens::SETTINGS,
     Cluster::SETTINGS,
     Log::SETTINGS,
@@ -154,6 +159,7 @@ impl Config {
             node: Node::read(layers)?,
             store: Store::read(layers)?,
             routes: Routes::read(layers)?,
+            taking: Taking::read(layers)?,
             tokens: Tokens::read(layers)?,
             cluster: Cluster::read(layers)?,
             log,

@@ -20,7 +20,7 @@ pub use list::{AskError, Node};
 pub use outcome::{Rejected, Report, SendError, SendLimits, Stopped, Summary, Unfinished};
 pub use problem::Problem;
 pub use retention::{Allowed, HiddenEntry, Restored, RetentionStatus, Why};
-pub use send::{Haste, Sender};
+pub use send::{Haste, Marks, Progress, Sender};
 pub use server::{AddressError, FixedToken, Server, TokenError, Tokens};
 pub use tail::{
     Event, Fault, Follow, From, GapReason, Received, Run, Start, State, Tail, TailError, TailLimits,

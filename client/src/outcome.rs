@@ -11,8 +11,8 @@ use crate::server::TokenError;
 /// Bounds and deadlines of a [`Sender`](crate::Sender).
 #[derive(Debug, Clone)]
 pub struct SendLimits {
-    /// The longest request before compression, in bytes; 1 MiB. As much waits while one is in flight. A line that is
-    /// longer is rejected without being sent.
+    /// The longest request before compression, in bytes; 1 MiB. As much waits while one is in flight. Of a line that is
+    /// longer only the beginning is sent, and how long it is.
     pub request_bytes: usize,
     /// The most lines of a request; 10,000.
     pub request_lines: u64,
@@ -102,6 +102,11 @@ pub enum Report {
     },
     /// Lines were stored whose times the server did not understand.
     Undated {
+        /// How many.
+        lines: u64,
+    },
+    /// Lines were too long, and are stored cut.
+    Cut {
         /// How many.
         lines: u64,
     },

@@ -26,7 +26,10 @@ const ZSTD_LEVEL: i32 = 1;
 pub(crate) struct Answer {
     #[serde(default)]
     pub(crate) accepted: u64,
-    /// How many of those told a time that is not understood.
+    /// How many of those were too long, and are cut.
+    #[serde(default)]
+    pub(crate) cut: u64,
+    /// How many told a time that is not understood.
     #[serde(default)]
     pub(crate) undated: u64,
     #[serde(default)]
@@ -142,9 +145,9 @@ impl Poster {
         (self.report)(report);
     }
 
-    /// Posts lines until there is an answer, or none to be expected.
-    pub(crate) async fn post(&mut self, lines: Bytes) -> Result<Answer, SendError> {
-        let request = Request::new(lines, &self.limits);
+    /// Posts lines until there is an answer, or none to be expected. `marks` is what is said of some of them.
+    pub(crate) async fn post(&mut self, lines: Bytes, marks: String) -> Result<Answer, SendError> {
+        let request = Request::new(lines, marks, &self.limits);
         let mut backoff = Backoff::new(backoff::Limits {
             first: self.limits.first_wait,
             most: self.limits.longest_wait,
@@ -367,10 +370,12 @@ struct Request {
     key: String,
     body: Bytes,
     encoding: Option<&'static str>,
+    /// The header that says something of lines; nothing where there is nothing to say.
+    marks: String,
 }
 
 impl Request {
-    fn new(lines: Bytes, limits: &SendLimits) -> Self {
+    fn new(lines: Bytes, marks: String, limits: &SendLimits) -> Self {
         let key = Uuid::new_v4().simple().to_string();
         if lines.len() >= limits.compress_from
             && let Ok(small) = zstd::bulk::compress(&lines, ZSTD_LEVEL)
@@ -380,12 +385,14 @@ impl Request {
                 key,
                 body: small.into(),
                 encoding: Some("zstd"),
+                marks,
             };
         }
         Self {
             key,
             body: lines,
             encoding: None,
+            marks,
         }
     }
 
@@ -406,6 +413,9 @@ impl Request {
             .header("idempotency-key", &self.key);
         if let Some(encoding) = self.encoding {
             request = request.header(CONTENT_ENCODING, encoding);
+        }
+        if !self.marks.is_empty() {
+            request = request.header("tailcast-marks", &self.marks);
         }
         request.body(self.body.clone()).send().await
     }

@@ -39,6 +39,44 @@ impl Haste {
     }
 }
 
+/// Tells how far a [`Sender`] is. Cheap to clone.
+#[derive(Clone)]
+pub struct Progress {
+    queue: Arc<Queue>,
+    tally: Arc<Tally>,
+}
+
+impl Progress {
+    /// What became of everything so far.
+    pub fn summary(&self) -> Summary {
+        // In this order: what is taken from the queue meanwhile is not counted twice.
+        let waiting = self.queue.lock();
+        self.tally.summary(waiting.lines)
+    }
+}
+
+/// What is said of a line that is not all of what was written. The server keeps it with the line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// So many bytes at its end were left out.
+    pub cut: u64,
+    /// It had no end yet: what is written later is a line of its own.
+    pub partial: bool,
+}
+
+impl Marks {
+    /// As the header has it.
+    fn told(self, line: u64) -> Option<String> {
+        let cut = (self.cut > 0).then(|| format!(";cut={}", self.cut));
+        let partial = self.partial.then(|| ";partial".to_owned());
+        let told: String = cut.into_iter().chain(partial).collect();
+        (!told.is_empty()).then(|| format!("{line}{told}"))
+    }
+}
+
+/// So many lines of a request may be marked: they are told in its head, which has a bound.
+const MOST_MARKED: usize = 64;
+
 impl Sender {
     /// Starts sending to `stream`. `report` is called in between, and must not block.
     pub fn start(
@@ -85,9 +123,7 @@ impl Sender {
 
     /// What became of everything so far.
     pub fn summary(&self) -> Summary {
-        // In this order: what is taken from the queue meanwhile is not counted twice.
-        let waiting = self.queue.lock();
-        self.tally.summary(waiting.lines)
+        self.progress().summary()
     }
 
     /// How many lines are stored in each stream, as the answers say.
@@ -99,9 +135,22 @@ impl Sender {
     /// a request holds is waiting already.
     pub async fn push(&mut self, text: &[u8]) -> Result<(), Stopped> {
         for line in text.split(|&byte| byte == b'\n') {
-            self.queue.put(line).await?;
+            self.queue.put(line, Marks::default()).await?;
         }
         Ok(())
+    }
+
+    /// The same for one line that is not all of what was written.
+    pub async fn push_marked(&mut self, line: &[u8], marks: Marks) -> Result<(), Stopped> {
+        self.queue.put(line, marks).await
+    }
+
+    /// What tells how far it is, from wherever.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            queue: Arc::clone(&self.queue),
+            tally: Arc::clone(&self.tally),
+        }
     }
 
     /// Waits until nothing more is taken: something failed, and [`Sender::finish`] says what.
@@ -157,12 +206,12 @@ struct Queue {
 /// A request's worth of lines.
 #[derive(Default)]
 struct Batch {
-    /// The lines, each with its line feed. A line that is too long to be sent stands here as a blank one, which the
-    /// server counts and skips, so that its numbers stay ours.
+    /// The lines, each with its line feed. Of one that is too long for a request the beginning stands here, and how much
+    /// there was of it among the marks: the server says what becomes of it.
     body: Vec<u8>,
     lines: u64,
-    /// Numbers within the batch of the lines that are too long.
-    too_long: Vec<u64>,
+    /// What is said of the lines that are marked, by their numbers within the batch.
+    marks: Vec<String>,
     /// Nothing more will be pushed.
     ended: bool,
     /// Nothing more will be taken.
@@ -175,9 +224,12 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn put(&self, line: &[u8]) -> Result<(), Stopped> {
-        let too_long = line.len() >= self.limits.request_bytes;
-        let sent = if too_long { b"" } else { line };
+    async fn put(&self, line: &[u8], marks: Marks) -> Result<(), Stopped> {
+        let sent = beginning(line, self.limits.request_bytes.saturating_sub(1), marks.cut > 0);
+        let marks = Marks {
+            cut: marks.cut.saturating_add((line.len() - sent.len()) as u64),
+            ..marks
+        };
         loop {
             {
                 let mut waiting = self.lock();
@@ -185,14 +237,13 @@ impl Queue {
                     return Err(Stopped);
                 }
                 let fits = waiting.body.len() + sent.len() < self.limits.request_bytes;
-                if fits && waiting.lines < self.limits.request_lines {
+                let may_be_marked = waiting.marks.len() < MOST_MARKED || marks == Marks::default();
+                if fits && may_be_marked && waiting.lines < self.limits.request_lines {
                     waiting.body.extend_from_slice(sent);
                     waiting.body.push(b'\n');
                     waiting.lines += 1;
-                    if too_long {
-                        let number = waiting.lines;
-                        waiting.too_long.push(number);
-                    }
+                    let told = marks.told(waiting.lines);
+                    waiting.marks.extend(told);
                     break;
                 }
             }
@@ -242,10 +293,10 @@ async fn run(queue: Arc<Queue>, tally: Arc<Tally>, mut poster: Poster) -> Result
     let stop = StopWhenDropped(queue);
     let mut before = 0;
     while let Some(batch) = stop.0.take(&tally).await {
-        let answer = poster.post(Bytes::from(batch.body)).await?;
+        let marks = batch.marks.join(",");
+        let answer = poster.post(Bytes::from(batch.body), marks).await?;
         let mut rejected = 0;
-        let told = own_rejects(&batch.too_long, stop.0.limits.request_bytes).chain(answer_rejects(&answer));
-        for reject in told {
+        for reject in answer_rejects(&answer) {
             rejected += 1;
             poster.report(Report::Rejected(Rejected {
                 line: before + reject.line,
@@ -264,18 +315,26 @@ async fn run(queue: Arc<Queue>, tally: Arc<Tally>, mut poster: Poster) -> Result
                 lines: answer.undated,
             });
         }
+        if answer.cut > 0 {
+            poster.report(Report::Cut { lines: answer.cut });
+        }
         before += batch.lines;
         tally.end(&answer, rejected);
     }
     Ok(())
 }
 
-fn own_rejects(too_long: &[u64], most: usize) -> impl Iterator<Item = Rejected> {
-    too_long.iter().map(move |&line| Rejected {
-        line,
-        code: "line_too_long".to_owned(),
-        error: format!("the line does not fit into a request of {most} bytes"),
-    })
+/// As many bytes of a line as there may be. Where more are left out, it ends at the end of a character.
+fn beginning(line: &[u8], most: usize, is_cut: bool) -> &[u8] {
+    if line.len() <= most && !is_cut {
+        return line;
+    }
+    let kept = &line[..line.len().min(most)];
+    match std::str::from_utf8(kept) {
+        // What is no character in the middle stays: the server says so.
+        Err(error) if error.error_len().is_none() => &kept[..error.valid_up_to()],
+        _ => kept,
+    }
 }
 
 fn answer_rejects(answer: &Answer) -> impl Iterator<Item = Rejected> {

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use client::{
-    FixedToken, Rejected, Report, SendError, SendLimits, Sender, Server, Stopped, Summary, TokenError,
+    FixedToken, Marks, Rejected, Report, SendError, SendLimits, Sender, Server, Stopped, Summary, TokenError,
     Tokens, Unfinished,
 };
 use futures_util::future::BoxFuture;
@@ -36,6 +36,7 @@ struct Seen {
     key: String,
     token: String,
     encoding: Option<String>,
+    marks: Option<String>,
     body: String,
 }
 
@@ -116,6 +117,7 @@ async fn answer(State(fake): State<Fake>, uri: Uri, headers: HeaderMap, body: By
         key: text("idempotency-key").unwrap(),
         token: text("authorization").unwrap(),
         encoding,
+        marks: text("tailcast-marks"),
         body,
     });
     fake.gate.acquire().await.unwrap().forget();
@@ -295,36 +297,45 @@ async fn rejected_lines_are_reported_by_their_number_over_all_requests() {
 }
 
 #[tokio::test]
-async fn a_line_that_fits_into_no_request_is_rejected_here_and_numbers_stay_right() {
-    let rejected = json!([{"line": 3, "code": "forbidden", "error": "no"}]);
-    let fake = Fake::start([
-        Reply::Accept,
-        Reply::Say(200, json!({"accepted": 1, "rejected": rejected}), None),
-    ])
-    .await;
+async fn of_a_line_that_fits_into_no_request_the_beginning_is_sent_and_how_long_it_is() {
+    let fake = Fake::start([]).await;
     fake.hold();
-    let (mut sender, reports) = fake.sender(SendLimits {
+    let (mut sender, _) = fake.sender(SendLimits {
         request_bytes: 20,
         ..quick()
     });
     sender.push(b"1").await.unwrap();
     fake.has_seen(1).await;
     sender.push(b"2").await.unwrap();
-    sender.push(&[b'x'; 20]).await.unwrap();
-    sender.push(b"4").await.unwrap();
     fake.let_go();
-    assert_eq!(sender.finish().await.unwrap(), summary(4, 2, 2));
-    assert_eq!(fake.bodies(), ["1\n", "2\n\n4\n"]);
-    let lines: Vec<(u64, String)> = reports
-        .lock()
-        .unwrap()
+    sender.push("x".repeat(17).as_bytes()).await.unwrap();
+    sender
+        .push(format!("{}é{}", "x".repeat(18), "y".repeat(100)).as_bytes())
+        .await
+        .unwrap();
+    let cut = Marks {
+        cut: 7,
+        partial: false,
+    };
+    sender.push_marked("aé".as_bytes(), cut).await.unwrap();
+    let both = Marks {
+        cut: 7,
+        partial: true,
+    };
+    sender.push_marked(&b"a\xc3"[..], both).await.unwrap();
+    sender.finish().await.unwrap();
+    let bodies = fake.bodies().concat();
+    assert_eq!(
+        bodies,
+        format!("1\n2\n{}\n{}\naé\na\n", "x".repeat(17), "x".repeat(18))
+    );
+    let marks: Vec<String> = fake.seen().into_iter().filter_map(|seen| seen.marks).collect();
+    let told: Vec<&str> = marks.iter().flat_map(|marks| marks.split(',')).collect();
+    let told: Vec<&str> = told
         .iter()
-        .map(|report| match report {
-            Report::Rejected(rejected) => (rejected.line, rejected.code.clone()),
-            other => panic!("{other:?}"),
-        })
+        .filter_map(|line| Some(line.split_once(';')?.1))
         .collect();
-    assert_eq!(lines, [(3, "line_too_long".into()), (4, "forbidden".into())]);
+    assert_eq!(told, ["cut=102", "cut=7", "cut=8;partial"]);
 }
 
 #[tokio::test]

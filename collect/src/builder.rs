@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use lines::{Level, Timestamp, line};
 
-pub(crate) use json::{escaped, read, repaired};
+pub(crate) use json::{completed, escaped, read, repaired};
 pub(crate) use value::string;
 pub use value::{Nested, Value};
 
@@ -189,6 +189,20 @@ impl<'a> Built<'a> {
     /// Appends it as a line is kept, with its line feed.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let fields = self.fields.iter().map(|(name, json)| (&**name, &**json));
+        line::encode(self.ts, self.level, &self.message, fields, out);
+    }
+
+    /// The same of a line that is marked: marks are JSON under names of their own, which no field of its sender has then.
+    pub fn encode_marked(&self, marks: Vec<(&str, String)>, out: &mut Vec<u8>) {
+        if marks.is_empty() {
+            return self.encode(out);
+        }
+        let marks = marks.into_iter().map(|(name, json)| (name.into(), json.into()));
+        let mut fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = marks.collect();
+        let own = self.fields.iter();
+        fields.extend(own.map(|(name, json)| (Cow::from(&**name), Cow::from(&**json))));
+        names::tell_apart(&mut fields);
+        let fields = fields.iter().map(|(name, json)| (&**name, &**json));
         line::encode(self.ts, self.level, &self.message, fields, out);
     }
 

@@ -7,6 +7,7 @@
 
 mod intake;
 mod key;
+mod marks;
 mod memory;
 mod naming;
 mod outcome;
@@ -28,6 +29,7 @@ use repeats::{Flight, Met, Repeats};
 pub(crate) use intake::too_many_lines;
 pub use intake::{Intake, Place};
 pub use key::{Identity, Key};
+pub use marks::{Marks, TooLong};
 pub use memory::Held;
 pub use naming::{BadTemplate, Labels, Naming, Template};
 pub use outcome::{Outcome, Settled};
@@ -45,6 +47,8 @@ pub struct Limits {
     pub lines: u32,
     /// Bytes of a line, inflated, without its end.
     pub line: usize,
+    /// What becomes of a line that has more.
+    pub too_long: TooLong,
     /// Bytes that the lines of a body may become. Only a body made to grow gets there, of control characters for
     /// example.
     pub encoded: usize,
@@ -77,6 +81,7 @@ impl Default for Limits {
             inflated: 64 * 1024 * 1024,
             lines: 100_000,
             line: 256 * 1024,
+            too_long: TooLong::Refuse,
             encoded: 128 * 1024 * 1024,
             memory: 256 * 1024 * 1024,
             memory_share: 64 * 1024 * 1024,
@@ -175,6 +180,7 @@ impl Door {
             rejected,
             accepted,
             undated,
+            cut,
         } = taken;
         if accepted == 0 {
             let refused = if rejected.is_empty() {
@@ -195,6 +201,7 @@ impl Door {
                     names,
                     accepted,
                     undated,
+                    cut,
                     rejected,
                     within: self.limits.answer,
                     memory,
@@ -241,6 +248,7 @@ struct UnderWay {
     names: Vec<StreamName>,
     accepted: u32,
     undated: u32,
+    cut: u32,
     rejected: Rejects,
     within: Duration,
     memory: Held,
@@ -280,6 +288,7 @@ impl UnderWay {
             outcome: streams.map(|streams| Outcome {
                 accepted: self.accepted,
                 undated: self.undated,
+                cut: self.cut,
                 rejected: self.rejected,
                 streams,
             }),

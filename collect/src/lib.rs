@@ -11,4 +11,4 @@ pub mod door;
 pub mod ingest;
 
 pub use builder::Builder;
-pub use door::Door;
+pub use door::{Door, TooLong};

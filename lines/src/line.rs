@@ -79,6 +79,7 @@ pub fn encode<'a>(
     fields: impl IntoIterator<Item = (&'a str, &'a str)>,
     out: &mut Vec<u8>,
 ) {
+    let begun = out.len();
     out.extend_from_slice(b"{\"ts\":\"");
     // Writing into memory cannot fail: there is nothing to report.
     let _ = write!(out, "{ts}");
@@ -101,6 +102,37 @@ pub fn encode<'a>(
     }
     out.extend_from_slice(end);
     out.extend_from_slice(b"}\n");
+    escape_separators(out, begun);
+}
+
+/// What some readers take for the end of a line (JavaScript once, Python's `splitlines`, editors), and its escape. In JSON
+/// they only stand in strings.
+const SEPARATORS: [(&[u8], &[u8]); 3] = [
+    ("\u{2028}".as_bytes(), b"\\u2028"),
+    ("\u{2029}".as_bytes(), b"\\u2029"),
+    ("\u{85}".as_bytes(), b"\\u0085"),
+];
+
+/// Writes separators as escapes, in what was appended from a place on.
+fn escape_separators(out: &mut Vec<u8>, from: usize) {
+    let found = |bytes: &[u8]| {
+        let mut places = memchr::memchr2_iter(0xE2, 0xC2, bytes);
+        places.find_map(|at| {
+            let is_there = |(separator, _): &&(&[u8], &[u8])| bytes[at..].starts_with(separator);
+            SEPARATORS.iter().find(is_there).map(|separator| (at, *separator))
+        })
+    };
+    let Some((first, _)) = found(&out[from..]) else {
+        return;
+    };
+    let tail = out.split_off(from + first);
+    let mut rest = tail.as_slice();
+    while let Some((at, (separator, escape))) = found(rest) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(escape);
+        rest = &rest[at + separator.len()..];
+    }
+    out.extend_from_slice(rest);
 }
 
 /// What an encoded line begins with, read from its bytes alone.

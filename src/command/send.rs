@@ -1,15 +1,17 @@
-//! `tailcast send`: lines from standard input to a stream.
+//! `tailcast send`: lines from files or standard input to a stream.
+
+mod input;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use client::{Haste, Report, SendLimits, Sender, Summary};
-use lines::StreamName;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use client::{Haste, Progress, Report, SendLimits, Sender, Summary};
+use lines::{Charset, StreamName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -17,9 +19,7 @@ use super::Failure;
 use super::connect::{Connection, Need};
 use super::show::{Noise, again_in};
 use crate::config::units;
-
-/// How much is read at once.
-const READ_BYTES: usize = 64 * 1024;
+use input::{Reading, Rest, Source};
 
 /// So long may it take to send what was read, once somebody asked to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -35,16 +35,30 @@ acknowledged is sent again, under the same key. It ends with exit code 0 when ev
 lines were rejected or it had to give up; then it says how many lines are stored and how many are not. Ctrl-C and SIGTERM \
 stop reading: whole lines that were read are still sent, within 10 s, unless the server is away; twice, it ends at once.
 
+A line whose end does not come within 2 s (a prompt, a progress bar) is sent as it is, with the field `_partial`; what comes \
+later is a line of its own. Of a line of more than 1 MiB the beginning is sent, and how long it is: the server refuses it, or \
+keeps it cut, with the field `_cut`. UTF-16 with its mark is read as such.
+
 A line that is a JSON object is understood (ts, level, message, fields; the usual other spellings, too). Every other line \
 is kept as the message, as it is. All of them go to STREAM, whatever a member `stream` says.
 
 Examples:
   tail -F /var/log/nginx/access.log | tailcast send web/access
   my-service 2>&1 | tailcast send my/service --url https://logs.example.org
-  tailcast send import/old < old.log")]
+  tailcast send import/old app.log.2 app.log.1 app.log
+  zcat app.log.3.gz | tailcast send import/old - app.log.2")]
 pub(crate) struct Args {
     /// The stream, like payments/api
     stream: String,
+    /// Files to send, one after the other; `-` is standard input [default: standard input]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What the text is in that has no mark: utf-8, utf-16le, utf-16be, iso-8859-1 or windows-1252 [default: utf-8]
+    #[arg(long, value_name = "NAME", value_parser = charset)]
+    charset: Option<Charset>,
+    /// A line whose end has not come for so long is sent as it is, and what comes later is another one
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = units::duration)]
+    partial_after: Duration,
     /// Give up when one request was not answered for so long (30s, 10m, …) [default: never]
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     give_up: Option<Duration>,
@@ -52,28 +66,39 @@ pub(crate) struct Args {
     connection: Connection,
 }
 
+fn charset(name: &str) -> Result<Charset, String> {
+    Charset::named(name).ok_or_else(|| format!("a character set is {}", Charset::OFFERED))
+}
+
 /// Sends until the end of the input, and waits for the acknowledgements.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if args.stream != "@me" {
         StreamName::parse(&args.stream).map_err(|error| Failure::Misused(error.into()))?;
     }
+    let sources = Source::all(&args.files);
+    sources.iter().try_for_each(Source::check)?;
     let server = args.connection.server(Need::Write)?;
     let limits = SendLimits {
         give_up: args.give_up,
         ..SendLimits::default()
     };
-    let longest = limits.request_bytes;
+    let reading = Reading {
+        longest: limits.request_bytes,
+        charset: args.charset,
+        partial_after: args.partial_after,
+    };
     let stops = stops()?;
     let rejects = Arc::new(Rejects::default());
     let mut sender = Sender::start(server, &args.stream, limits, teller(Arc::clone(&rejects)));
-    hurry_when_stopped(sender.haste(), stops.clone());
+    hurry_when_stopped(sender.haste(), sender.progress(), stops.clone());
 
     let mut asked_twice = stops.clone();
-    let mut read = Read::default();
+    let mut rest = Rest::default();
     let all = async {
-        let input = &mut tokio::io::stdin();
-        read_lines(input, &mut sender, longest, stops, &mut read).await?;
-        sender.finish().await.map_err(anyhow::Error::from)
+        let read = input::read_all(&sources, reading, &mut sender, &stops, &mut rest).await;
+        // What was read before is sent, whatever came then.
+        let sent = sender.finish().await.map_err(anyhow::Error::from);
+        read.and(sent)
     };
     let ended = tokio::select! {
         ended = all => ended,
@@ -81,8 +106,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             Err(anyhow!("stopped before everything was acknowledged"))
         }
     };
-    if let Some(bytes) = read.half {
-        let bytes = count(bytes as u64, "byte");
+    if let Some(bytes) = rest.half {
+        let bytes = count(bytes, "byte");
         Noise::default().say(&format!(
             "stopped in the middle of a line, which is not stored (read so far: {bytes})"
         ));
@@ -91,8 +116,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Ok(summary) => conclude(summary, &sender.stored(), &rejects),
         Err(error) => {
             let mut summary = sender.summary();
-            summary.pushed += read.left;
-            summary.unsent += read.left;
+            summary.pushed += rest.left;
+            summary.unsent += rest.left;
             let outcome = outcome(&summary, &sender.stored(), &rejects);
             Err(Failure::Failed(anyhow!("{error:#}; {outcome}")))
         }
@@ -209,13 +234,31 @@ impl Rejects {
     }
 }
 
-/// Once somebody asks to stop, what was read has so long.
-fn hurry_when_stopped(haste: Haste, mut stops: watch::Receiver<u32>) {
+/// Once somebody asks to stop, what was read has so long: says so where something is not acknowledged.
+fn hurry_when_stopped(haste: Haste, progress: Progress, mut stops: watch::Receiver<u32>) {
     tokio::spawn(async move {
         if stops.wait_for(|asked| *asked > 0).await.is_ok() {
             haste.within(STOP_WITHIN);
+            let Summary { unknown, unsent, .. } = progress.summary();
+            if unknown + unsent > 0 {
+                Noise::default().say(&not_acknowledged(unknown + unsent));
+            }
         }
     });
+}
+
+/// What somebody is told who asks to stop too early.
+fn not_acknowledged(lines: u64) -> String {
+    let (are, they) = if lines == 1 {
+        ("is", "it is")
+    } else {
+        ("are", "they are")
+    };
+    let seconds = STOP_WITHIN.as_secs();
+    format!(
+        "stopping: {} {are} not acknowledged yet; {they} given up in {seconds} s, or at once when told again",
+        count(lines, "line")
+    )
 }
 
 /// How often somebody asked to stop.
@@ -231,9 +274,6 @@ fn stops() -> anyhow::Result<watch::Receiver<u32>> {
                 _ = terminate.recv() => {}
             }
             count.send_modify(|asked| *asked += 1);
-            if *count.borrow() == 1 && std::io::stderr().is_terminal() {
-                eprintln!("tailcast: finishing what was read; once more to end at once");
-            }
         }
     });
     Ok(counted)
@@ -244,6 +284,7 @@ fn teller(rejects: Arc<Rejects>) -> impl Fn(Report) + Send + Sync + 'static {
     let noise = Arc::new(Noise::default());
     let silent = AtomicBool::new(false);
     let undated_told = AtomicBool::new(false);
+    let cut_told = AtomicBool::new(false);
     move |report| match report {
         Report::Rejected(reject) => match rejects.add(&reject.code, 1) {
             told if told < REJECTS_TOLD => noise.say(&format!(
@@ -255,6 +296,20 @@ fn teller(rejects: Arc<Rejects>) -> impl Fn(Report) + Send + Sync + 'static {
         Report::RejectedMore { lines, code } => {
             rejects.add(&code, lines);
             more_rejects(&noise, &silent);
+        }
+        // As with times: the first ones at once.
+        Report::Cut { lines } => {
+            if !cut_told.swap(true, Ordering::Relaxed) {
+                let (was, is) = if lines == 1 {
+                    ("was", "is")
+                } else {
+                    ("were", "are")
+                };
+                let lines = count(lines, "line");
+                noise.say(&format!(
+                    "{lines} {was} too long, and {is} cut: `_cut` says how many bytes are left out"
+                ));
+            }
         }
         // The first ones at once, since the end may be far, and all of them there.
         Report::Undated { lines } => {
@@ -273,126 +328,9 @@ fn more_rejects(noise: &Noise, silent: &AtomicBool) {
     }
 }
 
-/// What was read and not pushed.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Read {
-    /// Whole lines, which the sender took no more.
-    left: u64,
-    /// The bytes of a line that was begun when somebody asked to stop.
-    half: Option<usize>,
-}
-
-/// Pushes lines until the input ends, the sender stops, or somebody asks to stop; `rest` is what then was not pushed. A line
-/// needs no end at the end of the input, and is none where it was cut by a stop. `longest` bounds the memory: what is
-/// beyond it of a line is left out, and the sender rejects what is so long.
-async fn read_lines(
-    input: &mut (impl AsyncRead + Unpin),
-    sender: &mut Sender,
-    longest: usize,
-    mut stops: watch::Receiver<u32>,
-    rest: &mut Read,
-) -> anyhow::Result<()> {
-    let mut chunk = vec![0; READ_BYTES];
-    let mut partial: Vec<u8> = Vec::new();
-    loop {
-        let read = tokio::select! {
-            biased;
-            _ = stops.wait_for(|asked| *asked > 0) => {
-                rest.half = Some(partial.len()).filter(|&bytes| bytes > 0);
-                return Ok(());
-            }
-            () = sender.stopped() => return Ok(()),
-            read = input.read(&mut chunk) => read.context("standard input cannot be read")?,
-        };
-        if read == 0 {
-            break;
-        }
-        // Counted before they are pushed: whoever asks twice to stop asks while a push waits.
-        rest.left = chunk[..read].iter().filter(|&&byte| byte == b'\n').count() as u64;
-        for piece in chunk[..read].split_inclusive(|&byte| byte == b'\n') {
-            let (piece, ended) = match piece.split_last() {
-                Some((b'\n', line)) => (line, true),
-                _ => (piece, false),
-            };
-            let room = longest.saturating_sub(partial.len());
-            partial.extend_from_slice(&piece[..piece.len().min(room)]);
-            if ended {
-                if sender.push(&partial).await.is_err() {
-                    return Ok(());
-                }
-                rest.left -= 1;
-                partial.clear();
-            }
-        }
-    }
-    if !partial.is_empty() && sender.push(&partial).await.is_err() {
-        rest.left = 1;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use axum::Router;
-    use client::{FixedToken, Server};
-    use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
-
     use super::*;
-
-    /// What arrives at a server when `chunks` stand in the input, one after another, and what is told of it.
-    async fn arrived(chunks: &[&[u8]], longest: usize) -> (String, Summary) {
-        let bodies: Arc<Mutex<String>> = Arc::default();
-        let seen = Arc::clone(&bodies);
-        let keep = move |body: String| {
-            let lines = body.lines().filter(|line| !line.is_empty()).count();
-            seen.lock().unwrap().push_str(&body);
-            std::future::ready(format!("{{\"accepted\":{lines}}}"))
-        };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(keep);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-
-        let server = Server::new(&url, Arc::new(FixedToken("token".into()))).unwrap();
-        let limits = SendLimits {
-            request_bytes: longest,
-            ..SendLimits::default()
-        };
-        let mut sender = Sender::start(server, "my/app", limits, |_| {});
-        let (mut input, mut output) = tokio::io::duplex(4);
-        let (_stop, stops) = watch::channel(0);
-        let write = async {
-            for chunk in chunks {
-                input.write_all(chunk).await.unwrap();
-            }
-            drop(input);
-        };
-        let mut rest = Read::default();
-        let read = read_lines(&mut output, &mut sender, longest, stops, &mut rest);
-        let ((), read) = tokio::join!(write, read);
-        read.unwrap();
-        let summary = sender.finish().await.unwrap();
-        let bodies = bodies.lock().unwrap().clone();
-        (bodies, summary)
-    }
-
-    #[tokio::test]
-    async fn lines_arrive_as_they_are_however_they_are_cut_and_the_last_needs_no_end() {
-        let (bodies, summary) = arrived(&[b"one\nt", b"wo\n\n", b"{\"a\":1}\r\nlast"], 1000).await;
-        assert_eq!(bodies, "one\ntwo\n\n{\"a\":1}\r\nlast\n");
-        assert_eq!((summary.pushed, summary.accepted, summary.rejected), (5, 4, 0));
-    }
-
-    #[tokio::test]
-    async fn a_line_without_an_end_takes_no_more_memory_than_a_request_and_is_rejected() {
-        let endless = [b'x'; 5000];
-        let (bodies, summary) = arrived(&[b"one\n", &endless, b"\ntwo\n"], 100).await;
-        assert_eq!(bodies.replace("\n\n", "\n"), "one\ntwo\n");
-        assert_eq!((summary.pushed, summary.accepted, summary.rejected), (3, 2, 1));
-    }
 
     #[test]
     fn the_outcome_is_told_in_right_numbers_of_one_and_many() {
@@ -450,11 +388,5 @@ mod tests {
         ] {
             assert_eq!(places(&stored(streams)), told);
         }
-    }
-
-    #[tokio::test]
-    async fn an_empty_input_is_no_failure() {
-        let (bodies, summary) = arrived(&[], 100).await;
-        assert_eq!((bodies.as_str(), summary), ("", Summary::default()));
     }
 }

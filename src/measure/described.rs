@@ -68,6 +68,10 @@ const METRICS: &[Described] = &[
         "lines that told a time which is not understood: they have that of their arrival",
     ),
     counter(
+        "tailcast_lines_cut_total",
+        "lines that were too long, of which the beginning is kept",
+    ),
+    counter(
         "tailcast_ingest_bodies_released_total",
         "bodies that were given up because memory was short",
     ),

@@ -42,6 +42,7 @@ fn lines_in(told: Told) -> Told {
             "empty",
             "nothing_accepted",
             "bad_key",
+            "bad_marks",
             "bad_parameter",
             "bad_json",
             "bad_encoding",

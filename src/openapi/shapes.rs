@@ -211,6 +211,13 @@ fn stored() -> Shape {
             Sometimes,
             whole("How many of them told a time that is not understood: they have that of their arrival."),
         ),
+        (
+            "cut",
+            Sometimes,
+            whole(
+                "How many of them were too long, and are cut: their field `_cut` says how many bytes are left out.",
+            ),
+        ),
         ("rejected", Always, list(rejected())),
         (
             "rejected_more",

@@ -30,9 +30,13 @@ pub(super) fn service(
     let live = &ground.config.live;
     let appender = Appender::new(store.clone(), handoff, live.append.subscribe());
     let verifier = &ground.keys.verifier;
+    let limits = ingest::Limits {
+        too_long: ground.config.taking.too_long,
+        ..ground.config.limits.ingest
+    };
     let lines_in = ingest::router(ingest::Parts {
         verifier: verifier.clone(),
-        door: Door::new(appender.clone(), ground.config.limits.ingest),
+        door: Door::new(appender.clone(), limits),
     });
     let trimmer = Trimmer::new(trim::Parts {
         store: store.clone(),

@@ -275,7 +275,7 @@ async fn a_line_that_is_cut_by_a_signal_is_told_and_not_stored() {
     let variables = at(alone.url(), &token);
     for signal in ["TERM", "INT"] {
         let stream = format!("cut/{signal}");
-        let mut send = Running::start(&["send", &stream], &variables);
+        let mut send = Running::start(&["send", &stream, "--partial-after", "1h"], &variables);
         send.write("one\ntw").await;
         let mut tail = Running::start(&["tail", &stream, "--from", "0", "--json"], &variables);
         tail.prints(1).await;
@@ -312,6 +312,99 @@ async fn send_with_the_server_away_ends_at_the_first_signal_and_says_what_is_not
         last.ends_with("; of 2 lines, 0 are stored, 2 are not stored"),
         "{last}"
     );
+}
+
+/// It takes connections and never answers.
+#[tokio::test]
+async fn send_says_at_a_signal_how_many_lines_are_not_acknowledged_and_ends_at_the_second() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let token = Token::of_tester();
+    let mut send = Running::start(&["send", "my/app"], &at(&url, &token));
+    send.write("one\n").await;
+    let (_connection, _) = silent.accept().await.unwrap();
+    send.write("two\nthree\n").await;
+    until("all are read", async || {
+        send.signal("TERM");
+        let err = send.err();
+        err.contains("stopping: ").then_some(())
+    })
+    .await;
+    let told = send.err();
+    assert!(told.contains("not acknowledged yet; "), "{told}");
+    assert!(
+        told.contains("given up in 10 s, or at once when told again"),
+        "{told}"
+    );
+    send.signal("TERM");
+    let ran = send.ended().await;
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("may be stored or not"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn send_takes_files_in_order_in_utf_16_too_and_what_cannot_be_read_is_told_first() {
+    let alone = Alone::start().await;
+    let token = Token::of_tester();
+    let variables = at(alone.url(), &token);
+    let dir = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let utf16: Vec<u8> = "\u{feff}zwei: ä\r\ndrei"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let (first, second) = (file("1.log", b"\xef\xbb\xbfeins"), file("2.log", &utf16));
+    let missing = dir.path().join("missing").to_str().unwrap().to_owned();
+    let ran = tailcast(&["send", "my/app", &first, &missing], &variables, "").await;
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.err.contains(&format!("{missing} cannot be read")),
+        "{}",
+        ran.err
+    );
+
+    let ran = tailcast(
+        &["send", "my/app", &first, "-", &second],
+        &variables,
+        "\0\0between\n",
+    )
+    .await;
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let mut tail = Running::start(&["tail", "my/app", "--from", "0", "--json"], &variables);
+    let printed = tail.prints(4).await;
+    let messages: Vec<Value> = printed
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["message"].clone())
+        .collect();
+    assert_eq!(messages, ["eins", "between", "zwei: ä", "drei"]);
+}
+
+#[tokio::test]
+async fn a_line_whose_end_does_not_come_is_sent_alone_with_a_mark() {
+    let alone = Alone::start().await;
+    let token = Token::of_tester();
+    let variables = at(alone.url(), &token);
+    let mut tail = Running::start(&["tail", "my/app", "--from", "0", "--json"], &variables);
+    let mut send = Running::start(&["send", "my/app"], &variables);
+    send.write("one\nPassword: ").await;
+    tail.prints(2).await;
+    send.write("later\n").await;
+    let printed = tail.prints(3).await;
+    let told: Vec<(Value, Value)> = printed
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|line| (line["message"].clone(), line["fields"]["_partial"].clone()))
+        .collect();
+    let expected = [
+        ("one", Value::Null),
+        ("Password: ", Value::Bool(true)),
+        ("later", Value::Null),
+    ];
+    assert_eq!(told, expected.map(|(text, partial)| (Value::from(text), partial)));
 }
 
 #[tokio::test]

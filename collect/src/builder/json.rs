@@ -145,6 +145,89 @@ pub(crate) fn escaped(json: &str) -> Option<String> {
     Some(escaped)
 }
 
+/// An object that was cut off, with what it needs to be one, and how much of it that is: all but a name, a number or a word
+/// that the cut went through. `None` of what begins like none.
+pub(crate) fn completed(json: &str) -> Option<(String, usize)> {
+    if !json.trim_ascii_start().starts_with('{') {
+        return None;
+    }
+    let bytes = json.as_bytes();
+    // What is open, where what came before is whole, and whether a string that begins now is a value.
+    let (mut open, mut whole, mut is_value) = (Vec::new(), 0, false);
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'{' | b'[' => {
+                open.push(byte + 2);
+                (whole, is_value) = (at + 1, byte == b'[');
+            }
+            b'}' | b']' => {
+                open.pop();
+                whole = at + 1;
+            }
+            b',' => (whole, is_value) = (at, open.last() == Some(&b']')),
+            b':' => is_value = true,
+            b'"' => match string_end(bytes, at + 1) {
+                Some(end) => at = end,
+                None if is_value => return Some(closed(json, before_escape(json), "\"", &open)),
+                None => break,
+            },
+            _ => {}
+        }
+        at += 1;
+    }
+    Some(closed(json, whole, "", &open))
+}
+
+/// Where the quote is that ends the string which begins at `at`.
+fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// How much there is of a text without an escape that the cut went through.
+fn before_escape(json: &str) -> usize {
+    /// Of the longest one, half of a pair's.
+    const ESCAPE: usize = 6;
+    let bytes = json.as_bytes();
+    let begun = (1..ESCAPE).find(|back| {
+        bytes
+            .len()
+            .checked_sub(*back)
+            .is_some_and(|at| bytes[at] == b'\\')
+    });
+    let Some(back) = begun else { return json.len() };
+    let at = bytes.len() - back;
+    // Of backslashes in a row every second one is escaped.
+    let before = bytes[..at]
+        .iter()
+        .rev()
+        .take_while(|&&byte| byte == b'\\')
+        .count();
+    let is_whole = match bytes.get(at + 1) {
+        None => false,
+        Some(b'u') => back == ESCAPE,
+        Some(_) => true,
+    };
+    if before % 2 == 1 || is_whole {
+        json.len()
+    } else {
+        at
+    }
+}
+
+fn closed(json: &str, end: usize, quote: &str, open: &[u8]) -> (String, usize) {
+    let mut whole = json[..end].to_owned();
+    whole.push_str(quote);
+    whole.extend(open.iter().rev().map(|&bracket| char::from(bracket)));
+    (whole, end)
+}
+
 fn push_escape(control: u8, json: &mut String) {
     match control {
         b'\t' => json.push_str("\\t"),
@@ -182,6 +265,32 @@ mod tests {
         ] {
             assert_eq!(escaped(json).as_deref(), expected, "{json:?}");
         }
+    }
+
+    #[test]
+    fn an_object_that_was_cut_off_anywhere_is_read_up_to_there() {
+        let json = r#"{"a":"x\\\"\u00e9y","b":[1,{"c":-2.5e3},"d"],"e":{"f":null},"g":"last"}"#;
+        for end in 1..json.len() {
+            let (object, kept) = completed(&json[..end]).unwrap();
+            assert!(json.starts_with(&object[..kept]), "{object}");
+            let read = serde_json::from_str::<serde_json::Value>(&object);
+            assert!(read.is_ok(), "{end}: {object}");
+        }
+        for (json, expected) in [
+            (
+                r#"{"level":"error","msg":"aaa"#,
+                r#"{"level":"error","msg":"aaa"}"#,
+            ),
+            (r#"{"level":"error","ms"#, r#"{"level":"error"}"#),
+            (r#"{"a":[1,23"#, r#"{"a":[1]}"#),
+            (r#"{"a":["x"#, r#"{"a":["x"]}"#),
+            (r#"{"a":"x\\"#, r#"{"a":"x\\"}"#),
+            (r#"{"a":"x\"#, r#"{"a":"x"}"#),
+            (r#"{"a":"x\u00"#, r#"{"a":"x"}"#),
+        ] {
+            assert_eq!(completed(json).unwrap().0, expected);
+        }
+        assert_eq!(completed("text {"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use lines::{Lines, StreamName, Timestamp, batch::MAX_BATCH_BYTES};
 
 use super::Limits;
 use super::key::Key;
+use super::marks::{Marks, TooLong, beginning};
 use super::memory::Held;
 use super::naming::{Labels, Naming};
 use super::refused::{Refused, RejectCode, Rejected, Rejects};
@@ -38,6 +39,12 @@ pub struct Intake {
     encoded: usize,
     /// The number of the last line.
     number: u32,
+    /// What that one is marked with.
+    marks: Marks,
+    /// Lines that their sender marked, by their number, and the marks.
+    told: HashMap<u32, Marks>,
+    /// How many lines that were taken are cut.
+    cut: u32,
     rejected: Rejects,
     /// How many lines that were taken told a time that is not understood.
     undated: u32,
@@ -65,6 +72,8 @@ pub(super) struct Taken {
     pub(super) accepted: u32,
     /// How many of them told a time that is not understood.
     pub(super) undated: u32,
+    /// How many of them are cut.
+    pub(super) cut: u32,
 }
 
 impl Taken {
@@ -131,6 +140,9 @@ impl Intake {
             default_place: None,
             encoded: 0,
             number: 0,
+            marks: Marks::default(),
+            told: HashMap::new(),
+            cut: 0,
             rejected: Rejects::default(),
             undated: 0,
             gathered: Vec::new(),
@@ -170,30 +182,72 @@ impl Intake {
         self.encoded
     }
 
+    /// Takes what a sender says of its lines, by their number: before they come.
+    pub fn told(&mut self, marks: HashMap<u32, Marks>) {
+        self.told = marks;
+    }
+
     /// Passes over a blank line. It counts all the same.
     pub fn blank(&mut self) -> Result<(), Refused> {
         self.number += 1;
+        self.marks = Marks::default();
         if self.number > self.limits.lines {
             return Err(too_many_lines(self.limits.lines));
         }
         Ok(())
     }
 
-    /// Begins a line of `received` bytes, and says how it is read; `None` when it is too long, and rejected.
+    /// Begins a line that came as these bytes, and says what of them is read, and how; `None` when it is too long, and
+    /// rejected.
+    pub fn line<'b>(&mut self, bytes: &'b [u8]) -> Result<Option<(&'b [u8], Terms)>, Refused> {
+        self.blank()?;
+        let told = self.told.remove(&self.number).unwrap_or_default();
+        let most = self.limits.line;
+        let kept = match self.limits.too_long {
+            _ if bytes.len() <= most && told.cut == 0 => bytes,
+            TooLong::Cut => beginning(bytes, most),
+            TooLong::Refuse => {
+                let received = told.cut.saturating_add(bytes.len() as u64);
+                self.reject((RejectCode::LineTooLong, too_long(received, most)))?;
+                return Ok(None);
+            }
+        };
+        self.marks = Marks {
+            cut: told.cut.saturating_add((bytes.len() - kept.len()) as u64),
+            partial: told.partial,
+        };
+        Ok(Some((kept, self.terms())))
+    }
+
+    /// What is left out at the end of the line that was begun, in bytes. Not zero when it was too long, and is kept cut.
+    pub fn left_out(&self) -> u64 {
+        self.marks.cut
+    }
+
+    /// So many more bytes of the line that was begun are left out.
+    pub fn leave_out(&mut self, more: usize) {
+        self.marks.cut = self.marks.cut.saturating_add(more as u64);
+    }
+
+    /// The same as [`line`](Self::line) for one that has `received` bytes in a form that cannot be cut.
     pub fn begin(&mut self, received: usize) -> Result<Option<Terms>, Refused> {
         self.blank()?;
         if received > self.limits.line {
-            let error = format!("the line has {received} bytes, more than {}", self.limits.line);
+            let error = too_long(received as u64, self.limits.line);
             self.reject((RejectCode::LineTooLong, error))?;
             return Ok(None);
         }
-        Ok(Some(Terms {
+        Ok(Some(self.terms()))
+    }
+
+    fn terms(&mut self) -> Terms {
+        Terms {
             arrived: *self.arrived.get_or_insert_with(Timestamp::now),
             stream: match self.naming {
                 Naming::ByLine => StreamMember::NamesIt,
                 Naming::Stream(_) | Naming::Template(_) => StreamMember::IsAField,
             },
-        }))
+        }
     }
 
     /// Puts a line where it belongs: where the naming says, and only where that leaves it to the lines, to the stream that
@@ -230,11 +284,15 @@ impl Intake {
         if self.undated > 0 {
             metrics::counter!("tailcast_lines_undated_total").increment(u64::from(self.undated));
         }
+        if self.cut > 0 {
+            metrics::counter!("tailcast_lines_cut_total").increment(u64::from(self.cut));
+        }
         let mut taken = Taken {
             runs: Vec::with_capacity(self.gathered.len()),
             rejected: self.rejected,
             accepted: 0,
             undated: self.undated,
+            cut: self.cut,
         };
         for gathered in self.gathered {
             let by_default = gathered.by_default;
@@ -252,12 +310,13 @@ impl Intake {
 
     fn keep(&mut self, place: usize, line: &Built<'_>) -> Result<(), Refused> {
         self.line.clear();
-        line.encode(&mut self.line);
+        line.encode_marked(self.marks.fields(), &mut self.line);
         self.grow(self.line.len())?;
         let gathered = &mut self.gathered[place];
         gathered.by_default |= line.stream().is_none();
         gathered.push(&self.line, line.ts());
         self.undated += u32::from(line.is_undated());
+        self.cut += u32::from(self.marks.cut > 0);
         Ok(())
     }
 
@@ -326,6 +385,10 @@ impl Intake {
         });
         Ok(place)
     }
+}
+
+fn too_long(bytes: u64, most: usize) -> String {
+    format!("the line has {bytes} bytes, more than {most}")
 }
 
 /// The refusal of a body with more lines than `most`.

@@ -17,6 +17,8 @@ pub struct Outcome {
     pub accepted: u32,
     /// How many of those told a time that is not understood: they have that of their arrival.
     pub undated: u32,
+    /// How many of those are cut, for they were too long.
+    pub cut: u32,
     /// Those that were not, and why.
     pub rejected: Rejects,
     /// Where the others are.

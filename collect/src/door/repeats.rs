@@ -259,6 +259,7 @@ mod tests {
         Outcome {
             accepted,
             undated: 0,
+            cut: 0,
             rejected: Rejects::default(),
             streams: Streams::default(),
         }

@@ -3,8 +3,8 @@
 //! # How to add a format
 //!
 //! 1. A file in `ingest/decode/` with a function `fn(&[u8], &mut Intake) -> Result<(), Refused>`, and its [`Format`]. It
-//!    is given a whole body, inflated, and hands over line by line: [`Intake::begin`] with the bytes that the line came
-//!    in, then [`Intake::put`] with what a [`Builder`](crate::Builder) made of its members. Where lines come in groups that
+//!    is given a whole body, inflated, and hands over line by line: [`Intake::line`] with the bytes that the line came
+//!    in (or [`Intake::begin`] with their number, where they cannot be cut), then [`Intake::put`] with what a [`Builder`](crate::Builder) made of its members. Where lines come in groups that
 //!    share labels (OTLP's resources, Loki's streams), [`Intake::place`] says once where the group goes, and
 //!    [`Intake::put_at`] puts its lines there. It judges no level, no time and no name: the builder and the naming do.
 //! 2. A row in [`FORMATS`], when it can be asked for by its content type. A protocol that always has the same format names

@@ -4,6 +4,7 @@
 
 pub(super) mod answer;
 mod body;
+mod marks;
 mod refusal;
 
 use std::sync::Arc;
@@ -139,6 +140,7 @@ impl<P: Protocol> Way<P> {
         let identity = self.protocol.identity(&head)?;
         let format = self.protocol.format(&head)?;
         let charset = charset(&head.headers)?;
+        intake.told(marks::told(&head.headers)?);
         let encoding = Encoding::of(&head.headers)?;
         let limits = self.door.limits();
         let counting = format.counting(charset);

@@ -163,3 +163,15 @@ async fn the_same_bytes_in_another_character_set_are_another_body() {
     assert_eq!(other.refusal(), (409, "key_reused"));
     assert_eq!(collector.stored("a/b"), [message("é")]);
 }
+
+/// Some readers end a line there. As escapes they say the same to whoever reads JSON.
+#[tokio::test]
+async fn what_some_take_for_line_ends_is_written_as_escapes() {
+    let expected = "{\"ts\":NOW,\"message\":\"a\\u2028b\\u2029\\u0085 “c”\",\"fields\":{\"k\\u2028\":[\"\\u0085\",\"é\"]}}";
+    let object = "{\"msg\":\"a\u{2028}b\u{2029}\u{85} “c”\",\"k\u{2028}\":[\"\u{85}\",\"é\"]}";
+    for kind in [NDJSON, JSON] {
+        assert_eq!(messages(object.as_bytes(), kind).await, [expected], "{kind}");
+    }
+    let text = messages("a\u{2028}\u{2028}b…\u{85}".as_bytes(), TEXT).await;
+    assert_eq!(text, ["{\"ts\":NOW,\"message\":\"a\\u2028\\u2028b…\\u0085\"}"]);
+}

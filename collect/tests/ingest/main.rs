@@ -14,6 +14,7 @@ mod forms;
 mod gathering;
 mod idempotency;
 mod listener;
+mod long;
 mod over_http;
 mod refusals;
 mod repeats;

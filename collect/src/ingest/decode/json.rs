@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::ndjson::take_cut;
 use super::{Counting, Format};
 use crate::builder::{self, Built};
 use crate::door::{Intake, Refused, too_many_lines};
@@ -138,10 +139,14 @@ impl<'de> Visitor<'de> for &mut Values<'de> {
 }
 
 fn take_one(element: &RawValue, intake: &mut Intake) -> Result<(), Refused> {
-    let json = element.get();
-    let Some(terms) = intake.begin(json.len())? else {
+    let Some((json, terms)) = intake.line(element.get().as_bytes())? else {
         return Ok(());
     };
+    // A line is cut at the end of a character.
+    let json = &element.get()[..json.len()];
+    if intake.left_out() > 0 {
+        return take_cut(json, json, terms, intake);
+    }
     match builder::read(json, terms) {
         Some(built) => intake.put(&built),
         None => {

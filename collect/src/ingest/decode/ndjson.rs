@@ -28,8 +28,25 @@ fn take(line: &[u8], terms: Terms, intake: &mut Intake) -> Result<(), Refused> {
         return intake.put(&built);
     }
     let escaped = builder::escaped(&json);
-    match escaped.as_deref().and_then(|json| builder::read(json, terms)) {
-        Some(built) => intake.put(&built),
-        None => intake.put(&Built::message(&*text, terms.arrived)),
+    if let Some(built) = escaped.as_deref().and_then(|json| builder::read(json, terms)) {
+        return intake.put(&built);
+    }
+    if intake.left_out() > 0 {
+        return take_cut(&text, escaped.as_deref().unwrap_or(&json), terms, intake);
+    }
+    intake.put(&Built::message(&*text, terms.arrived))
+}
+
+/// Of an object that was too long and is cut, the members are told as far as they go.
+pub(super) fn take_cut(text: &str, json: &str, terms: Terms, intake: &mut Intake) -> Result<(), Refused> {
+    let Some((object, kept)) = builder::completed(json) else {
+        return intake.put(&Built::message(text, terms.arrived));
+    };
+    match builder::read(&object, terms) {
+        Some(built) => {
+            intake.leave_out(json.len() - kept);
+            intake.put(&built)
+        }
+        None => intake.put(&Built::message(text, terms.arrived)),
     }
 }

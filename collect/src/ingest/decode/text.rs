@@ -36,7 +36,7 @@ pub(super) fn each_line(
         let line = from_first_character(line);
         if line.trim_ascii().is_empty() {
             intake.blank()?;
-        } else if let Some(terms) = intake.begin(line.len())? {
+        } else if let Some((line, terms)) = intake.line(line)? {
             read(line, terms, intake)?;
         }
     }

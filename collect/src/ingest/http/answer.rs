@@ -20,6 +20,8 @@ pub(crate) fn json(outcome: &Outcome) -> Response {
         accepted: u32,
         #[serde(skip_serializing_if = "is_none")]
         undated: u32,
+        #[serde(skip_serializing_if = "is_none")]
+        cut: u32,
         rejected: &'a [crate::door::Rejected],
         #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
         rejected_more: &'a std::collections::BTreeMap<crate::door::RejectCode, u32>,
@@ -28,6 +30,7 @@ pub(crate) fn json(outcome: &Outcome) -> Response {
     let answer = Answer {
         accepted: outcome.accepted,
         undated: outcome.undated,
+        cut: outcome.cut,
         rejected: &outcome.rejected.told,
         rejected_more: &outcome.rejected.more,
         streams: &outcome.streams,

@@ -12,6 +12,8 @@ use crate::door::{Refused, RejectCode, Rejects, Streams};
 pub(crate) enum Refusal {
     /// The idempotency key is none.
     BadKey,
+    /// What is said of lines cannot be read.
+    BadMarks,
     /// The query cannot be read.
     BadParameter,
     /// Not one of the content types, but this one.
@@ -44,6 +46,11 @@ impl From<Refusal> for Problem {
                 S::BAD_REQUEST,
                 "bad_key",
                 "an Idempotency-Key is one header of 1 to 128 printable characters",
+            ),
+            Refusal::BadMarks => Self::new(
+                S::BAD_REQUEST,
+                "bad_marks",
+                "Tailcast-Marks is like `3;cut=1048576, 7;partial`: numbers of lines, and what is said of them",
             ),
             Refusal::BadParameter => Self::new(
                 S::BAD_REQUEST,

@@ -12,6 +12,7 @@ limits! {
         lines: count(1, 100_000_000),
         // Six times as much, if all of it has to be escaped, still goes over a link.
         line: size(64, 512 * KIB),
+        too_long: elsewhere("`line_too_long`"),
         encoded: size(KIB, 64 * GIB),
         memory: size(MIB, TIB),
         memory_share: size(MIB, TIB),
