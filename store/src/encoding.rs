@@ -31,7 +31,7 @@ const LEAST_COMPRESSED: usize = 512;
 /// So many bytes are compressed where they are: a hop to another thread and back costs about as much.
 const IN_PLACE: usize = 32 * 1024;
 
-/// More of them are compressed in pieces of about so many bytes, side by side.
+/// More of them are compressed in pieces of so many bytes at least, side by side.
 const PIECE: usize = 256 * 1024;
 
 /// Where a batch ends that begins at `first` and claims to have so many lines. When the claim cannot be right, the batch
@@ -49,8 +49,11 @@ pub(super) async fn compress_all(texts: Vec<Bytes>, compression: Compression) ->
     }
     let mut pieces = Vec::new();
     let mut left = texts.as_slice();
+    // No more pieces than can be worked on at once: each has a context of its own.
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let full = (work(&texts) / processors).max(PIECE);
     while !left.is_empty() {
-        let (piece, rest) = left.split_at(piece(left));
+        let (piece, rest) = left.split_at(piece(left, full));
         left = rest;
         let texts = piece.to_vec();
         let compressing = tokio::task::spawn_blocking(move || {
@@ -73,14 +76,14 @@ fn work(texts: &[Bytes]) -> usize {
     lengths.filter(|&length| length >= LEAST_COMPRESSED).sum()
 }
 
-/// How many of the texts, at least one, make a piece.
-fn piece(texts: &[Bytes]) -> usize {
+/// How many of the texts, at least one, make a piece of `full` bytes.
+fn piece(texts: &[Bytes], full: usize) -> usize {
     let mut bytes = 0;
-    let full = texts.iter().position(|text| {
+    let last = texts.iter().position(|text| {
         bytes += text.len();
-        bytes >= PIECE
+        bytes >= full
     });
-    full.map_or(texts.len(), |last| last + 1)
+    last.map_or(texts.len(), |last| last + 1)
 }
 
 /// The bytes to store instead of `ndjson`, when compressing makes them fewer.
