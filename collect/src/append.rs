@@ -2,11 +2,13 @@
 //! store. Batching comes from load, never from a delay: whoever comes while no call is under way goes at once.
 //!
 //! While one is under way, what comes gathers for the next, until there is enough for a call of its own
-//! ([`LogStore::full_call`]), or the one under way is slow ([`AppendLimits::slow`]).
+//! ([`LogStore::full_call`]), or the one under way is slow ([`AppendLimits::slow`]). Between two of them is time for whoever
+//! was answered to come again, where he was not alone: a small part of what the last one took.
 //!
 //! A stream has one write in flight, so its batches are stored, answered and handed off in the order of their
 //! offsets. Knows nothing of HTTP, tokens or how lines were written by their sender.
 
+mod call;
 mod failures;
 mod key;
 mod queue;
@@ -20,20 +22,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use lines::{AppendError, HintSink, Lines, LogStore, Offset, StoreError, StreamName, log_store::Draft};
+use lines::{HintSink, Lines, LogStore, Offset, StoreError, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use failures::{Answer, Failures};
+use call::{Call, Done};
 pub(crate) use key::name_of;
 pub use key::{RequestKey, RunKey};
 use queue::Queue;
 use streams::Streams;
 pub use streams::{StreamLimits, TooManyStreams};
 use waiting::Waiting;
-use write::{Settled, Write};
+use write::Write;
 
 /// How much may wait, and how much goes at once.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +75,12 @@ impl Default for AppendLimits {
         }
     }
 }
+
+/// For what part of the time that a call took the next one is gathered, at most.
+const GATHERING_PART: u32 = 4;
+const LONGEST_GATHERING: Duration = Duration::from_millis(5);
+/// What timers can tell apart. Calls so short that less is due are not waited between.
+const SHORTEST_GATHERING: Duration = Duration::from_millis(1);
 
 /// How many runs are let in at once, before others get their turn.
 const SLICE: usize = 512;
@@ -177,6 +184,8 @@ struct Inner {
     queue: Mutex<Queue>,
     /// Told when the last call has ended, and when the last request is let in wholly.
     idle: Notify,
+    /// Told when as many are ready as are waited for.
+    gathered: Notify,
     /// Nobody waits for the store any more.
     given_up: CancellationToken,
 }
@@ -195,6 +204,7 @@ impl Appender {
             limits,
             queue: Mutex::default(),
             idle: Notify::new(),
+            gathered: Notify::new(),
             given_up: CancellationToken::new(),
         }))
     }
@@ -334,6 +344,9 @@ impl Inner {
 
     /// One more task calls the store, when something is ready and the bounds allow it.
     fn start_call(inner: &Arc<Self>, queue: &mut Queue) {
+        if queue.wanted > 0 && queue.has_gathered() {
+            inner.gathered.notify_one();
+        }
         if queue.may_begin(&inner.limits(), inner.store.full_call()) {
             queue.calls += 1;
             tokio::spawn(Arc::clone(inner).call_while_ready());
@@ -343,22 +356,38 @@ impl Inner {
     async fn call_while_ready(self: Arc<Self>) {
         // Whatever was read from other connections in the same turn goes along, and whoever was answered may come again.
         tokio::task::yield_now().await;
-        let mut slow = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         while let Some(writes) = self.next_call() {
-            slow.as_mut().reset(Instant::now() + self.limits().slow);
-            let mut call = std::pin::pin!(self.call(writes));
-            let is_slow = tokio::select! {
-                biased;
-                () = call.as_mut() => false,
-                () = slow.as_mut() => true,
-            };
-            if is_slow {
-                self.no_longer_waited_for();
-                call.await;
+            // Whatever panics there, it is no longer under way.
+            let call = Call::of(&self, writes);
+            match AssertUnwindSafe(async move { call.run().await })
+                .catch_unwind()
+                .await
+            {
+                Ok(done) => self.gather(&done).await,
+                Err(_) => tracing::error!("a part of this node panicked while lines were stored"),
             }
-            self.ended(is_slow);
-            tokio::task::yield_now().await;
         }
+    }
+
+    /// Whoever was answered usually comes again. Who is the first of them would go alone, and the others with the next
+    /// call: two for what goes in one. So as many are waited for as went last, for a small part of what that took. Whoever
+    /// sends alone waits for nobody.
+    async fn gather(&self, last: &Done) {
+        tokio::task::yield_now().await;
+        let most = (last.took / GATHERING_PART).min(LONGEST_GATHERING);
+        if last.runs < 2 || most < SHORTEST_GATHERING {
+            return;
+        }
+        {
+            let mut queue = self.queue.lock();
+            queue.wanted = last.runs;
+            if queue.has_gathered() {
+                queue.wanted = 0;
+                return;
+            }
+        }
+        let _ = tokio::time::timeout(most, self.gathered.notified()).await;
+        self.queue.lock().wanted = 0;
     }
 
     /// What goes next. `None` says that the task is over: nothing is ready, or a call under way is waited for.
@@ -373,84 +402,6 @@ impl Inner {
         let writes = queue.take_call(&self.limits());
         Self::start_call(self, &mut queue);
         Some(writes)
-    }
-
-    /// A call is slow: what is ready goes beside it.
-    fn no_longer_waited_for(self: &Arc<Self>) {
-        let mut queue = self.queue.lock();
-        queue.slow += 1;
-        Self::start_call(self, &mut queue);
-    }
-
-    fn ended(&self, was_slow: bool) {
-        self.queue.lock().slow -= usize::from(was_slow);
-    }
-
-    async fn call(&self, writes: Vec<Write>) {
-        let drafts: Vec<Draft> = writes.iter().map(Write::draft).collect();
-        for draft in &drafts {
-            metrics::histogram!("tailcast_batch_lines").record(f64::from(draft.lines.count));
-            metrics::histogram!("tailcast_batch_bytes").record(draft.lines.ndjson.len() as f64);
-        }
-        let begun = Instant::now();
-        // A store that panics must not leave its streams in flight for ever.
-        let append = AssertUnwindSafe(self.store.append(drafts)).catch_unwind();
-        let answers = tokio::select! {
-            answers = append => answers.unwrap_or_default(),
-            () = self.given_up.cancelled() => Vec::new(),
-        };
-        let took = begun.elapsed();
-        metrics::histogram!("tailcast_append_seconds").record(took.as_secs_f64());
-        let mut failures = Failures::of(&answers);
-        failures.unanswered = writes.len().saturating_sub(answers.len());
-        self.finish(writes, answers);
-        if failures.nothing_got_through() && took >= self.limits().away_after {
-            self.fail_fast();
-        }
-        failures.log();
-    }
-
-    /// Answer, then hand off, then let the streams' next batches go: so hints keep the order of offsets.
-    fn finish(&self, writes: Vec<Write>, answers: Vec<Answer>) {
-        let mut answers = answers.into_iter();
-        let mut settled = Vec::with_capacity(writes.len());
-        for write in writes {
-            let stream = write.stream().clone();
-            let mut outcome = match answers.next() {
-                Some(Ok(batch)) => write.stored(batch),
-                Some(Err(AppendError::KeysUsed(prior))) => write.keys_used(prior),
-                Some(Err(AppendError::NotStored(StoreError::Full(_)))) => write.failed(RunError::Full),
-                Some(Err(AppendError::NotStored(_))) => write.failed(RunError::NotStored),
-                Some(Err(AppendError::Unknown(_))) | None => write.failed(RunError::Unknown),
-            };
-            self.learn(&stream, &outcome);
-            outcome.answer();
-            for hint in outcome.hints.drain(..) {
-                self.handoff.hand_off(hint);
-            }
-            settled.push((stream, outcome));
-        }
-        self.queue.lock().release(settled);
-    }
-
-    /// A stream of which something is stored exists. It was made just now when that begins at its beginning.
-    fn learn(&self, stream: &StreamName, outcome: &Settled) {
-        let begins = |waiting: &Waiting| waiting.stored.first().map(|range| range.start);
-        let all = || {
-            outcome
-                .answers
-                .iter()
-                .map(|(waiting, _)| waiting)
-                .chain(&outcome.unfinished)
-        };
-        if all().any(|waiting| begins(waiting).is_some()) {
-            self.streams.exists(stream);
-        }
-        for (waiting, _) in &outcome.answers {
-            if waiting.charged && begins(waiting) != Some(Offset::ZERO) {
-                self.streams.give_back(&waiting.subscriber, 1);
-            }
-        }
     }
 
     /// The store is known to be away: what waits would wait in vain, one deadline after the other.

@@ -23,6 +23,13 @@ pub trait LogStore: LogReader {
     /// batch is durable (invariant 1) and has the offsets it will have for ever (invariants 2 and 3).
     async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>>;
 
+    /// The same, for whoever wants no draft to wait for the others in its call: `told` is given outcomes with their drafts'
+    /// places as soon as they are known, each once. A draft of which it is told nothing has an unknown outcome.
+    async fn append_each(&self, drafts: Vec<Draft>, told: Told<'_>) {
+        let outcomes = self.append(drafts).await;
+        told(outcomes.into_iter().enumerate().collect());
+    }
+
     /// How much has to wait for another call of [`append`](LogStore::append) to be worth its cost while one is under way.
     /// What is less goes better with the next call: the store works once for all of it.
     fn full_call(&self) -> CallLimits {
@@ -110,6 +117,9 @@ pub trait LogStore: LogReader {
     /// Answers `Ok` when the store can take writes now.
     async fn check(&self) -> Result<(), StoreError>;
 }
+
+/// Who is told outcomes of drafts, by their places in the call.
+pub type Told<'a> = &'a (dyn Fn(Vec<(usize, Result<Arc<Batch>, AppendError>)>) + Send + Sync);
 
 /// When a call is full: whichever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

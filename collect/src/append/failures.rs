@@ -20,12 +20,9 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    pub(super) fn of(answers: &[Answer]) -> Self {
-        let mut failures = Self {
-            answered: answers.len(),
-            ..Self::default()
-        };
+    pub(super) fn add<'a>(&mut self, answers: impl Iterator<Item = &'a Answer>) {
         for answer in answers {
+            self.answered += 1;
             let (Err(AppendError::NotStored(error)) | Err(AppendError::Unknown(error))) = answer else {
                 continue;
             };
@@ -33,17 +30,16 @@ impl Failures {
             if let StoreError::Full(_) = error {
                 continue;
             }
-            failures.batches += 1;
-            failures.error.get_or_insert_with(|| error.to_string());
+            self.batches += 1;
+            self.error.get_or_insert_with(|| error.to_string());
             let away = match (answer, error) {
                 (_, StoreError::Timeout(_)) => true,
                 (Err(AppendError::NotStored(_)), StoreError::Away(_)) => true,
                 // An insert under way broke off; the next one may find another server.
                 _ => false,
             };
-            failures.away += usize::from(away);
+            self.away += usize::from(away);
         }
-        failures
     }
 
     /// Whether the store was not reached with any of them.

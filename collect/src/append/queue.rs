@@ -28,6 +28,10 @@ pub(super) struct Queue {
     pub(super) calls: usize,
     /// Those of them whose call is slow.
     pub(super) slow: usize,
+    /// Grows whenever the store has taken something.
+    pub(super) got_through: u64,
+    /// So many requests are waited for before the next call begins; 0 while nobody waits for them.
+    pub(super) wanted: usize,
     /// Requests that were let in and are not wholly in the lanes yet.
     pub(super) entering: usize,
     pub(super) closed: bool,
@@ -49,6 +53,8 @@ struct Ready {
     /// Streams, each with a batch at least.
     batches: usize,
     bytes: usize,
+    /// Requests.
+    runs: usize,
 }
 
 /// What one subscriber has here.
@@ -102,6 +108,7 @@ impl Queue {
                 lane.bytes += bytes;
                 if lane.is_ready {
                     self.ready.bytes += bytes;
+                    self.ready.runs += 1;
                 }
             }
             None => {
@@ -112,9 +119,14 @@ impl Queue {
                     is_ready: true,
                 };
                 self.lanes.insert(stream.clone(), lane);
-                self.make_ready(subscriber, stream, bytes);
+                self.make_ready(subscriber, stream, bytes, 1);
             }
         }
+    }
+
+    /// Whether as many are ready as are waited for.
+    pub(super) fn has_gathered(&self) -> bool {
+        self.ready.runs >= self.wanted
     }
 
     pub(super) fn entered(&mut self) {
@@ -134,10 +146,11 @@ impl Queue {
         self.ready.batches > 0 && self.calls < limits.calls.max(1) && (waited_for == 0 || is_full)
     }
 
-    /// A stream has something to go; `bytes` wait of it. Its lane says so already.
-    fn make_ready(&mut self, subscriber: Arc<str>, stream: StreamName, bytes: usize) {
+    /// A stream has something to go; `bytes` of `runs` requests wait of it. Its lane says so already.
+    fn make_ready(&mut self, subscriber: Arc<str>, stream: StreamName, bytes: usize, runs: usize) {
         self.ready.batches += 1;
         self.ready.bytes += bytes;
+        self.ready.runs += runs;
         let account = self.subscribers.entry(Arc::clone(&subscriber)).or_default();
         if account.ready.is_empty() {
             self.turns.push_back(subscriber);
@@ -164,6 +177,7 @@ impl Queue {
             let lane = stream.and_then(|stream| Some((self.lanes.get_mut(&stream)?, stream)));
             if let Some((lane, stream)) = lane {
                 self.ready.bytes = self.ready.bytes.saturating_sub(lane.bytes);
+                self.ready.runs = self.ready.runs.saturating_sub(lane.waiting.len());
                 let write = Write::take(stream, &mut lane.waiting);
                 lane.is_ready = false;
                 lane.bytes = lane.bytes.saturating_sub(write.waiting_bytes());
@@ -191,8 +205,9 @@ impl Queue {
                 None => drop(self.lanes.remove(&stream)),
                 Some(next) => {
                     let (subscriber, bytes) = (Arc::clone(&next.subscriber), lane.bytes);
+                    let runs = lane.waiting.len();
                     lane.is_ready = true;
-                    self.make_ready(subscriber, stream, bytes);
+                    self.make_ready(subscriber, stream, bytes, runs);
                 }
             }
         }

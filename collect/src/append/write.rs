@@ -83,6 +83,11 @@ impl Write {
         self.bytes() + waiting.sum::<usize>()
     }
 
+    /// Requests in it.
+    pub(super) fn runs(&self) -> usize {
+        self.members.len()
+    }
+
     /// Whose lines they are.
     pub(super) fn stream(&self) -> &StreamName {
         &self.stream

@@ -1,4 +1,4 @@
-//! Group commit: what waits goes together, in order, without anybody waiting for a timer.
+//! Group commit: what waits goes together, in order, without anybody who is alone waiting for a timer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::fixture::LONG;
 pub(crate) struct Group {
     pub(crate) store: Arc<FakeStore>,
     hints: Arc<Hints>,
-    appender: Appender,
+    pub(crate) appender: Appender,
 }
 
 impl Group {

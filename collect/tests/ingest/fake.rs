@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lines::log_store::{Draft, PriorRun, StoredKey};
+use lines::log_store::{Draft, PriorRun, StoredKey, Told};
 use lines::retention::{Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Hint, HintSink, Listing, LogReader, LogStore, Offset, StoreError,
@@ -36,6 +36,8 @@ pub(crate) struct FakeStore {
     open: watch::Sender<bool>,
     /// How many calls are waiting or working.
     busy: watch::Sender<usize>,
+    /// Streams whose drafts stay behind in their calls, while those of others are stored and told.
+    stuck: watch::Sender<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -48,6 +50,8 @@ struct State {
     failing: Vec<String>,
     calls: Vec<Vec<(String, u32)>>,
     most_busy: usize,
+    /// What each call takes.
+    delay: Duration,
 }
 
 impl Default for FakeStore {
@@ -56,6 +60,7 @@ impl Default for FakeStore {
             state: Mutex::default(),
             open: watch::Sender::new(true),
             busy: watch::Sender::new(0),
+            stuck: watch::Sender::default(),
         }
     }
 }
@@ -69,6 +74,17 @@ impl FakeStore {
     /// Lets the waiting calls go on.
     pub(crate) fn open(&self) {
         self.open.send_replace(true);
+    }
+
+    /// Drafts of these streams stay behind, until it is said of none.
+    pub(crate) fn hold_back(&self, streams: &[&str]) {
+        self.stuck
+            .send_replace(streams.iter().map(|&stream| stream.to_owned()).collect());
+    }
+
+    /// From now on each call takes so long.
+    pub(crate) fn take(&self, delay: Duration) {
+        self.state.lock().delay = delay;
     }
 
     /// Returns once so many calls are waiting.
@@ -227,11 +243,37 @@ impl LogStore for FakeStore {
         }
         let mut open = self.open.subscribe();
         open.wait_for(|&open| open).await.unwrap();
+        let delay = self.state.lock().delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         self.busy.send_modify(|busy| *busy -= 1);
         let mut state = self.state.lock();
         match state.faults.pop_front().flatten() {
             Some(fault) => drafts.into_iter().map(|draft| state.fail(draft, fault)).collect(),
             None => drafts.into_iter().map(|draft| state.append(draft)).collect(),
+        }
+    }
+
+    async fn append_each(&self, drafts: Vec<Draft>, told: Told<'_>) {
+        let stuck = self.stuck.borrow().clone();
+        let is_stuck = |draft: &Draft| stuck.iter().any(|stream| *stream == draft.stream.as_str());
+        let (late, prompt): (Vec<_>, Vec<_>) = drafts
+            .into_iter()
+            .enumerate()
+            .partition(|(_, draft)| is_stuck(draft));
+        let store = async |some: Vec<(usize, Draft)>| {
+            let (places, drafts): (Vec<usize>, Vec<Draft>) = some.into_iter().unzip();
+            let outcomes = self.append(drafts).await;
+            told(places.into_iter().zip(outcomes).collect());
+        };
+        if !prompt.is_empty() {
+            store(prompt).await;
+        }
+        if !late.is_empty() {
+            let mut stuck = self.stuck.subscribe();
+            stuck.wait_for(Vec::is_empty).await.unwrap();
+            store(late).await;
         }
     }
 

@@ -1,11 +1,16 @@
 //! When a call of the store begins beside another one: as soon as there is enough for it, or when that one is slow.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use collect::append::{AppendLimits, Pending};
+use collect::append::{AppendLimits, Appender, Pending, RunError};
 use futures_util::future::join_all;
+use lines::{Hint, HintSink};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::append::{Group, outcome, part, range, run};
+use crate::fake::FakeStore;
 
 /// Limits under which no call is ever slow.
 fn never_slow() -> AppendLimits {
@@ -135,4 +140,132 @@ async fn a_slow_call_holds_up_nobody_but_its_own_streams() {
     assert_eq!(group.sizes().len(), 4);
     group.store.open();
     outcome(busy).await.unwrap();
+}
+
+/// What each call takes, where calls take time.
+const CALL: Duration = Duration::from_millis(8);
+
+/// Sends a line so many times, each when the one before is answered and `pause` has passed.
+async fn send_again(group: &Group, number: usize, times: usize, pause: Duration) {
+    for _ in 0..times {
+        let line = run(&stream(number), vec![part(&["x"], None)]);
+        outcome(group.submit(line)).await.unwrap();
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_come_again_when_they_are_answered_go_together_again() {
+    let group = Group::start(never_slow());
+    group.store.take(CALL);
+    let senders = (0..16).map(|i| send_again(&group, i, 10, Duration::from_millis(i as u64 % 2)));
+    join_all(senders).await;
+    assert_eq!(group.sizes(), [16; 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_alone_waits_for_nobody() {
+    let group = Group::start(never_slow());
+    group.store.take(CALL);
+    let begun = Instant::now();
+    send_again(&group, 0, 10, Duration::ZERO).await;
+    assert_eq!(begun.elapsed().as_millis() / 10, CALL.as_millis());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stays_away_is_waited_for_once_and_for_a_part_of_a_call() {
+    let group = Group::start(never_slow());
+    group.store.take(CALL);
+    let (once, often) = (
+        send_again(&group, 0, 1, CALL),
+        send_again(&group, 1, 1, Duration::ZERO),
+    );
+    tokio::join!(once, often);
+    assert_eq!(group.sizes(), [2]);
+    let begun = Instant::now();
+    let line = run(&stream(1), vec![part(&["x"], None)]);
+    outcome(group.submit(line)).await.unwrap();
+    assert!(begun.elapsed() <= CALL + CALL / 2, "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    send_again(&group, 1, 1, Duration::ZERO).await;
+    assert!(
+        begun.elapsed() <= CALL + Duration::from_millis(2),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_settled_yet_holds_up_no_other_one_of_its_call() {
+    let group = Group::start(never_slow());
+    group.store.hold_back(&["s/1"]);
+    let mut all = group.submit_all(0..3);
+    let (last, stuck, first) = (all.pop().unwrap(), all.pop().unwrap(), all.pop().unwrap());
+    assert_eq!(outcome(first).await, range(0, 1));
+    assert_eq!(outcome(last).await, range(0, 1));
+    // Nor what comes later, of these streams or of others.
+    for pending in group.submit_all(2..5) {
+        outcome(pending).await.unwrap();
+    }
+    let behind = group.submit_all(1..2);
+    settle().await;
+    assert_eq!(group.store.lines("s/1"), Vec::<String>::new());
+    group.store.hold_back(&[]);
+    assert_eq!(outcome(stuck).await, range(0, 1));
+    for pending in behind {
+        assert_eq!(outcome(pending).await, range(1, 2));
+    }
+    group.appender.shutdown(Duration::from_secs(30)).await;
+}
+
+/// Others get through: the store is not away.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_gets_nowhere_says_nothing_of_the_others() {
+    let group = Group::start(never_slow());
+    group.store.hold_back(&["s/0"]);
+    group.store.fail_streams(&["s/0"]);
+    let nowhere = group.submit_all(0..1);
+    let others = group.submit_all(1..3);
+    for pending in others {
+        outcome(pending).await.unwrap();
+    }
+    let behind = group.submit_all(0..1);
+    tokio::time::sleep(AppendLimits::default().away_after * 2).await;
+    for pending in group.submit_all(1..2) {
+        outcome(pending).await.unwrap();
+    }
+    group.store.hold_back(&[]);
+    for pending in nowhere.into_iter().chain(behind) {
+        assert_eq!(outcome(pending).await.unwrap_err().error, RunError::NotStored);
+    }
+    let tries = group
+        .store
+        .calls()
+        .concat()
+        .iter()
+        .filter(|(stream, _)| stream == "s/0")
+        .count();
+    assert_eq!(tries, 2, "each is tried");
+}
+
+/// Panics at every batch.
+struct Broken;
+
+impl HintSink for Broken {
+    fn hand_off(&self, _: Hint) {
+        panic!("a fault of a part of the node");
+    }
+}
+
+#[tokio::test]
+async fn a_hand_off_that_panics_stops_neither_its_stream_nor_others_nor_the_end() {
+    let store = Arc::new(FakeStore::default());
+    let limits = watch::channel(never_slow()).1;
+    let appender = Appender::new(store.clone(), Arc::new(Broken), limits);
+    for i in 0..3 {
+        let runs = ["s/0", "s/1"].map(|name| run(name, vec![part(&["x"], None)]));
+        let outcomes = appender.submit("alice", runs.into()).unwrap().outcomes().await;
+        assert_eq!(outcomes, [range(i, i + 1), range(i, i + 1)]);
+    }
+    appender.shutdown(Duration::from_secs(30)).await;
 }
