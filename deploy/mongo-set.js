@@ -36,11 +36,15 @@ for (const host of hosts) {
 const healthy = () => rs.status().members.filter((member) => [1, 2].includes(member.state)).length === hosts.length;
 until(() => worked(healthy));
 
-// What the nodes need: their own database, and nothing else.
-if (!db.getSiblingDB("admin").getUser("tailcast")) {
-  db.getSiblingDB("admin").createUser({
-    user: "tailcast",
-    pwd: secret("mongo-password"),
-    roles: [{ role: "readWrite", db: "tailcast" }],
-  });
+// What the nodes need: to read and write their own database, to say which inserts it admits, and nothing else.
+const roles = [{ role: "readWrite", db: "tailcast" }, "tailcast-fence"];
+const fence = { resource: { db: "tailcast", collection: "batches" }, actions: ["collMod"] };
+const users = db.getSiblingDB("admin");
+if (!users.getRole("tailcast-fence")) {
+  users.createRole({ role: "tailcast-fence", privileges: [fence], roles: [] });
+}
+if (!users.getUser("tailcast")) {
+  users.createUser({ user: "tailcast", pwd: secret("mongo-password"), roles });
+} else {
+  users.grantRolesToUser("tailcast", roles);
 }

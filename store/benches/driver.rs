@@ -270,6 +270,7 @@ fn document(stream: &StreamName, lines: &Lines, payload: &Payload, turn: usize) 
     document.append(cstr!("t0"), lines.oldest.nanos());
     document.append(cstr!("t1"), lines.newest.nanos());
     document.append(cstr!("at"), DateTime::now());
+    document.append(cstr!("f"), 1);
     match payload {
         Payload::Text(text) => document.append(cstr!("lines"), text.as_str()),
         Payload::Compressed(bytes) => {

@@ -149,9 +149,20 @@ impl Page {
         );
     }
 
+    /// About how many rows more make it full, if they are as large as those before.
+    pub(super) fn rows_to_go(&self) -> usize {
+        let mean = (self.bytes / self.batches.len().max(1)).max(1);
+        self.max_bytes.saturating_sub(self.bytes).div_ceil(mean)
+    }
+
     /// The offset after what it holds.
     pub(super) fn next(&self) -> Offset {
         self.next
+    }
+
+    /// How many batches it has.
+    pub(super) fn batches(&self) -> usize {
+        self.batches.len()
     }
 
     /// Whether there is something to serve.

@@ -15,6 +15,7 @@ mod connection;
 mod contended;
 mod deletion;
 mod documents;
+mod fence;
 mod keys;
 mod ledger;
 mod merging;
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lines::filter::needs::Needs;
-use lines::log_store::{CallLimits, Draft, Look, Merged, PriorRun, StoredKey};
+use lines::log_store::{CallLimits, Draft, Look, Merged, PriorRun, StoredKey, Told};
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::sketch::{Reach, Sketch};
 use lines::{
@@ -74,8 +75,7 @@ pub struct MongoOptions {
     pub trim_batches: u64,
     /// Bytes of NDJSON in a batch that was made of small ones, at most. 0 leaves all as they came.
     pub merged_bytes: usize,
-    /// How long small batches stay as they came, at least. A collector that stood still for so long with an insert that it
-    /// had not sent yet may give offsets a second time.
+    /// How long small batches stay as they came, at least.
     pub merge_after: Duration,
     /// How far apart small batches arrived, at most, that become one: all of it is kept as long as the last of them.
     pub merge_span: Duration,
@@ -98,8 +98,8 @@ impl Default for MongoOptions {
             tails: 100_000,
             grace: Duration::from_secs(120),
             trim_batches: 20_000,
-            merged_bytes: 0,
-            merge_after: Duration::from_secs(3_600),
+            merged_bytes: 256 * 1024,
+            merge_after: Duration::from_secs(300),
             merge_span: Duration::from_secs(600),
             ledger: LedgerOptions::default(),
             clock: Arc::new(SystemClock::default()),
@@ -204,9 +204,24 @@ impl LogReader for MongoStore {
 #[async_trait]
 impl LogStore for MongoStore {
     async fn append(&self, drafts: Vec<Draft>) -> Vec<Result<Arc<Batch>, AppendError>> {
-        let outcomes = measured(Operation::Append, self.write(drafts)).await;
-        count_appends(outcomes.iter());
-        outcomes
+        let unknown = || Err(AppendError::Unknown(StoreError::Timeout(self.options.deadline)));
+        let outcomes = Mutex::new(drafts.iter().map(|_| unknown()).collect::<Vec<_>>());
+        self.append_each(drafts, &|some| {
+            let mut outcomes = outcomes.lock();
+            for (at, outcome) in some {
+                outcomes[at] = outcome;
+            }
+        })
+        .await;
+        outcomes.into_inner()
+    }
+
+    async fn append_each(&self, drafts: Vec<Draft>, told: Told<'_>) {
+        let counted = |some: Vec<(usize, _)>| {
+            count_appends(some.iter().map(|(_, outcome)| outcome));
+            told(some);
+        };
+        measured(Operation::Append, self.write(drafts, &counted)).await;
     }
 
     fn full_call(&self) -> CallLimits {

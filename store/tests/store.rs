@@ -1,6 +1,8 @@
 //! How a store behaves, checked on every implementation; then what only one of them has.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "store/backlog.rs"]
+mod backlog;
 #[path = "store/behaviour.rs"]
 mod behaviour;
 #[path = "store/cable.rs"]
@@ -9,6 +11,8 @@ mod cable;
 mod damage;
 #[path = "store/faults.rs"]
 mod faults;
+#[path = "store/fence.rs"]
+mod fence;
 #[path = "store/full_disk.rs"]
 mod full_disk;
 #[path = "store/memory.rs"]
@@ -160,6 +164,21 @@ against! {
         retention:
             without_limits_nothing_is_removed
             an_emptied_stream_goes_on_where_it_ended
+            only_what_is_meant_comes_back;
+}
+
+// Nor these, where it is done while they run, and ends of old are believed in.
+against! {
+    mongo_merging:
+        races:
+            appenders_that_race_leave_no_hole_and_no_overlap
+            a_key_that_races_is_stored_once
+            a_key_that_is_repeated_in_a_crowd_is_stored_once
+            readers_beside_an_appender_see_each_line_once_and_in_order
+            nobody_who_races_waits_for_more_than_a_few_turns_of_the_others;
+        retention:
+            an_emptied_stream_goes_on_where_it_ended
+            an_appender_that_slept_through_a_trim_reuses_no_offset
             only_what_is_meant_comes_back;
 }
 

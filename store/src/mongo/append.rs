@@ -3,15 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use lines::log_store::{Draft, PriorRun};
+use lines::log_store::{Draft, PriorRun, Told};
 use lines::{AppendError, Batch, Offset, StoreError, StreamName, Timestamp};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind, InsertManyError};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::connection::{DUPLICATE_KEY, OUT_OF_DISK, Ready, code, durable_write, store_error};
 use super::documents::{decode_keys, encode, from_date, to_date};
+use super::fence::{KEPT_OUT, NOT_ADMITTED, Token, raise};
 use super::keys::only_keys;
 use super::times::not_stored;
 use super::{MongoStore, queries};
@@ -25,6 +27,9 @@ const NO_WRITES_PERFORMED: &str = "NoWritesPerformed";
 /// What surely fits one command of the driver. More is split, and then an error says nothing about the first part.
 const ONE_COMMAND_BYTES: usize = 32 * 1024 * 1024;
 
+/// The longest pause before the token is asked for again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
 type Outcome = Result<Arc<Batch>, AppendError>;
 
 /// A draft on its way to an outcome.
@@ -34,17 +39,46 @@ pub(super) struct Pending {
     pub(super) arrived: Timestamp,
     /// Its lines, when they are fewer bytes compressed.
     pub(super) compressed: Option<Vec<u8>>,
-    outcome: Option<Outcome>,
+    /// Its place in the call.
+    at: usize,
+    state: State,
     /// How often somebody else was faster.
     pub(super) defeats: u32,
     /// Whether it was refused, and perhaps for one of its keys.
     pub(super) met_key: bool,
+    /// Since when the fence keeps it out.
+    pub(super) kept_out: Option<Instant>,
+}
+
+/// How far a draft has come.
+enum State {
+    Open,
+    Settled(Outcome),
+    /// Whoever called knows the outcome.
+    Told,
 }
 
 impl Pending {
     /// The first outcome stays.
     pub(super) fn settle(&mut self, outcome: Outcome) {
-        self.outcome.get_or_insert(outcome);
+        if self.is_open() {
+            self.state = State::Settled(outcome);
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Its outcome, once.
+    fn tell(&mut self) -> Option<(usize, Outcome)> {
+        if self.is_open() {
+            return None;
+        }
+        match std::mem::replace(&mut self.state, State::Told) {
+            State::Settled(outcome) => Some((self.at, outcome)),
+            State::Open | State::Told => None,
+        }
     }
 
     /// Stamps never go back within a stream, unless the one before cannot be right.
@@ -66,46 +100,53 @@ impl Pending {
 }
 
 impl MongoStore {
-    pub(super) async fn write(&self, drafts: Vec<Draft>) -> Vec<Outcome> {
+    pub(super) async fn write(&self, drafts: Vec<Draft>, told: Told<'_>) {
         let until = Instant::now() + self.options.deadline;
         let stamp = match timeout_at(until, self.stamp(&drafts)).await {
             Ok(Ok(stamp)) => stamp,
-            Ok(Err(error)) => return not_stored(drafts.len(), error),
-            Err(_) => return not_stored(drafts.len(), StoreError::Timeout(self.options.deadline)),
+            Ok(Err(error)) => return told(not_stored(drafts.len(), error)),
+            Err(_) => {
+                let late = StoreError::Timeout(self.options.deadline);
+                return told(not_stored(drafts.len(), late));
+            }
         };
         let mut pending = self.prepare(drafts, stamp).await;
-        loop {
+        while tell_settled(pending.iter_mut(), told) < pending.len() {
+            pending.retain(Pending::is_open);
             let now = std::time::Instant::now();
             let (contended, mut quiet): (Vec<_>, Vec<_>) = {
                 let tails = self.tails.lock();
-                let open = pending.iter_mut().filter(|p| p.outcome.is_none());
-                open.partition(|p| tails.is_contended(&p.draft.stream, now))
+                pending
+                    .iter_mut()
+                    .partition(|p| tails.is_contended(&p.draft.stream, now))
             };
-            if contended.is_empty() && quiet.is_empty() {
-                break;
-            }
-            tokio::join!(
-                self.append_contended(contended, until),
-                self.append_quiet(&mut quiet, until)
-            );
+            let quiet = async {
+                self.append_quiet(&mut quiet, until).await;
+                // Whoever races with others keeps nobody waiting but himself.
+                tell_settled(quiet.iter_mut().map(|p| &mut **p), told);
+            };
+            tokio::join!(self.append_contended(contended, until, told), quiet);
             self.settle_met(&mut pending, until).await;
+            self.wait_at_the_fence(&mut pending, until).await;
         }
-        pending.into_iter().filter_map(|p| p.outcome).collect()
     }
 
     async fn prepare(&self, drafts: Vec<Draft>, stamp: Timestamp) -> Vec<Pending> {
         let compression = self.options.compression;
         let texts = drafts.iter().map(|draft| draft.lines.ndjson.clone()).collect();
         let compressed = compress_all(texts, compression).await;
-        let drafts = drafts.into_iter().zip(compressed);
+        let drafts = drafts.into_iter().zip(compressed).enumerate();
         drafts
-            .map(|(draft, compressed)| Pending {
-                outcome: check_size(&draft.lines)
-                    .err()
-                    .map(|too_big| Err(AppendError::NotStored(too_big))),
+            .map(|(at, (draft, compressed))| Pending {
+                at,
+                state: match check_size(&draft.lines) {
+                    Ok(()) => State::Open,
+                    Err(too_big) => State::Settled(Err(AppendError::NotStored(too_big))),
+                },
                 compressed,
                 defeats: 0,
                 met_key: false,
+                kept_out: None,
                 arrived: draft.arrived.unwrap_or(stamp),
                 draft,
             })
@@ -140,7 +181,9 @@ impl MongoStore {
         let documents: Vec<_> = open
             .iter()
             .zip(&ends)
-            .map(|(p, &first)| encode(&p.draft, p.arrived, p.compressed.as_deref(), first))
+            .map(|(p, &(first, token))| {
+                encode(&p.draft, p.arrived, p.compressed.as_deref(), first, Some(token))
+            })
             .collect();
         let insert = ready
             .batches
@@ -169,11 +212,11 @@ impl MongoStore {
         }
     }
 
-    /// Where each stream ends, asking for those of which it is not known well enough.
-    async fn ends(&self, ready: &Ready, streams: &[StreamName]) -> Result<Vec<Offset>, StoreError> {
+    /// Where each stream ends, and by what an insert there is admitted, asking for those of which it is not known well enough.
+    async fn ends(&self, ready: &Ready, streams: &[StreamName]) -> Result<Vec<(Offset, Token)>, StoreError> {
         let begun = std::time::Instant::now();
         // What is known now is used: by the time the others are answered, somebody may have made us forget it.
-        let mut ends: HashMap<&StreamName, Offset> = {
+        let mut ends: HashMap<&StreamName, (Offset, Token)> = {
             let tails = self.tails.lock();
             let known = |stream| Some((stream, tails.get(stream, begun)?));
             streams.iter().filter_map(known).collect()
@@ -184,7 +227,7 @@ impl MongoStore {
             .cloned()
             .collect();
         if !unknown.is_empty() {
-            let found = queries::ends(ready, &unknown).await?;
+            let (found, token) = queries::ends(ready, &unknown).await?;
             let missing: Vec<&StreamName> = unknown.iter().filter(|s| !found.contains_key(*s)).collect();
             // Before the first batch, so that every stream that has one is listed.
             create(ready, &missing).await?;
@@ -196,8 +239,8 @@ impl MongoStore {
             {
                 // A stream that nobody has made has no line, and begins at 0.
                 let queries::End { extent, arrived } = found.get(stream).copied().unwrap_or_default();
-                tails.learn(stream, extent.next, arrived, begun);
-                ends.insert(stream, extent.next);
+                tails.learn(stream, extent.next, arrived, begun, token);
+                ends.insert(stream, (extent.next, token));
             }
         }
         Ok(streams.iter().map(|stream| ends[stream]).collect())
@@ -207,16 +250,16 @@ impl MongoStore {
     fn stored(
         &self,
         open: &mut [&mut Pending],
-        ends: &[Offset],
+        ends: &[(Offset, Token)],
         failure: &InsertFailure,
         begun: std::time::Instant,
     ) {
         let mut tails = self.tails.lock();
-        for (i, (pending, &first)) in open.iter_mut().zip(ends).enumerate() {
+        for (i, (pending, &(first, token))) in open.iter_mut().zip(ends).enumerate() {
             let batch = pending.stored_at(first);
             match (failure.of.get(&i), &failure.of_majority) {
                 (None, None) => {
-                    tails.learn(&batch.stream, batch.next(), Some(batch.arrived), begun);
+                    tails.learn(&batch.stream, batch.next(), Some(batch.arrived), begun, token);
                     pending.settle(Ok(Arc::new(batch)));
                 }
                 (None, Some(what)) => {
@@ -226,6 +269,11 @@ impl MongoStore {
                 // The server has answered when the batch in the way was on a majority, so the next look sees it.
                 (Some((DUPLICATE_KEY, _)), _) => {
                     pending.met_key = !pending.draft.keys.is_empty();
+                    pending.kept_out = None;
+                    tails.forget(&batch.stream);
+                }
+                (Some((NOT_ADMITTED, _)), _) => {
+                    pending.kept_out.get_or_insert_with(Instant::now);
                     tails.forget(&batch.stream);
                 }
                 (Some((OUT_OF_DISK, what)), _) => {
@@ -241,7 +289,7 @@ impl MongoStore {
     /// Those who are still open met a batch that was there: with one of their keys, and then they are answered, or else
     /// at their place, and then somebody else writes to their stream.
     async fn settle_met(&self, pending: &mut [Pending], until: Instant) {
-        let met_key = |p: &mut Pending| p.outcome.is_none() && std::mem::take(&mut p.met_key);
+        let met_key = |p: &mut Pending| p.is_open() && std::mem::take(&mut p.met_key);
         let mut keyed: Vec<&mut Pending> = Vec::new();
         for pending in pending.iter_mut() {
             if met_key(pending) {
@@ -253,9 +301,33 @@ impl MongoStore {
         }
         let now = std::time::Instant::now();
         let mut tails = self.tails.lock();
-        for met in pending.iter().filter(|p| p.outcome.is_none()) {
+        for met in pending.iter().filter(|p| p.is_open() && p.kept_out.is_none()) {
             tails.overtaken(&met.draft.stream, now);
         }
+    }
+
+    /// Where somebody raised the fence: the token is usually told within a few milliseconds.
+    async fn wait_at_the_fence(&self, pending: &mut [Pending], until: Instant) {
+        let kept_out = |p: &&mut Pending| p.is_open() && p.kept_out.is_some();
+        let kept_out: Vec<_> = pending.iter_mut().filter(kept_out).collect();
+        let Some(since) = kept_out.iter().filter_map(|p| p.kept_out).min() else {
+            return;
+        };
+        let waited = since.elapsed();
+        // Not all at once: one is enough.
+        if waited >= KEPT_OUT.mul_f64(1.0 + rand::random::<f64>()) {
+            let raised = timeout_at(until, async { raise(self.connection.ready().await?).await }).await;
+            tracing::warn!(
+                ?raised,
+                "nothing was let in any more, so the fence is raised anew"
+            );
+            for pending in kept_out {
+                pending.kept_out = Some(Instant::now());
+            }
+        }
+        // As long as it took until now, so that few questions are asked in vain; not at all for the first.
+        let pause = waited.min(LONGEST_PAUSE);
+        sleep_until((Instant::now() + pause).min(until)).await;
     }
 
     async fn answer_used_keys(&self, open: &mut [&mut Pending], until: Instant) {
@@ -318,10 +390,23 @@ impl InsertFailure {
     }
 }
 
+/// Says what is known by now, and of how many in all everybody knows.
+pub(super) fn tell_settled<'a>(pending: impl Iterator<Item = &'a mut Pending>, told: Told<'_>) -> usize {
+    let (mut some, mut known) = (Vec::new(), 0);
+    for pending in pending {
+        some.extend(pending.tell());
+        known += usize::from(!pending.is_open());
+    }
+    if !some.is_empty() {
+        told(some);
+    }
+    known
+}
+
 /// The same error for all that have no outcome yet.
 fn settle_all(open: &mut [&mut Pending], outcome: fn(StoreError) -> AppendError, error: StoreError) {
     let error = SharedError::new(error);
-    for pending in open.iter_mut().filter(|p| p.outcome.is_none()) {
+    for pending in open.iter_mut().filter(|p| p.is_open()) {
         pending.settle(Err(outcome(error.again())));
     }
 }
@@ -386,8 +471,6 @@ async fn used_keys(ready: &Ready, drafts: &[&Draft]) -> Result<HashMap<String, V
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::time::Duration;
-
     use mongodb::error::CommandError;
 
     use super::*;

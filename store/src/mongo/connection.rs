@@ -13,6 +13,7 @@ use mongodb::{Client, ClientSession, Collection, Cursor, Database};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
+use super::fence::FENCE;
 use super::{MongoOptions, sketches};
 use lines::SharedError;
 
@@ -48,6 +49,7 @@ pub(super) struct Ready {
     pub(super) epoch: Epoch,
     pub(super) batches: Collection<RawDocumentBuf>,
     pub(super) streams: Collection<RawDocumentBuf>,
+    pub(super) cluster: Collection<RawDocumentBuf>,
     /// Whether several documents can be changed together: not on a server that is no member of a set.
     pub(super) has_transactions: bool,
     pub(super) sketches: Collection<RawDocumentBuf>,
@@ -142,6 +144,7 @@ impl Ready {
             epoch: Epoch::from_text(""),
             batches: database.collection("batches"),
             streams: database.collection("streams"),
+            cluster: database.collection("cluster"),
             has_transactions: false,
             sketches: database.collection("sketches"),
             slices: database.collection("sketch_slices"),
@@ -168,12 +171,13 @@ impl Ready {
                 }]})
                 .await?;
         }
+        let begin =
+            |id: &str, with: Document| doc! {"q": {"_id": id}, "u": {"$setOnInsert": with}, "upsert": true};
         ready
-            .write(doc! {"update": "cluster", "updates": [{
-                "q": {"_id": "ledger"},
-                "u": {"$setOnInsert": {"applied": 0_i64, "compacted": 0_i64}},
-                "upsert": true,
-            }]})
+            .write(doc! {"update": "cluster", "updates": [
+                begin("ledger", doc! {"applied": 0_i64, "compacted": 0_i64}),
+                begin(FENCE, doc! {"made": 0, "open": 0}),
+            ]})
             .await?;
         let hello = ready.command(doc! {"hello": 1}).await?;
         // Of a set, or of a sharded cluster.
@@ -280,6 +284,11 @@ impl Ready {
     pub(super) async fn put(&self, mut command: Document) -> Result<(), Error> {
         command.insert("maxTimeMS", millis(self.deadline));
         command.insert("readConcern", doc! {"level": "majority"});
+        self.run_durably(command).await
+    }
+
+    /// Runs a command that changes a collection, once, and waits until that is on a majority.
+    pub(super) async fn run_durably(&self, mut command: Document) -> Result<(), Error> {
         command.insert("writeConcern", self.durable());
         let answered = self.database.run_command(command).selection_criteria(primary());
         let answer = answered.await?;

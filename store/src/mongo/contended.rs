@@ -16,15 +16,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use lines::log_store::Told;
 use lines::{AppendError, Offset, StoreError, Timestamp};
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::MongoStore;
-use super::append::{Pending, came_before_writing};
+use super::append::{Pending, came_before_writing, tell_settled};
 use super::connection::{DUPLICATE_KEY, Ready, code, store_error};
 use super::documents::{encode, from_bson, from_date, number, to_date};
+use super::fence::{NOT_ADMITTED, Token, told_first};
 use crate::clock::TOLERANCE;
 
 /// Commands of one call that are under way at once: each holds a connection.
@@ -34,8 +36,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a round of the race came to.
 enum Round {
-    /// The batch is stored, and begins there.
-    Won(Offset, Timestamp),
+    /// The batch is stored, begins there, and was admitted by that.
+    Won(Offset, Timestamp, Token),
     /// Nothing is stored: the place was taken, or perhaps a key.
     Lost(Taken),
 }
@@ -43,13 +45,18 @@ enum Round {
 enum Taken {
     Place,
     PlaceOrKey,
+    /// Nothing: the fence was raised before the token was told.
+    NotAdmitted,
 }
 
 impl MongoStore {
-    /// Plays one round for each: gives it an outcome, or counts a defeat.
-    pub(super) async fn append_contended(&self, open: Vec<&mut Pending>, until: Instant) {
+    /// Plays one round for each: gives it an outcome, which is told at once, or counts a defeat.
+    pub(super) async fn append_contended(&self, open: Vec<&mut Pending>, until: Instant, told: Told<'_>) {
         stream::iter(open)
-            .for_each_concurrent(AT_ONCE, |pending| self.append_one(pending, until))
+            .for_each_concurrent(AT_ONCE, async |pending| {
+                self.append_one(pending, until).await;
+                tell_settled(std::iter::once(pending), told);
+            })
             .await;
     }
 
@@ -59,19 +66,26 @@ impl MongoStore {
         let begun = std::time::Instant::now();
         let outcome = match self.round(pending, until).await {
             Ok(Round::Lost(taken)) => {
-                pending.defeats += 1;
+                if matches!(taken, Taken::NotAdmitted) {
+                    pending.kept_out.get_or_insert_with(Instant::now);
+                } else {
+                    (pending.kept_out, pending.defeats) = (None, pending.defeats + 1);
+                }
                 pending.met_key = !pending.draft.keys.is_empty() && matches!(taken, Taken::PlaceOrKey);
                 return;
             }
-            Ok(Round::Won(first, arrived)) => {
+            Ok(Round::Won(first, arrived, token)) => {
                 pending.arrived = arrived;
                 let batch = pending.stored_at(first);
                 let mut tails = self.tails.lock();
-                if tails.get(&batch.stream, begun) != Some(first) {
+                if tails
+                    .get(&batch.stream, begun)
+                    .is_none_or(|(known, _)| known != first)
+                {
                     tails.overtaken(&batch.stream, begun);
                 }
                 tails.won(&batch.stream, begun.elapsed());
-                tails.learn(&batch.stream, batch.next(), Some(batch.arrived), begun);
+                tails.learn(&batch.stream, batch.next(), Some(batch.arrived), begun, token);
                 Ok(Arc::new(batch))
             }
             Err(error) => Err(error),
@@ -89,6 +103,7 @@ impl MongoStore {
             pending.arrived,
             pending.compressed.as_deref(),
             Offset::ZERO,
+            None,
         );
         let document = Document::try_from(document).map_err(|error| away(error.into()))?;
         let id = document.get("_id").cloned();
@@ -98,6 +113,9 @@ impl MongoStore {
         match timeout_at(until, ready.put(append_at_end(document, pending.arrived))).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) if code(&error) == Some(DUPLICATE_KEY) => return Ok(Round::Lost(taken(&error))),
+            Ok(Err(error)) if code(&error) == Some(NOT_ADMITTED) => {
+                return Ok(Round::Lost(Taken::NotAdmitted));
+            }
             Ok(Err(error)) => {
                 let outcome = if came_before_writing(&error) {
                     AppendError::NotStored
@@ -109,9 +127,9 @@ impl MongoStore {
             Err(_) => return Err(AppendError::Unknown(StoreError::Timeout(deadline))),
         }
         match timeout_at(until, place_of(ready, doc! {"_id": id})).await {
-            Ok(Ok(Some((first, arrived)))) => Ok(Round::Won(first, arrived)),
-            // The command found no stream to append to.
-            Ok(Ok(None)) => Err(away("the stream's document is gone".into())),
+            Ok(Ok(Some((first, arrived, token)))) => Ok(Round::Won(first, arrived, token)),
+            // It was made part of another one meanwhile, or the command found no stream to append to.
+            Ok(Ok(None)) => Err(AppendError::Unknown(StoreError::Away("the batch is gone".into()))),
             Ok(Err(error)) => Err(AppendError::Unknown(error)),
             Err(_) => Err(AppendError::Unknown(StoreError::Timeout(deadline))),
         }
@@ -154,10 +172,13 @@ fn append_at_end(batch: Document, stamp: Timestamp) -> Document {
     let before = doc! {"$first": "$last.at"};
     let can_be_right = doc! {"$lte": [&before, to_date(stamp.plus(TOLERANCE))]};
     let arrived = doc! {"$cond": [can_be_right, {"$max": [before, to_date(stamp)]}, to_date(stamp)]};
+    let token = doc! {"$ifNull": [{"$first": "$fence.open"}, Token::default().0]};
     doc! {
         "aggregate": "streams",
         "pipeline": [
             {"$match": {"_id": &name}},
+            // Before the end is looked for.
+            {"$lookup": {"from": "cluster", "as": "fence", "pipeline": told_first().to_vec()}},
             {"$lookup": {"from": "batches", "as": "last", "pipeline": [
                 {"$match": {"s": &name}},
                 {"$sort": {"s": -1, "o": -1}},
@@ -165,22 +186,25 @@ fn append_at_end(batch: Document, stamp: Timestamp) -> Document {
                 {"$project": {"o": 1, "n": 1, "at": 1}},
             ]}},
             // Lines are values, never names or operators.
-            {"$replaceWith": {"$mergeObjects": [{"$literal": batch}, {"o": end, "at": arrived}]}},
+            {"$replaceWith": {"$mergeObjects": [{"$literal": batch}, {"o": end, "at": arrived, "f": token}]}},
             {"$merge": {"into": "batches", "on": ["s", "o"], "whenMatched": "fail", "whenNotMatched": "insert"}},
         ],
         "cursor": {},
     }
 }
 
-/// Where a batch begins, and what it is stamped with.
-async fn place_of(ready: &Ready, batch: Document) -> Result<Option<(Offset, Timestamp)>, StoreError> {
+/// Where a batch begins, what it is stamped with, and by what it was admitted.
+async fn place_of(ready: &Ready, batch: Document) -> Result<Option<(Offset, Timestamp, Token)>, StoreError> {
     let question = ready
         .batches
         .find_one(batch)
-        .projection(doc! {"_id": 0, "o": 1, "at": 1});
+        .projection(doc! {"_id": 0, "o": 1, "at": 1, "f": 1});
     let found = question.await.map_err(|error| ready.error(error))?;
     Ok(found.and_then(|document| {
         let arrived = from_date(document.get_datetime("at").ok()?);
-        Some((from_bson(number(&document, "o")?), arrived))
+        // One that became the first part of another batch has none any more.
+        let token = number(&document, "f").and_then(|token| i32::try_from(token).ok());
+        let token = token.map_or(Token::default(), Token);
+        Some((from_bson(number(&document, "o")?), arrived, token))
     }))
 }

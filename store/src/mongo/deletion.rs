@@ -5,7 +5,10 @@
 //! whatever lies below it may be deleted already. Deleting sets `gone` first, only where what is to be deleted is still
 //! noted as invisible, and deletes what `gone` then says; bringing back lowers the floor to `gone`. Both are one change
 //! of one document, so whichever comes first, nothing is deleted that anybody can see.
+//!
+//! Before anything is deleted, the [fence](super::fence) is raised: nobody gives its offsets to other lines.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Trimmed};
@@ -15,11 +18,12 @@ use mongodb::bson::{Bson, DateTime, Document, RawDocument, doc};
 use super::MongoStore;
 use super::connection::Ready;
 use super::documents::{from_bson, from_date, number};
+use super::fence::raise;
 use super::turn::{Lease, begin_anew, millis};
 use super::{sketches, times};
 use crate::clock::TOLERANCE;
 
-/// Streams that are read and written together.
+/// Streams that are written together.
 const STREAMS: usize = 100;
 /// Batches that one command deletes, about.
 const BATCHES: u64 = 10_000;
@@ -67,28 +71,19 @@ impl MongoStore {
         self.put_right(ready, now).await?;
         let mut deleted = Trimmed::default();
         loop {
-            let due = due(ready, what, now).await?;
+            let mut due: VecDeque<Due> = due(ready, what, now).await?.into();
             deleted.more = !due.is_empty();
             if due.is_empty() || Instant::now() >= until {
                 return Ok(deleted);
             }
-            let mut batches = 0;
-            let mut some: Vec<Due> = Vec::new();
-            for due in due {
-                if !some.is_empty() && batches + due.batches > BATCHES {
-                    break;
+            // Whoever believes in an end among these is let in no more. Where that is forbidden, there is the grace.
+            raise(ready).await?;
+            while !due.is_empty() && Instant::now() < until {
+                let some = take_some(ready, &mut due).await?;
+                match delete_below(ready, lease, &some).await? {
+                    Some(batches) => deleted.batches += batches,
+                    None => return Ok(deleted),
                 }
-                batches += due.batches;
-                some.push(due);
-            }
-            if let [large] = &mut some[..]
-                && large.batches > BATCHES
-            {
-                large.below = nth(ready, &large.stream, large.below).await?;
-            }
-            match delete_below(ready, lease, &some).await? {
-                Some(batches) => deleted.batches += batches,
-                None => return Ok(deleted),
             }
         }
     }
@@ -238,7 +233,7 @@ async fn due(ready: &Ready, what: Deletable, now: DateTime) -> Result<Vec<Due>, 
     let pipeline = vec![
         // Found by the index over `hidden.after`.
         doc! {"$match": {"hidden.after": {"$lte": now}, "hidden": {"$elemMatch": is_due}}},
-        doc! {"$limit": STREAMS as i64},
+        doc! {"$limit": MANY as i64},
         doc! {"$set": {"below": {"$max": {"$map": {
             "input": {"$filter": {"input": "$hidden", "cond": counts}}, "in": "$$this.below",
         }}}}},
@@ -247,7 +242,7 @@ async fn due(ready: &Ready, what: Deletable, now: DateTime) -> Result<Vec<Due>, 
             "in": "$$this.batches",
         }}}}},
     ];
-    let mut cursor = ready.aggregate(&ready.streams, pipeline, STREAMS as u32).await?;
+    let mut cursor = ready.aggregate(&ready.streams, pipeline, MANY as u32).await?;
     let mut due = Vec::new();
     while cursor.advance().await.map_err(|e| ready.error(e))? {
         let document = cursor.current();
@@ -260,6 +255,32 @@ async fn due(ready: &Ready, what: Deletable, now: DateTime) -> Result<Vec<Due>, 
         }
     }
     Ok(due)
+}
+
+/// As much as one command deletes, from the front.
+async fn take_some(ready: &Ready, due: &mut VecDeque<Due>) -> Result<Vec<Due>, StoreError> {
+    let (mut some, mut batches) = (Vec::new(), 0);
+    while let Some(next) = due.front()
+        && some.len() < STREAMS
+        && (some.is_empty() || batches + next.batches <= BATCHES)
+    {
+        batches += next.batches;
+        some.extend(due.pop_front());
+    }
+    if let [large] = &mut some[..]
+        && large.batches > BATCHES
+    {
+        let below = nth(ready, &large.stream, large.below).await?;
+        if below < large.below {
+            due.push_front(Due {
+                stream: large.stream.clone(),
+                below: large.below,
+                batches: large.batches - BATCHES,
+            });
+        }
+        large.below = below;
+    }
+    Ok(some)
 }
 
 /// Where the batch begins that is as many batches from the stream's first one as one command deletes; `below` when there
@@ -300,7 +321,13 @@ async fn delete_below(ready: &Ready, lease: &Lease, due: &[Due]) -> Result<Optio
     }
     let deletes: Vec<Document> = gone
         .iter()
-        .map(|(stream, gone)| doc! {"q": {"s": stream, "o": {"$lt": gone}}, "limit": 0})
+        .map(|(stream, gone)| {
+            // One that reaches beyond has lines that are visible: no floor lies within a batch, unless an older version
+            // raised it. What says nothing of its length goes.
+            let length = doc! {"$cond": [{"$isNumber": "$n"}, "$n", 0]};
+            let ends_below = doc! {"$lte": [{"$add": ["$o", length]}, gone]};
+            doc! {"q": {"s": stream, "o": {"$lt": gone}, "$expr": ends_below}, "limit": 0}
+        })
         .collect();
     let answer = ready
         .write(doc! {"delete": "batches", "deletes": deletes})

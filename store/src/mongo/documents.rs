@@ -1,5 +1,6 @@
 //! Batches as documents: `s` stream, `o` first offset, `n` lines, `t0` and `t1` least and greatest `ts`, `at` arrival,
-//! `keys`, and `lines` or `z` with `b`, how many bytes it holds. Everything a sender says is a value, never a name or an operator.
+//! `keys`, `f`, by which it was admitted, and `lines` or `z` with `b`, how many bytes it holds. Everything a sender says is a
+//! value, never a name or an operator.
 
 use lines::log_store::{Digest, Draft, PriorRun, StoredKey};
 use lines::{Batch, Offset, StoreError, StreamName, Timestamp};
@@ -8,6 +9,7 @@ use mongodb::bson::raw::{RawBsonRef, cstr};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, DateTime, RawArrayBuf, RawDocument, RawDocumentBuf};
 
+use super::fence::Token;
 use crate::damage::Row;
 use crate::encoding::{Read, checked_lines, decompress, end_of};
 
@@ -30,12 +32,13 @@ pub(super) fn from_date(date: DateTime) -> Timestamp {
 }
 
 /// The document of a batch that begins at `first` and arrived then. `compressed` is its lines, when they are fewer
-/// bytes so.
+/// bytes so. What is made of documents that are there needs no token.
 pub(super) fn encode(
     draft: &Draft,
     arrived: Timestamp,
     compressed: Option<&[u8]>,
     first: Offset,
+    token: Option<Token>,
 ) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
     document.append(cstr!("_id"), ObjectId::new());
@@ -45,6 +48,9 @@ pub(super) fn encode(
     document.append(cstr!("t0"), draft.lines.oldest.nanos());
     document.append(cstr!("t1"), draft.lines.newest.nanos());
     document.append(cstr!("at"), to_date(arrived));
+    if let Some(Token(token)) = token {
+        document.append(cstr!("f"), token);
+    }
     if !draft.keys.is_empty() {
         let mut keys = RawArrayBuf::new();
         for run in &draft.keys {
@@ -178,7 +184,7 @@ mod tests {
         let compressed = zstd::bulk::compress(&draft.lines.ndjson, 1).unwrap();
         for compressed in [None, Some(compressed.as_slice())] {
             let arrived = Timestamp::from_nanos(-1_500_001);
-            let document = encode(&draft, arrived, compressed, Offset(40));
+            let document = encode(&draft, arrived, compressed, Offset(40), Some(Token(3)));
             let expected = Batch {
                 stream: draft.stream.clone(),
                 first: Offset(40),

@@ -6,13 +6,9 @@
 //! moments ends in between, and the next one begins in the whole.
 //!
 //! That a place is taken is told by a document that begins there. Somebody may still believe that a stream ends at one
-//! of them, see [`tails`](super::tails), and if the document had gone by then, the place would be given a second time
-//! (against invariant 2). So a batch is merged when it was seen `grace` ago, by the monotonic clock of the process that
-//! saw it and merges it, and arrived `merge_after` ago by the database's.
-//!
-//! What that does not prevent: a collector that stands still, with its machine or by itself, between knowing an end and
-//! sending an insert there, for longer than that. The server has nothing left by which it could refuse the insert when
-//! it comes. Where batches stay as they came, it has, so nothing is merged unless somebody asks for it.
+//! of them, and if the document had gone by then, the place would be given a second time (against invariant 2). So
+//! whoever merges looks what there is, raises the [fence](super::fence), and puts together only what was there before:
+//! whoever is let in after that has read an end that lies behind all of it. No clock has a part in that.
 //!
 //! One process of the cluster does this, as long as it lives; what it does to batches depends on the lease of
 //! [`turn`](super::turn), so neither a floor nor another merger ever comes in its way.
@@ -26,12 +22,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use lines::log_store::Merged;
 use lines::{Offset, StoreError, StreamName, Timestamp};
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::doc;
 
 use self::plan::Run;
 use super::MongoStore;
 use super::connection::Ready;
 use super::documents::{from_bson, from_date, number, to_date};
+use super::fence::{Raised, raise};
 use super::transaction::Undone;
 use super::turn::{Lease, millis};
 use crate::clock::TOLERANCE;
@@ -40,8 +37,10 @@ use crate::clock::TOLERANCE;
 const MERGE: &str = "merge";
 /// Batches that are looked at together: each is read whole.
 const LOOK: i64 = 5_000;
-/// Looks that are kept until their time has come.
-const MOST_SEEN: usize = 64;
+/// Looks before one raise of the fence, at most.
+const MOST_LOOKS: usize = 64;
+/// Looks in the time for which small batches stay as they came.
+const LOOKS: u32 = 4;
 /// Batches that one transaction puts together, about, and their bytes.
 const MOST_PARTS: usize = 1000;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -57,22 +56,24 @@ pub(super) struct Merging {
     holder: String,
     /// Everything that arrived up to then was looked at. `None` while this process has not begun.
     after: Option<Timestamp>,
-    /// What was seen, the earliest first.
-    seen: VecDeque<Seen>,
+    /// When all there was had been looked at, by the monotonic clock.
+    looked: Option<Duration>,
+    /// What was there when the fence was raised, and is not merged yet.
+    seen: Option<Seen>,
+    /// Whether it was said that the database's user may not raise the fence.
+    told_forbidden: bool,
 }
 
 impl Merging {
-    /// Whether it is time for another look: each is merged by itself, so that few and large ones are better than many.
-    fn wants_to_see(&self, now: Duration, grace: Duration) -> bool {
-        let is_time = |last: &Seen| last.is_cut || now.saturating_sub(last.at) >= grace / 4;
-        self.seen.len() < MOST_SEEN && self.seen.back().is_none_or(is_time)
+    /// Whether it is time for another look: each has its price for those who append, however little it finds.
+    fn wants_to_look(&self, now: Duration, pause: Duration) -> bool {
+        self.looked
+            .is_none_or(|looked| now.saturating_sub(looked) >= pause)
     }
 }
 
 /// Batches that were there at some moment.
 struct Seen {
-    /// When, by the monotonic clock: after they were read.
-    at: Duration,
     /// What arrived up to then is in it, or in one before.
     upto: Timestamp,
     /// Whether there was more than one look takes.
@@ -105,25 +106,59 @@ impl MongoStore {
             merging.holder = uuid::Uuid::new_v4().to_string();
         }
         let Some((now, after)) = self.elect(ready, &merging.holder).await? else {
-            merging.after = None;
-            merging.seen.clear();
+            (merging.after, merging.looked, merging.seen) = (None, None, None);
             return Ok(Merged::default());
         };
         let latest = now.plus(TOLERANCE);
         // One from the future is by a clock that was wrong.
         let after = after.filter(|after| *after <= latest);
         merging.after = merging.after.filter(|after| *after <= latest).or(after);
-        while merging.wants_to_see(self.times.monotonic(), self.options.grace) && Instant::now() < until {
-            let seen = self.see(ready, merging.after, now).await?;
-            let Some(seen) = seen else { break };
-            let is_all = !seen.is_cut;
-            merging.after = Some(seen.upto);
-            merging.seen.push_back(seen);
-            if is_all {
+        if merging.seen.is_none() && !self.look_and_raise(ready, &mut merging, now, until).await? {
+            return Ok(Merged::default());
+        }
+        self.merge_seen(ready, &mut merging, until).await
+    }
+
+    /// Looks what there is to merge, and lets nobody in any more who does not know of it. Whether there is anything.
+    async fn look_and_raise(
+        &self,
+        ready: &Ready,
+        merging: &mut Merging,
+        now: Timestamp,
+        until: Instant,
+    ) -> Result<bool, StoreError> {
+        let begun = self.times.monotonic();
+        if !merging.wants_to_look(begun, self.options.merge_after / LOOKS) {
+            return Ok(false);
+        }
+        let mut all: Option<Seen> = None;
+        for _ in 0..MOST_LOOKS {
+            let after = all.as_ref().map(|seen| seen.upto).or(merging.after);
+            let seen = self.see(ready, after, now).await?;
+            let is_cut = seen.is_cut;
+            let streams = all.take().map(|all| all.streams);
+            let streams = streams.into_iter().flatten().chain(seen.streams).collect();
+            all = Some(Seen { streams, ..seen });
+            if !is_cut || Instant::now() >= until {
                 break;
             }
         }
-        self.merge_due(ready, &mut merging, until).await
+        let seen = all.filter(|seen| !seen.streams.is_empty());
+        if seen.as_ref().is_none_or(|seen| !seen.is_cut) {
+            merging.looked = Some(begun);
+        }
+        let Some(seen) = seen else { return Ok(false) };
+        if raise(ready).await? == Raised::Forbidden {
+            if !std::mem::replace(&mut merging.told_forbidden, true) {
+                tracing::warn!(
+                    "small batches are not merged: the database's user may not change collections (collMod on \
+                     batches, as in the role dbAdmin)"
+                );
+            }
+            return Ok(false);
+        }
+        merging.seen = Some(seen);
+        Ok(true)
     }
 
     /// Who merges, for so long as it goes on asking: the database's time, and how far everything was merged before.
@@ -132,7 +167,7 @@ impl MongoStore {
         ready: &Ready,
         holder: &str,
     ) -> Result<Option<(Timestamp, Option<Timestamp>)>, StoreError> {
-        // Whoever took it over has to see everything for a grace first, so it is not taken from anybody who is only slow.
+        // It is not taken from anybody who is only slow: where it changes hands, the fence is raised for each of them.
         let length = millis(self.options.grace + self.options.deadline * 2);
         let free = doc! {"_id": MERGE, "$expr": {"$lte": ["$until", "$$NOW"]}};
         let wrong = doc! {"_id": MERGE, "$expr": {"$gt": ["$until", {"$add": ["$$NOW", length * 2]}]}};
@@ -146,14 +181,9 @@ impl MongoStore {
     }
 
     /// Looks at what arrived since, up to a while ago: what was stamped before and comes in later is met when its stream
-    /// goes on. `None` when there is nothing.
-    async fn see(
-        &self,
-        ready: &Ready,
-        after: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<Option<Seen>, StoreError> {
-        let upto = now.minus(self.options.merge_after.max(self.options.grace / 2));
+    /// goes on.
+    async fn see(&self, ready: &Ready, after: Option<Timestamp>, now: Timestamp) -> Result<Seen, StoreError> {
+        let upto = now.minus(self.options.merge_after);
         let mut arrived = doc! {"$lte": to_date(upto)};
         if let Some(after) = after {
             arrived.insert("$gt", to_date(after));
@@ -188,43 +218,37 @@ impl MongoStore {
             Some(last) if is_cut => last.minus(Duration::from_millis(1)),
             _ => upto,
         };
-        let seen = Seen {
-            at: self.times.monotonic(),
+        Ok(Seen {
             upto,
             is_cut,
             streams,
-        };
-        Ok((!seen.streams.is_empty()).then_some(seen))
+        })
     }
 
-    /// Merges what was seen long enough ago.
-    async fn merge_due(
+    /// Merges what was seen.
+    async fn merge_seen(
         &self,
         ready: &Ready,
         merging: &mut Merging,
         until: Instant,
     ) -> Result<Merged, StoreError> {
         let mut merged = Merged::default();
-        let now = self.times.monotonic();
-        while let Some(seen) = merging.seen.front_mut()
-            && now.saturating_sub(seen.at) >= self.options.grace
-        {
-            // Whoever has it trims or deletes, and is not to be asked all the time whether it is done.
-            let Some(lease) = Lease::take(ready, self.options.deadline * 2).await? else {
-                merged.more = false;
-                return Ok(merged);
-            };
-            let done = self.merge_streams(ready, &lease, seen, until, &mut merged).await;
-            let position = lease.position;
-            lease.give_back(ready, position).await?;
-            done?;
-            if !seen.streams.is_empty() {
-                merged.more = true;
-                return Ok(merged);
-            }
-            let upto: DateTime = to_date(seen.upto);
-            merging.seen.pop_front();
-            let set = doc! {"$set": {"after": upto}};
+        let Some(seen) = &mut merging.seen else {
+            return Ok(merged);
+        };
+        // Whoever has it trims or deletes, and is not to be asked all the time whether it is done.
+        let Some(lease) = Lease::take(ready, self.options.deadline * 2).await? else {
+            return Ok(merged);
+        };
+        let done = self.merge_streams(ready, &lease, seen, until, &mut merged).await;
+        let position = lease.position;
+        lease.give_back(ready, position).await?;
+        done?;
+        merged.more = !seen.streams.is_empty() || seen.is_cut;
+        if seen.streams.is_empty() {
+            let set = doc! {"$set": {"after": to_date(seen.upto)}};
+            merging.after = Some(seen.upto);
+            merging.seen = None;
             let which = doc! {"_id": MERGE, "holder": &merging.holder};
             ready
                 .write(doc! {"update": "cluster", "updates": [{"q": which, "u": set}]})

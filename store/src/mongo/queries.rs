@@ -15,17 +15,17 @@ use mongodb::bson::{Bson, Document, RawDocument, doc};
 use super::MongoStore;
 use super::connection::Ready;
 use super::documents::{corrupt, from_bson, from_date, number, row, to_bson, to_date};
+use super::fence::{Token, told_first};
 use crate::damage::{Page, Row};
 use crate::encoding::{end_of, first_line_since};
 
 /// Streams of one question. More are asked for in several, so that no command grows beyond what MongoDB takes.
 const MOST_STREAMS: usize = 20_000;
 /// Batches of one page, at most.
-const MOST_BATCHES: i64 = 1000;
-/// What the smallest batches have in NDJSON, roughly: to guess how many documents make a page.
-const SMALL_BATCH: usize = 512;
-/// The same where small ones are merged: a guess that is too large makes the server send what nobody reads.
-const MERGED_BATCH: usize = 16 * 1024;
+const MOST_BATCHES: usize = 1000;
+/// Documents that the first look for a page asks for: enough for one of merged batches. What those are like says how many
+/// the next one asks for, so a page takes two looks, and moves little that is not in it.
+const FIRST_LOOK: usize = 4;
 /// Documents that come at once, of answers with a small document per stream.
 const SMALL_DOCUMENTS: u32 = 10_000;
 
@@ -37,7 +37,8 @@ const MOST_LOOKS: u32 = 3;
 struct Look {
     /// `None` when the stream does not exist.
     floor: Option<Offset>,
-    page: Page,
+    /// Whether as many documents came as were asked for, and the page takes more.
+    goes_on: bool,
 }
 
 impl MongoStore {
@@ -49,19 +50,21 @@ impl MongoStore {
     ) -> Result<Vec<Arc<Batch>>, StoreError> {
         let ready = self.connection.ready().await?;
         let mut from = from;
-        let mut looks = 0;
-        let smallest = if self.options.merged_bytes > 0 {
-            MERGED_BATCH
-        } else {
-            SMALL_BATCH
-        };
-        let guess = u32::try_from(max_bytes / smallest).unwrap_or(u32::MAX);
+        let (mut looks, mut most) = (0, FIRST_LOOK);
+        let mut page = Page::new(stream, from, max_bytes);
         loop {
-            let looked = look(ready, stream, from, max_bytes, guess.clamp(8, 256));
-            let Look { floor, page } = looked.await?;
+            let Look { floor, goes_on } = look(ready, stream, from, most, &mut page).await?;
             let Some(floor) = floor else {
-                return Ok(Vec::new());
+                return page.done();
             };
+            if page.has_begun() {
+                if !goes_on || page.batches() >= MOST_BATCHES {
+                    return page.done();
+                }
+                from = page.next();
+                most = page.rows_to_go().clamp(FIRST_LOOK, MOST_BATCHES);
+                continue;
+            }
             looks += 1;
             if from < floor {
                 from = floor;
@@ -70,12 +73,13 @@ impl MongoStore {
                 // in between, only those after it are seen.
                 return page.done();
             }
+            page = Page::new(stream, from, max_bytes);
         }
     }
 
     pub(super) async fn find_extents(&self, streams: &[StreamName]) -> Result<Vec<Extent>, StoreError> {
         let ready = self.connection.ready().await?;
-        let found = ends(ready, streams).await?;
+        let (found, _) = ends(ready, streams).await?;
         Ok(streams
             .iter()
             .map(|stream| found.get(stream).copied().unwrap_or_default().extent)
@@ -203,23 +207,34 @@ pub(super) struct End {
     pub(super) arrived: Option<Timestamp>,
 }
 
-/// What is kept of each of these streams, as far as they exist.
+/// What is kept of each of these streams, as far as they exist, and the token that was told before it was read.
 pub(super) async fn ends(
     ready: &Ready,
     streams: &[StreamName],
-) -> Result<HashMap<StreamName, End>, StoreError> {
+) -> Result<(HashMap<StreamName, End>, Token), StoreError> {
     let mut found: HashMap<StreamName, End> = HashMap::with_capacity(streams.len());
+    let mut token = None;
     for streams in streams.chunks(MOST_STREAMS) {
         let by_name: HashMap<&str, &StreamName> = streams.iter().map(|s| (s.as_str(), s)).collect();
         let names: Vec<Bson> = by_name.keys().map(|&name| Bson::from(name)).collect();
+        let [fence, open] = told_first();
         let pipeline = vec![
-            doc! {"$match": {"_id": {"$in": &names}}},
-            doc! {"$project": {"floor": 1}},
+            fence,
+            open,
+            doc! {"$unionWith": {"coll": "streams", "pipeline": [
+                {"$match": {"_id": {"$in": &names}}},
+                {"$project": {"floor": 1}},
+            ]}},
             union(last_batches(doc! {"s": {"$in": &names}})),
         ];
-        let mut cursor = ready.aggregate(&ready.streams, pipeline, SMALL_DOCUMENTS).await?;
+        let mut cursor = ready.aggregate(&ready.cluster, pipeline, SMALL_DOCUMENTS).await?;
         while cursor.advance().await.map_err(|e| ready.error(e))? {
             let document = cursor.current();
+            if let Some(told) = Token::told(document) {
+                // One that was told later would be believed of ends that were read before.
+                token.get_or_insert(told);
+                continue;
+            }
             let Some(&stream) = document.get_str("_id").ok().and_then(|name| by_name.get(name)) else {
                 continue;
             };
@@ -232,16 +247,16 @@ pub(super) async fn ends(
             extent.next = extent.next.max(extent.first_available).max(end(document));
         }
     }
-    Ok(found)
+    Ok((found, token.unwrap_or_default()))
 }
 
-/// Reads from `from` on, about so many documents at once. Ends early, with the floor alone, when `from` is below it.
+/// Offers a page so many documents from `from` on. Ends early, with the floor alone, when `from` is below it.
 async fn look(
     ready: &Ready,
     stream: &StreamName,
     from: Offset,
-    max_bytes: usize,
-    guess: u32,
+    most: usize,
+    page: &mut Page,
 ) -> Result<Look, StoreError> {
     let name = stream.as_str();
     let at = to_bson(from);
@@ -257,13 +272,14 @@ async fn look(
         union(vec![
             doc! {"$match": {"s": name, "o": {"$gt": at}}},
             doc! {"$sort": {"s": 1, "o": 1}},
-            doc! {"$limit": MOST_BATCHES},
+            doc! {"$limit": i64::try_from(most).unwrap_or(i64::MAX)},
             without_keys(),
         ]),
     ];
-    let mut cursor = ready.aggregate(&ready.streams, pipeline, guess).await?;
-    let mut floor = None;
-    let mut page = Page::new(stream, from, max_bytes);
+    // All of it at once: the floor, the batch that holds `from`, and those after it.
+    let at_once = u32::try_from(most + 2).unwrap_or(u32::MAX);
+    let mut cursor = ready.aggregate(&ready.streams, pipeline, at_once).await?;
+    let (mut floor, mut after) = (None, 0);
     while cursor.advance().await.map_err(|e| ready.error(e))? {
         let document = cursor.current();
         match (floor, number(document, "floor")) {
@@ -282,13 +298,21 @@ async fn look(
             }
             (Some(_), None) => {}
         }
-        if let Some(row) = row(stream, document)
-            && page.offer(row).is_break()
-        {
-            break;
+        let Some(row) = row(stream, document) else {
+            continue;
+        };
+        after += usize::from(row.first > from);
+        if page.offer(row).is_break() {
+            return Ok(Look {
+                floor,
+                goes_on: false,
+            });
         }
     }
-    Ok(Look { floor, page })
+    Ok(Look {
+        floor,
+        goes_on: after >= most,
+    })
 }
 
 /// The first kept batch with a line that is not older, and what is kept of the stream.

@@ -4,25 +4,23 @@
 //!
 //! A known end may be outdated, because other collectors write too. Usually that does no harm: the unique index
 //! refuses an insert at a place that is taken. But suppose that this process knows a stream to end at 10, another one
-//! writes 10 to 15, and a trimmer deletes that batch: then the index has nothing at 10, the insert succeeds, and
-//! offsets that were given to other lines are given again (against invariants 2, 3 and 10).
+//! writes 10 to 15, and somebody merges that batch with the one before it, or a trimmer deletes it: then the index has
+//! nothing at 10, and an insert there would give offsets again that were given to other lines (against invariants 2, 3
+//! and 10). The server refuses it, since it has the token that was told before that end was read: see
+//! [`fence`](super::fence).
 //!
-//! So a trim only raises the stream's floor, which every reader heeds at once, and batches below it are deleted when
-//! that was `grace` ago, by the clock of the database. And a known end counts for `tail_valid`, by this process's
-//! monotonic clock, from before it was asked for. `grace` is longer than `tail_valid` and the deadline of the insert
-//! together, so whoever inserts by a known end finds everything still there that was written since.
+//! For what is deleted there is a second reason, which holds where nobody may raise the fence, too. A trim only raises the
+//! stream's floor, which every reader heeds at once, and batches below it are deleted when that was `grace` ago, by the
+//! clock of the database. And a known end counts for `tail_valid`, by this process's monotonic clock, from before it was
+//! asked for. `grace` is longer than `tail_valid` and the deadline of the insert together, so whoever inserts by a known
+//! end finds everything still there that was written since. Two clocks measure these two, and the database's may be set in
+//! between. By as much as [`TOLERANCE`] nobody notices, so `grace` is longer by that, too. A leap that is larger is
+//! noticed by whoever deletes, and nothing is deleted until `grace` has passed since then by its own monotonic clock; where
+//! somebody says that the clock is right, all that is invisible gets a new `grace`.
 //!
-//! Two clocks measure these two, and the database's may be set in between. By as much as [`TOLERANCE`] nobody notices,
-//! so `grace` is longer by that, too. A leap that is larger is noticed by whoever deletes, and nothing is deleted until
-//! `grace` has passed since then by its own monotonic clock; where somebody says that the clock is right, all that is
-//! invisible gets a new `grace`.
-//!
-//! That an insert ends with its deadline is a matter of the connection, since the driver has no `maxTimeMS` for inserts
-//! (and the server would count it from when the command arrives): whoever stops waiting closes the connection, and what
-//! the system still sends of it afterwards must arrive within what is left of `grace`, half a minute. A packet that was
-//! held back for longer could insert a batch where another one was deleted. It would lie below the floor, where nobody
-//! reads, and its sender was told that the outcome is unknown: also where the process stood still for so long, and finds
-//! the server's answer when it wakes up ([`answered_by`](crate::timing::answered_by)).
+//! Whoever stops waiting for an insert closes the connection, and is told that the outcome is unknown: also where the
+//! process stood still for so long, and finds the server's answer when it wakes up
+//! ([`answered_by`](crate::timing::answered_by)).
 //!
 //! [`TOLERANCE`]: crate::clock::TOLERANCE
 //!
@@ -32,6 +30,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use lines::{Offset, StreamName, Timestamp};
+
+use super::fence::Token;
 
 /// Known ends of streams.
 pub(super) struct Tails {
@@ -64,6 +64,8 @@ struct Tail {
     arrived: Option<Timestamp>,
     /// When the question was sent that this answers, or the insert that made it true.
     confirmed: Instant,
+    /// What was told before the end was read that this one, or those before it which this process wrote, followed.
+    token: Token,
 }
 
 impl Tails {
@@ -76,19 +78,20 @@ impl Tails {
         }
     }
 
-    /// The stream's end, when it is known well enough to insert there now.
-    pub(super) fn get(&self, stream: &StreamName, now: Instant) -> Option<Offset> {
+    /// The stream's end, when it is known well enough to insert there now, and by what the server admits that.
+    pub(super) fn get(&self, stream: &StreamName, now: Instant) -> Option<(Offset, Token)> {
         let tail = self.known.get(stream)?;
-        (now.saturating_duration_since(tail.confirmed) < self.valid).then_some(tail.next)
+        (now.saturating_duration_since(tail.confirmed) < self.valid).then_some((tail.next, tail.token))
     }
 
-    /// Learns an end that was true at `confirmed` or after.
+    /// Learns an end that was true at `confirmed` or after, and was read after `token` was told.
     pub(super) fn learn(
         &mut self,
         stream: &StreamName,
         next: Offset,
         arrived: Option<Timestamp>,
         confirmed: Instant,
+        token: Token,
     ) {
         if !self.known.contains_key(stream) && self.known.len() >= self.most {
             self.make_room(confirmed);
@@ -97,6 +100,7 @@ impl Tails {
             next,
             arrived,
             confirmed,
+            token,
         };
         let Some(tail) = self.known.get_mut(stream) else {
             self.known.insert(stream.clone(), learned);
@@ -168,6 +172,7 @@ mod tests {
     use super::*;
 
     const VALID: Duration = Duration::from_secs(30);
+    const TOLD: Token = Token(1);
 
     fn stream(name: &str) -> StreamName {
         StreamName::parse(name).unwrap()
@@ -177,20 +182,20 @@ mod tests {
     fn a_known_end_grows_old() {
         let begun = Instant::now();
         let mut tails = Tails::new(10, VALID);
-        tails.learn(&stream("s"), Offset(5), None, begun);
-        assert_eq!(tails.get(&stream("s"), begun), Some(Offset(5)));
+        tails.learn(&stream("s"), Offset(5), None, begun, TOLD);
+        assert_eq!(tails.get(&stream("s"), begun), Some((Offset(5), TOLD)));
         assert_eq!(tails.get(&stream("s"), begun + VALID), None);
-        tails.learn(&stream("s"), Offset(5), None, begun + VALID);
-        assert_eq!(tails.get(&stream("s"), begun + VALID), Some(Offset(5)));
+        tails.learn(&stream("s"), Offset(5), None, begun + VALID, TOLD);
+        assert_eq!(tails.get(&stream("s"), begun + VALID), Some((Offset(5), TOLD)));
     }
 
     #[test]
     fn an_end_never_moves_back() {
         let begun = Instant::now();
         let mut tails = Tails::new(10, VALID);
-        tails.learn(&stream("s"), Offset(9), None, begun);
-        tails.learn(&stream("s"), Offset(5), None, begun + VALID);
-        assert_eq!(tails.get(&stream("s"), begun), Some(Offset(9)));
+        tails.learn(&stream("s"), Offset(9), None, begun, TOLD);
+        tails.learn(&stream("s"), Offset(5), None, begun + VALID, TOLD);
+        assert_eq!(tails.get(&stream("s"), begun), Some((Offset(9), TOLD)));
         assert_eq!(tails.get(&stream("s"), begun + VALID), None);
         tails.forget(&stream("s"));
         assert_eq!(tails.get(&stream("s"), begun), None);
@@ -200,7 +205,7 @@ mod tests {
     fn a_stream_is_contended_for_a_while_after_somebody_else_wrote_to_it() {
         let begun = Instant::now();
         let mut tails = Tails::new(2, VALID);
-        tails.learn(&stream("s"), Offset(5), None, begun);
+        tails.learn(&stream("s"), Offset(5), None, begun, TOLD);
         assert!(!tails.is_contended(&stream("s"), begun));
         tails.overtaken(&stream("s"), begun);
         assert!(tails.is_contended(&stream("s"), begun));
@@ -218,14 +223,14 @@ mod tests {
     fn there_are_never_more_than_so_many() {
         let begun = Instant::now();
         let mut tails = Tails::new(2, VALID);
-        tails.learn(&stream("old"), Offset(1), None, begun);
-        tails.learn(&stream("young"), Offset(2), None, begun + VALID);
-        tails.learn(&stream("new"), Offset(3), None, begun + VALID);
+        tails.learn(&stream("old"), Offset(1), None, begun, TOLD);
+        tails.learn(&stream("young"), Offset(2), None, begun + VALID, TOLD);
+        tails.learn(&stream("new"), Offset(3), None, begun + VALID, TOLD);
         let known = |tails: &Tails| {
-            ["old", "young", "new", "last"].map(|s| tails.get(&stream(s), begun + VALID).map(|o| o.0))
+            ["old", "young", "new", "last"].map(|s| tails.get(&stream(s), begun + VALID).map(|(o, _)| o.0))
         };
         assert_eq!(known(&tails), [None, Some(2), Some(3), None]);
-        tails.learn(&stream("last"), Offset(4), None, begun + VALID);
+        tails.learn(&stream("last"), Offset(4), None, begun + VALID, TOLD);
         assert_eq!(known(&tails), [None, None, None, Some(4)]);
     }
 }

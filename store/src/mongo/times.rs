@@ -197,9 +197,9 @@ pub(super) async fn first_arrival(
 }
 
 /// Every draft gets the same: nothing was stored.
-pub(super) fn not_stored<T>(drafts: usize, error: StoreError) -> Vec<Result<T, AppendError>> {
+pub(super) fn not_stored<T>(drafts: usize, error: StoreError) -> Vec<(usize, Result<T, AppendError>)> {
     let error = lines::SharedError::new(error);
     (0..drafts)
-        .map(|_| Err(AppendError::NotStored(error.again())))
+        .map(|at| (at, Err(AppendError::NotStored(error.again()))))
         .collect()
 }

@@ -20,7 +20,7 @@ use crate::place::{
 };
 
 /// Everything is merged at once, by stores of one's own.
-fn place() -> (Place, String, MongoOptions) {
+pub(crate) fn place() -> (Place, String, MongoOptions) {
     let Place::Mongo { address, options } = Place::mongo_without_grace() else {
         unreachable!("it is on MongoDB");
     };
@@ -42,7 +42,7 @@ async fn documents(place: &Place, of: &str) -> Vec<Document> {
 }
 
 /// Where the batches of a stream begin, and how many lines each has.
-async fn shape(place: &Place, of: &str) -> Vec<(i64, i64)> {
+pub(crate) async fn shape(place: &Place, of: &str) -> Vec<(i64, i64)> {
     let documents = documents(place, of).await;
     documents
         .iter()
@@ -127,31 +127,11 @@ async fn a_merged_batch_is_a_batch_as_the_contract_has_it() {
         .await;
 }
 
-/// The trap of `store::mongo::tails`: whoever believes that a stream ends where it did must find the place taken.
+/// Where it is switched off, every batch stays as it came.
 #[tokio::test]
-async fn what_is_young_stays_as_it_is() {
-    Place::mongo()
-        .run(async |place| {
-            let sleeper = place.store().await;
-            store_lines(&*sleeper, "s", &["a"]).await;
-            let awake = place.store().await;
-            for message in ["b", "c", "d"] {
-                store_lines(&*awake, "s", &[message]).await;
-            }
-            for _ in 0..3 {
-                assert_eq!(awake.merge().await.unwrap(), Merged::default());
-            }
-            assert_eq!(shape(place, "s").await, [(0, 1), (1, 1), (2, 1), (3, 1)]);
-            assert_eq!(store_lines(&*sleeper, "s", &["e"]).await.first, Offset(4));
-        })
-        .await;
-}
-
-/// Whoever has not asked for it has every batch as it came.
-#[tokio::test]
-async fn nothing_is_merged_unless_somebody_asks_for_it() {
+async fn nothing_is_merged_where_it_is_switched_off() {
     let (place, address, mut options) = place();
-    options.merged_bytes = MongoOptions::default().merged_bytes;
+    options.merged_bytes = 0;
     place
         .run(async |place| {
             let store = place.store().await;
@@ -164,7 +144,7 @@ async fn nothing_is_merged_unless_somebody_asks_for_it() {
         .await;
 }
 
-/// An hour, by the database's clock, and a grace by one's own.
+/// By the database's clock.
 #[tokio::test]
 async fn what_came_lately_stays_as_it_is() {
     let (place, address, mut options) = place();
@@ -311,9 +291,10 @@ async fn appends_merges_retention_and_reads_at_once_equal_the_model() {
     let Place::Mongo { address, .. } = place else {
         unreachable!("made right above");
     };
-    // Ends are believed in for a moment, and batches are merged while their streams are written to.
-    options.tail_valid = Duration::from_millis(200);
-    options.grace = Duration::from_secs(3);
+    // Batches are merged and deleted while their streams are written to, by those who believe in ends for an hour.
+    options.tail_valid = Duration::from_secs(3_600);
+    // Whoever races asks afterwards where its batch went.
+    options.merge_after = Duration::from_millis(500);
     options.merged_bytes = 4_000;
     let place = Place::Mongo { address, options };
     place.run(everything_at_once).await;
@@ -466,6 +447,18 @@ async fn read_on(store: Arc<dyn LogStore>, which: usize, going: Arc<AtomicBool>)
                     );
                 }
                 from = batch.next();
+            }
+            // Nobody passes over the batch that a time is in, while it becomes part of another one.
+            for batch in &batches {
+                let found = store
+                    .first_since(&stream(&name), batch.lines.newest)
+                    .await
+                    .unwrap();
+                let floor = store.extents(&[stream(&name)]).await.unwrap()[0].first_available;
+                assert!(
+                    found < batch.next() || found <= floor,
+                    "{found} of {name} is too late"
+                );
             }
         }
     }

@@ -41,7 +41,7 @@ async fn documents(place: &Place) {
     assert_eq!(
         plain,
         doc! {
-            "s": "a/b", "o": 0_i64, "n": 2_i64, "t0": at(5).nanos(), "t1": at(5).nanos(), "at": date(5),
+            "s": "a/b", "o": 0_i64, "n": 2_i64, "t0": at(5).nanos(), "t1": at(5).nanos(), "at": date(5), "f": 0,
             "lines": line("x") + &line("y"),
         }
     );

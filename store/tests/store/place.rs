@@ -160,6 +160,16 @@ impl Place {
         Self::Merged { address, options }
     }
 
+    /// The same, where what came a moment ago stays as it is: whoever races asks afterwards where its batch went.
+    pub(crate) fn mongo_merging() -> Self {
+        let Self::Merged { address, mut options } = Self::mongo_merged() else {
+            unreachable!("made right above");
+        };
+        options.merge_after = Duration::from_millis(300);
+        options.tail_valid = Duration::from_secs(3_600);
+        Self::Merged { address, options }
+    }
+
     /// A store object on this database: on MongoDB another one each time, as another collector would have.
     pub(crate) async fn store(&self) -> Arc<dyn LogStore> {
         self.store_with(Compression::default()).await

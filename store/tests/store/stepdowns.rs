@@ -13,13 +13,12 @@ use crate::replica_set::ReplicaSet;
 
 const STREAMS: usize = 2;
 
-/// As quick as is safe: a batch is merged when nobody can believe in the end any more that was there before it.
+/// Batches are merged at once, and ends of old are believed in.
 fn quick() -> MongoOptions {
     MongoOptions {
         deadline: Duration::from_secs(4),
         server_selection: Duration::from_secs(2),
-        tail_valid: Duration::from_millis(200),
-        grace: Duration::from_secs(6),
+        tail_valid: Duration::from_secs(3_600),
         merged_bytes: 4_000,
         merge_after: Duration::ZERO,
         ..MongoOptions::default()

@@ -172,7 +172,8 @@ fn join(run: Run, parts: &[RawDocumentBuf], compression: Compression) -> Option<
         lines,
         keys,
     };
-    let mut document = Document::try_from(encode(&draft, arrived, compressed.as_deref(), run.first)).ok()?;
+    let mut document =
+        Document::try_from(encode(&draft, arrived, compressed.as_deref(), run.first, None)).ok()?;
     // The first document stays, with another content.
     document.remove("_id");
     Some(Joined { run, document })

@@ -1,0 +1,105 @@
+//! What the server refuses an insert by that was decided upon too long ago: a fencing token.
+//!
+//! An insert at a known end asks that nothing changed since that end was read, except that the stream has grown: then a
+//! document begins there, and the unique index refuses. Merging and retention take such documents away. Whoever still
+//! believes in an end that others have gone beyond, for whatever time (its process or its machine was stopped, a packet
+//! was held back, a primary was looked for), would find the place free, and give offsets a second time.
+//!
+//! So every batch carries a token, `f`, and the collection has a validator that admits one token and no other. Whoever is
+//! about to take documents away [raises] the fence first: it makes the validator admit a token that nobody was told before,
+//! and tells it when that is on a majority. Whoever inserts was told a token, read the end after that, and inserts with that
+//! token. Hence no clock and no bound on any delay is needed:
+//!
+//! - An insert is admitted by the last raise before it. Its token was told after that raise, and its end was read later
+//!   still.
+//! - What was taken away began before the end that its stream had at some raise: what was planned is what was seen before
+//!   one, see [`merging`](super::merging) and [`deletion`](super::deletion).
+//! - So an insert that is admitted is at a place which begins nothing that was ever taken away, and whether the place is
+//!   taken, the unique index says.
+//!
+//! It does not matter in which order several raise it, or whether one of them dies in between: a token is made once, tried
+//! once, and told only after it was admitted. What then can differ is what is told and what is admitted, and nobody gets
+//! in: whoever is kept out for a while ([`KEPT_OUT`]) raises the fence once more.
+//!
+//! Who is refused has stored nothing, asks again, and inserts: one call of each collector takes longer by that, per raise.
+//! Updates are not asked for a token (`moderate`): they have documents before them which the fence no longer admits.
+
+use std::time::Duration;
+
+use lines::StoreError;
+use mongodb::bson::{Document, RawDocument, doc};
+use mongodb::error::{Error, ErrorKind};
+
+use super::connection::Ready;
+use super::documents::number;
+use super::turn::millis;
+
+/// The document in `cluster` that has the token.
+pub(super) const FENCE: &str = "fence";
+/// The server refuses a document by the collection's validator.
+pub(super) const NOT_ADMITTED: i32 = 121;
+/// For how long one is kept out, though asking for the token again and again, before one raises the fence oneself: whoever
+/// raised it last seems to have died before it told the token.
+pub(super) const KEPT_OUT: Duration = Duration::from_secs(1);
+/// Whoever may write data may not change a collection: that takes another role.
+const UNAUTHORIZED: i32 = 13;
+
+/// What the server admits inserts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Token(pub(super) i32);
+
+impl Token {
+    /// Of the document that tells it.
+    pub(super) fn told(document: &RawDocument) -> Option<Self> {
+        let open = number(document, "open")?;
+        i32::try_from(open).ok().map(Self)
+    }
+}
+
+/// What came of raising the fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Raised {
+    /// Whoever is let in from now on has read everything that was there before.
+    Yes,
+    /// The database's user may not do it.
+    Forbidden,
+}
+
+/// The first stages of a question to `cluster` that tells the token before anything else is read.
+pub(super) fn told_first() -> [Document; 2] {
+    [
+        doc! {"$match": {"_id": FENCE}},
+        doc! {"$project": {"_id": 0, "open": 1}},
+    ]
+}
+
+/// Keeps everybody out who has not read what is there now.
+pub(super) async fn raise(ready: &Ready) -> Result<Raised, StoreError> {
+    let made = vec![doc! {"$set": {"made": {"$add": ["$made", 1]}}}];
+    let fence = ready.change("cluster", doc! {"_id": FENCE}, made).await?;
+    let made = fence.and_then(|fence| fence.get_i32("made").ok());
+    let made = made.ok_or_else(|| StoreError::Away("the database has lost its fence".into()))?;
+    // Once: the driver repeats no such command.
+    let admit = doc! {
+        "collMod": "batches", "validator": {"f": made}, "validationLevel": "moderate", "validationAction": "error",
+        "maxTimeMS": millis(ready.deadline()),
+    };
+    match ready.run_durably(admit).await {
+        Ok(()) => {}
+        Err(error) if is_forbidden(&error) => return Ok(Raised::Forbidden),
+        Err(error) => return Err(ready.error(error)),
+    }
+    ready
+        .write(doc! {"update": "cluster", "updates": [{
+            "q": {"_id": FENCE}, "u": {"$max": {"open": made}},
+        }]})
+        .await?;
+    Ok(Raised::Yes)
+}
+
+fn is_forbidden(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(error) if error.code == UNAUTHORIZED)
+}
+
+#[cfg(test)]
+mod tests;

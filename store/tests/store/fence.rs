@@ -1,0 +1,182 @@
+//! Whoever stood still for long, and goes on as if nothing had happened: the servers refuse what would harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lines::retention::{Deletable, Retention};
+use lines::{AppendError, Offset};
+use mongodb::bson::doc;
+use store::mongo::{MongoOptions, MongoStore};
+
+use crate::cable::{Cable, Wire};
+use crate::merged::merge_all;
+use crate::merging::{place, shape};
+use crate::place::{append, at, draft, draft_at, extent, keyed, numbered, read_all, store_lines};
+
+/// The trap of `store::mongo::tails`, without end: this one believes for an hour in what it knows, as one does whose clock
+/// stands still with its machine.
+#[tokio::test]
+async fn whoever_believes_in_an_end_of_old_gives_no_offset_twice() {
+    let (place, address, mut options) = place();
+    options.tail_valid = Duration::from_secs(3_600);
+    place
+        .run(async |place| {
+            let sleeper = MongoStore::connect(&address, options.clone()).await.unwrap();
+            store_lines(&sleeper, "s", &["a"]).await;
+            let awake = place.store().await;
+            for message in ["b", "c", "d"] {
+                store_lines(&*awake, "s", &[message]).await;
+            }
+            merge_all(&address, &options).await;
+            assert_eq!(shape(place, "s").await, [(0, 4)]);
+            assert_eq!(store_lines(&sleeper, "s", &["e"]).await.first, Offset(4));
+            assert_eq!(
+                read_all(&*awake, "s", 0).await,
+                numbered(0, &["a", "b", "c", "d", "e"])
+            );
+        })
+        .await;
+}
+
+/// Invariants 2, 3 and 10 for an insert that is on its way for long: its process was stopped after it had read the end, a
+/// packet was held back, a primary was looked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_insert_that_comes_after_its_place_was_merged_away_is_refused_and_stored_elsewhere() {
+    let (place, address, mut options) = place();
+    options.tail_valid = Duration::from_secs(3_600);
+    place
+        .run(async |place| {
+            let cable = Cable::to_the_primary().await;
+            let through = cable.store_address(place);
+            let stopped = Arc::new(MongoStore::connect(&through, options.clone()).await.unwrap());
+            let awake = place.store().await;
+            let mut expected = Vec::new();
+            for round in 0..4 {
+                let text = |what| format!("{what} {round}");
+                expected.push(text("known"));
+                store_lines(&*stopped, "s", &[&text("known")]).await;
+                cable.wire.send_replace(Wire::Held);
+                let late = tokio::spawn({
+                    let (stopped, line) = (stopped.clone(), draft("s", &[&text("late")]));
+                    async move { append(&*stopped, line).await }
+                });
+                cable.holds_an_insert().await;
+                for what in ["b", "c"] {
+                    expected.push(text(what));
+                    store_lines(&*awake, "s", &[&text(what)]).await;
+                }
+                merge_all(&address, &options).await;
+                if round % 2 == 1 {
+                    expected.push(text("after"));
+                    store_lines(&*awake, "s", &[&text("after")]).await;
+                }
+                cable.wire.send_replace(Wire::Open);
+                let late = late.await.unwrap().unwrap();
+                assert_eq!(late.first, Offset(expected.len() as u64));
+                expected.push(text("late"));
+                let read: Vec<String> = read_all(&*awake, "s", 0)
+                    .await
+                    .into_iter()
+                    .map(|it| it.1)
+                    .collect();
+                assert_eq!(read, expected);
+                assert_eq!(extent(&*awake, "s").await, (0, expected.len() as u64));
+            }
+        })
+        .await;
+}
+
+/// Invariant 4 for the same: nobody waits for the insert any more, its request comes again with its key, and what was
+/// acknowledged is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_insert_that_comes_when_nobody_waits_for_it_hides_no_line() {
+    let (place, address, mut options) = place();
+    options.tail_valid = Duration::from_secs(3_600);
+    let impatient = MongoOptions {
+        deadline: Duration::from_secs(2),
+        ..options.clone()
+    };
+    place
+        .run(async |place| {
+            let cable = Cable::to_the_primary().await;
+            let through = cable.store_address(place);
+            let stopped = MongoStore::connect(&through, impatient).await.unwrap();
+            let awake = place.store().await;
+            store_lines(&*awake, "s", &["a"]).await;
+            while append(&stopped, draft("known", &["a"])).await.is_err() {}
+            store_lines(&stopped, "s", &["known"]).await;
+            let request = keyed(draft("s", &["late"]), "key", 1);
+            cable.wire.send_replace(Wire::Held);
+            let outcome = append(&stopped, request.clone()).await;
+            assert!(matches!(outcome, Err(AppendError::Unknown(_))), "{outcome:?}");
+            cable.holds_an_insert().await;
+            store_lines(&*awake, "s", &["b"]).await;
+            merge_all(&address, &options).await;
+            // The end of the connection and the insert before it come to the server now.
+            cable.wire.send_replace(Wire::Open);
+            for _ in 0..20 {
+                store_lines(&*awake, "s", &["more"]).await;
+            }
+            let place_of = match append(&*awake, request).await {
+                Ok(batch) => batch.first,
+                Err(AppendError::KeysUsed(used)) => used[0].first,
+                Err(other) => panic!("nothing else can come of it: {other}"),
+            };
+            let read = read_all(&*awake, "s", 0).await;
+            assert_eq!(read[place_of.0 as usize], (place_of.0, "late".to_owned()));
+            assert_eq!(read.len(), 24);
+        })
+        .await;
+}
+
+/// What is deleted leaves places free, too.
+#[tokio::test]
+async fn whoever_believes_in_an_end_that_was_deleted_since_gives_no_offset_twice() {
+    let (place, address, mut options) = place();
+    options.tail_valid = Duration::from_secs(3_600);
+    place
+        .run(async |place| {
+            let sleeper = MongoStore::connect(&address, options.clone()).await.unwrap();
+            append(&sleeper, draft_at("s", at(0), &["a"])).await.unwrap();
+            let awake = place.store().await;
+            append(&*awake, draft_at("s", at(1), &["b", "c"])).await.unwrap();
+            let age = Retention {
+                age: Some(Duration::from_secs(5)),
+                bytes: None,
+            };
+            awake.trim(&age, at(10)).await.unwrap();
+            awake.delete_hidden(Deletable::All).await.unwrap();
+            assert_eq!(shape(place, "s").await, []);
+            assert_eq!(
+                append(&sleeper, draft_at("s", at(10), &["d"]))
+                    .await
+                    .unwrap()
+                    .first,
+                Offset(3)
+            );
+            assert_eq!(read_all(&*awake, "s", 0).await, numbered(3, &["d"]));
+        })
+        .await;
+}
+
+/// Whoever raised the fence died before it told by what one is let in.
+#[tokio::test]
+async fn a_fence_that_nobody_is_let_in_by_is_raised_anew() {
+    let (place, _, _) = place();
+    place
+        .run(async |place| {
+            let stores = [place.store().await, place.store().await];
+            store_lines(&*stores[0], "s", &["a"]).await;
+            let closed = doc! {"collMod": "batches", "validator": {"f": 77}, "validationLevel": "moderate"};
+            place.database().await.run_command(closed).await.unwrap();
+            let appends = stores.iter().map(|store| store_lines(&**store, "s", &["b"]));
+            let mut firsts: Vec<u64> = futures_util::future::join_all(appends)
+                .await
+                .iter()
+                .map(|batch| batch.first.0)
+                .collect();
+            firsts.sort_unstable();
+            assert_eq!(firsts, [1, 2]);
+        })
+        .await;
+}
