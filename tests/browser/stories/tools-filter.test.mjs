@@ -149,3 +149,53 @@ story("a filter keeps the place where one reads, and stays live where one is liv
   await desk.filter("");
   await desk.until(async () => (await desk.messages()).at(-1), "line 1999");
 });
+
+story("a filter that is not understood leaves the lines as they are", async () => {
+  const { desk } = await ten();
+  const before = await desk.messages();
+  await desk.filter("status:500 (");
+  await desk.page.getByRole("alert").filter({ hasText: /./ }).waitFor();
+  assert.deepEqual(await desk.messages(), before);
+  assert.equal(desk.applied, "");
+  await desk.stands(/^live$/);
+  await desk.until(() => desk.filterBox.evaluate((box) => box === document.activeElement), true);
+  await desk.page.keyboard.press("End");
+  await desk.page.keyboard.press("Backspace");
+  await desk.page.keyboard.press("Enter");
+  await desk.shows("line 1", "line 3", "line 5", "line 7", "line 9");
+});
+
+story("Enter and Esc leave the box, and the keys go on in the lines", async () => {
+  const { desk } = await ten();
+  const focused = () => desk.page.evaluate(() => document.activeElement.getAttribute("role"));
+  await desk.page.keyboard.press("/");
+  await desk.page.keyboard.type("line");
+  await desk.page.keyboard.press("Enter");
+  await desk.until(focused, "log");
+  await desk.until(() => desk.applied, "line");
+  await desk.page.keyboard.press("k");
+  await desk.until(() => desk.log.locator(".row.current").count(), 1);
+  await desk.page.keyboard.press("/");
+  assert.equal(await focused(), "combobox");
+  await desk.page.keyboard.press("Escape");
+  await desk.until(focused, "log");
+});
+
+story("the words of a filter are marked in the lines, and those that it leaves out are not", async () => {
+  const stream = fresh();
+  await table.server.send(stream, ["GET /cart timed out", "GET /cart done", "POST /pay timed out"]);
+  const desk = await table.open(stream, { view: `?filter=${encodeURIComponent('get "timed out" -done /[a-z]+rt/')}` });
+  await desk.shows("GET /cart timed out");
+  await desk.until(() => desk.log.locator("mark.asked").allInnerTexts(), ["GET", "cart", "timed out"]);
+});
+
+story("what a filter can say is a click away, and an example is put into the box", async () => {
+  const { desk } = await ten();
+  await desk.button("What a filter can say").click();
+  const sheet = desk.page.getByRole("dialog", { name: "What a filter can say" });
+  await sheet.getByRole("button", { name: "status>=500" }).click();
+  await sheet.waitFor({ state: "hidden" });
+  assert.equal(await desk.filterBox.inputValue(), "status>=500");
+  await desk.page.keyboard.press("Enter");
+  await desk.shows("line 1", "line 3", "line 5", "line 7", "line 9");
+});

@@ -74,6 +74,11 @@ story("a token that ends is said to have ended, and another one goes on where it
   await viewer.page.goto(addressOf(await stage.server.tokenFor("reader", "shop/**", "10s")));
   await viewer.waitForMessage("line 4");
   await viewer.page.getByText(/^The token ended at \d\d:\d\d:\d\d/).waitFor();
+  // What is on the page stays, with the question beside it.
+  assert.deepEqual(await viewer.inSight(), names(0, 5));
+  await viewer.page.getByRole("region", { name: "Sign in" }).waitFor();
+  await viewer.row("line 2").getByRole("button", { name: "All of this line" }).click();
+  await viewer.page.getByRole("button", { name: "Copy line" }).waitFor();
   await stage.send(STREAM, names(5, 9));
   await viewer.page.getByLabel("Token", { exact: true }).fill(await stage.server.tokenFor("reader", "shop/**"));
   await viewer.page.getByRole("button", { name: "Read logs" }).click();

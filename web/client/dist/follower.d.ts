@@ -1,10 +1,12 @@
 import type { ClientState, Cursors, SubscribeOptions, SubscriptionState } from "./events.js";
-import type { Behind, Dropped, Gap, Lines, Live, Refusal, Subscribed } from "./messages.js";
+import type { Behind, Dropped, FilterReading, Gap, Lines, Live, Refusal, Subscribed } from "./messages.js";
 import type { StreamProof } from "./proof.js";
 import { Queue } from "./queue.js";
 import type { Seat, Switchboard } from "./switchboard.js";
 export declare class Follower implements Seat {
     #private;
+    /** As the server said it, if it did. */
+    reading: FilterReading | undefined;
     /**
      * @param left called once, when nothing more is wanted of the connection.
      * @param again called when another connection is wanted, on which all subscriptions go on.

@@ -49,6 +49,8 @@ export class Follower {
     #silent;
     #end;
     #state = { name: "connecting" };
+    /** As the server said it, if it did. */
+    reading;
     /**
      * @param left called once, when nothing more is wanted of the connection.
      * @param again called when another connection is wanted, on which all subscriptions go on.
@@ -157,6 +159,7 @@ export class Follower {
         const request = this.#asked.get(message.id);
         if (request)
             this.#stands(message.id, request);
+        this.reading = message.filter ?? this.reading;
         if (this.#leaving.has(message.id))
             return;
         for (const [stream, place] of Object.entries(message.streams)) {

@@ -18,11 +18,19 @@ export interface Start {
     readonly next: number;
     readonly cursor: number;
 }
+/** How the server reads a filter. */
+export interface FilterReading {
+    /** In words. */
+    readonly reading: string;
+    /** The filter that looks for the same characters as they stand; absent where the filter does that. */
+    readonly literal?: string;
+}
 export interface Subscribed {
     readonly type: "subscribed";
     readonly id: string;
     readonly epoch: string;
     readonly streams: Readonly<Record<string, Start>>;
+    readonly filter?: FilterReading;
 }
 export interface Done {
     readonly type: "done";

@@ -9,6 +9,7 @@ const isListOf = (check) => (value) => Array.isArray(value) && value.every(check
 const isStart = (value) => isObject(value) && isOffset(value["first_available"]) && isOffset(value["next"]) && isOffset(value["cursor"]);
 const areStarts = (value) => isObject(value) && Object.values(value).every(isStart);
 const maybe = (check) => (value) => value === undefined || check(value);
+const isReading = (value) => isObject(value) && isText(value["reading"]) && maybe(isText)(value["literal"]);
 /** What each message has. Members that are not here are not looked at. */
 const SHAPES = {
     welcome: {
@@ -20,7 +21,7 @@ const SHAPES = {
         limits: maybe(isObject),
         requests: maybe(Array.isArray),
     },
-    subscribed: { id: isText, epoch: isText, streams: areStarts },
+    subscribed: { id: isText, epoch: isText, streams: areStarts, filter: maybe(isReading) },
     done: { id: maybe(isText), request: isText },
     lines: { stream: isText, first: isOffset, next: isOffset, lines: isListOf(isObject) },
     live: { stream: isText, next: isOffset },

@@ -67,8 +67,10 @@ export class Reads {
         const body = parsed(text, this.#parse, details);
         if (ok)
             return body;
-        const { code, detail } = body;
-        throw new TailcastError(isText(code) ? code : "unknown", isText(detail) ? detail : `status ${details.status}`, details);
+        const { code, detail, parameter, position } = body;
+        const where = { ...(isText(parameter) ? { parameter } : {}), ...(isOffset(position) ? { position } : {}) };
+        const words = isText(detail) ? detail : `status ${details.status}`;
+        throw new TailcastError(isText(code) ? code : "unknown", words, { ...details, ...where });
     }
 }
 /** As it stands in an address. What is not asked for is left out. */

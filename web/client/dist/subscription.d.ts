@@ -1,4 +1,5 @@
 import { asyncDispose } from "./dispose.js";
+import type { FilterReading } from "./messages.js";
 import type { StreamProof } from "./proof.js";
 import type { Cursors, Event, SubscriptionState } from "./events.js";
 /**
@@ -21,6 +22,8 @@ export declare class Subscription implements AsyncIterable<Event>, AsyncDisposab
     cursors(): Cursors | undefined;
     /** No event comes from now on; the server says how many lines wait, which `state` tells. */
     pause(): void;
+    /** How the server reads the filter; `undefined` before it said so, and from one that does not. */
+    get reading(): FilterReading | undefined;
     /** Whether it was paused, and not resumed since. */
     get paused(): boolean;
     /**

@@ -33,6 +33,10 @@ export class Subscription {
     pause() {
         this.#follower.pause(true);
     }
+    /** How the server reads the filter; `undefined` before it said so, and from one that does not. */
+    get reading() {
+        return this.#follower.reading;
+    }
     /** Whether it was paused, and not resumed since. */
     get paused() {
         return this.#follower.paused;

@@ -10,8 +10,10 @@ export interface ErrorDetails {
   readonly next?: number;
   /** The epoch of the server's store, of `wrong_epoch`. */
   readonly epoch?: string;
-  /** The character that cannot be there, counted from 0, of `bad_filter`. */
+  /** The character of a filter that cannot be there, counted from 0, of `bad_filter` and `bad_parameter`. */
   readonly position?: number;
+  /** Which parameter is wrong, of `bad_parameter`. */
+  readonly parameter?: string;
   /** How long to wait before asking again, where the server says so: with `busy` and `unavailable`. */
   readonly retryAfterMs?: number;
   /** When the token ends, of `token_expiring`. */

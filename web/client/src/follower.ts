@@ -8,7 +8,7 @@ import { TailcastError, tell } from "./errors.js";
 import type { BeginEvent, ClientState, Cursors, Event, SubscribeOptions, SubscriptionState } from "./events.js";
 import { Flow } from "./flow.js";
 import { errorOf } from "./messages.js";
-import type { Behind, Dropped, Gap, Lines, Live, Refusal, Subscribed, WireFrom } from "./messages.js";
+import type { Behind, Dropped, FilterReading, Gap, Lines, Live, Refusal, Subscribed, WireFrom } from "./messages.js";
 import { isPattern } from "./names.js";
 import { Outstanding } from "./outstanding.js";
 import type { StreamProof } from "./proof.js";
@@ -57,6 +57,8 @@ export class Follower implements Seat {
   #silent: Date | undefined;
   #end: { readonly error?: TailcastError } | undefined;
   #state: SubscriptionState = { name: "connecting" };
+  /** As the server said it, if it did. */
+  reading: FilterReading | undefined;
 
   /**
    * @param left called once, when nothing more is wanted of the connection.
@@ -173,6 +175,7 @@ export class Follower implements Seat {
   subscribed(message: Subscribed): void {
     const request = this.#asked.get(message.id);
     if (request) this.#stands(message.id, request);
+    this.reading = message.filter ?? this.reading;
     if (this.#leaving.has(message.id)) return;
     for (const [stream, place] of Object.entries(message.streams)) {
       this.#lost.delete(stream);

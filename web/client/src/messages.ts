@@ -22,11 +22,20 @@ export interface Start {
   readonly cursor: number;
 }
 
+/** How the server reads a filter. */
+export interface FilterReading {
+  /** In words. */
+  readonly reading: string;
+  /** The filter that looks for the same characters as they stand; absent where the filter does that. */
+  readonly literal?: string;
+}
+
 export interface Subscribed {
   readonly type: "subscribed";
   readonly id: string;
   readonly epoch: string;
   readonly streams: Readonly<Record<string, Start>>;
+  readonly filter?: FilterReading;
 }
 
 export interface Done {
@@ -143,6 +152,8 @@ const isStart: Check = (value) =>
 const areStarts: Check = (value) => isObject(value) && Object.values(value).every(isStart);
 const maybe = (check: Check): Check => (value) => value === undefined || check(value);
 
+const isReading: Check = (value) => isObject(value) && isText(value["reading"]) && maybe(isText)(value["literal"]);
+
 /** What each message has. Members that are not here are not looked at. */
 const SHAPES: Readonly<Record<ServerMessage["type"], Readonly<Record<string, Check>>>> = {
   welcome: {
@@ -154,7 +165,7 @@ const SHAPES: Readonly<Record<ServerMessage["type"], Readonly<Record<string, Che
     limits: maybe(isObject),
     requests: maybe(Array.isArray),
   },
-  subscribed: { id: isText, epoch: isText, streams: areStarts },
+  subscribed: { id: isText, epoch: isText, streams: areStarts, filter: maybe(isReading) },
   done: { id: maybe(isText), request: isText },
   lines: { stream: isText, first: isOffset, next: isOffset, lines: isListOf(isObject) },
   live: { stream: isText, next: isOffset },

@@ -2,6 +2,7 @@
 
 import type { Follower } from "./follower.js";
 import { asyncDispose } from "./dispose.js";
+import type { FilterReading } from "./messages.js";
 import type { StreamProof } from "./proof.js";
 import type { Cursors, Event, SubscriptionState } from "./events.js";
 
@@ -42,6 +43,11 @@ export class Subscription implements AsyncIterable<Event>, AsyncDisposable {
   /** No event comes from now on; the server says how many lines wait, which `state` tells. */
   pause(): void {
     this.#follower.pause(true);
+  }
+
+  /** How the server reads the filter; `undefined` before it said so, and from one that does not. */
+  get reading(): FilterReading | undefined {
+    return this.#follower.reading;
   }
 
   /** Whether it was paused, and not resumed since. */

@@ -28,6 +28,7 @@ export type {
 } from "./events.js";
 export { Numeral, WholeNumber } from "./json.js";
 export type { JsonValue } from "./json.js";
+export type { FilterReading } from "./messages.js";
 export { isComplete } from "./proof.js";
 export type { StreamProof } from "./proof.js";
 export type { CountBucket, CountsPage, CountsQuery, Page, Range, ReadOptions, StreamInfo } from "./reads.js";

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
+import { type Range, TailcastError } from "tailcast-client";
 import { FilterHistory } from "../src/address/filters.ts";
 import { NO_VIEW, type View } from "../src/address/view.ts";
 import { Chunk } from "../src/buffer/chunk.ts";
@@ -113,21 +114,33 @@ test("a browser that does not allow copying is told of", async () => {
   assert.deepEqual(said, ["The browser did not allow copying."]);
 });
 
-test("another filter is another view, and is offered again until it is forgotten", () => {
+test("another filter is another view, and is offered again until it is forgotten", async () => {
   const opened: View[] = [];
   const kept = new Map<string, string>();
   const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, text: string) => void kept.set(key, text) };
   const history = new FilterHistory({ storage: () => storage as unknown as Storage } as never);
   const view = { ...NO_VIEW, streams: ["a"], filter: "x" };
-  const filtering = new Filtering({ view: () => view, open: (next) => void opened.push(next), history });
-  filtering.apply("level>=warn y");
+  const filtering = new Filtering({ view: () => view, open: (next) => void opened.push(next), history, client: () => undefined });
+  await filtering.apply("level>=warn y");
   assert.deepEqual(opened.at(-1), { ...view, filter: "level>=warn y" });
-  filtering.applyLevel("error");
+  await filtering.applyLevel("error");
   assert.equal(opened.at(-1)?.filter, "x level>=error");
-  filtering.apply("");
+  await filtering.apply("");
   assert.equal(opened.at(-1)?.filter, "");
   filtering.forget("x level>=error");
   assert.equal(filtering.used.includes("x level>=error"), false);
+});
+
+test("a filter that the server does not understand changes nothing but what is said of it", async () => {
+  const opened: View[] = [];
+  const refusal = new TailcastError("bad_parameter", "no", { status: 400, parameter: "filter", position: 3 });
+  const absent = new TailcastError("stream_not_found", "none", { status: 404 });
+  const lines = async (_: string, { filter }: Range = {}) => Promise.reject(filter === "a (" ? refusal : absent);
+  const filtering = new Filtering({ view: () => NO_VIEW, open: (next) => void opened.push(next), client: () => ({ lines }) });
+  assert.equal(await filtering.apply("a ("), false);
+  assert.deepEqual([opened, filtering.refused], [[], { message: "no", position: 3 }]);
+  assert.equal(await filtering.apply("a"), true);
+  assert.deepEqual([opened.map(({ filter }) => filter), filtering.refused], [["a"], undefined]);
 });
 
 test("streams are hidden and shown without being left", () => {

@@ -1,7 +1,7 @@
 // One view of streams: what comes goes to the buffer's rear, and what is asked for is loaded into its holes. Goes on after
 // every end that it knows how to go on after. Knows no page: that hears of everything through `On`.
 
-import type { BeginEvent, Client, Cursors, FaultEvent, GapEvent, LinesEvent, StreamProof } from "tailcast-client";
+import type { BeginEvent, Client, Cursors, FaultEvent, FilterReading, GapEvent, LinesEvent, StreamProof } from "tailcast-client";
 import type { Subscription, SubscriptionState, TailcastError } from "tailcast-client";
 import { Buffer, type Place } from "../buffer/buffer.ts";
 import { type Chunk, size } from "../buffer/chunk.ts";
@@ -88,6 +88,11 @@ export class Log {
   hadLines = false;
   /** Lines that nobody can have any more. */
   readonly lost = new Lost();
+
+  /** How the server reads the filter, where it says so. */
+  get read(): FilterReading | undefined {
+    return this.#subscription?.reading;
+  }
 
   /** What became of every line that was due since the log was opened. */
   get proof(): Tally {

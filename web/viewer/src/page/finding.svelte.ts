@@ -4,13 +4,15 @@ import type { Client } from "tailcast-client";
 import type { Buffer, Place } from "../buffer/buffer.ts";
 import type { Rule } from "../buffer/chunk.ts";
 import type { LineEntry } from "../buffer/entry.ts";
+import { askedBy } from "../find/asked.ts";
 import { type Direction, type Edge, findBeyond } from "../find/beyond.ts";
 import { Finder } from "../find/finder.ts";
-import { NO_QUERY, type Query } from "../find/query.ts";
+import { Highlights } from "../find/highlights.ts";
+import { NO_QUERY, type Query, searchFor } from "../find/query.ts";
 import type { WatchedWorker } from "../find/watched.ts";
 import type { BeyondStanding } from "../find/words.ts";
 import type { RowState } from "../row/look.ts";
-import { type Highlight, MESSAGE_SHOWN } from "../row/segments.ts";
+import { ASKED, type Highlight, MESSAGE_SHOWN } from "../row/segments.ts";
 import type { Position } from "../follow/log.ts";
 import type { Arrival } from "./journey.ts";
 import type { Kept } from "./kept.svelte.ts";
@@ -46,6 +48,8 @@ export class Finding {
   readonly #ground: Ground;
   readonly #finder: Finder;
   readonly #parts: FindParts;
+  /** What the filter looks for. */
+  readonly #asked: readonly Highlights[];
   #current: LineEntry | undefined;
   #hunt: AbortController | undefined;
   /** Which way to go as soon as something is found. */
@@ -65,6 +69,11 @@ export class Finding {
   constructor(ground: Ground, parts: FindParts) {
     this.#ground = ground;
     this.#parts = parts;
+    this.#asked = askedBy(ground.filter).flatMap((query) => {
+      const search = searchFor(query);
+      const isPattern = search.kind === "plain" || search.kind === "regex";
+      return isPattern ? [new Highlights(search, parts.worker, () => (this.marked += 1))] : [];
+    });
     this.#finder = new Finder({
       worker: parts.worker,
       source: {
@@ -183,8 +192,9 @@ export class Finding {
     const matches = this.#finder.matches(entry);
     const now = entry === this.#current ? 1 : 0;
     const found = this.#finder.highlights(entry).map(([from, to]): Highlight => [from, to, now]);
-    const kept = this.#parts.kept.of(entry);
-    return matches || found.length > 0 || kept.length > 0 ? { matches, highlights: [...kept, ...found] } : undefined;
+    const asked = this.#asked.flatMap((one) => one.of(entry).map(([from, to]): Highlight => [from, to, ASKED]));
+    const highlights = [...asked, ...this.#parts.kept.of(entry), ...found];
+    return matches || highlights.length > 0 ? { matches, highlights } : undefined;
   };
 
   #goTo(entry: LineEntry): void {

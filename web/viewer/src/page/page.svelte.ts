@@ -69,6 +69,8 @@ export class Page {
   // --- the token
 
   takeToken(token: string): void {
+    // What one subscriber was shown is not another's to see.
+    if (this.reading && tokenSubscriber(token) !== this.visit.subscriber) this.#close();
     this.#signIn(token);
     if (!this.reading) this.#read();
   }

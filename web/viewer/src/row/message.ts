@@ -1,7 +1,7 @@
 // A message's pieces as nodes. A plain message is one text node that is written anew; everything else is made afresh.
 
 import type { Colour, Style } from "./ansi.ts";
-import { type Highlight, type Segment, overlay, segments } from "./segments.ts";
+import { ASKED, type Highlight, type Segment, overlay, segments } from "./segments.ts";
 import { onTerminal } from "./terminal.ts";
 
 /**
@@ -103,6 +103,7 @@ function nodeOf(piece: Segment): Node {
 }
 
 function highlightClass(kind: number): string {
+  if (kind === ASKED) return "asked";
   if (kind === 0) return "found";
   return kind === 1 ? "now" : `kept-${(kind - 2) % KEPT_COLOURS}`;
 }

@@ -17,8 +17,13 @@ export interface Segment {
   readonly highlight?: number;
 }
 
-/** Found in a message, in UTF-16 units, `end` exclusive. 0 is a match, 1 the current one, 2 and more are kept highlights. */
+/**
+ * Found in a message, in UTF-16 units, `end` exclusive. 0 is a match, 1 the current one, 2 and more are kept highlights, and
+ * {@link ASKED} is what the filter looks for.
+ */
 export type Highlight = readonly [start: number, end: number, kind: number];
+/** Everything else covers it. */
+export const ASKED = 100;
 
 /** Whether `ESC [ … m` colours the text, or is shown like any other control character. */
 export interface Colouring {
