@@ -4,28 +4,78 @@
 //! hands over names and [values](Value), typed as its format has them, and knows nothing of lines. The same members make
 //! the same line, byte for byte. Knows nothing of requests, streams' names or formats; JSON is read here too, since that
 //! is what a line keeps.
+//!
+//! What others call a time, a level and a message is data: the [`table`]. How their [times](time) and [levels](level) are
+//! written, and what a line of [plain text](text) begins with, has a module each.
 
+mod apart;
 mod json;
 mod kept;
-mod known;
-mod names;
+mod level;
+mod lookup;
+mod members;
+mod said;
+pub mod table;
+mod text;
+mod time;
 mod value;
+mod wrapped;
 
 use std::borrow::Cow;
 
+use jiff::tz::TimeZone;
 use lines::{Level, Timestamp, line};
 
 pub(crate) use json::{completed, escaped, read, repaired};
+use said::{Said, Used};
 pub(crate) use value::string;
 pub use value::{Nested, Value};
 
-/// How a line is read, as its intake has it.
+/// How lines are read: what an operator says of it.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The zone of times that tell none.
+    pub naive_time_zone: TimeZone,
+    /// What is done about lines that are no JSON.
+    pub plain_text: PlainText,
+}
+
+/// What is done about lines that are plain text. They stay whole, whatever is read of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainText {
+    /// Their beginnings are looked at for a time and a level.
+    Read,
+    /// They are messages, and nothing else is.
+    Unread,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            naive_time_zone: TimeZone::UTC,
+            plain_text: PlainText::Read,
+        }
+    }
+}
+
+/// How a line is read, as its intake has it.
+#[derive(Debug, Clone)]
 pub struct Terms {
     /// The time of lines that have none.
     pub arrived: Timestamp,
     /// What a member `stream` is.
     pub stream: StreamMember,
+    /// How its text, its times and its levels are read.
+    pub reading: Reading,
+}
+
+impl Terms {
+    fn here(&self) -> time::Here<'_> {
+        time::Here {
+            zone: &self.reading.naive_time_zone,
+            arrived: self.arrived,
+        }
+    }
 }
 
 /// What a line's member `stream` is.
@@ -37,10 +87,13 @@ pub enum StreamMember {
     IsAField,
 }
 
+/// Names with values, in their order.
+type Members<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+
 /// A line that is made member by member, in their order.
 #[derive(Debug, Default)]
 pub struct Builder<'a> {
-    members: Vec<(Cow<'a, str>, Value<'a>)>,
+    members: Members<'a>,
     ts: Option<Timestamp>,
     level: Option<Level>,
     message: Option<Cow<'a, str>>,
@@ -50,40 +103,17 @@ pub struct Builder<'a> {
 #[derive(Debug)]
 pub struct Built<'a> {
     ts: Timestamp,
-    level: Option<Level>,
-    message: Cow<'a, str>,
+    /// Whether the time is one that it told, and not that of its arrival.
+    timed: bool,
     /// Whether it told a time that is not understood.
     undated: bool,
+    level: Option<Level>,
+    message: Cow<'a, str>,
     /// The stream that the line names itself.
     stream: Option<Cow<'a, str>>,
     /// Names, no two the same, and JSON on one line.
     fields: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
-
-/// What a line knows to do with a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Ts,
-    Level,
-    Message,
-    Fields,
-    Stream,
-}
-
-/// The names of known members. Of two for the same part, the one further up wins.
-const NAMES: &[(&str, Part)] = &[
-    ("ts", Part::Ts),
-    ("level", Part::Level),
-    ("message", Part::Message),
-    ("fields", Part::Fields),
-    ("stream", Part::Stream),
-    ("time", Part::Ts),
-    ("timestamp", Part::Ts),
-    ("@timestamp", Part::Ts),
-    ("msg", Part::Message),
-    ("severity", Part::Level),
-    ("lvl", Part::Level),
-];
 
 impl<'a> Builder<'a> {
     /// A line without members.
@@ -113,42 +143,34 @@ impl<'a> Builder<'a> {
     }
 
     /// The line. A member of the wrong kind for its part stays among the fields, and the default stands in.
-    pub fn finish(mut self, terms: Terms) -> Built<'a> {
-        let mut built = Built::message("", terms.arrived);
-        let mut used = [usize::MAX; PARTS];
-        for (nth, (part, at)) in chosen(&self.members).into_iter().flatten().enumerate() {
-            if self.takes(part, terms) {
-                if built.take(part, &mut self.members[at].1) {
-                    used[nth] = at;
-                } else {
-                    built.undated |= part == Part::Ts;
-                }
-            }
+    pub fn finish(self, terms: &Terms) -> Built<'a> {
+        self.finish_inside(terms, 0)
+    }
+
+    /// The same of a line that so many others are wrapped around.
+    fn finish_inside(mut self, terms: &Terms, wrappers: usize) -> Built<'a> {
+        let said = Said::of(&mut self, terms);
+        let mut built = Built {
+            ts: self.ts.or(said.ts).unwrap_or(terms.arrived),
+            timed: self.ts.or(said.ts).is_some(),
+            undated: said.undated,
+            level: self.level.or(said.level),
+            message: said.message,
+            stream: said.stream,
+            fields: Vec::new(),
+        };
+        let mut used = said.used;
+        if built.level.is_none()
+            && let Some(kind) = said.kind
+            && built.unwrap(kind, terms, wrappers)
+        {
+            used.forget(&said.ts_from);
         }
-        built.fields.reserve(self.members.len());
-        for (at, (name, value)) in self.members.into_iter().enumerate() {
-            if !used.contains(&at) {
-                built.fields.push((name, kept::json(value)));
-            }
-        }
-        names::tell_apart(&mut built.fields);
-        built.ts = self.ts.unwrap_or(built.ts);
-        built.level = self.level.or(built.level);
         if let Some(message) = self.message {
             built.message = message;
         }
+        built.keep(self.members, said.fields, &used);
         built
-    }
-
-    /// Whether a member may be this part: what the format has a place for is no member's.
-    fn takes(&self, part: Part, terms: Terms) -> bool {
-        match part {
-            Part::Ts => self.ts.is_none(),
-            Part::Level => self.level.is_none(),
-            Part::Message => self.message.is_none(),
-            Part::Fields => true,
-            Part::Stream => terms.stream == StreamMember::NamesIt,
-        }
     }
 }
 
@@ -157,12 +179,20 @@ impl<'a> Built<'a> {
     pub fn message(message: impl Into<Cow<'a, str>>, arrived: Timestamp) -> Self {
         Self {
             ts: arrived,
+            timed: false,
+            undated: false,
             level: None,
             message: message.into(),
-            undated: false,
             stream: None,
             fields: Vec::new(),
         }
+    }
+
+    /// A line of plain text: all of it is the message, and its beginning may tell its time and its level.
+    pub fn text(line: impl Into<Cow<'a, str>>, terms: &Terms) -> Self {
+        let mut built = Self::message(line, terms.arrived);
+        built.read_text(terms);
+        built
     }
 
     /// When it was logged, or when it arrived.
@@ -201,50 +231,40 @@ impl<'a> Built<'a> {
         let mut fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = marks.collect();
         let own = self.fields.iter();
         fields.extend(own.map(|(name, json)| (Cow::from(&**name), Cow::from(&**json))));
-        names::tell_apart(&mut fields);
+        apart::tell_apart(&mut fields);
         let fields = fields.iter().map(|(name, json)| (&**name, &**json));
         line::encode(self.ts, self.level, &self.message, fields, out);
     }
 
-    /// Uses a member's value, when it is of the right kind.
-    fn take(&mut self, part: Part, value: &mut Value<'a>) -> bool {
-        match part {
-            Part::Ts => replace(&mut self.ts, known::time(value)),
-            Part::Level => replace(&mut self.level, known::level(value).map(Some)),
-            Part::Message => replace(&mut self.message, value.take_text()),
-            Part::Fields => replace(&mut self.fields, json::fields(value)),
-            Part::Stream => replace(&mut self.stream, value.take_text().map(Some)),
+    /// Keeps what the line does not say otherwise: first what stands in `fields`, then every member that was not used.
+    fn keep(&mut self, members: Members<'a>, fields: Option<usize>, used: &Used) {
+        self.fields.reserve(members.len());
+        let spread = fields.and_then(|at| json::fields(&members[at].1, &used.inside(at)));
+        let is_spread = spread.is_some();
+        self.fields.extend(spread.into_iter().flatten());
+        for (at, (name, value)) in members.into_iter().enumerate() {
+            if used.is_whole(at) || is_spread && fields == Some(at) {
+                continue;
+            }
+            let inside = used.inside(at);
+            let kept = match value.map() {
+                Some(map) if !inside.is_empty() => {
+                    json::without(map, &inside).map(|rest| kept::text(&rest).into())
+                }
+                _ => Some(kept::json(value)),
+            };
+            if let Some(kept) = kept {
+                self.fields.push((name, kept));
+            }
         }
+        apart::tell_apart(&mut self.fields);
     }
-}
-
-fn replace<T>(place: &mut T, value: Option<T>) -> bool {
-    let is_there = value.is_some();
-    if let Some(value) = value {
-        *place = value;
-    }
-    is_there
-}
-
-/// How many parts there are.
-const PARTS: usize = 5;
-
-/// Which member is taken for each part that is there: the one whose name stands first in [`NAMES`], and of equal
-/// names the first.
-fn chosen(members: &[(Cow<'_, str>, Value<'_>)]) -> [Option<(Part, usize)>; PARTS] {
-    let mut best: [Option<(usize, usize)>; PARTS] = [None; PARTS];
-    for (at, (name, _)) in members.iter().enumerate() {
-        let Some(rank) = NAMES.iter().position(|(known, _)| known == name) else {
-            continue;
-        };
-        let found = &mut best[NAMES[rank].1 as usize];
-        if found.is_none_or(|(before, _)| rank < before) {
-            *found = Some((rank, at));
-        }
-    }
-    best.map(|found| found.map(|(rank, at)| (NAMES[rank].1, at)))
 }
 
 #[cfg(test)]
 #[path = "builder/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "builder/loggers.rs"]
+mod loggers;

@@ -22,6 +22,7 @@ use lines::{StoreError, StreamName, Timestamp};
 use tokio::task::JoinHandle;
 
 use crate::append::{Appender, NotLetIn, Pending, Run, TooManyStreams};
+use crate::builder::Reading;
 use intake::Taken;
 use memory::Memory;
 use repeats::{Flight, Met, Repeats};
@@ -102,6 +103,7 @@ pub struct Door {
     memory: Memory,
     repeats: Repeats,
     limits: Limits,
+    reading: Reading,
 }
 
 impl Door {
@@ -112,7 +114,14 @@ impl Door {
             repeats: Repeats::new(limits.repeats, limits.repeats_memory),
             appender,
             limits,
+            reading: Reading::default(),
         }
+    }
+
+    /// The same, where lines are read otherwise.
+    #[must_use]
+    pub fn reading(self, reading: Reading) -> Self {
+        Self { reading, ..self }
     }
 
     /// How much is taken.
@@ -124,7 +133,13 @@ impl Door {
     /// may not be written: nothing has to be read then.
     pub fn enter(&self, subscriber: &Subscriber, naming: Naming) -> Result<Intake, Refused> {
         let memory = self.memory.hold(subscriber.sub());
-        Intake::new(subscriber.clone(), naming, self.limits, memory)
+        Intake::new(
+            subscriber.clone(),
+            naming,
+            self.limits,
+            self.reading.clone(),
+            memory,
+        )
     }
 
     /// What an intake of this subscriber is found again by. `body` is all of it, inflated, and `format` its

@@ -4,48 +4,7 @@ use std::io::Write;
 
 use serde_json::value::RawValue;
 
-use crate::Timestamp;
-
-/// How grave a line is, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// The finest detail.
-    Trace,
-    /// For whoever debugs.
-    Debug,
-    /// The normal course of things.
-    Info,
-    /// Worth a look.
-    Warn,
-    /// Something failed.
-    Error,
-    /// The program cannot go on.
-    Fatal,
-}
-
-impl Level {
-    /// Every level, from least to most grave.
-    pub const ALL: [Self; 6] = [
-        Self::Trace,
-        Self::Debug,
-        Self::Info,
-        Self::Warn,
-        Self::Error,
-        Self::Fatal,
-    ];
-
-    /// As it is written in a line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Fatal => "fatal",
-        }
-    }
-}
+use crate::{Level, Timestamp};
 
 /// One log record, as ingest makes it.
 #[derive(Debug, Clone)]

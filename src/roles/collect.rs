@@ -36,7 +36,7 @@ pub(super) fn service(
     };
     let lines_in = ingest::router(ingest::Parts {
         verifier: verifier.clone(),
-        door: Door::new(appender.clone(), limits),
+        door: Door::new(appender.clone(), limits).reading(ground.config.taking.reading.clone()),
     });
     let trimmer = Trimmer::new(trim::Parts {
         store: store.clone(),

@@ -7,38 +7,83 @@ use memchr::memmem;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::value::{self, Value};
+use super::value::Value;
 use super::{Builder, Built, Terms, kept};
 
 /// Reads an object. `None` when the text is something else. Halves of surrogate pairs have been [`repaired`].
-pub(crate) fn read(json: &str, terms: Terms) -> Option<Built<'_>> {
+pub(crate) fn read<'a>(json: &'a str, terms: &Terms) -> Option<Built<'a>> {
+    // Most lines that are none are known by their first character.
+    if !json.trim_ascii_start().starts_with('{') {
+        return None;
+    }
     let mut builder = Builder::new();
     each_member(json, |name, value| builder.member(name, value))?;
     Some(builder.finish(terms))
 }
 
-/// The members of a value that is a map, as a line keeps them.
-pub(super) fn fields<'a>(value: &Value<'a>) -> Option<Vec<(Cow<'a, str>, Cow<'a, str>)>> {
+/// A member of a line as it is kept.
+type Field<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// The members of a value that is a map, as a line keeps them, but for those at these places.
+pub(super) fn fields<'a>(value: &Value<'a>, without: &[&[u16]]) -> Option<Vec<Field<'a>>> {
     let mut fields = Vec::new();
     match value {
-        Value::Json(raw) => each_member(raw.get(), |name, value| {
+        Value::Json(raw) if without.is_empty() => each_member(raw.get(), |name, value| {
             fields.push((name, kept::json(value.into())));
         })?,
-        Value::Nested(_) => {
-            let (json, _) = value::json(value.clone());
-            each_member(&json, |name, value| {
+        _ => {
+            let map = value.map()?;
+            let rest;
+            let map = if without.is_empty() {
+                map
+            } else {
+                rest = self::without(map, without).unwrap_or_else(|| "{}".to_owned());
+                &rest
+            };
+            each_member(map, |name, value| {
                 let (name, value) = (name.into_owned(), kept::json(value.into()).into_owned());
                 fields.push((name.into(), value.into()));
             })?;
         }
-        _ => return None,
     }
     Some(fields)
 }
 
+/// A map without the members at these places, and without what becomes empty by that. `None` when nothing is left.
+pub(super) fn without(map: &str, places: &[&[u16]]) -> Option<String> {
+    let mut rest = String::with_capacity(map.len());
+    let mut nth = 0;
+    each_member(map, |name, value| {
+        let at = |place: &&[u16]| place.first() == Some(&nth);
+        let deeper: Vec<&[u16]> = places
+            .iter()
+            .filter(|place| at(place))
+            .map(|place| &place[1..])
+            .collect();
+        nth = nth.saturating_add(1);
+        let value = match &deeper[..] {
+            [] => Cow::Borrowed(value.get()),
+            places if places.iter().any(|place| place.is_empty()) => return,
+            places => match self::without(value.get(), places) {
+                Some(rest) => Cow::Owned(rest),
+                None => return,
+            },
+        };
+        rest.push(if rest.is_empty() { '{' } else { ',' });
+        rest.push_str(&kept::string(&name));
+        rest.push(':');
+        rest.push_str(&value);
+    })?;
+    if rest.is_empty() {
+        return None;
+    }
+    rest.push('}');
+    Some(rest)
+}
+
 /// Hands over the members of an object in the order they stand there, equal names included. `None` when the text is no
 /// object; some of the members may have been handed over then.
-fn each_member<'a>(json: &'a str, see: impl FnMut(Cow<'a, str>, &'a RawValue)) -> Option<()> {
+pub(super) fn each_member<'a>(json: &'a str, see: impl FnMut(Cow<'a, str>, &'a RawValue)) -> Option<()> {
     struct Members<F>(F);
 
     impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Members<F> {

@@ -27,6 +27,14 @@ pub(super) fn json(value: Value<'_>) -> Cow<'_, str> {
     }
 }
 
+/// The same of JSON that is the line's own.
+pub(super) fn text(json: &str) -> String {
+    match compacted(json) {
+        (_, depth) if depth > MAX_DEPTH => string(json),
+        (json, _) => json.into_owned(),
+    }
+}
+
 /// JSON as it came, without the white space between its tokens, and how deep it is nested.
 pub(super) fn compacted(json: &str) -> (Cow<'_, str>, usize) {
     if !is_nested(json) {
@@ -41,7 +49,7 @@ pub(super) fn compacted(json: &str) -> (Cow<'_, str>, usize) {
     (text, shape.depth)
 }
 
-fn is_nested(json: &str) -> bool {
+pub(super) fn is_nested(json: &str) -> bool {
     json.starts_with(['{', '['])
 }
 

@@ -10,11 +10,12 @@ fn terms() -> Terms {
     Terms {
         arrived: Timestamp::parse(ARRIVED).unwrap(),
         stream: StreamMember::NamesIt,
+        reading: Reading::default(),
     }
 }
 
 fn encoded(json: &str) -> String {
-    text(&read(json, terms()).unwrap())
+    text(&read(json, &terms()).unwrap())
 }
 
 fn text(built: &Built<'_>) -> String {
@@ -54,7 +55,7 @@ fn every_member_has_its_place() {
         ),
         (
             r#"{"level":"loud","severity":"error","fields":[]}"#,
-            r#"{"ts":NOW,"message":"","fields":{"level":"loud","severity":"error","fields":[]}}"#,
+            r#"{"ts":NOW,"level":"error","message":"","fields":{"level":"loud","fields":[]}}"#,
         ),
         // Names that `fields` has already.
         (
@@ -63,7 +64,7 @@ fn every_member_has_its_place() {
         ),
         (
             r#"{"fields":{"level":"x","level":"y"},"level":"z","level":"error"}"#,
-            r#"{"ts":NOW,"message":"","fields":{"level":"x","level_":"y","level__":"z","level___":"error"}}"#,
+            r#"{"ts":NOW,"level":"error","message":"","fields":{"level":"x","level_":"y","level__":"z"}}"#,
         ),
         (
             r#"{"message":"a","message":"b","message":"c"}"#,
@@ -75,8 +76,8 @@ fn every_member_has_its_place() {
         ),
         // Escapes in names and values; names only look known when they are.
         (
-            r#"{"\u006dsg":"tab\there\u000a","Message":"\u00e9"}"#,
-            r#"{"ts":NOW,"message":"tab\there\n","fields":{"Message":"\u00e9"}}"#,
+            r#"{"\u006dsg":"tab\there\u000a","Massage":"\u00e9"}"#,
+            r#"{"ts":NOW,"message":"tab\there","fields":{"Massage":"\u00e9"}}"#,
         ),
         (
             r#"{"n":-0.10e+5,"big":123456789012345678901234567890,"deep":{"x": [ {} ]}}"#,
@@ -102,7 +103,7 @@ fn what_is_no_object_is_not_read() {
         "{\"a\":\"\t\"}",
         "null",
     ] {
-        assert!(read(text, terms()).is_none(), "{text}");
+        assert!(read(text, &terms()).is_none(), "{text}");
     }
 }
 
@@ -117,7 +118,7 @@ fn a_line_of_equal_names_stays_about_as_long_as_it_came() {
 
 #[test]
 fn a_line_names_its_stream() {
-    let stream = |json| read(json, terms()).unwrap().stream().map(str::to_owned);
+    let stream = |json| read(json, &terms()).unwrap().stream().map(str::to_owned);
     assert_eq!(stream(r#"{"stream":"a/b"}"#).as_deref(), Some("a/b"));
     assert_eq!(stream(r#"{"stream":5}"#), None);
 }
@@ -212,13 +213,24 @@ fn built(members: &[(String, Typed)]) -> String {
     for (name, value) in members {
         builder.member(name.as_str(), value.value());
     }
-    text(&builder.finish(terms()))
+    text(&builder.finish(&terms()))
 }
 
 fn name() -> impl Strategy<Value = String> {
-    let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = table::NAMES.iter().map(|name| name.path).collect();
     prop_oneof![
         proptest::sample::select(known).prop_map(str::to_owned),
+        proptest::sample::select(vec![
+            "ts",
+            "level",
+            "message",
+            "fields",
+            "stream",
+            "record",
+            "timestamp",
+            "log"
+        ])
+        .prop_map(str::to_owned),
         "[a-c]_?",
         ".{0,3}"
     ]
@@ -268,7 +280,7 @@ fn values_that_json_has_no_word_for_are_kept_as_text() {
     builder.member("e", Value::Bytes(b"\0\xff\n".into()));
     builder.member("message", Value::Bytes(b"no text".into()));
     assert_eq!(
-        text(&builder.finish(terms())),
+        text(&builder.finish(&terms())),
         r#"{"ts":NOW,"message":"","fields":{"a":"NaN","b":"Infinity","c":"-Infinity","d":1.0,"e":"AP8K","message":"bm8gdGV4dA=="}}"#
     );
 }
@@ -283,7 +295,7 @@ fn what_a_format_has_a_place_for_is_taken_from_there_and_members_of_that_name_ar
     builder.level(Level::Warn);
     builder.message("said");
     assert_eq!(
-        text(&builder.finish(terms())),
+        text(&builder.finish(&terms())),
         r#"{"ts":"1970-01-01T00:00:00.000000001Z","level":"warn","message":"said","fields":{"ts":0,"level":"error","message":"a member"}}"#
     );
 }
@@ -294,7 +306,7 @@ fn a_member_called_stream_is_a_field_where_streams_are_named_otherwise() {
         stream: StreamMember::IsAField,
         ..terms()
     };
-    let built = read(r#"{"stream":"stderr"}"#, terms).unwrap();
+    let built = read(r#"{"stream":"stderr"}"#, &terms).unwrap();
     assert_eq!(built.stream(), None);
     assert_eq!(
         text(&built),
@@ -310,7 +322,7 @@ fn nested_values_of_other_formats_are_as_deep_as_they_like() {
         (1..depth).for_each(|_| nested.begin_list());
         let mut builder = Builder::new();
         builder.member("a", nested);
-        text(&builder.finish(terms()))
+        text(&builder.finish(&terms()))
     };
     let brackets = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let line = |value: &str| format!(r#"{{"ts":NOW,"message":"","fields":{{"a":{value}}}}}"#);
@@ -324,7 +336,7 @@ fn nested_values_of_other_formats_are_as_deep_as_they_like() {
     list.value(inside);
     let mut builder = Builder::new();
     builder.member("a", list);
-    assert!(text(&builder.finish(terms())).contains(r#""a":"[[["#));
+    assert!(text(&builder.finish(&terms())).contains(r#""a":"[[["#));
 }
 
 proptest! {
@@ -350,9 +362,94 @@ Nested::list()
         }
         let mut builder = Builder::new();
         builder.member("a", nested);
-        let line = text(&builder.finish(terms()));
+        let line = text(&builder.finish(&terms()));
         prop_assert!(!line.contains('\n'));
         let line = line.replace("NOW", "0");
         prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&line).is_ok(), "{}", line);
+    }
+}
+
+/// Every scalar, and every list or map that is empty.
+fn leaves(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Array(items) if !items.is_empty() => {
+            items.iter().for_each(|item| leaves(item, found))
+        }
+        serde_json::Value::Object(members) if !members.is_empty() => {
+            members.values().for_each(|member| leaves(member, found));
+        }
+        scalar => found.push(scalar.to_string()),
+    }
+}
+
+/// What a time, a level and a message can be of.
+fn meaning() -> impl Strategy<Value = Typed> {
+    let texts = [
+        "warn",
+        "E",
+        "ERROR+2",
+        "loud",
+        "",
+        "said",
+        "said\n",
+        "2026-11-30T05:00:00Z",
+        "05:00:00",
+        "30/Nov/2026:05:00:00 +0100",
+        "1796014800123",
+        "{\"msg\":\"inner\",\"level\":\"info\"}",
+        "{\"a\":1}",
+        "2026-11-30 05:00:00 ERROR x",
+    ];
+    prop_oneof![
+        proptest::sample::select(texts.to_vec()).prop_map(|text| Typed::Text(text.to_owned())),
+        proptest::sample::select(vec![0_i64, 3, 17, 30, 35, 400, 1_796_014_800, 1_796_014_800_123])
+            .prop_map(Typed::Integer),
+        Just(Typed::Null),
+        Just(Typed::List(vec![Typed::Integer(104), Typed::Integer(105)])),
+    ]
+}
+
+proptest! {
+    /// Of what comes, each part of a line takes one value, and the time's nanoseconds one; all others are in the fields.
+    #[test]
+    fn nothing_that_arrives_is_thrown_away(
+        members in proptest::collection::btree_map(name(), prop_oneof![
+            3 => meaning(),
+            1 => typed(),
+            1 => proptest::collection::btree_map(name(), meaning(), 0..3)
+                .prop_map(|map| Typed::Map(map.into_iter().collect())),
+        ], 0..8),
+    ) {
+        let json = object(&members.into_iter().collect::<Vec<_>>());
+        let terms = Terms { stream: StreamMember::IsAField, ..terms() };
+        let line = text(&read(&json, &terms).unwrap()).replace("\"ts\":NOW", "\"ts\":\"now\"");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let (mut came, mut kept) = (Vec::new(), Vec::new());
+        leaves(&serde_json::from_str(&json).unwrap(), &mut came);
+        if let Some(fields) = line.get("fields") {
+            leaves(fields, &mut kept);
+        }
+        // An object in a text may be understood as a line: then its own members are kept.
+        let wrapped = came.iter().any(|leaf| leaf.contains("inner"));
+        for leaf in &kept {
+            if let Some(at) = came.iter().position(|came| came == leaf) {
+                came.swap_remove(at);
+            }
+        }
+        let said = usize::from(line.get("level").is_some()) + usize::from(line["ts"] != "now") * 2;
+        // The message, and `fields` that is empty.
+        prop_assert!(wrapped || came.len() <= said + 2, "{}\nbecame {}\nwithout {:?}", json, line, came);
+        for leaf in came.iter().filter(|leaf| leaf.contains("loud") || leaf.contains("05:00:00\"")) {
+            prop_assert!(line["message"] == leaf.trim_matches('"'), "{} of {} is nowhere in {}", leaf, json, line);
+        }
+    }
+
+    /// The line itself is the message, whatever is read of it.
+    #[test]
+    fn plain_text_stays_whole(line in ".*") {
+        let read = Built::text(&*line, &terms());
+        let unread = Built::message(&*line, terms().arrived);
+        prop_assert_eq!(&read.message, &unread.message);
+        prop_assert!(read.fields.is_empty());
     }
 }

@@ -77,7 +77,65 @@ impl Value<'_> {
     }
 }
 
+impl Value<'_> {
+    /// Whether it says nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => text.is_empty(),
+            Self::Json(raw) => matches!(raw.get(), "null" | "\"\""),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a text.
+    pub(super) fn is_text(&self) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::Json(raw) => raw.get().starts_with('"'),
+            _ => false,
+        }
+    }
+
+    /// The JSON of a map.
+    pub(super) fn map(&self) -> Option<&str> {
+        self.nested().filter(|json| json.starts_with('{'))
+    }
+
+    /// The JSON of a list or a map.
+    fn nested(&self) -> Option<&str> {
+        match self {
+            Self::Json(raw) => Some(raw.get()).filter(|json| kept::is_nested(json)),
+            Self::Nested(nested) => Some(&nested.json),
+            _ => None,
+        }
+    }
+
+    /// The text whose bytes are told one by one, as numbers: journald's form of what is not printable. It has something in
+    /// it that is.
+    pub(super) fn text_of_bytes<'t>(&self) -> Option<Cow<'t, str>> {
+        let bytes: Vec<u8> = serde_json::from_str(self.nested()?).ok()?;
+        let is_text = bytes.iter().any(|&byte| byte > b' ');
+        is_text.then(|| Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
 impl<'a> Value<'a> {
+    /// What a scalar in the JSON of a list or a map was; others are not looked at.
+    pub(super) fn owned(raw: &RawValue) -> Self {
+        let json = raw.get();
+        if let Some(text) = string(json) {
+            return Self::Text(Cow::Owned(text.into_owned()));
+        }
+        let integer = json.parse().map(Self::Integer);
+        let unsigned = || json.parse().map(Self::Unsigned);
+        let float = || serde_json::from_str(json).map(Self::Float);
+        integer
+            .or_else(|_| unsigned())
+            .or_else(|_| float())
+            .unwrap_or(Self::Null)
+    }
+
     /// The text, where it is one.
     pub(super) fn text(&self) -> Option<Cow<'_, str>> {
         match self {
@@ -139,6 +197,11 @@ pub(super) fn json(value: Value<'_>) -> (Cow<'_, str>, usize) {
 }
 
 impl Nested {
+    /// What was written so far; all of it, where it is a value.
+    pub(super) fn json(&self) -> &str {
+        &self.json
+    }
+
     /// An empty list.
     pub fn list() -> Self {
         Self::of(Kind::List)

@@ -12,7 +12,7 @@ use super::memory::Held;
 use super::naming::{Labels, Naming};
 use super::refused::{Refused, RejectCode, Rejected, Rejects};
 use crate::append::Run;
-use crate::builder::{Built, StreamMember, Terms};
+use crate::builder::{Built, Reading, StreamMember, Terms};
 
 /// What a stream costs in memory beside its lines and its name, in bytes: about.
 const STREAM_OVERHEAD: usize = 512;
@@ -27,6 +27,7 @@ type NoPlace = (RejectCode, String);
 pub struct Intake {
     subscriber: Subscriber,
     limits: Limits,
+    reading: Reading,
     memory: Held,
     naming: Naming,
     /// The `ts` of lines that have none: when the first one came.
@@ -116,6 +117,7 @@ impl Intake {
         subscriber: Subscriber,
         naming: Naming,
         limits: Limits,
+        reading: Reading,
         memory: Held,
     ) -> Result<Self, Refused> {
         let default = match naming.default() {
@@ -133,6 +135,7 @@ impl Intake {
         Ok(Self {
             subscriber,
             limits,
+            reading,
             memory,
             naming,
             arrived: None,
@@ -247,6 +250,7 @@ impl Intake {
                 Naming::ByLine => StreamMember::NamesIt,
                 Naming::Stream(_) | Naming::Template(_) => StreamMember::IsAField,
             },
+            reading: self.reading.clone(),
         }
     }
 

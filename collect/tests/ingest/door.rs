@@ -50,7 +50,7 @@ async fn lines_with_the_same_labels_go_where_the_template_says() {
         // Streams are named by the template: this is a field.
         builder.member("stream", "stderr");
         builder.member("n", Value::Integer(1));
-        intake.put_at(&place, &builder.finish(terms)).unwrap();
+        intake.put_at(&place, &builder.finish(&terms)).unwrap();
     }
     assert_eq!(told(&collector.door.settle(intake, None).await), (4, vec![]));
     let line =

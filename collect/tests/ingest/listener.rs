@@ -88,7 +88,7 @@ impl Tiny {
                 Ok(Some(terms)) => {
                     let mut builder = Builder::new();
                     builder.message(text);
-                    intake.put(&builder.finish(terms))
+                    intake.put(&builder.finish(&terms))
                 }
                 Ok(None) => Ok(()),
                 Err(refused) => Err(refused),

@@ -20,3 +20,4 @@ mod refusals;
 mod repeats;
 mod shares;
 mod sqlite;
+mod understood;

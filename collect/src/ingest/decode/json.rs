@@ -145,13 +145,13 @@ fn take_one(element: &RawValue, intake: &mut Intake) -> Result<(), Refused> {
     // A line is cut at the end of a character.
     let json = &element.get()[..json.len()];
     if intake.left_out() > 0 {
-        return take_cut(json, json, terms, intake);
+        return take_cut(json, json, &terms, intake);
     }
-    match builder::read(json, terms) {
+    match builder::read(json, &terms) {
         Some(built) => intake.put(&built),
         None => {
             let message = builder::string(json).unwrap_or(Cow::Borrowed(json));
-            intake.put(&Built::message(message, terms.arrived))
+            intake.put(&Built::text(message, &terms))
         }
     }
 }

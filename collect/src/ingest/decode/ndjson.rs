@@ -21,7 +21,7 @@ pub const NDJSON: Format = Format {
     decode: |body, intake| each_line(body, intake, take),
 };
 
-fn take(line: &[u8], terms: Terms, intake: &mut Intake) -> Result<(), Refused> {
+fn take(line: &[u8], terms: &Terms, intake: &mut Intake) -> Result<(), Refused> {
     let text = String::from_utf8_lossy(line);
     let json = builder::repaired(&text);
     if let Some(built) = builder::read(&json, terms) {
@@ -34,19 +34,19 @@ fn take(line: &[u8], terms: Terms, intake: &mut Intake) -> Result<(), Refused> {
     if intake.left_out() > 0 {
         return take_cut(&text, escaped.as_deref().unwrap_or(&json), terms, intake);
     }
-    intake.put(&Built::message(&*text, terms.arrived))
+    intake.put(&Built::text(&*text, terms))
 }
 
 /// Of an object that was too long and is cut, the members are told as far as they go.
-pub(super) fn take_cut(text: &str, json: &str, terms: Terms, intake: &mut Intake) -> Result<(), Refused> {
+pub(super) fn take_cut(text: &str, json: &str, terms: &Terms, intake: &mut Intake) -> Result<(), Refused> {
     let Some((object, kept)) = builder::completed(json) else {
-        return intake.put(&Built::message(text, terms.arrived));
+        return intake.put(&Built::text(text, terms));
     };
     match builder::read(&object, terms) {
         Some(built) => {
             intake.leave_out(json.len() - kept);
             intake.put(&built)
         }
-        None => intake.put(&Built::message(text, terms.arrived)),
+        None => intake.put(&Built::text(text, terms)),
     }
 }

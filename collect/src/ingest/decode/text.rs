@@ -11,7 +11,7 @@ pub const TEXT: Format = Format {
     counting: Counting::LineFeeds,
     decode: |body, intake| {
         each_line(body, intake, |line, terms, intake| {
-            intake.put(&Built::message(String::from_utf8_lossy(line), terms.arrived))
+            intake.put(&Built::text(String::from_utf8_lossy(line), terms))
         })
     },
 };
@@ -21,7 +21,7 @@ pub const TEXT: Format = Format {
 pub(super) fn each_line(
     body: &[u8],
     intake: &mut Intake,
-    read: impl Fn(&[u8], Terms, &mut Intake) -> Result<(), Refused>,
+    read: impl Fn(&[u8], &Terms, &mut Intake) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
     let mut rest = body;
     while !rest.is_empty() {
@@ -37,7 +37,7 @@ pub(super) fn each_line(
         if line.trim_ascii().is_empty() {
             intake.blank()?;
         } else if let Some((line, terms)) = intake.line(line)? {
-            read(line, terms, intake)?;
+            read(line, &terms, intake)?;
         }
     }
     Ok(())

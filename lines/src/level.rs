@@ -1,0 +1,124 @@
+//! How grave a line is, and the words for it.
+
+/// How grave a line is, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The finest detail.
+    Trace,
+    /// For whoever debugs.
+    Debug,
+    /// The normal course of things.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something failed.
+    Error,
+    /// The program cannot go on.
+    Fatal,
+}
+
+/// Other words for levels, in lower case.
+pub const SYNONYMS: &[(&str, Level)] = &[
+    ("trce", Level::Trace),
+    ("trac", Level::Trace),
+    ("verbose", Level::Trace),
+    ("verb", Level::Trace),
+    ("vrb", Level::Trace),
+    ("silly", Level::Trace),
+    ("finest", Level::Trace),
+    ("finer", Level::Trace),
+    ("dbug", Level::Debug),
+    ("debu", Level::Debug),
+    ("dbg", Level::Debug),
+    ("fine", Level::Debug),
+    ("config", Level::Debug),
+    ("http", Level::Debug),
+    ("inf", Level::Info),
+    ("information", Level::Info),
+    ("informational", Level::Info),
+    ("notice", Level::Info),
+    ("note", Level::Info),
+    ("success", Level::Info),
+    ("log", Level::Info),
+    ("wrn", Level::Warn),
+    ("warning", Level::Warn),
+    ("err", Level::Error),
+    ("eror", Level::Error),
+    ("erro", Level::Error),
+    ("fail", Level::Error),
+    ("failure", Level::Error),
+    ("severe", Level::Error),
+    ("ftl", Level::Fatal),
+    ("fata", Level::Fatal),
+    ("crit", Level::Fatal),
+    ("critical", Level::Fatal),
+    ("alert", Level::Fatal),
+    ("emerg", Level::Fatal),
+    ("emergency", Level::Fatal),
+    ("panic", Level::Fatal),
+    ("pani", Level::Fatal),
+    ("dpanic", Level::Fatal),
+];
+
+/// The longest word in [`SYNONYMS`], in bytes.
+const LONGEST: usize = 13;
+
+impl Level {
+    /// Every level, from least to most grave.
+    pub const ALL: [Self; 6] = [
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+        Self::Fatal,
+    ];
+
+    /// As it is written in a line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
+    }
+
+    /// The level that a word stands for, in any case: its name, or one of [`SYNONYMS`]. Nothing else about a word is
+    /// forgiven here.
+    pub fn of_word(word: &str) -> Option<Self> {
+        if word.len() < 3 || word.len() > LONGEST {
+            return None;
+        }
+        let is = |name: &str| name.eq_ignore_ascii_case(word);
+        let named = Self::ALL.into_iter().find(|level| is(level.as_str()));
+        named.or_else(|| {
+            let synonym = SYNONYMS.iter().find(|(name, _)| is(name));
+            synonym.map(|&(_, level)| level)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_stands_for_one_level_in_any_case() {
+        let mut words: Vec<&str> = SYNONYMS.iter().map(|(word, _)| *word).collect();
+        words.extend(Level::ALL.map(Level::as_str));
+        let all = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), all);
+        for (word, level) in SYNONYMS {
+            assert_eq!(Level::of_word(&word.to_uppercase()), Some(*level));
+            assert!(word.len() <= LONGEST && *word == word.to_lowercase());
+        }
+        assert_eq!(Level::of_word("Warn"), Some(Level::Warn));
+        assert_eq!(Level::of_word("warned"), None);
+        assert_eq!(Level::of_word(""), None);
+    }
+}
