@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::feeds::feed::Feed;
 use crate::feeds::shown::Haste;
-use crate::feeds::tick::{Tick, Took};
+use crate::feeds::tick::Tick;
 use crate::feeds::wake::Wake;
 
 /// So many sessions are woken before others get their turn. More of them at once overflow the runtime's local queues,
@@ -58,8 +58,6 @@ struct Pace {
     done: Instant,
     /// Before then nothing is shown as urgent: after such a round fan-out rests for as long as it took.
     hurries_from: Instant,
-    /// What those took since the last instant: it is part of what that one's tick is reckoned from.
-    hurried: Duration,
 }
 
 /// What a round came to.
@@ -118,7 +116,7 @@ impl Grid {
                 due = self.instant(pace.next) => {
                     let begun = Instant::now();
                     self.show(&[Haste::Instant, Haste::Urgent]).await;
-                    pace.shown(due, begun, Instant::now(), |took| self.tick.after(took));
+                    pace.shown(due, begun, Instant::now(), |late| self.tick.after(late));
                 }
                 () = self.hurry(pace.hurries_from) => {
                     let begun = Instant::now();
@@ -182,28 +180,19 @@ impl Pace {
             next: now,
             done: now,
             hurries_from: now,
-            hurried: Duration::ZERO,
         }
     }
 
-    /// Everything was shown, as was `due`; `after` is the law.
-    fn shown(&mut self, due: Instant, begun: Instant, done: Instant, after: impl Fn(Took) -> Duration) {
+    /// Everything was shown, as was `due`; `after` is the law, which is told how late that began.
+    fn shown(&mut self, due: Instant, begun: Instant, done: Instant, after: impl Fn(Duration) -> Duration) {
         // An instant is not late for what a round before it took: that is time of fan-out's own.
         let due = due.max(self.done);
-        let urgent = std::mem::take(&mut self.hurried);
-        let tick = after(Took {
-            due,
-            begun,
-            done,
-            urgent,
-        });
-        self.next = done.max(due + tick);
+        self.next = done.max(due + after(begun - due));
         (self.done, self.hurries_from) = (done, done);
     }
 
     /// What is urgent was shown.
     fn hurried(&mut self, begun: Instant, done: Instant) {
-        self.hurried += done - begun;
         (self.done, self.hurries_from) = (done, done + (done - begun));
     }
 }
@@ -412,22 +401,24 @@ mod tests {
     }
 
     #[test]
-    fn urgent_rounds_rest_as_long_as_they_take_and_count_for_the_next_tick_but_make_no_instant_late() {
+    fn urgent_rounds_rest_as_long_as_they_take_but_make_no_instant_late() {
         let (now, ms) = (Instant::now(), Duration::from_millis);
         let mut pace = Pace::new(now);
         pace.hurried(now, now + ms(10));
         assert_eq!((pace.hurries_from, pace.next), (now + ms(20), now));
         // It was due while the urgent ones were shown.
         let begun = now + ms(10);
-        pace.shown(now + ms(3), begun, begun + ms(2), |took| {
-            assert_eq!((took.due, took.begun, took.urgent), (begun, begun, ms(10)));
-            (took.done - took.due + took.urgent) * 2
+        pace.shown(now + ms(3), begun, begun + ms(2), |late| {
+            assert_eq!(late, Duration::ZERO);
+            ms(24)
         });
         assert_eq!(pace.next, begun + ms(24));
         assert_eq!(pace.hurries_from, begun + ms(2));
-        pace.shown(pace.next, pace.next, pace.next + ms(2), |took| {
-            assert_eq!(took.urgent, Duration::ZERO);
-            took.done - took.due
+        let due = pace.next;
+        pace.shown(due, due + ms(1), due + ms(9), |late| {
+            assert_eq!(late, ms(1));
+            ms(2)
         });
+        assert_eq!(pace.next, due + ms(9), "everybody is woken before the next one");
     }
 }

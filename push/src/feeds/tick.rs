@@ -2,10 +2,11 @@
 //!
 //! Two things decide. The *demand* is the part of its processors that the node would use if every batch went to every
 //! reader at once: what it does use, what gathering saves it, and what shows that others use the machine. It hardly
-//! depends on how much is gathered, so nothing swings. And *rounds*: the time to the next instant is so many times what it
-//! took to wake everybody, so fan-out has a known part of the time: what it wants while the demand is below half of
-//! the processors, and an eighth where it is several times what there is. A round takes longer while others fill the
-//! machine, and the tick with it.
+//! depends on how much is gathered, so nothing swings. And *rounds*: the time to the next instant is so many times what the
+//! writes of a round take of all processors, so fan-out has a known part of them: what it wants while the demand is below
+//! half of them, and ever less beyond that. That time is reckoned and not measured: a round during which others had the
+//! processors took long, and is no reason to let the next lines wait as well. The grid itself begins no round before
+//! everybody was woken for the last one.
 
 mod demand;
 mod meter;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::demand::{Demand, Reading};
@@ -33,9 +35,13 @@ pub(crate) struct Tick {
     meter: Box<dyn Meter>,
     /// What happened since the demand was looked at.
     since: Mutex<Since>,
+    /// Told at the first instant since then.
+    stirred: Notify,
     /// From one instant to the next, in rounds: the bits of a float. Set by [`Tick::run`].
     rounds: AtomicU64,
-    /// The longest that somebody woken took to wake others since the last round, in microseconds.
+    /// Writes since the last instant: its own, and those of urgent feeds.
+    writes: AtomicU64,
+    /// The longest that somebody woken took to wake others since the last instant, in microseconds.
     took: AtomicU64,
 }
 
@@ -52,18 +58,6 @@ struct Since {
     ticks: Duration,
 }
 
-/// A round's times.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Took {
-    /// When it should have begun.
-    pub(crate) due: Instant,
-    pub(crate) begun: Instant,
-    /// When everybody was woken, and those of the last turn had theirs.
-    pub(crate) done: Instant,
-    /// What rounds of urgent feeds took since the one before.
-    pub(crate) urgent: Duration,
-}
-
 impl Tick {
     /// That of this process.
     pub(crate) fn new(limits: Arc<Limits>) -> Self {
@@ -75,13 +69,16 @@ impl Tick {
             limits,
             meter,
             since: Mutex::default(),
+            stirred: Notify::new(),
             rounds: AtomicU64::new(1f64.to_bits()),
+            writes: AtomicU64::new(0),
             took: AtomicU64::new(0),
         }
     }
 
     /// So many writes are made, where it would have been `due` if every batch had gone at once.
     pub(crate) fn woke(&self, due: u64, writes: u64) {
+        self.writes.fetch_add(writes, Ordering::Relaxed);
         let mut since = self.since.lock();
         since.due += due;
         since.writes += writes;
@@ -92,17 +89,22 @@ impl Tick {
         self.took.fetch_max(micros(time), Ordering::Relaxed);
     }
 
-    /// From when a round was due to the next instant.
-    pub(crate) fn after(&self, took: Took) -> Duration {
-        let others = Duration::from_micros(self.took.swap(0, Ordering::Relaxed));
-        let round = (took.done - took.due).max(others) + took.urgent;
+    /// From when an instant was due to the next one. It began so much later, and everybody was woken.
+    pub(crate) fn after(&self, late: Duration) -> Duration {
+        let writes = self.writes.swap(0, Ordering::Relaxed) as f64;
+        let round = self.limits.write_cost.mul_f64(writes / self.meter.processors());
         let rounds = f64::from_bits(self.rounds.load(Ordering::Relaxed));
+        let others = Duration::from_micros(self.took.swap(0, Ordering::Relaxed));
         let tick = round
             .mul_f64(rounds)
+            .max(others)
             .clamp(self.limits.tick, self.limits.tick_stretched);
         let mut since = self.since.lock();
+        if since.instants == 0 {
+            self.stirred.notify_one();
+        }
         since.instants += 1;
-        since.late += (took.begun - took.due).saturating_sub(TIMER_ROUNDS);
+        since.late += late.saturating_sub(TIMER_ROUNDS);
         since.ticks += tick;
         tick
     }
@@ -111,6 +113,17 @@ impl Tick {
     pub(crate) async fn run(&self) {
         let gauge = metrics::gauge!("tailcast_tick_microseconds");
         let mut demand = Demand::default();
+        loop {
+            gauge.set(micros(self.limits.tick) as f64);
+            self.stirred.notified().await;
+            self.follow(&mut demand, |tick| gauge.set(micros(tick) as f64))
+                .await;
+        }
+    }
+
+    /// Ends when nothing comes any more, and nothing is left of what came: an idle node sleeps. Tells how far apart instants
+    /// are.
+    async fn follow(&self, demand: &mut Demand, tell: impl Fn(Duration)) {
         let (mut used, mut at) = (self.meter.used(), Instant::now());
         loop {
             tokio::time::sleep(EVERY).await;
@@ -127,11 +140,11 @@ impl Tick {
                 late: since.late.checked_div(since.instants).unwrap_or_default(),
             });
             self.rounds.store(demand.rounds().to_bits(), Ordering::Relaxed);
-            let tick = since
-                .ticks
-                .checked_div(since.instants)
-                .unwrap_or(self.limits.tick);
-            gauge.set(micros(tick) as f64);
+            match since.ticks.checked_div(since.instants) {
+                Some(tick) => tell(tick),
+                None if demand.is_easy() => return,
+                None => tell(self.limits.tick),
+            }
         }
     }
 }
@@ -143,6 +156,9 @@ fn micros(time: Duration) -> u64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use super::*;
 
     /// A node whose processors are used this much.
@@ -160,44 +176,89 @@ mod tests {
         }
     }
 
-    fn round(took: Duration) -> Took {
-        let now = Instant::now();
-        Took {
-            due: now,
-            begun: now,
-            done: now + took,
-            urgent: Duration::ZERO,
-        }
+    /// What a round of so many writes is followed by.
+    fn after(tick: &Tick, writes: u64) -> Duration {
+        tick.woke(0, writes);
+        tick.after(Duration::ZERO)
+    }
+
+    fn tick(load: &Arc<Mutex<f64>>) -> Tick {
+        let meter = Used(Arc::clone(load), Mutex::default());
+        Tick::by(Box::new(meter), Arc::default())
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_node_rests_no_longer_than_a_round_and_a_full_one_many_times() {
-        let limits = Arc::new(Limits::default());
         let load = Arc::new(Mutex::new(0.3));
-        let meter = Used(Arc::clone(&load), Mutex::default());
-        let tick = Tick::by(Box::new(meter), Arc::clone(&limits));
+        let tick = tick(&load);
         let running = tick.run();
         tokio::pin!(running);
         let ms = Duration::from_millis;
         let mut lengths = Vec::new();
+        // 8 µs each, and four processors.
+        let writes = 5_000;
         for (used, saved) in [(0.3, 0), (0.9, 0), (0.9, 1_000_000)] {
             *load.lock() = used;
             for _ in 0..50 {
                 tick.woke(saved, 0);
+                after(&tick, 0);
                 let _ = tokio::time::timeout(EVERY, &mut running).await;
             }
-            lengths.push(tick.after(round(ms(10))));
+            lengths.push(after(&tick, writes));
         }
         assert_eq!(lengths[0], ms(10));
-        assert!(lengths[1] > ms(20) && lengths[1] < ms(30), "{lengths:?}");
+        assert!(lengths[1] > ms(29) && lengths[1] < ms(31), "{lengths:?}");
         assert_eq!(
             lengths[2],
-            ms(80),
+            ms(160),
             "the readers would need many times what there is"
         );
-        assert_eq!(tick.after(round(Duration::ZERO)), limits.tick);
-        assert_eq!(tick.after(round(ms(5_000))), limits.tick_stretched);
-        tick.took(ms(20));
-        assert_eq!(tick.after(round(ms(1))), ms(160), "others were woken in turn");
+        let limits = Limits::default();
+        assert_eq!(after(&tick, 0), limits.tick);
+        assert_eq!(after(&tick, 1_000_000), limits.tick_stretched);
+        tick.woke(0, writes / 2);
+        assert_eq!(after(&tick, writes / 2), ms(160), "of urgent ones, too");
+        tick.took(ms(100));
+        assert_eq!(after(&tick, writes / 5), ms(100), "others were woken in turn");
+    }
+
+    /// Says how often it is polled.
+    struct Counted<'a>(Pin<&'a mut dyn Future<Output = ()>>, &'a mut u32);
+
+    impl Future for Counted<'_> {
+        type Output = ();
+
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            *self.1 += 1;
+            self.0.as_mut().poll(cx)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_node_sleeps_once_nothing_is_left_of_its_demand() {
+        let load = Arc::new(Mutex::new(2.0));
+        let tick = tick(&load);
+        let running = tick.run();
+        tokio::pin!(running);
+        let wakes = async |running: Pin<&mut _>| {
+            let mut polled = 0;
+            let running: Pin<&mut dyn Future<Output = ()>> = running;
+            let counted = Counted(running, &mut polled);
+            let _ = tokio::time::timeout(EVERY * 1_000, counted).await;
+            polled
+        };
+        assert_eq!(
+            wakes(running.as_mut()).await,
+            2,
+            "at the beginning and at the end"
+        );
+        for _ in 0..20 {
+            after(&tick, 5_000);
+            let _ = tokio::time::timeout(EVERY, &mut running).await;
+        }
+        assert!(after(&tick, 5_000) > Duration::from_millis(50));
+        *load.lock() = 0.1;
+        assert!(wakes(running.as_mut()).await < 20);
+        assert_eq!(after(&tick, 5_000), Duration::from_millis(10));
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 /// Up to this demand fan-out takes what time it wants.
 const EASY: f64 = 0.5;
 
-/// From this demand on it gets the smallest part.
-const HARD: f64 = 2.5;
+/// For all processors' worth of demand beyond that, it waits for as long as so many more rounds take.
+const STEEP: f64 = 5.0;
 
-/// That part: one of so many rounds.
-const MOST_ROUNDS: f64 = 8.0;
+/// The smallest part that it gets: one of so many rounds.
+const MOST_ROUNDS: f64 = 16.0;
 
 /// What a new reading counts against those before: a step of the load is followed within about a second.
 const NEW: f64 = 0.3;
@@ -50,10 +50,15 @@ impl Demand {
         self.0 += (demand - self.0) * NEW;
     }
 
+    /// Whether fan-out may take what it wants.
+    pub(super) fn is_easy(&self) -> bool {
+        self.0 <= EASY
+    }
+
     /// From one instant to the next, in times that a round takes.
     pub(super) fn rounds(&self) -> f64 {
-        let beyond = (self.0 - EASY) / (HARD - EASY);
-        1.0 + beyond.clamp(0.0, 1.0) * (MOST_ROUNDS - 1.0)
+        let beyond = (self.0 - EASY).max(0.0);
+        (1.0 + beyond * STEEP).min(MOST_ROUNDS)
     }
 }
 
@@ -97,8 +102,10 @@ mod tests {
         /// 0.2 s pass, and what is measured is `noise` times what is so.
         fn pass(&mut self, noise: f64) {
             let free = (PROCESSORS - self.others).max(0.1);
-            let round = self.sessions * self.write / free;
-            self.tick = (round * self.demand.rounds()).clamp(0.002, 0.2);
+            // None begins before the last one is over.
+            let over = self.sessions * self.write / free;
+            let tick = self.sessions * COST / PROCESSORS * self.demand.rounds();
+            self.tick = tick.clamp(0.001, 0.2).max(over);
             let writes = self.lines.min(1.0 / self.tick) * self.sessions;
             self.used = (writes * self.write).min(free);
             let due = self.lines * self.sessions;
@@ -139,7 +146,7 @@ mod tests {
             world.settle();
             ticks.push((world.tick * 1e3).round() as u64);
         }
-        assert_eq!(ticks, [4, 4, 4, 8, 25, 32]);
+        assert_eq!(ticks, [4, 4, 4, 10, 34, 64]);
     }
 
     #[test]
