@@ -10,6 +10,7 @@ use edge::sieve::Sieve;
 use lines::LogStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 use read::Questions;
+use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::fan_out::FanOut;
@@ -77,7 +78,8 @@ impl<'a> Ground<'a> {
     ) -> anyhow::Result<Self> {
         let kept = if parts::needs_store(config) {
             let store = parts::open_store(config).await?;
-            let questions = Questions::new(store.clone(), config.limits.questions);
+            // On the threads that answer: a reader of history does not wait for sessions who ask the same.
+            let questions = Questions::new(store.clone(), config.limits.questions, Handle::current());
             Some(Kept { store, questions })
         } else {
             None

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 type Answers<A> = Pin<Box<dyn Future<Output = Vec<A>> + Send>>;
@@ -17,6 +18,8 @@ pub struct Coalescing<Q, A> {
     answer: Box<dyn Fn(Vec<Q>) -> Answers<A> + Send + Sync>,
     /// What an answer is for those who came while it was awaited, if it is one.
     for_all: fn(&A) -> Option<A>,
+    /// Where it is asked. `None`: where the first of those who ask is.
+    asked_on: Option<Handle>,
     state: Mutex<State<Q, A>>,
 }
 
@@ -31,14 +34,27 @@ impl<Q: Send + 'static, A: Send + 'static> Coalescing<Q, A> {
     where
         F: Future<Output = Vec<A>> + Send + 'static,
     {
-        Self::sharing(answer, |_| None)
+        Self::with(answer, |_| None, None)
     }
 
     /// The same, but what `for_all` makes of an answer is that of all who came while it was awaited, too: a failure, for
-    /// which they would wait as long again.
+    /// which they would wait as long again. And it is asked on the threads of `asked_on`, whoever asks first: those who wait
+    /// for the same answer may be served by others, of another priority.
     pub fn sharing<F>(
         answer: impl Fn(Vec<Q>) -> F + Send + Sync + 'static,
         for_all: fn(&A) -> Option<A>,
+        asked_on: Handle,
+    ) -> Arc<Self>
+    where
+        F: Future<Output = Vec<A>> + Send + 'static,
+    {
+        Self::with(answer, for_all, Some(asked_on))
+    }
+
+    fn with<F>(
+        answer: impl Fn(Vec<Q>) -> F + Send + Sync + 'static,
+        for_all: fn(&A) -> Option<A>,
+        asked_on: Option<Handle>,
     ) -> Arc<Self>
     where
         F: Future<Output = Vec<A>> + Send + 'static,
@@ -46,6 +62,7 @@ impl<Q: Send + 'static, A: Send + 'static> Coalescing<Q, A> {
         Arc::new(Self {
             answer: Box::new(move |questions| Box::pin(answer(questions))),
             for_all,
+            asked_on,
             state: Mutex::new(State {
                 waiting: Vec::new(),
                 busy: false,
@@ -63,7 +80,11 @@ impl<Q: Send + 'static, A: Send + 'static> Coalescing<Q, A> {
         let mut state = self.state.lock();
         state.waiting.push((question, sender));
         if !mem::replace(&mut state.busy, true) {
-            tokio::spawn(Arc::clone(self).drain());
+            let asking = Arc::clone(self).drain();
+            match &self.asked_on {
+                Some(there) => there.spawn(asking),
+                None => tokio::spawn(asking),
+            };
         }
         receiver
     }

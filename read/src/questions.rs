@@ -21,6 +21,7 @@ use lines::filter::needs::Needs;
 use lines::{
     Batch, Epoch, Extent, Listing, LogReader, Offset, SharedError, StoreError, StreamName, Timestamp,
 };
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use listings::Listings;
@@ -60,8 +61,9 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// To this store.
-    pub fn new(store: Arc<dyn LogReader>, limits: QuestionLimits) -> Arc<Self> {
+    /// To this store. What is asked for many at once is asked on the threads of `asked_on`: those of whoever came first may
+    /// have a lower priority than others who wait for the same answer.
+    pub fn new(store: Arc<dyn LogReader>, limits: QuestionLimits, asked_on: Handle) -> Arc<Self> {
         let outages = Arc::<Outages>::default();
         let heads = Arc::new(Heads {
             store: Arc::clone(&store),
@@ -72,12 +74,13 @@ impl Questions {
             let heads = Arc::clone(&heads);
             async move { heads.answer(asked).await }
         };
-        let extents = Coalescing::sharing(answer, |extents: &Extents| match extents {
+        let for_all = |extents: &Extents| match extents {
             Err(error) if error.is_absence() => Some(Err(error.clone())),
             _ => None,
-        });
+        };
+        let extents = Coalescing::sharing(answer, for_all, asked_on.clone());
         Arc::new(Self {
-            listings: Listings::new(Arc::clone(&store), Arc::clone(&outages), limits),
+            listings: Listings::new(Arc::clone(&store), Arc::clone(&outages), limits, asked_on),
             store,
             epoch: OnceCell::new(),
             extents,

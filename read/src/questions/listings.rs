@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lines::{Listing, LogReader, SharedError, StoreError};
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -23,6 +24,8 @@ pub(super) struct Listings {
     store: Arc<dyn LogReader>,
     outages: Arc<Outages>,
     limits: QuestionLimits,
+    /// Where the store is asked.
+    asked_on: Handle,
     /// Locked while the store is asked: who comes meanwhile waits, and then looks whether that was one for it.
     state: Arc<Mutex<State>>,
     /// The last list that it gave. There is one at a time, whatever slow readers do.
@@ -43,11 +46,17 @@ struct Asked {
 }
 
 impl Listings {
-    pub(super) fn new(store: Arc<dyn LogReader>, outages: Arc<Outages>, limits: QuestionLimits) -> Arc<Self> {
+    pub(super) fn new(
+        store: Arc<dyn LogReader>,
+        outages: Arc<Outages>,
+        limits: QuestionLimits,
+        asked_on: Handle,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
             outages,
             limits,
+            asked_on,
             state: Arc::new(Mutex::new(State {
                 last: None,
                 rests_until: Instant::now(),
@@ -83,7 +92,7 @@ impl Listings {
             // All who wait for the lock by the end of this rest came before the listing begins, and share it.
             sleep_until(state.rests_until).await;
             let listings = Arc::clone(self);
-            let listed = tokio::spawn(async move {
+            let listed = self.asked_on.spawn(async move {
                 listings.ask(&mut state).await;
                 state
             });

@@ -251,7 +251,11 @@ mod tests {
 
     fn narrow(store: &Arc<Places>) -> Narrow {
         Narrow::new(
-            Questions::new(Arc::clone(store) as _, QuestionLimits::default()),
+            Questions::new(
+                Arc::clone(store) as _,
+                QuestionLimits::default(),
+                tokio::runtime::Handle::current(),
+            ),
             StreamName::parse("s").unwrap(),
             Some(&Filter::parse("needle").unwrap()),
             Sieve::new(SieveLimits::default()).account("ann"),

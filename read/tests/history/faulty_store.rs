@@ -48,6 +48,8 @@ pub(crate) struct FaultyStore {
     pub(crate) listings: AtomicUsize,
     /// How long each listing takes.
     pub(crate) listing_takes: Mutex<Duration>,
+    /// The names of the threads on which either was.
+    pub(crate) asked_on: Mutex<Vec<String>>,
     /// How much was read.
     pub(crate) reads: AtomicUsize,
     /// After so many reads, when it is not 0, all lines of a stream are one batch.
@@ -55,6 +57,11 @@ pub(crate) struct FaultyStore {
 }
 
 impl FaultyStore {
+    fn note_thread(&self) {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        self.asked_on.lock().push(name);
+    }
+
     async fn fault(&self) -> Result<(), StoreError> {
         if self.silent.load(Ordering::SeqCst) {
             let deadline = self.deadline.lock().unwrap_or(DEADLINE);
@@ -140,6 +147,7 @@ impl LogReader for FaultyStore {
         self.fault().await?;
         assert!(!self.panics.load(Ordering::SeqCst), "heads are not asked for");
         self.heads.fetch_add(1, Ordering::SeqCst);
+        self.note_thread();
         tokio::task::yield_now().await;
         let corrupt = self.corrupt.lock().clone();
         if let Some(stream) = streams
@@ -157,6 +165,7 @@ impl LogReader for FaultyStore {
     async fn streams(&self) -> Result<Arc<Listing>, StoreError> {
         self.fault().await?;
         self.listings.fetch_add(1, Ordering::SeqCst);
+        self.note_thread();
         tokio::task::yield_now().await;
         let takes = *self.listing_takes.lock();
         tokio::time::sleep(takes).await;

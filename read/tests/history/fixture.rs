@@ -77,6 +77,7 @@ impl Node {
                 questions: Questions::new(
                     Arc::clone(&store) as Arc<dyn LogReader>,
                     QuestionLimits::default(),
+                    tokio::runtime::Handle::current(),
                 ),
                 sieve: Sieve::new(SieveLimits::default()),
                 limits,

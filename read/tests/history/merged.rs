@@ -38,7 +38,11 @@ async fn fill(store: &FaultyStore, stream: &str, seconds: &[u64]) {
 fn scanner(store: &Arc<FaultyStore>, page_bytes: usize) -> Scanner {
     let asked = Arc::clone(store) as Arc<dyn LogReader>;
     Scanner {
-        questions: Questions::new(asked, QuestionLimits::default()),
+        questions: Questions::new(
+            asked,
+            QuestionLimits::default(),
+            tokio::runtime::Handle::current(),
+        ),
         sieve: Sieve::new(SieveLimits::default()),
         limits: Limits {
             page_bytes,

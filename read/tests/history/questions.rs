@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use lines::log_store::Draft;
 use lines::{Extent, Level, Lines, LogReader, LogStore, Offset, StoreError, StreamName};
 use read::{QuestionLimits, Questions};
+use tokio::runtime::{Builder, Handle};
 use tokio::time::{Instant, timeout};
 
 use crate::faulty_store::{DEADLINE, FaultyStore};
@@ -24,7 +25,7 @@ fn questions() -> (Arc<FaultyStore>, Arc<Questions>) {
         heads: 2,
         ..QuestionLimits::default()
     };
-    (store, Questions::new(asked, limits))
+    (store, Questions::new(asked, limits, Handle::current()))
 }
 
 /// Gives a stream so many lines.
@@ -188,4 +189,22 @@ async fn a_question_whose_asker_went_away_holds_up_nobody() {
     let gone = timeout(Duration::from_millis(1), questions.streams()).await;
     assert!(gone.is_err());
     assert_eq!(questions.streams().await.unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_asked_for_all_is_asked_on_the_threads_of_the_node_whoever_comes_first() {
+    let threads = |name: &str| {
+        let mut runtime = Builder::new_multi_thread();
+        runtime.worker_threads(1).thread_name(name).enable_all();
+        runtime.build().unwrap()
+    };
+    let (ground, sessions) = (threads("ground"), threads("sessions"));
+    let (store, questions) = ground.block_on(async { questions() });
+    ground.block_on(fill(&store, "a", 1));
+    let asked = sessions.spawn(async move {
+        let heads = questions.extents(&[name("a")]).await.unwrap();
+        (heads, questions.streams().await.unwrap().len())
+    });
+    assert_eq!(sessions.block_on(asked).unwrap(), (vec![extent(1)], 1));
+    assert_eq!(*store.asked_on.lock(), ["ground", "ground"]);
 }

@@ -46,7 +46,11 @@ pub(crate) async fn what_was_sent_is_read_at_the_same_address(given: &Given) {
     });
     let history = read::router(read::Parts {
         verifier,
-        questions: Questions::new(store, QuestionLimits::default()),
+        questions: Questions::new(
+            store,
+            QuestionLimits::default(),
+            tokio::runtime::Handle::current(),
+        ),
         sieve: Sieve::new(SieveLimits::default()),
         limits: read::Limits::default(),
     });
