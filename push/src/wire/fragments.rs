@@ -55,6 +55,11 @@ impl Fragments {
         Ok(())
     }
 
+    /// Whether all that came in is whole messages.
+    pub(crate) fn are_between_messages(&self) -> bool {
+        self.seen == 0 && self.payload == 0 && self.filled == 0
+    }
+
     fn count(&mut self, first: u8) -> Result<(), TooMany> {
         let (last, control) = (first & 0x80 != 0, first & 0x08 != 0);
         // Pings may come between the fragments, and are none.

@@ -1,35 +1,26 @@
 //! An upgraded connection: frames go out as the bytes they are, shared with other sessions; what comes in is read by
-//! tungstenite.
+//! [`incoming`].
 //!
 //! Knows nothing of sessions. Nothing is copied into a buffer of the connection, so an idle one is small and a large
 //! frame leaves no trace (a buffer per connection never shrinks again). Small frames that leave together are joined in a
 //! buffer of the thread for the moment of the write: the kernel takes longer for each piece of a vector than the copy.
 
+mod incoming;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+pub(crate) use self::incoming::Event;
+use self::incoming::Incoming;
 use crate::session::clock::Vitals;
-use crate::session::close::{self, Close};
-use crate::wire::fragments::{Fragments, TooMany};
 use crate::wire::frame;
-
-/// What the library keeps for each connection to read into. What is larger it makes room for while it comes.
-const READ_BYTES: usize = 64;
-
-/// What is read from the connection at once. Nothing of it is kept but what came beyond what the library takes.
-const READ_AT_ONCE: usize = 4 * 1024;
 
 /// Frames that go in one write as a vector, at most.
 const AT_ONCE: usize = 32;
@@ -55,13 +46,7 @@ thread_local! {
 /// One end of a WebSocket.
 pub(crate) struct Socket<S> {
     io: S,
-    protocol: WebSocketContext,
-    /// What was read already and the library has not taken yet.
-    ahead: Bytes,
-    /// Those of the message that comes in.
-    fragments: Fragments,
-    /// Pongs and close answers that tungstenite made while it read.
-    replies: Vec<u8>,
+    incoming: Incoming,
     queue: VecDeque<Waiting>,
     /// Bytes in the queue.
     queued: usize,
@@ -73,8 +58,6 @@ pub(crate) struct Socket<S> {
     room: usize,
     /// When it was last empty or got shorter.
     progress: Instant,
-    /// When the first ping was written that nothing was heard since.
-    asked: Option<Instant>,
     /// Nothing is read at the moment, so nothing can be heard.
     deaf: bool,
 }
@@ -104,29 +87,6 @@ enum Kind {
     Ping,
 }
 
-/// What happened on a connection.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A message.
-    Text(Utf8Bytes),
-    /// A message that is no text.
-    #[cfg_attr(
-        not(feature = "echo"),
-        expect(dead_code, reason = "sessions refuse it, whatever it says")
-    )]
-    Binary(Bytes),
-    /// The queue has room again.
-    Room,
-    /// Something else came in: the peer is there.
-    Heard,
-    /// The peer said that it leaves; the answer is queued.
-    Left,
-    /// The peer broke a rule.
-    Broken(&'static Close),
-    /// The connection is gone.
-    Gone,
-}
-
 /// Whether new messages are wanted at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Listen {
@@ -140,24 +100,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Messages have at most `message_bytes`, in at most `fragments`. The queue has room while less than `room` bytes
     /// wait.
     pub(crate) fn new(io: S, message_bytes: usize, fragments: usize, room: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(message_bytes))
-            .max_frame_size(Some(message_bytes));
         Self {
             io,
-            protocol: WebSocketContext::new(Role::Server, Some(config)),
-            ahead: Bytes::new(),
-            fragments: Fragments::at_most(fragments),
-            replies: Vec::new(),
+            incoming: Incoming::new(message_bytes, fragments),
             queue: VecDeque::new(),
             queued: 0,
             own: 0,
             written: 0,
             room,
             progress: Instant::now(),
-            asked: None,
             deaf: false,
         }
     }
@@ -169,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// What the connection waits for. Every poll may change it.
     pub(crate) fn vitals(&self) -> Vitals {
-        match self.asked {
+        match self.incoming.asked {
             _ if !self.queue.is_empty() => Vitals::Full(self.progress),
             Some(asked) if !self.deaf => Vitals::Asked(asked),
             _ => Vitals::Well,
@@ -260,65 +211,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             if std::mem::take(&mut self.deaf) {
                 // Nobody listened to an answer: it has all its time from now on.
-                self.asked = self.asked.map(|_| Instant::now());
+                self.incoming.asked = self.incoming.asked.map(|_| Instant::now());
             }
-            let event = ready!(self.poll_read(cx));
+            let event = ready!(self.incoming.poll(&mut self.io, cx));
             if matches!(event, Some(Event::Left)) {
                 self.discard_lines();
             }
-            if !self.replies.is_empty() {
-                let replies = std::mem::take(&mut self.replies);
+            let replies = std::mem::take(&mut self.incoming.replies);
+            if !replies.is_empty() {
                 self.send(replies.into());
             }
             if let Some(event) = event {
                 return Poll::Ready(event);
             }
         }
-    }
-
-    /// `None`: only replies were made.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let mut side = ReadSide {
-            io: &mut self.io,
-            cx,
-            ahead: &mut self.ahead,
-            fragments: &mut self.fragments,
-            replies: &mut self.replies,
-            asked: &mut self.asked,
-        };
-        let event = match self.protocol.read(&mut side) {
-            Ok(Message::Text(text)) => Event::Text(text),
-            Ok(Message::Binary(bytes)) => Event::Binary(bytes),
-            Ok(Message::Close(Some(frame))) if had_forbidden_code(&frame) => Event::Broken(&close::PROTOCOL),
-            Ok(Message::Close(_)) => {
-                // The answer to a close is made now, not at the next read. Its error says that all is said.
-                let _ = self.protocol.flush(&mut side);
-                Event::Left
-            }
-            // A pong is made at the next read.
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
-                let _ = self.protocol.flush(&mut side);
-                Event::Heard
-            }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                return if self.replies.is_empty() {
-                    Poll::Pending
-                } else {
-                    Poll::Ready(None)
-                };
-            }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                Event::Broken(&close::TOO_BIG)
-            }
-            Err(Error::Capacity(_)) => Event::Broken(&close::TOO_BIG),
-            Err(Error::Utf8(_)) => Event::Broken(&close::BAD_UTF8),
-            Err(Error::Protocol(
-                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            )) => Event::Gone,
-            Err(Error::Protocol(_)) => Event::Broken(&close::PROTOCOL),
-            Err(_) => Event::Gone,
-        };
-        Poll::Ready(Some(event))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -381,85 +287,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             self.queued -= length;
             self.own -= waiting.own();
             if waiting.kind == Kind::Ping {
-                self.asked.get_or_insert(self.progress);
+                self.incoming.asked.get_or_insert(self.progress);
             }
             self.queue.pop_front();
         }
-    }
-}
-
-/// A close with a code that must not be sent comes out of tungstenite as this one, which it would answer with. It breaks
-/// the rules like any other fault, and is told so in the same words.
-fn had_forbidden_code(close: &CloseFrame) -> bool {
-    close.code == CloseCode::Protocol && close.reason == "Protocol violation"
-}
-
-/// The connection as tungstenite sees it while it reads. What it writes are replies, which take their turn in the
-/// queue.
-struct ReadSide<'a, 'b, S> {
-    io: &'a mut S,
-    cx: &'a mut Context<'b>,
-    ahead: &'a mut Bytes,
-    fragments: &'a mut Fragments,
-    replies: &'a mut Vec<u8>,
-    /// Any byte that comes in answers a ping.
-    asked: &'a mut Option<Instant>,
-}
-
-impl<S: AsyncRead + Unpin> ReadSide<'_, '_, S> {
-    /// Reads what is there into `buffer`, and what does not fit, ahead.
-    fn read_more(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut scratch = [const { MaybeUninit::uninit() }; READ_AT_ONCE];
-        let mut scratch = ReadBuf::uninit(&mut scratch);
-        match Pin::new(&mut *self.io).poll_read(self.cx, &mut scratch) {
-            Poll::Ready(read) => read?,
-            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
-        }
-        let read = scratch.filled();
-        if !read.is_empty() {
-            *self.asked = None;
-        }
-        let (taken, ahead) = read.split_at(read.len().min(buffer.len()));
-        buffer[..taken.len()].copy_from_slice(taken);
-        *self.ahead = Bytes::copy_from_slice(ahead);
-        Ok(taken.len())
-    }
-
-    /// What was read before.
-    fn take_ahead(&mut self, buffer: &mut [u8]) -> usize {
-        let taken = self.ahead.len().min(buffer.len());
-        buffer[..taken].copy_from_slice(&self.ahead[..taken]);
-        self.ahead.advance(taken);
-        if self.ahead.is_empty() {
-            *self.ahead = Bytes::new();
-        }
-        taken
-    }
-}
-
-impl<S: AsyncRead + Unpin> Read for ReadSide<'_, '_, S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let taken = if self.ahead.is_empty() {
-            self.read_more(buffer)?
-        } else {
-            self.take_ahead(buffer)
-        };
-        match self.fragments.read(&buffer[..taken]) {
-            Ok(()) => Ok(taken),
-            // No kind of error that the system has for a socket.
-            Err(TooMany) => Err(io::ErrorKind::InvalidData.into()),
-        }
-    }
-}
-
-impl<S> Write for ReadSide<'_, '_, S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.replies.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -469,41 +300,6 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-
-    /// A message of a client, masked with nothing.
-    fn masked(text: &str) -> Vec<u8> {
-        let mut bytes = vec![0x81, 0x80 | 126];
-        bytes.extend_from_slice(&(text.len() as u16).to_be_bytes());
-        bytes.extend_from_slice(&[0; 4]);
-        bytes.extend_from_slice(text.as_bytes());
-        bytes
-    }
-
-    #[tokio::test]
-    async fn messages_of_any_size_are_heard_whole_and_nothing_is_kept_of_them() {
-        let lengths = [0, 1, 55, 56, 57, 64, 4_000, 4_096, 4_097, 16_000, 3, 9_000, 0];
-        let texts = lengths.map(|length| "x".repeat(length));
-        let all: Vec<u8> = texts.iter().flat_map(|text| masked(text)).collect();
-        for piece in [1_000_000, 5_000, 4_096, 65, 1] {
-            let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
-            let mut socket = Socket::new(ours, 16 * 1024, 4, 1024);
-            let said = all.clone();
-            tokio::spawn(async move {
-                for piece in said.chunks(piece) {
-                    theirs.write_all(piece).await.unwrap();
-                }
-                std::future::pending::<()>().await;
-            });
-            for text in &texts {
-                let event = std::future::poll_fn(|cx| socket.poll_event(cx, Listen::Yes)).await;
-                assert!(
-                    matches!(&event, Event::Text(heard) if heard.as_str() == text),
-                    "{event:?}"
-                );
-            }
-            assert!(socket.ahead.is_empty());
-        }
-    }
 
     #[tokio::test]
     async fn a_queue_that_was_written_keeps_no_room() {
