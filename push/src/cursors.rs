@@ -16,6 +16,7 @@ mod grouped;
 mod left_off;
 pub(crate) mod owed;
 pub(crate) mod refusal;
+mod sifting;
 mod slot;
 pub(crate) mod sources;
 mod steer;
@@ -28,23 +29,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Subscriber;
-use edge::sieve::Account;
 use lines::{Offset, StreamName};
 use tokio::time::Instant;
 
 use self::capacity::Capacity;
-use self::filtering::Pass;
+use self::filtering::Payer;
 use self::follow::Follow;
 use self::left_off::LeftOff;
 use self::owed::{Begun, Missing, Owed};
 use self::refusal::Refusal;
+pub(crate) use self::sifting::{FilterPass, Filtered};
 use self::slot::{Kept, Slot};
 use self::sources::Sources;
 use self::subscription::{Beginning, Place, Started, Terms};
 use crate::StoreAway;
 use crate::feeds::pages::{Found, pause_before};
 use crate::feeds::patterns::Hold;
-use crate::feeds::view::{Chunk, View};
 use crate::feeds::wake::{Slots, Wake};
 use crate::feeds::window::Pull;
 
@@ -78,18 +78,6 @@ pub(crate) struct Freed {
     pub(crate) left_out: bool,
 }
 
-/// A pass of a filter that a session waits for.
-pub(crate) type FilterPass = Pin<Box<dyn Future<Output = Filtered> + Send>>;
-
-/// What came of it.
-pub(crate) struct Filtered {
-    slot: u32,
-    stream: StreamName,
-    view: View,
-    /// `None` when another session looked: the chunk is where the lines are.
-    chunk: Option<Chunk>,
-}
-
 /// All subscriptions of one session.
 pub(crate) struct Cursors {
     sources: Arc<Sources>,
@@ -112,8 +100,8 @@ pub(crate) struct Cursors {
     sifting: Slots,
     /// A chunk that is ready: no other look begins while its slot is going to take it.
     filtered: Option<Box<Filtered>>,
-    /// What the subscriber's filters have used.
-    account: Arc<Account>,
+    /// Who pays for the filters.
+    payer: Payer,
     /// Slots that had something to send while the client took nothing.
     lagging: Slots,
     /// Whose turn it is: streams take turns, chunk by chunk.
@@ -146,7 +134,7 @@ impl Cursors {
         capacity: Capacity,
     ) -> Self {
         Self {
-            account: sources.filtering.sieve.account(subscriber.sub()),
+            payer: Payer::new(subscriber),
             left: LeftOff::new(capacity.streams),
             sources,
             wake,
@@ -384,7 +372,8 @@ impl Cursors {
                 }
                 Pull::Sift(piece) => {
                     let filtering = &self.sources.filtering;
-                    let Some(chunk) = filtering.in_passing(&self.account, &piece, &slot.terms.view) else {
+                    let account = self.payer.account(&filtering.sieve);
+                    let Some(chunk) = filtering.in_passing(account, &piece, &slot.terms.view) else {
                         self.ready.remove(number);
                         self.sifting.insert(number);
                         continue;
@@ -441,47 +430,6 @@ impl Cursors {
         }))
     }
 
-    /// A pass of a filter that is needed, when there is one: one at a time, streams take turns.
-    pub(crate) fn pass(&mut self) -> Option<FilterPass> {
-        // Only a ready slot takes its frame. One that is gone, or waits for something else, would hold up all others.
-        self.filtered.take_if(|filtered| !self.ready.has(filtered.slot));
-        if self.filtered.is_some() {
-            return None;
-        }
-        let number = self.sifting.next_from(self.turn)?;
-        self.sifting.remove(number);
-        let slot = self.slots.get(number as usize).and_then(Option::as_ref)?;
-        let (stream, view) = (slot.member.stream().clone(), slot.terms.view.clone());
-        let pass = match slot.pull(&self.sources) {
-            (Pull::Sift(piece), kept) => Some(Pass {
-                piece,
-                view: view.clone(),
-                home: slot.home(kept, &self.sources),
-            }),
-            // What it waited for is there by now, or the lines are gone: the next pull says.
-            _ => None,
-        };
-        let (sources, account) = (Arc::clone(&self.sources), Arc::clone(&self.account));
-        Some(Box::pin(async move {
-            let chunk = match pass {
-                Some(pass) => pass.run(&sources.filtering, &account).await,
-                None => None,
-            };
-            Filtered {
-                slot: number,
-                stream,
-                view,
-                chunk,
-            }
-        }))
-    }
-
-    /// Takes what a pass brought.
-    pub(crate) fn filtered(&mut self, filtered: Filtered) {
-        self.ready.insert(filtered.slot);
-        self.filtered = filtered.chunk.is_some().then(|| Box::new(filtered));
-    }
-
     /// Takes what a read brought. What it was for may be gone.
     pub(crate) fn fetched(&mut self, fetched: Fetched, out: &mut Vec<Owed>) {
         let number = fetched.slot;
@@ -517,14 +465,6 @@ impl Subscription {
     /// Whether a pattern of it matches.
     fn covers(&self, stream: &StreamName) -> bool {
         self.holds.iter().any(|hold| hold.pattern().matches(stream))
-    }
-}
-
-impl Filtered {
-    /// The chunk, if it is what the slot wants now.
-    fn at(self, slot: &Slot) -> Option<Chunk> {
-        let same = self.stream == *slot.member.stream() && self.view.is(&slot.terms.view);
-        self.chunk.filter(|chunk| same && chunk.first == slot.cursor)
     }
 }
 

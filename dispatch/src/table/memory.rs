@@ -21,9 +21,13 @@ pub struct MemoryTable {
 #[derive(Default)]
 struct State {
     nodes: HashMap<NodeId, Node>,
-    streams: HashMap<StreamName, BTreeSet<NodeId>>,
-    patterns: HashMap<Pattern, BTreeSet<NodeId>>,
+    streams: HashMap<StreamName, Wanting>,
+    patterns: HashMap<Pattern, Wanting>,
 }
+
+/// The nodes that want something, each once: mostly a single one, for each of a hundred thousand streams.
+#[derive(Default)]
+struct Wanting(Vec<NodeId>);
 
 #[derive(Default)]
 struct Node {
@@ -96,16 +100,8 @@ impl Routes for MemoryTable {
         let mut state = self.state.lock();
         for target in targets {
             match target {
-                Target::Stream(name) => state
-                    .streams
-                    .entry(name.clone())
-                    .or_default()
-                    .insert(node.clone()),
-                Target::Pattern(pattern) => state
-                    .patterns
-                    .entry(pattern.clone())
-                    .or_default()
-                    .insert(node.clone()),
+                Target::Stream(name) => state.streams.entry(name.clone()).or_default().insert(node),
+                Target::Pattern(pattern) => state.patterns.entry(pattern.clone()).or_default().insert(node),
             };
         }
         let known = state.nodes.entry(node.clone()).or_default();
@@ -127,12 +123,18 @@ impl Routes for MemoryTable {
     async fn nodes_for(&self, stream: &StreamName) -> Result<Vec<NodeId>, TableError> {
         let now = Instant::now();
         let state = self.state.lock();
-        let exact = state.streams.get(stream).into_iter().flatten();
+        let exact = state
+            .streams
+            .get(stream)
+            .into_iter()
+            .flat_map(|wanting| &wanting.0);
         let covering = state
             .patterns
             .iter()
             .filter(|(pattern, _)| pattern.matches(stream));
-        let wanted: BTreeSet<&NodeId> = exact.chain(covering.flat_map(|(_, nodes)| nodes)).collect();
+        let wanted: BTreeSet<&NodeId> = exact
+            .chain(covering.flat_map(|(_, wanting)| &wanting.0))
+            .collect();
         Ok(wanted
             .into_iter()
             .filter(|node| state.is_alive(node, now))
@@ -155,10 +157,19 @@ impl State {
     }
 }
 
-fn remove_from<K: std::hash::Hash + Eq>(routes: &mut HashMap<K, BTreeSet<NodeId>>, key: &K, node: &NodeId) {
-    if let Some(nodes) = routes.get_mut(key) {
-        nodes.remove(node);
-        if nodes.is_empty() {
+impl Wanting {
+    fn insert(&mut self, node: &NodeId) {
+        if !self.0.contains(node) {
+            self.0.reserve_exact(1);
+            self.0.push(node.clone());
+        }
+    }
+}
+
+fn remove_from<K: std::hash::Hash + Eq>(routes: &mut HashMap<K, Wanting>, key: &K, node: &NodeId) {
+    if let Some(wanting) = routes.get_mut(key) {
+        wanting.0.retain(|wants| wants != node);
+        if wanting.0.is_empty() {
             routes.remove(key);
         }
     }

@@ -2,9 +2,10 @@
 //! once for all sessions that want the same of it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use auth::Subscriber;
 use lines::{Offset, StreamName};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -50,6 +51,31 @@ pub(crate) enum Home {
     Feed(Arc<Feed>),
     /// The pages of the store, one of which it is of.
     Pages(Arc<Pages>),
+}
+
+/// Who pays for the filters of a session. Most have none, and then the node keeps no account of their subscriber.
+pub(crate) struct Payer {
+    subscriber: Subscriber,
+    account: OnceLock<Arc<Account>>,
+}
+
+impl Payer {
+    pub(crate) fn new(subscriber: &Subscriber) -> Self {
+        Self {
+            subscriber: subscriber.clone(),
+            account: OnceLock::new(),
+        }
+    }
+
+    /// What the subscriber's filters have used.
+    pub(crate) fn account(&self, sieve: &Sieve) -> &Arc<Account> {
+        self.account.get_or_init(|| sieve.account(self.subscriber.sub()))
+    }
+
+    /// The same subscriber, with another token: nothing is kept of the old one.
+    pub(crate) fn regrant(&mut self, subscriber: &Subscriber) {
+        self.subscriber = subscriber.clone();
+    }
 }
 
 impl Filtering {

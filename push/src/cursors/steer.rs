@@ -144,6 +144,7 @@ impl Cursors {
 
     /// Drops the streams that the subscriber may not read any more, and tells the client.
     pub(crate) fn regrant(&mut self, subscriber: &Subscriber, out: &mut Vec<Owed>) {
+        self.payer.regrant(subscriber);
         for hold in self
             .subscriptions
             .iter()
