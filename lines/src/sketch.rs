@@ -35,7 +35,7 @@ pub const BLOCKS: usize = 16;
 pub const ROWS: u32 = 48_000;
 /// What [`Outline::kinds`] is at least; less is of an earlier layout, says nothing and is to be made anew. Goes up with each
 /// change of which bits are set, or of how they are kept.
-pub const LAYOUT: u8 = 1 << 5;
+pub const LAYOUT: u8 = 1 << 6;
 /// Rows of a slice: with its checksum it is just smaller than a page of a database.
 pub const SLICE_ROWS: u32 = 2_000;
 /// Slices of a sketch.
@@ -46,8 +46,6 @@ const MOST_ROWS: usize = 24;
 const ROW_BYTES: usize = BLOCKS / 8;
 /// What a slice's rows take.
 const SLICE_BYTES: usize = SLICE_ROWS as usize * ROW_BYTES;
-/// Of a block's bits so many in a hundred are set at most: with more of them, little is known missing.
-const FULLEST: u32 = 55;
 
 /// A sketch without its rows: which lines it is of, and how to ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +132,7 @@ impl Draft {
             block.grams.text(&self.texts);
             level
                 .into_iter()
-                .for_each(|level| block.grams.set(of_level(level)));
+                .for_each(|level| block.grams.set_own(of_level(level)));
             block.grams.longest = block.grams.longest.max(message_bytes);
         }
         self.last = batch.lines.iter().last().map_or(self.last, told);
@@ -145,13 +143,10 @@ impl Draft {
     /// nothing.
     pub fn done(mut self) -> Sketch {
         for block in &mut self.blocks {
-            (0..=size_of(block.grams.longest)).for_each(|size| block.grams.set(of_size(size)));
+            (0..=size_of(block.grams.longest)).for_each(|size| block.grams.set_own(of_size(size)));
         }
-        let fits = |kinds: &Kinds| {
-            let set: u32 = self.blocks.iter().map(|block| block.grams.count(*kinds)).sum();
-            u64::from(set) * 100 <= u64::from(ROWS * FULLEST) * self.blocks.len() as u64
-        };
-        let kinds = Kinds::CHOICES.into_iter().find(fits);
+        let grams: Vec<&Grams> = self.blocks.iter().map(|block| &block.grams).collect();
+        let kinds = Kinds::best(&grams);
         let outline = Outline {
             first: self.first,
             ends: self.blocks.iter().map(|block| block.next).collect(),
