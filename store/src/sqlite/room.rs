@@ -32,6 +32,10 @@ const PART_ON_DISK: u64 = 4;
 const WRITTEN_TWICE: u64 = 2;
 /// What the journal has from the start, but no more than half the reserve.
 const JOURNAL_BYTES: u64 = 8 * 1024 * 1024;
+/// A piece of zeros that is written to the journal. The system keeps a file in memory in pieces as large as it was
+/// written in: of 64 KiB, each commit of a line would count as that much to be written, and be so on file systems that
+/// know no parts of a piece.
+const JOURNAL_PIECE: usize = 4 * 1024;
 /// How long a disk that refused is not asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -105,7 +109,7 @@ impl Room {
 
     /// Looks whether `bytes` more may be written. The answer says why not.
     pub(super) fn look(&mut self, connection: &Connection, bytes: usize) -> Result<(), StoreError> {
-        self.settle(connection);
+        let disk = self.settle(connection);
         let may_try = !self.short && self.has_to_try();
         if let Some(why) = &self.full
             && !may_try
@@ -113,7 +117,7 @@ impl Room {
             return Err(StoreError::Full(why.clone()));
         }
         let needed = self.reserve / PART_ON_DISK + bytes as u64 * WRITTEN_TWICE;
-        match self.disk() {
+        match disk {
             Some(free) if free < needed => Err(StoreError::Full(format!(
                 "{} are free on the disk of {}, too few for {} more",
                 megabytes(free),
@@ -198,8 +202,9 @@ impl Room {
         }
     }
 
-    /// Looks at the disk, and says once when the store becomes full and when it is not any more.
-    fn settle(&mut self, connection: &Connection) {
+    /// Looks at the disk, and says once when the store becomes full and when it is not any more. What is free on the disk
+    /// then; `None` when the system does not say.
+    fn settle(&mut self, connection: &Connection) -> Option<u64> {
         let disk = self.disk();
         let near = disk.is_none_or(|free| free < self.reserve.saturating_mul(2)) || self.full.is_some();
         let free = Free {
@@ -207,7 +212,8 @@ impl Room {
             file: if near { free_in_file(connection) } else { 0 },
         };
         metrics::gauge!("tailcast_store_free_bytes").set(free.disk.saturating_add(free.file) as f64);
-        if near && self.untidy {
+        let tidies = near && self.untidy;
+        if tidies {
             self.untidy = !tidy(connection);
         }
         let was = self.full.is_some();
@@ -234,6 +240,7 @@ impl Room {
             }
             _ => {}
         }
+        if tidies { self.disk() } else { disk }
     }
 
     /// What is too little, if anything is. A store that is full needs a little more than the reserve to be so no longer.
@@ -273,7 +280,7 @@ impl Room {
             .mode(0o600)
             .open(&self.journal)?;
         let mut missing = self.journal_bytes().saturating_sub(self.journal_len());
-        let zeros = [0; 64 * 1024];
+        let zeros = [0; JOURNAL_PIECE];
         while missing > 0 {
             let piece = missing.min(zeros.len() as u64);
             journal.write_all(&zeros[..piece as usize])?;
