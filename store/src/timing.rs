@@ -111,14 +111,19 @@ pub(crate) async fn answered_by<T>(
 pub(super) fn count_appends<'a>(
     outcomes: impl Iterator<Item = &'a Result<std::sync::Arc<Batch>, AppendError>>,
 ) {
-    for outcome in outcomes {
-        let outcome = match outcome {
-            Ok(_) => "stored",
-            Err(AppendError::KeysUsed(_)) => "keys_used",
-            Err(AppendError::NotStored(_)) => "not_stored",
-            Err(AppendError::Unknown(_)) => "unknown",
-        };
-        metrics::counter!("tailcast_store_appends_total", "outcome" => outcome).increment(1);
+    let of = |outcome: &Result<_, AppendError>| match outcome {
+        Ok(_) => "stored",
+        Err(AppendError::KeysUsed(_)) => "keys_used",
+        Err(AppendError::NotStored(_)) => "not_stored",
+        Err(AppendError::Unknown(_)) => "unknown",
+    };
+    let mut outcomes = outcomes.map(of).peekable();
+    while let Some(outcome) = outcomes.next() {
+        let mut count = 1;
+        while outcomes.next_if_eq(&outcome).is_some() {
+            count += 1;
+        }
+        metrics::counter!("tailcast_store_appends_total", "outcome" => outcome).increment(count);
     }
 }
 

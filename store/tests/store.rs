@@ -21,6 +21,8 @@ mod memory_store;
 mod merged;
 #[path = "store/merging.rs"]
 mod merging;
+#[path = "store/model.rs"]
+mod model;
 #[path = "store/mongo.rs"]
 mod mongo_alone;
 #[path = "store/place.rs"]

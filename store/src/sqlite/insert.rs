@@ -8,6 +8,7 @@ use lines::log_store::{Draft, KeyedRun, PriorRun, StoredKey};
 use lines::{AppendError, Batch, Lines, Offset, StoreError, StreamName, Timestamp};
 use rusqlite::Connection;
 
+use super::merging::Merging;
 use super::queries::{self, StreamId, to_sql};
 use super::recent::{self, Entry, Recent};
 use super::{keys, writer::Encoded};
@@ -64,16 +65,17 @@ pub(super) struct Appending<'a> {
     pub(super) connection: &'a Connection,
     pub(super) ends: &'a mut Ends,
     pub(super) recent: &'a Recent,
+    pub(super) merging: &'a Merging,
     /// Batches of fewer bytes of NDJSON than this are small.
     pub(super) small_bytes: usize,
-    /// The most that a stream may have of what cannot be merged.
-    pub(super) most_aside: usize,
     /// The last row of the recent table.
     pub(super) last_row: &'a mut i64,
     /// What this transaction added, to be told once it is on the disk.
     pub(super) added: Vec<(StreamName, Entry)>,
     /// What keys were given in this transaction by what was added.
     pub(super) given: HashMap<(StreamId, StoredKey), PriorRun>,
+    /// Streams whose recent lines this transaction merged, up to a row; to be told likewise.
+    pub(super) merged: Vec<(StreamName, i64)>,
     /// Stored bytes of what did not go there.
     pub(super) written: i64,
 }
@@ -90,7 +92,7 @@ impl Appending<'_> {
         let outcomes = calls
             .map(|drafts| drafts.iter().map(|encoded| self.append(encoded)).collect())
             .collect::<Sql<Vec<Vec<_>>>>()?;
-        if self.written > 0 {
+        if self.written != 0 {
             add_bytes(self.connection, self.written)?;
         }
         Ok(outcomes)
@@ -106,7 +108,7 @@ impl Appending<'_> {
             return Ok(Err(AppendError::NotStored(too_big)));
         }
         if let Some(aside) = self.recent.aside_bytes(&draft.stream)
-            && aside >= self.most_aside
+            && aside >= self.merging.most_aside()
         {
             let full = "the stream can take no more lines, since its recent ones cannot be merged";
             return Ok(Err(AppendError::NotStored(StoreError::Away(full.into()))));
@@ -125,8 +127,9 @@ impl Appending<'_> {
             },
             lines: draft.lines.clone(),
         });
+        let small = draft.lines.ndjson.len() < self.small_bytes;
         // What follows recent lines is recent, too, or there would be a hole behind the merged ones.
-        let recent = end.recent || draft.lines.ndjson.len() < self.small_bytes;
+        let recent = small || end.recent && !self.merge(&draft.stream)?;
         if recent {
             self.add(end.id, &batch, draft)?;
         } else {
@@ -140,6 +143,20 @@ impl Appending<'_> {
         };
         self.remember(&draft.stream, end);
         Ok(Ok(batch))
+    }
+
+    /// Merges what a stream has recent, since something large follows it. Whether nothing is left.
+    fn merge(&mut self, stream: &StreamName) -> Sql<bool> {
+        let is_aside = self.recent.aside_bytes(stream).is_some();
+        if is_aside || self.added.iter().any(|(added, _)| added == stream) {
+            return Ok(false);
+        }
+        let Some(merged) = self.merging.whole(self.connection, self.recent, stream)? else {
+            return Ok(false);
+        };
+        self.written += merged.stored;
+        self.merged.push((stream.clone(), merged.row));
+        Ok(true)
     }
 
     fn remember(&mut self, stream: &StreamName, end: End) {

@@ -288,6 +288,46 @@ impl Merging {
         Ok(slice)
     }
 
+    /// Merges all that a stream has recent, and deletes its rows, in the transaction of what follows it: that can go in
+    /// place then. What is merged; `None` when it cannot be, and nothing is changed.
+    pub(super) fn whole(
+        &self,
+        connection: &Connection,
+        recent: &Recent,
+        stream: &StreamName,
+    ) -> Sql<Option<Merged>> {
+        let round = Round {
+            upto: i64::MAX,
+            streams: Vec::new(),
+            apart: None,
+            deleted: i64::MIN,
+            at_once: true,
+        };
+        let execute = |sql| connection.prepare_cached(sql)?.execute([]);
+        execute("SAVEPOINT whole")?;
+        let merged = self.stream(connection, recent, stream, &round).and_then(|slice| {
+            let (entries, _) = recent.entries(stream, round.upto, usize::MAX);
+            for entry in &entries {
+                recent::delete_row(connection, entry.row)?;
+            }
+            Ok(slice)
+        });
+        let merged = match merged {
+            Ok(slice) => Some(Merged {
+                row: slice.row,
+                stored: slice.stored,
+            }),
+            // The next round finds out what is to be done about it.
+            Err(error) if is_of_what_is_kept(&error) => {
+                execute("ROLLBACK TO whole")?;
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        execute("RELEASE whole")?;
+        Ok(merged)
+    }
+
     /// Small batches in place that are to be written again, together with a run.
     fn before(
         &self,
@@ -344,6 +384,14 @@ impl Round {
     fn goes(&self, arrived: Timestamp) -> bool {
         self.apart.is_some_and(|apart| arrived < apart)
     }
+}
+
+/// All that a stream had recent.
+pub(super) struct Merged {
+    /// The last row of it.
+    pub(super) row: i64,
+    /// By how much more is stored in place.
+    pub(super) stored: i64,
 }
 
 /// What a slice did for one stream.

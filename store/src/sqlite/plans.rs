@@ -56,6 +56,7 @@ fn statements_of_requests(connection: &mut Connection) -> BTreeSet<String> {
     let masked = TraceEventCodes::SQLITE_TRACE_STMT;
     connection.trace_v2(masked, Some(note)).unwrap();
     let (recent, mut ends, mut last_row) = (Recent::default(), Ends::default(), 0);
+    let joins = Merging::new(connection, &recent, &SqliteOptions::default()).unwrap();
     let mut append = |connection: &Connection, draft, small_bytes| {
         let stamp = Timestamp::from_nanos(5);
         let encoded = [Encoded {
@@ -67,18 +68,22 @@ fn statements_of_requests(connection: &mut Connection) -> BTreeSet<String> {
             connection,
             ends: &mut ends,
             recent: &recent,
+            merging: &joins,
             small_bytes,
-            most_aside: usize::MAX,
             last_row: &mut last_row,
             added: Vec::new(),
             given: Default::default(),
+            merged: Vec::new(),
             written: 0,
         };
         appending.append_all([&encoded[..]].into_iter()).unwrap();
+        for (stream, row) in appending.merged {
+            recent.merged(&stream, row);
+        }
         recent.add(appending.added);
     };
-    // In place, then recent, then merged.
-    for small_bytes in [0, usize::MAX] {
+    // In place, then recent, then in place with what was recent, then recent, then merged.
+    for small_bytes in [0, usize::MAX, 0, usize::MAX] {
         let mut next = draft();
         next.keys[0].key = StoredKey(uuid::Uuid::new_v4().to_string().into());
         for draft in [draft(), next] {

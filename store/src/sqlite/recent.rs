@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 use super::queries::StreamId;
 use crate::damage::Row;
 
-pub(super) use table::{delete, insert, load, renew};
+pub(super) use table::{delete, delete_row, insert, keep_spare, load, renew};
 
 /// A row of the table.
 #[derive(Debug, Clone)]

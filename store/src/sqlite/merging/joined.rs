@@ -144,7 +144,10 @@ impl Joining<'_> {
         for neighbour in before.iter().filter(|it| it.first != first && it.keys_bytes > 0) {
             keys::rebind(self.connection, self.id, neighbour.first, first)?;
         }
-        for prior in recent.iter().flat_map(Entry::priors) {
+        // In the order in which they lie in the file, so that those that are alike are written to the same pages.
+        let mut priors: Vec<_> = recent.iter().flat_map(Entry::priors).collect();
+        priors.sort_unstable_by(|one, other| one.key.0.cmp(&other.key.0));
+        for prior in priors {
             keys::insert(self.connection, self.id, first, &prior)?;
         }
         Ok(stored.bytes as i64 - before.iter().map(|it| it.bytes).sum::<i64>())

@@ -52,6 +52,14 @@ pub(in crate::sqlite) fn insert(
     Ok(())
 }
 
+/// Deletes one row.
+pub(in crate::sqlite) fn delete_row(connection: &Connection, row: i64) -> Sql<()> {
+    connection
+        .prepare_cached("DELETE FROM recent WHERE id = ?1")?
+        .execute([row])?;
+    Ok(())
+}
+
 /// Deletes some rows behind one and up to another, but none of some streams. Up to which row; `None` when that was all.
 pub(in crate::sqlite) fn delete(
     connection: &Connection,
@@ -79,21 +87,31 @@ pub(in crate::sqlite) fn delete(
     Ok((last < upto).then_some(last))
 }
 
+/// A table that takes the place of `recent` when that is damaged. It is made beforehand: a new table begins at a certain
+/// page of the file, and what is there has to move, which it cannot where that is the damaged page. So it is likely to be,
+/// since the rows of `recent` follow the beginnings of the tables.
+const SPARE: &str = "recent_spare";
+
+/// Makes the spare table, when there is none.
+pub(in crate::sqlite) fn keep_spare(connection: &Connection) -> Sql<()> {
+    if !exists(connection, SPARE)? {
+        let columns = columns(connection)?;
+        connection.execute_batch(&format!("CREATE TABLE {SPARE} {columns}"))?;
+    }
+    Ok(())
+}
+
 /// A table in place of one that is damaged, with these rows. The damaged one stays under another name.
 pub(in crate::sqlite) fn renew(connection: &mut Connection, entries: &[Entry]) -> Sql<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let made: String = transaction.query_row(
-        "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'recent'",
-        [],
-        |row| row.get(0),
-    )?;
     let before: i64 = transaction.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name GLOB 'recent_damaged_*'",
         [],
         |row| row.get(0),
     )?;
+    keep_spare(&transaction)?;
     transaction.execute_batch(&format!(
-        "ALTER TABLE recent RENAME TO recent_damaged_{}; {made};",
+        "ALTER TABLE recent RENAME TO recent_damaged_{}; ALTER TABLE {SPARE} RENAME TO recent",
         before + 1
     ))?;
     let mut in_order: Vec<_> = entries.iter().collect();
@@ -104,7 +122,31 @@ pub(in crate::sqlite) fn renew(connection: &mut Connection, entries: &[Entry]) -
             Err(_) => insert_damaged(&transaction, entry)?,
         }
     }
-    transaction.commit()
+    transaction.commit()?;
+    if let Err(error) = keep_spare(connection) {
+        tracing::warn!(%error, "another damage of the table of recent lines could not be mended");
+    }
+    Ok(())
+}
+
+fn exists(connection: &Connection, table: &str) -> Sql<bool> {
+    connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+        [table],
+        |row| row.get(0),
+    )
+}
+
+/// What `recent` was made with, behind its name.
+fn columns(connection: &Connection) -> Sql<String> {
+    let made: String = connection.query_row(
+        "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'recent'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(made
+        .find('(')
+        .map_or(String::new(), |begin| made[begin..].to_owned()))
 }
 
 /// Writes a row whose checksum says that it is damaged.

@@ -210,22 +210,27 @@ impl Thread {
                     connection: &transaction,
                     ends: &mut self.ends,
                     recent: &self.recent,
+                    merging: &self.merging,
                     small_bytes: self.small_bytes,
-                    most_aside: self.merging.most_aside(),
                     last_row: &mut self.last_row,
                     added: Vec::new(),
                     given: HashMap::new(),
+                    merged: Vec::new(),
                     written: 0,
                 };
                 let outcomes = appending.append_all(group.iter().map(|(drafts, _)| &drafts[..]));
-                let (outcomes, added) = (outcomes.map_err(not_stored)?, appending.added);
+                let outcomes = outcomes.map_err(not_stored)?;
+                let Appending { added, merged, .. } = appending;
                 // A commit that fails may have reached the journal and come back after a crash.
                 transaction
                     .commit()
                     .map_err(|error| (error, AppendError::Unknown as fn(_) -> _))?;
-                Ok((outcomes, added))
+                Ok((outcomes, added, merged))
             });
-        let outcomes = written.map(|(outcomes, added)| {
+        let outcomes = written.map(|(outcomes, added, merged)| {
+            for (stream, row) in merged {
+                self.recent.merged(&stream, row);
+            }
             if !added.is_empty() {
                 self.recent.add(added);
                 self.merging.added();
