@@ -6,6 +6,7 @@ mod args;
 mod body;
 mod continuity;
 mod cost;
+mod exchange;
 mod follow;
 mod latency;
 mod load;

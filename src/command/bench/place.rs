@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The longest answer that is read, in bytes.
-const LONGEST_ANSWER: usize = 1024 * 1024;
+pub(super) const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// One listener.
 #[derive(Debug, Clone)]
@@ -79,6 +79,17 @@ impl Place {
             .uri(format!("{}{path}", self.prefix))
             .header(HOST, self.host.clone())
             .header(AUTHORIZATION, format!("Bearer {token}"))
+    }
+
+    /// The same as it goes over the wire, up to the fields that the request has of its own.
+    pub(super) fn begin(&self, request: &mut Vec<u8>, method: &str, path: &str, token: &str) {
+        for text in [method, " ", &self.prefix, path, " HTTP/1.1\r\nhost: "] {
+            request.extend_from_slice(text.as_bytes());
+        }
+        request.extend_from_slice(self.host.as_bytes());
+        for text in ["\r\nauthorization: Bearer ", token, "\r\n"] {
+            request.extend_from_slice(text.as_bytes());
+        }
     }
 }
 

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, StatusCode};
-use http_body_util::Full;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use super::body::Body;
+use super::exchange::{Answered, Exchange};
 use super::load::{Phase, Turn};
 use super::place::{self, DEADLINE, Place};
 use super::run::Run;
@@ -55,7 +52,9 @@ pub(super) struct Sender {
     place: Place,
     token: String,
     body: Arc<Body>,
-    connection: Option<SendRequest<Full<Bytes>>>,
+    connection: Option<Exchange>,
+    /// A request as it is sent.
+    request: Vec<u8>,
 }
 
 /// What an attempt came to.
@@ -88,7 +87,7 @@ struct Composed {
 struct Stored {
     accepted: u64,
     #[serde(default)]
-    streams: std::collections::HashMap<String, Vec<Stretch>>,
+    streams: std::collections::BTreeMap<String, Vec<Stretch>>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +110,7 @@ impl Sender {
             token: token.to_owned(),
             body: Arc::clone(&body),
             connection: None,
+            request: Vec::new(),
         };
         numbers.zip(places.iter().cycle()).map(sender).collect()
     }
@@ -162,10 +162,9 @@ impl Sender {
         let request = self.compose(phase, turn);
         loop {
             let attempt = timeout(DEADLINE, self.attempt(&request));
-            let answer = attempt.await.unwrap_or_else(|_| {
-                self.connection = None;
-                unknown(format!("no answer within {DEADLINE:?}"))
-            });
+            let answer = attempt
+                .await
+                .unwrap_or_else(|_| unknown(format!("no answer within {DEADLINE:?}")));
             match answer {
                 Answer::Stored(stored) => {
                     phase.answered(turn);
@@ -199,16 +198,17 @@ impl Sender {
     }
 
     async fn attempt(&mut self, request: &Composed) -> Answer {
-        let (status, headers, answer) = match self.post(request).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.connection = None;
-                return unknown(format!("{error:#}"));
-            }
+        let Answered {
+            status,
+            retry_after,
+            body,
+        } = match self.post(request).await {
+            Ok(answered) => answered,
+            Err(error) => return unknown(format!("{error:#}")),
         };
         let lines = self.body.lines as u64;
         match status {
-            StatusCode::OK => match serde_json::from_slice::<Stored>(&answer) {
+            StatusCode::OK => match serde_json::from_slice::<Stored>(&body) {
                 Ok(stored) if stored.lines() == lines && stored.accepted == lines => Answer::Stored(stored),
                 Ok(stored) => Answer::Refused(format!(
                     "{} of {lines} lines were accepted, and {} have offsets",
@@ -218,43 +218,36 @@ impl Sender {
                 Err(_) => Answer::Refused(format!("{} is no Tailcast listener", self.place.url)),
             },
             _ if place::is_for_now(status) => Answer::Again {
-                why: place::refusal(status, &answer),
-                after: place::retry_after(&headers).unwrap_or(BETWEEN_ATTEMPTS),
-                outcome: Outcome::of(&answer),
+                why: place::refusal(status, &body),
+                after: retry_after.unwrap_or(BETWEEN_ATTEMPTS),
+                outcome: Outcome::of(&body),
             },
-            _ => Answer::Refused(place::refusal(status, &answer)),
+            _ => Answer::Refused(place::refusal(status, &body)),
         }
     }
 
-    async fn post(&mut self, request: &Composed) -> anyhow::Result<(StatusCode, HeaderMap, Bytes)> {
-        let mut builder = self
-            .place
-            .request(&request.path, &self.token)
-            .method(Method::POST)
-            .header(CONTENT_TYPE, "application/x-ndjson");
+    async fn post(&mut self, request: &Composed) -> anyhow::Result<Answered> {
+        self.request.clear();
+        self.place
+            .begin(&mut self.request, "POST", &request.path, &self.token);
+        self.request
+            .extend_from_slice(b"content-type: application/x-ndjson\r\n");
         if let Some(key) = &request.key {
-            builder = builder.header("idempotency-key", key);
+            self.request.extend_from_slice(b"idempotency-key: ");
+            self.request.extend_from_slice(key.as_bytes());
+            self.request.extend_from_slice(b"\r\n");
         }
-        let request = builder.body(Full::new(request.body.clone()))?;
-        let mut connection = match self
-            .connection
-            .take()
-            .filter(|connection| !connection.is_closed())
-        {
-            Some(connection) => connection,
-            None => {
-                let io = TokioIo::new(self.place.connect().await?);
-                let (requests, connection) = hyper::client::conn::http1::handshake(io).await?;
-                tokio::spawn(connection);
-                requests
-            }
+        let length = format!("content-length: {}\r\n\r\n", request.body.len());
+        self.request.extend_from_slice(length.as_bytes());
+        self.request.extend_from_slice(&request.body);
+        // Whatever ends this early leaves none behind.
+        let mut connection = match self.connection.take() {
+            Some(connection) if connection.is_open() => connection,
+            _ => Exchange::new(self.place.connect().await?),
         };
-        connection.ready().await?;
-        let response = connection.send_request(request).await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let answer = place::body(response).await?;
+        let answered = connection.ask(&self.request).await?;
         self.connection = Some(connection);
-        Ok((status, headers, answer))
+        Ok(answered)
     }
 }
 
