@@ -81,7 +81,7 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     assert_eq!(
         refusal(root.path()),
         format!(
-            "{} was written by a newer tailcast (format 7, this one knows 5): use that version",
+            "{} was written by a newer tailcast (format 7, this one knows 6): use that version",
             file.display()
         )
     );
