@@ -1,6 +1,7 @@
 //! A model of the protocol: any number of steps of others may come between any two of one's own, for any time, and anybody
 //! may end anywhere.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A linear congruential generator: the same walks at every run.
@@ -80,11 +81,9 @@ fn walk(seed: u64, fence: Fence) -> (Vec<u64>, usize) {
                 Appending::Knows(token, place) => {
                     if token != servers.admitted && fence == Fence::Raised {
                         Appending::Begins
-                    } else if servers.documents.contains_key(&place) {
-                        Appending::Told(token)
-                    } else {
+                    } else if let Entry::Vacant(free) = servers.documents.entry(place) {
                         let lines = 1 + walk.below(3) as u64;
-                        servers.documents.insert(place, place + lines);
+                        free.insert(place + lines);
                         stored += 1;
                         for offset in place..place + lines {
                             if !given.insert(offset) {
@@ -93,6 +92,8 @@ fn walk(seed: u64, fence: Fence) -> (Vec<u64>, usize) {
                         }
                         // It goes on where it was, as long as it is let in.
                         Appending::Knows(token, place + lines)
+                    } else {
+                        Appending::Told(token)
                     }
                 }
             };
