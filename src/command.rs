@@ -2,8 +2,10 @@
 
 mod bench;
 mod check;
+mod completions;
 mod connect;
 mod flags;
+mod man;
 mod nodes;
 mod retention;
 mod send;
@@ -16,7 +18,7 @@ mod token;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Streams log lines to the people who watch them.
 #[derive(Debug, Parser)]
@@ -27,9 +29,11 @@ struct CommandLine {
 }
 
 const EXAMPLES: &str = "\
-Look at a log, alone on this machine:
-  tailcast serve                                 and open the address it prints
-  tail -F some.log | tailcast send my/app        in another terminal";
+Look at a log, alone on this machine. Start a server, and open the address that it prints:
+  tailcast serve
+
+In another terminal:
+  tail -F some.log | tailcast send my/app";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -52,6 +56,10 @@ pub(crate) enum Command {
     Bench(bench::Args),
     /// Check the configuration, explain it, and try what it names
     Check(check::Args),
+    /// Print what a shell needs to complete commands and flags
+    Completions(completions::Args),
+    /// Print a manual page
+    Man(man::Args),
 }
 
 /// Why a command ended.
@@ -109,6 +117,8 @@ impl Command {
                 Self::Token(args) => token::run(&args),
                 Self::Bench(args) => bench::run(args).await,
                 Self::Check(args) => check::run(args).await,
+                Self::Completions(args) => completions::run(&args, CommandLine::command()),
+                Self::Man(args) => man::run(&args, CommandLine::command()),
             }
         });
         // What still blocks (a read of standard input) must not keep the process.
@@ -142,4 +152,54 @@ fn one_line(text: &str) -> String {
         .trim_start_matches("error: ")
         .replace("; For more information, try '--help'.", "; see --help")
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Terminals have 80 columns, at least; help is wrapped to what they have.
+    const COLUMNS: usize = 80;
+
+    fn commands() -> Vec<clap::Command> {
+        let mut all = vec![CommandLine::command()];
+        let mut at = 0;
+        while let Some(command) = all.get(at) {
+            let more: Vec<_> = command.get_subcommands().cloned().collect();
+            all.extend(more);
+            at += 1;
+        }
+        all
+    }
+
+    #[test]
+    fn examples_are_shown_as_they_are_pasted() {
+        for command in commands() {
+            let Some(text) = command.get_after_help() else {
+                continue;
+            };
+            for line in text.to_string().lines().filter(|line| line.starts_with("  ")) {
+                assert!(line.chars().count() <= COLUMNS, "{}: {line}", command.get_name());
+            }
+        }
+    }
+
+    /// What is broken by hand is broken once more by the terminal.
+    #[test]
+    fn paragraphs_of_help_are_one_line_each() {
+        for command in commands() {
+            let Some(text) = command.get_after_help() else {
+                continue;
+            };
+            let text = text.to_string();
+            for (line, next) in text.lines().zip(text.lines().skip(1)) {
+                let is_text = |line: &str| !line.is_empty() && !line.starts_with("  ");
+                assert!(
+                    !(is_text(line) && is_text(next)),
+                    "{}: {line}",
+                    command.get_name()
+                );
+            }
+        }
+    }
 }

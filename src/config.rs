@@ -169,6 +169,19 @@ impl Config {
         Ok(config)
     }
 
+    /// What a setting is that nobody set, and whose default is a matter of the others or of the machine.
+    pub(crate) fn default_of(&self, key: &str) -> Option<&'static str> {
+        Some(match key {
+            "store" => "sqlite",
+            "routes" => "memory",
+            "advertise" => "(the internal listener's address)",
+            "connections" => "(what the limit on open files leaves)",
+            "connections_per_address" => "(half of connections)",
+            "key" => "(the data folder's)",
+            _ => return None,
+        })
+    }
+
     /// Whether the node has `role`.
     pub(crate) fn has(&self, role: Role) -> bool {
         self.node.roles.contains(&role)
@@ -270,6 +283,9 @@ pub(crate) fn shown(found: Option<&Found>, default: Option<&str>, secret: bool) 
     match found {
         Some(found) if secret => ("…".to_owned(), found.origin.to_string()),
         Some(found) => (masked(&found.text), found.origin.to_string()),
-        None => (default.unwrap_or("").to_owned(), "default".to_owned()),
+        None => {
+            let default = default.filter(|text| !text.is_empty());
+            (default.unwrap_or("(none)").to_owned(), "default".to_owned())
+        }
     }
 }

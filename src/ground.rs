@@ -78,6 +78,7 @@ impl<'a> Ground<'a> {
     ) -> anyhow::Result<Self> {
         let kept = if parts::needs_store(config) {
             let store = parts::open_store(config).await?;
+            tokio::spawn(parts::tell_whether_there(store.clone()));
             // On the threads that answer: a reader of history does not wait for sessions who ask the same.
             let questions = Questions::new(store.clone(), config.limits.questions, Handle::current());
             Some(Kept { store, questions })

@@ -1,13 +1,14 @@
 //! Which implementation stands behind each seam: the only place that names them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use auth::ClusterSecret;
 use dispatch::{Membership, MemoryTable, RedisTable, Role, Routes};
 use lines::LogStore;
 use store::mongo::{MongoOptions, MongoStore};
-use store::sqlite::{SqliteOptions, SqliteStore};
+use store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 
 use crate::config::mask::Address;
 use crate::config::{Config, RoutesChoice, StoreChoice};
@@ -46,6 +47,31 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogSto
                 unusable("the store's address", address, &error.into())
             })?))
         }
+    }
+}
+
+/// Whether a store could not be opened for the one reason that another process has it.
+pub(crate) fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(OpenError::InUse { .. }))
+}
+
+/// How often a store is asked that was away at the start.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
+/// Says at once when the store is away, in one sentence, and when it is there.
+pub(crate) async fn tell_whether_there(store: Arc<dyn LogStore>) {
+    let mut told = false;
+    loop {
+        match store.check().await {
+            Ok(()) if told => return tracing::info!("the store is there"),
+            Ok(()) => return,
+            Err(error) if !told => {
+                tracing::warn!("{error}; it is tried until it answers, and no line is taken or shown before");
+                told = true;
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(ASKED_EVERY).await;
     }
 }
 

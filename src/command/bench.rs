@@ -57,7 +57,7 @@ const OPENING: usize = 32;
 const TOKEN_SECONDS: u64 = 900;
 
 /// Runs it, and prints what came of it.
-pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+pub(crate) async fn run(mut args: Args) -> Result<(), Failure> {
     args.check()?;
     let tickets = args
         .credentials
@@ -68,6 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     } else {
         places(&args.collect_url).await?
     };
+    args.pid = cost::servers(&args.pid);
     let report = measure(&args, &tickets, &push, &collect).await?;
     if args.json {
         show::objects(&[&report])?

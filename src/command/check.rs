@@ -13,8 +13,13 @@ use crate::{log, parts};
 /// The settings of `serve`, from the same places.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 when `tailcast serve` would start and what it needs answers, 1 when something does not answer, 2 when a
-setting is wrong.")]
+Exit codes: 0 when `tailcast serve` would start and what it needs answers, 1 when something does not answer, 2 when a \
+setting is wrong. A server that runs in the same data folder is no obstacle.
+
+Examples:
+  tailcast check
+  tailcast check --config /etc/tailcast.toml --offline
+  tailcast check --limits")]
 pub(crate) struct Args {
     /// Only look at the settings, do not connect to what they name
     #[arg(long)]
@@ -36,7 +41,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     log::start("off", config.log.format);
     for setting in settings::all() {
         let secret = setting.flag == settings::Flag::Secret && !setting.key.ends_with("_file");
-        let (text, origin) = shown(layers.found(setting.key), setting.default, secret);
+        let default = setting.default.or_else(|| config.default_of(setting.key));
+        let (text, origin) = shown(layers.found(setting.key), default, secret);
         println!("{:<20} {:<32} {}", setting.key, text, origin);
     }
     for limit in changed_limits(&config.limits, args.limits) {
@@ -66,18 +72,27 @@ fn changed_limits(limits: &Limits, all: bool) -> impl Iterator<Item = Listed> {
 async fn try_what_is_named(config: &Config) -> anyhow::Result<()> {
     println!();
     if parts::needs_store(config) {
-        let store = parts::open_store(config).await?;
-        let checked = tokio::time::timeout(DEADLINE, store.check()).await;
-        checked
-            .context("the store does not answer")?
-            .context("the store cannot be used")?;
-        println!("the store answers, and can be written");
+        match parts::open_store(config).await {
+            Ok(store) => {
+                let checked = tokio::time::timeout(DEADLINE, store.check()).await;
+                checked.context("the store does not answer")??;
+                println!("the store answers, and can be written");
+            }
+            Err(error) if parts::is_in_use(&error) => println!(
+                "the store in {} is in use by a tailcast that runs: it is good enough for that one",
+                config.node.data.display()
+            ),
+            Err(error) => return Err(error),
+        }
     }
     let table = parts::open_table(config).await?;
     let nodes = tokio::time::timeout(DEADLINE, table.membership.nodes()).await;
     let nodes = nodes
         .context("the route table does not answer")?
         .context("the route table cannot be used")?;
-    println!("the route table answers, and knows {} nodes", nodes.len());
+    match nodes.len() {
+        1 => println!("the route table answers, and knows 1 node"),
+        number => println!("the route table answers, and knows {number} nodes"),
+    }
     Ok(())
 }

@@ -25,11 +25,12 @@ const LOCAL_SUBSCRIBER: &str = "local";
 /// The public address and the token.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Connection {
-    /// The installation's address
+    /// The installation's address [variable: TAILCAST_URL]
     #[arg(
         long,
         value_name = "URL",
         env = "TAILCAST_URL",
+        hide_env = true,
         default_value = "http://127.0.0.1:7440"
     )]
     url: String,

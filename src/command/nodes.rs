@@ -14,13 +14,15 @@ Asks the internal listener of any node, which is bound to loopback unless config
 
 Examples:
   tailcast nodes
-  TAILCAST_TOKEN=$(tailcast token --sub me --admin) tailcast nodes --internal-url http://push-1.internal:7441")]
+  TAILCAST_TOKEN=$(tailcast token --sub me --admin) \\
+      tailcast nodes --internal-url http://push-1.internal:7441")]
 pub(crate) struct Args {
-    /// The address of a node's internal listener
+    /// The address of a node's internal listener [variable: TAILCAST_INTERNAL_URL]
     #[arg(
         long,
         value_name = "URL",
         env = "TAILCAST_INTERNAL_URL",
+        hide_env = true,
         default_value = "http://127.0.0.1:7441"
     )]
     internal_url: String,

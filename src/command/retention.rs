@@ -12,14 +12,18 @@ use super::show::{self, plain, table};
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
-Asks the internal listener of any node with the role collect, which is bound to loopback unless configured. The token
+Asks the internal listener of any node with the role collect, which is bound to loopback unless configured. The token \
 needs `admin`.
 
-Examples:
-  tailcast retention                          what is kept, what is on its way out, and why age removes nothing
-  tailcast retention restore 'payments/**'    bring back what is removed and not yet deleted
+See what is kept, what is on its way out, and why age removes nothing:
+  tailcast retention
+
+Bring back what is removed and not yet deleted:
+  tailcast retention restore 'payments/**'
   tailcast retention restore --all
-  tailcast retention allow                    the clock is right: what is old by it may go"
+
+Say that the clock is right, and that what is old by it may go:
+  tailcast retention allow"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -55,11 +59,12 @@ struct Restore {
 /// Whom to ask.
 #[derive(Debug, clap::Args)]
 struct Asked {
-    /// The address of a node's internal listener
+    /// The address of a node's internal listener [variable: TAILCAST_INTERNAL_URL]
     #[arg(
         long,
         value_name = "URL",
         env = "TAILCAST_INTERNAL_URL",
+        hide_env = true,
         default_value = "http://127.0.0.1:7441"
     )]
     internal_url: String,

@@ -20,14 +20,15 @@ use crate::{descriptors, key_file, log, measure};
 /// The settings.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Every flag is a variable (TAILCAST_LISTEN, …) and a key of the configuration file, too; flags go before variables, and
-variables before the file. Keys and secrets are variables or files only: TAILCAST_KEY or TAILCAST_KEY_FILE,
-TAILCAST_CLUSTER_SECRET or TAILCAST_CLUSTER_SECRET_FILE. An address with a password in it can stand in a file, too:
+Every flag is a variable (TAILCAST_LISTEN, …) and a key of the configuration file, too; flags go before variables, and \
+variables before the file. Keys and secrets are variables or files only: TAILCAST_KEY or TAILCAST_KEY_FILE, \
+TAILCAST_CLUSTER_SECRET or TAILCAST_CLUSTER_SECRET_FILE. An address with a password in it can stand in a file, too: \
 --store-file, --routes-file. docs/configuration.md has all of it.
 
 Examples:
   tailcast serve
-  tailcast serve --roles push --store mongodb://db/tailcast --routes redis://cache --listen 0.0.0.0:7440 \\
+  tailcast serve --roles push --store mongodb://db/tailcast \\
+      --routes redis://cache --listen 0.0.0.0:7440 \\
       --internal 0.0.0.0:7441 --advertise push-1:7441")]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -16,7 +16,8 @@ Signed with TAILCAST_KEY or TAILCAST_KEY_FILE, or else with the data folder's ke
 Examples:
   tailcast token --sub alice --read 'payments/**' --ttl 8h
   tailcast token --sub shipper --write 'log/*' --ttl 365d
-  TAILCAST_TOKEN=$(tailcast token --sub me --read '**') tailcast tail 'payments/**'")]
+  TAILCAST_TOKEN=$(tailcast token --sub me --read '**') \\
+      tailcast tail 'payments/**'")]
 pub(crate) struct Args {
     /// Whose token it is; they can always read their personal stream, @SUB
     #[arg(long, value_name = "SUB")]

@@ -11,6 +11,7 @@
 //! [`tails`].
 
 mod append;
+mod away;
 mod connection;
 mod contended;
 mod deletion;

@@ -109,7 +109,12 @@ impl Trimmer {
                 trimmed = now;
             }
             if let Err(error) = done {
-                tracing::warn!(%error, "the store could not be trimmed, trying again later");
+                // That a store is away is said where lines wait for it.
+                if error.is_absence() {
+                    tracing::debug!(%error, "the store could not be trimmed, trying again later");
+                } else {
+                    tracing::warn!(%error, "the store could not be trimmed, trying again later");
+                }
                 continue;
             }
             let merged = tokio::select! {

@@ -249,6 +249,86 @@ async fn check_explains_a_good_configuration_and_names_what_is_wrong_in_a_bad_on
 }
 
 #[tokio::test]
+async fn check_works_beside_a_server_that_runs_and_shows_what_nobody_set() {
+    let alone = Alone::for_the_first_time().await;
+    let data = alone.data();
+    let ran = tailcast(&["check"], &[("TAILCAST_DATA", data.as_str())], "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains("in use by a tailcast that runs"), "{}", ran.out);
+    for (setting, text) in [
+        ("store", "sqlite"),
+        ("routes", "memory"),
+        ("advertise", "(the internal listener's address)"),
+        ("store_file", "(none)"),
+        ("line_too_long", "refuse"),
+    ] {
+        let is_shown = ran.out.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(setting) && line.contains(text) && line.ends_with("default")
+        });
+        assert!(is_shown, "{setting}: {}", ran.out);
+    }
+}
+
+#[tokio::test]
+async fn shells_and_manuals_are_told_of_all_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = tailcast(&["completions", shell], &[], "").await;
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+        for word in ["send", "retention", "partial-after"] {
+            assert!(ran.out.contains(word), "{shell} knows no {word}");
+        }
+    }
+    assert_eq!(tailcast(&["completions", "cmd"], &[], "").await.code, Some(2));
+
+    let ran = tailcast(&["man", "send"], &[], "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for words in [".TH", "tailcast\\-send", "Examples:"] {
+        assert!(ran.out.contains(words), "{words} is missing: {}", ran.out);
+    }
+    assert_eq!(tailcast(&["man", "sned"], &[], "").await.code, Some(2));
+    let folder = tempfile::TempDir::new().unwrap();
+    let pages = folder.path().join("man1");
+    let ran = tailcast(&["man", "--to", pages.to_str().unwrap()], &[], "").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for page in ["tailcast.1", "tailcast-send.1", "tailcast-retention-restore.1"] {
+        assert!(pages.join(page).exists(), "{page}");
+    }
+}
+
+/// As `$(pidof tailcast)` has it while somebody sends.
+#[tokio::test]
+async fn bench_measures_servers_alone_among_the_processes_that_it_is_given() {
+    let mut alone = Alone::start().await;
+    let token = Token::of_tester();
+    let url = alone.url().to_owned();
+    let variables = at(&url, &token);
+    let send = Running::start(&["send", "my/app"], &variables);
+    let (server, sender) = (alone.pid().to_string(), send.pid().to_string());
+    let arguments = [
+        "--sessions",
+        "1",
+        "--rate",
+        "10",
+        "--seconds",
+        "1",
+        "--pid",
+        &server,
+        &sender,
+    ];
+    let ran = tailcast(&[&["bench"], &arguments[..]].concat(), &variables, "").await;
+    assert!(
+        ran.err
+            .contains("is `tailcast send` and no server: it is not measured"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains("server memory"), "{}", ran.out);
+    assert_eq!(send.finish().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn a_command_that_cannot_do_its_work_says_why_and_fails() {
     let alone = Alone::start().await;
     let bad = at(alone.url(), "hello");

@@ -95,6 +95,32 @@ async fn invalid_utf_8_becomes_the_replacement_character() {
     }
 }
 
+/// What is kept is its beginning, and how much is left out.
+#[tokio::test]
+async fn a_line_that_is_too_long_is_cut_where_that_is_set() {
+    let alone = Alone::with(&["--line-too-long", "cut"]).await;
+    let body = format!("{}\nafter\n", "x".repeat(300_000));
+    let answer = alone
+        .post("/v1/lines?stream=long")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let said: Value = answer.json().await.unwrap();
+    assert_eq!(
+        said,
+        json!({"accepted": 2, "cut": 1, "rejected": [], "streams": {"long": [{"first": 0, "next": 2}]}})
+    );
+    let history = alone.history("long", 0).await;
+    let lines: Vec<Value> = history
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["message"], "x".repeat(256 * 1024));
+    assert_eq!(lines[0]["fields"], json!({"_cut": 300_000 - 256 * 1024}));
+    assert_eq!(lines[1]["message"], "after");
+}
+
 #[tokio::test]
 async fn a_line_that_is_too_long_is_rejected_alone() {
     let alone = Alone::start().await;

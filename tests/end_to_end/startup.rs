@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use tempfile::TempDir;
 
-use crate::fixture::{Ran, tailcast};
+use crate::fixture::{Ran, Running, tailcast};
 
 const KEY: (&str, &str) = ("TAILCAST_KEY", "a key for these tests, 32 bytes or longer");
 
@@ -124,4 +124,42 @@ async fn a_cluster_without_a_key_or_without_a_secret() {
     ];
     complains(&serve(&store, &[]).await, 2, &["TAILCAST_KEY"]);
     complains(&serve(&store, &[KEY]).await, 2, &["TAILCAST_CLUSTER_SECRET"]);
+}
+
+/// It goes on trying: what is away may come.
+#[tokio::test]
+async fn mongodb_that_is_away_is_told_at_once_in_one_sentence() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let arguments = [
+        "--store",
+        "mongodb://ann:password@127.0.0.1:9/tailcast",
+        "--data",
+        data.to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--internal",
+        "127.0.0.1:0",
+    ];
+    let variables = [
+        KEY,
+        (
+            "TAILCAST_CLUSTER_SECRET",
+            "a secret for these tests, 32 bytes or longer",
+        ),
+    ];
+    let sentence = "MongoDB at 127.0.0.1:9 cannot be reached: connection refused";
+
+    let mut serve = Running::start(&[&["serve"], &arguments[..]].concat(), &variables);
+    serve.complains(sentence).await;
+    let told = serve.complains("started").await;
+    assert!(!told.contains("Topology") && !told.contains("password"), "{told}");
+    serve.signal("TERM");
+    let ran = serve.ended().await;
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(ran.err.matches("cannot be reached").count(), 1, "{}", ran.err);
+
+    let ran = tailcast(&[&["check"], &arguments[..]].concat(), &variables, "").await;
+    complains(&ran, 1, &[sentence]);
+    assert!(ran.err.len() < 150, "{}", ran.err);
 }

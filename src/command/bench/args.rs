@@ -39,12 +39,20 @@ listeners behind what ends it. Exit codes: 0 when every line came once and in or
 
 Examples:
   tailcast bench --sessions 1000 --rate 500
-  tailcast bench --sessions 5000 --streams 50 --rate 20000 --lines 100 --seconds 60 --pid $(pidof tailcast)
-  tailcast bench --sessions 1000 --streams 1000 --pattern --rate 1000       everybody watches everything
-  tailcast bench --sessions 1000 --streams 100 --follow 10 --rate 5000 --lines 10 --spread 10
-  tailcast bench --sessions 0 --streams 16 --connections 16 --flat-out --pid $(pidof tailcast)
-  tailcast bench --url http://push-1:7440 --url http://push-2:7440 --collect-url http://collect-1:7440 --json
-  tailcast bench --sessions 10000 --rate 0 --seconds 60 --pid $(pidof tailcast)      what idle sessions need")]
+  tailcast bench --sessions 5000 --streams 50 --rate 20000 --lines 100 \\
+      --seconds 60 --pid $(pidof tailcast)
+  tailcast bench --sessions 1000 --streams 100 --follow 10 --rate 5000 \\
+      --lines 10 --spread 10
+  tailcast bench --sessions 0 --streams 16 --connections 16 --flat-out \\
+      --pid $(pidof tailcast)
+  tailcast bench --url http://push-1:7440 --url http://push-2:7440 \\
+      --collect-url http://collect-1:7440 --json
+
+Everybody watches everything:
+  tailcast bench --sessions 1000 --streams 1000 --pattern --rate 1000
+
+What idle sessions need:
+  tailcast bench --sessions 10000 --rate 0 --seconds 60 --pid $(pidof tailcast)")]
 pub(crate) struct Args {
     /// Sessions; they are spread evenly over the streams. 0: nobody watches
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = RangedU64ValueParser::<u64>::new().range(..=1_000_000))]
@@ -82,19 +90,20 @@ pub(crate) struct Args {
     /// Connections that send: so many requests are under way at most
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = RangedU64ValueParser::<u64>::new().range(1..=10_000))]
     connections: u64,
-    /// Where sessions go; can be repeated, for several push nodes
+    /// Where sessions go; can be repeated, for several push nodes [variable: TAILCAST_URL]
     #[arg(
         long,
         value_name = "URL",
         env = "TAILCAST_URL",
+        hide_env = true,
         default_value = "http://127.0.0.1:7440"
     )]
     pub(super) url: Vec<String>,
     /// Where lines go, when that is elsewhere; can be repeated
     #[arg(long, value_name = "URL")]
     pub(super) collect_url: Vec<String>,
-    /// A server's process on this machine; can be repeated
-    #[arg(long, value_name = "PID")]
+    /// Servers' processes on this machine; of `pidof tailcast` those that are no servers are left out
+    #[arg(long, value_name = "PID", num_args = 1..)]
     pub(super) pid: Vec<u32>,
     /// One JSON object
     #[arg(long)]

@@ -72,6 +72,34 @@ impl Usage {
     }
 }
 
+/// Which of these processes are to be measured: one alone is what somebody chose; of several, `tailcast` with another command
+/// than `serve` is no server, and said to be left out.
+pub(super) fn servers(pids: &[u32]) -> Vec<u32> {
+    if pids.len() < 2 {
+        return pids.to_vec();
+    }
+    let is_server = |pid: &u32| {
+        let Some(command) = fs::read(format!("/proc/{pid}/cmdline"))
+            .ok()
+            .and_then(|line| other_command(&line))
+        else {
+            return true;
+        };
+        eprintln!("tailcast: process {pid} is `tailcast {command}` and no server: it is not measured");
+        false
+    };
+    pids.iter().copied().filter(is_server).collect()
+}
+
+/// The command of a `tailcast` that is no server, from how it was started.
+fn other_command(line: &[u8]) -> Option<String> {
+    let mut words = line.split(|&byte| byte == 0).map(String::from_utf8_lossy);
+    let program = words.next()?;
+    let is_ours = program.rsplit('/').next() == Some("tailcast");
+    let command = words.next().filter(|command| is_ours && command != "serve")?;
+    Some(command.into_owned())
+}
+
 /// How many files this process may have open; `None` where that cannot be told.
 pub(super) fn open_files_limit() -> Option<u64> {
     open_files(&fs::read_to_string("/proc/self/limits").ok()?)
@@ -105,6 +133,20 @@ fn open_files(limits: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_all_processes_called_tailcast_only_servers_are_measured() {
+        for (line, expected) in [
+            (&b"/usr/bin/tailcast\0send\0my/app\0"[..], Some("send")),
+            (b"tailcast\0tail\0**\0", Some("tail")),
+            (b"tailcast\0serve\0--data\0x\0", None),
+            (b"target/release/tailcast\0serve\0", None),
+            (b"centrifugo\0send\0", None),
+            (b"", None),
+        ] {
+            assert_eq!(other_command(line).as_deref(), expected);
+        }
+    }
 
     #[test]
     fn the_kernels_tables_are_read() {

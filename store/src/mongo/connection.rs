@@ -6,13 +6,14 @@ use lines::{Epoch, StoreError};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{
-    ClientOptions, ConnectionString, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria,
-    WriteConcern,
+    ClientOptions, ConnectionString, DatabaseOptions, HostInfo, ReadConcern, ReadPreference,
+    SelectionCriteria, WriteConcern,
 };
 use mongodb::{Client, ClientSession, Collection, Cursor, Database};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
+use super::away::{Said, knock};
 use super::fence::FENCE;
 use super::{MongoOptions, sketches};
 use lines::SharedError;
@@ -34,6 +35,8 @@ pub(super) const OUT_OF_DISK: i32 = 14_031;
 /// The way to a database that may not be there yet.
 pub(super) struct Connection {
     address: String,
+    /// Who is knocked at before the driver tries; nobody where connections go by way of a proxy.
+    hosts: HostInfo,
     database: String,
     deadline: Duration,
     server_selection: Duration,
@@ -64,6 +67,11 @@ impl Connection {
         let parsed = ConnectionString::parse(address)?;
         let connection = Self {
             address: address.to_owned(),
+            hosts: if address.to_ascii_lowercase().contains("proxyhost=") {
+                HostInfo::default()
+            } else {
+                parsed.host_info
+            },
             database: parsed.default_database.unwrap_or_else(|| DATABASE.to_owned()),
             deadline: options.deadline,
             server_selection: options.server_selection,
@@ -100,6 +108,9 @@ impl Connection {
     }
 
     async fn reach(&self) -> Result<Ready, StoreError> {
+        knock(&self.hosts)
+            .await
+            .map_err(|away| StoreError::Away(Box::new(away)))?;
         let client = self
             .client()
             .await
@@ -376,7 +387,7 @@ pub(super) fn store_error(error: Error, deadline: Duration) -> StoreError {
     match code(&error) {
         Some(MAX_TIME_EXPIRED) => StoreError::Timeout(deadline),
         Some(OUT_OF_DISK) => StoreError::Full(error.to_string()),
-        _ => StoreError::Away(Box::new(error)),
+        _ => StoreError::Away(Box::new(Said::new(error))),
     }
 }
 
