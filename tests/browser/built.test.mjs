@@ -26,6 +26,19 @@ test("web/client/dist is what `npm run build` makes", async () => {
   }
 });
 
+test("web/client/bundle is what `npm run build` makes", async () => {
+  const fresh = await mkdtemp(join(tmpdir(), "tailcast-bundle-"));
+  try {
+    await vite("build", "--config", "library.config.ts", "--outDir", fresh, "--logLevel", "error");
+    const made = await contents(fresh);
+    const sources = (files) => files.filter(([name]) => name.endsWith(".js")).map(([name, content]) => [name, String(content)]);
+    assert.deepEqual(sources(await contents(join(CLIENT, "bundle"))), sources(made));
+    assert.deepEqual((await contents(join(CLIENT, "bundle"))).map(([name]) => name), made.map(([name]) => name));
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+});
+
 test("web/viewer/dist is what `npm run build` makes, wherever it is made", async () => {
   const fresh = await mkdtemp(join(tmpdir(), "tailcast-viewer-"));
   try {

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 
 const VIEWER = fileURLToPath(new URL("../../web/viewer/dist/", import.meta.url));
-const LIBRARY = fileURLToPath(new URL("../../web/client/dist/", import.meta.url));
+const LIBRARY = fileURLToPath(new URL("../../web/client/bundle/", import.meta.url));
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; worker-src 'self'; " +

@@ -13,9 +13,9 @@ use crate::encoding::Encoding;
 #[folder = "viewer/dist/"]
 pub(crate) struct Viewer;
 
-/// The client library's, as `tsc` made them.
+/// The client library's: one module, and the map to its sources.
 #[derive(RustEmbed)]
-#[folder = "client/dist/"]
+#[folder = "client/bundle/"]
 pub(crate) struct Library;
 
 /// How long a browser keeps a file.
@@ -31,6 +31,7 @@ pub(crate) enum Keep {
 const TYPES: &[(&str, &str)] = &[
     ("html", "text/html; charset=utf-8"),
     ("js", "text/javascript; charset=utf-8"),
+    ("map", "application/json"),
     ("css", "text/css; charset=utf-8"),
     ("svg", "image/svg+xml"),
 ];
@@ -53,7 +54,7 @@ pub(crate) fn viewer(path: &str, keep: Keep, request: &HeaderMap) -> Response {
     response
 }
 
-/// A module of the client library, or 304 when the browser has it already, or 404.
+/// A file of the client library, or 304 when the browser has it already, or 404.
 pub(crate) fn library(path: &str, request: &HeaderMap) -> Response {
     answer(Library::get(path), path, Keep::Ask, request)
 }

@@ -292,20 +292,15 @@ async fn routes_of_others_are_left_to_them() {
 }
 
 #[tokio::test]
-async fn every_module_of_the_client_library_is_there() {
-    let mut wanted = vec!["tailcast.js".to_owned()];
-    let mut seen = 0;
-    while seen < wanted.len() {
-        let answer = get(&format!("/client/v1/{}", wanted[seen])).await;
-        assert_eq!(answer.status(), StatusCode::OK, "{}", wanted[seen]);
-        seen += 1;
-        for import in quoted(&text(answer).await, "./") {
-            if !wanted.iter().any(|known| known == import) {
-                wanted.push(import.to_owned());
-            }
-        }
-    }
-    assert!(wanted.contains(&"client.js".to_owned()), "{wanted:?}");
+async fn the_client_library_is_one_file_with_a_map_to_its_sources() {
+    let module = text(get("/client/v1/tailcast.js").await).await;
+    assert!(module.contains("export {"), "a module");
+    assert_eq!(quoted(&module, "./").count(), 0, "that asks for no other");
+    assert!(module.ends_with("//# sourceMappingURL=tailcast.js.map"));
+    let map = get("/client/v1/tailcast.js.map").await;
+    assert_eq!(map.status(), StatusCode::OK);
+    assert_eq!(header_of(&map, header::CONTENT_TYPE), "application/json");
+    assert!(text(map).await.contains("../src/client.ts"));
 }
 
 #[tokio::test]

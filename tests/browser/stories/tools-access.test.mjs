@@ -148,6 +148,8 @@ for (const theme of ["light", "dark"]) {
     await table.server.send(stream, LINES);
     await desk.page.getByLabel("Token", { exact: true }).fill(table.server.token);
     await desk.page.keyboard.press("Enter");
+    // Many streams stand in folders.
+    await desk.page.getByRole("searchbox").fill(stream);
     await desk.page.getByRole("link", { name: stream }).waitFor();
     await look("the list of streams");
     await desk.page.getByRole("link", { name: stream }).focus();

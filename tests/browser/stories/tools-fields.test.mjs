@@ -123,3 +123,29 @@ story("the fields of the last line are in sight when it is opened, and its head 
   };
   await desk.until(inside, true);
 });
+
+story("a click opens a line and closes it, and a word can still be chosen in it", async () => {
+  const stream = fresh();
+  await table.server.send(stream, [{ message: "click me here", fields: { status: 200, ms: 1.5 } }]);
+  const desk = await table.open(stream, { view: "?columns=status" });
+  const row = desk.row("click me here");
+  await row.locator(".message").click();
+  await row.locator(".details").waitFor();
+  await row.locator(".message").click();
+  await row.locator(".details").waitFor({ state: "detached" });
+  await row.locator(".message").dblclick();
+  assert.match(await desk.page.evaluate(() => String(getSelection())), /^(click|me|here)\s?$/);
+});
+
+story("a field that is a column stands there alone, numbers stand right, and the time of an open line is told once", async () => {
+  const stream = fresh();
+  await table.server.send(stream, [{ ts: "2026-11-30T10:00:00.123456789Z", message: "row", fields: { status: 200, name: "ann" } }]);
+  const desk = await table.open(stream, { view: "?columns=status,name" });
+  const row = desk.row("row");
+  await row.waitFor();
+  assert.equal((await row.locator(".fields").textContent()).trim(), "");
+  const sides = await row.locator(".cell").evaluateAll((cells) => cells.map((cell) => getComputedStyle(cell).textAlign));
+  assert.deepEqual(sides, ["right", "start"]);
+  const details = await desk.openLine("row");
+  assert.deepEqual(await details.locator(".fact").allInnerTexts(), ["2026-11-30T10:00:00.123456789Z", `${stream} #0`]);
+});

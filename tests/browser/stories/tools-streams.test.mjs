@@ -78,3 +78,33 @@ story("two thousand streams are found in at the speed of typing", async () => {
   await desk.stands(/^live$/);
   await desk.shows("here");
 });
+
+story("many streams stand in folders by their names, which open by click and by key, and a pattern says how many it covers", async () => {
+  const root = fresh();
+  const all = [...range(0, 120, (i) => `${root}/prod/eu/web-${i}`), ...range(0, 30, (i) => `${root}/dev/ap/mailer-with-a-long-name-${i}`)];
+  await table.server.send("unused", all.map((stream) => ({ stream, message: "here" })));
+  const desk = await table.openAt(`#token=${await table.server.tokenFor("reader", `${root}/**`)}`);
+  const folder = (name) => list(desk).getByRole("button", { name });
+  await folder(/^stories.*150 streams/).click();
+  await folder(/prod\/eu\/.*120 streams/).waitFor();
+  await folder(/dev\/ap\/.*30 streams/).focus();
+  await desk.page.keyboard.press("ArrowRight");
+  await list(desk).getByRole("link", { name: /mailer.*-29/ }).waitFor();
+  await desk.page.keyboard.press("ArrowLeft");
+  await desk.until(() => list(desk).getByRole("link", { name: /mailer/ }).count(), 0);
+  await search(desk).fill(`${root}/prod/**`);
+  await list(desk).getByText("120 of 150 streams match").waitFor();
+  await search(desk).fill(`${root}/prod/*/web-1*`);
+  await desk.page.getByText("In a pattern * stands for a whole segment").waitFor();
+  await search(desk).press("Enter");
+  await desk.stands(/^live$/);
+  assert.equal(new URL(desk.page.url()).hash.split(",").length, 31);
+});
+
+story("a favourite stands on top of the list, in the next tab too", async () => {
+  const { root, desk } = await opened();
+  await list(desk).getByRole("button", { name: `Favourite ${root}/web` }).click();
+  await desk.until(async () => (await names(desk))[0], `${root}/web`);
+  await desk.page.reload();
+  await desk.until(async () => (await names(desk))[0], `${root}/web`);
+});

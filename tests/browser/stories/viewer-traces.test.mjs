@@ -91,7 +91,7 @@ story("lines that retention took while the reader was away are a gap with its si
     await viewer.page.getByText(/^The token ended at/).waitFor();
     await own.send("shop/api", ["line 3", "line 4", "line 5"]);
     await keptFrom(own, "shop/api", 6);
-    await viewer.page.getByLabel("Token", { exact: true }).fill(own.token);
+    await viewer.page.getByLabel("Token", { exact: true }).fill(await own.tokenFor("reader", "shop/**"));
     await viewer.page.getByRole("button", { name: "Read logs" }).click();
     await viewer.waitForNotice("Gap: 3 lines");
     await own.send("shop/api", ["line 6"]);

@@ -35,6 +35,8 @@ export interface LineEntry {
   readonly line: Line;
   /** `line.ts` as ms since 1970, or that of the line before where it is no time. */
   readonly at: number;
+  /** Of streams that are followed together: by how many ms a line that came before is younger. */
+  late?: number;
   /** The trace that this line is part of, its head too. Told once its second line has come. */
   trace?: Trace;
 }

@@ -62,8 +62,10 @@ export function spansFor(extent: TimeRange | undefined, now: number, chosen: Spa
 export function rangeFor({ span, live, now, visible, extent, before }: Sight): TimeRange {
   const ms = SPANS.find(({ name }) => name === span)?.ms ?? Infinity;
   if (ms === Infinity) {
-    const from = extent?.from ?? now - 5 * MINUTE;
-    return { from, to: Math.max(from + MINUTE, live ? now : (extent?.to ?? now)) };
+    // Nothing is kept for what has not come; a minute at least is shown.
+    const to = live ? now : (extent?.to ?? now);
+    const from = extent?.from ?? to - 5 * MINUTE;
+    return from <= to - MINUTE ? { from, to } : { from: to - MINUTE, to };
   }
   if (live || !visible) return { from: now - ms, to: now };
   const middle = (visible.from + visible.to) / 2;
@@ -118,6 +120,14 @@ export function countText(count: number): string {
     if (count >= unit) return `${Number((count / unit).toPrecision(3))}${letter}`;
   }
   return String(count);
+}
+
+/** What a bar is of, in seconds: `1 s`, `5 min`, `2 h`. */
+export function widthText(ms: number): string {
+  for (const [unit, name] of [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"]] as const) {
+    if (ms >= unit && ms % unit === 0) return `${ms / unit} ${name}`;
+  }
+  return `${ms / SECOND} s`;
 }
 
 /** A time as the chart names it: with its date when it is not of today, with seconds when bins are that narrow. */

@@ -72,6 +72,8 @@ export class Log {
   #opened = false;
   /** The server stands on another store than before: what it keeps from then on comes behind what is here. */
   #moved = false;
+  /** The latest time of a line that came. */
+  #latest = -Infinity;
   /** Streams of the stores before: what is not in the tab of them cannot be had. */
   readonly #left = new Set<Stream>();
 
@@ -177,8 +179,18 @@ export class Log {
     const stream = this.streams.get(name);
     const entries = this.#live.of(stream, lines);
     this.arrived += entries.length;
+    this.#markLate(entries);
     this.#add(entries);
     this.#options.on.lines(entries, [{ stream, from: first, to: next }]);
+  }
+
+  /** What comes stands in the order in which it comes: where that goes back in time, it is said. */
+  #markLate(entries: readonly LineEntry[]): void {
+    const many = this.streams.all.length > 1;
+    for (const entry of entries) {
+      if (many && entry.at < this.#latest) entry.late = this.#latest - entry.at;
+      this.#latest = Math.max(this.#latest, entry.at);
+    }
   }
 
   #gap({ stream, from, to, reason }: GapEvent): void {

@@ -45,6 +45,7 @@ export class List<R extends { readonly element: HTMLElement }> {
   #frame: number | undefined;
   /** What has grown since the last frame. */
   #fitting: Entry | undefined;
+  #fittingBelow = 0;
   /** The reader moved the window downward since the last frame. */
   #downward = false;
   /** How tall the rows of the last frame were together. */
@@ -193,10 +194,14 @@ export class List<R extends { readonly element: HTMLElement }> {
     this.bring(place, share);
   }
 
-  /** A row has grown: when nothing of that can be seen, the window goes down to it with the next frame, as far as the row fits. */
-  fit(place: Place): void {
+  /**
+   * A row has grown: when nothing of that can be seen, the window goes down to it with the next frame, as far as the row fits.
+   * @param below so many rows were put below it.
+   */
+  fit(place: Place, below = 0): void {
     this.stop();
     this.#fitting = place.entry;
+    this.#fittingBelow = below;
     this.invalidate();
   }
 
@@ -280,7 +285,7 @@ export class List<R extends { readonly element: HTMLElement }> {
     const { height, row: one } = this.#measures;
     // What is seen to open stays in its place.
     if (height - top >= IN_SIGHT * one) return;
-    const below = Math.min(top + row.height - height, top);
+    const below = Math.min(top + row.height + this.#fittingBelow * one - height, top);
     if (below > 0) this.scrollBy(Math.ceil(below));
   }
 

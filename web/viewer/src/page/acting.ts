@@ -20,7 +20,7 @@ export interface Acted {
   readonly filter: string;
   readonly screen: Pick<Screen, "list">;
   readonly choice: Pick<Choice, "cursor">;
-  readonly disclosure: Pick<Disclosure, "toggle" | "isOpen" | "showWhole" | "toggleFold">;
+  readonly disclosure: Pick<Disclosure, "toggle" | "isOpen" | "isUnfolded" | "showWhole" | "toggleFold">;
   readonly display: Pick<Display, "columns" | "addColumn">;
   readonly loader: Pick<Loader, "fill">;
   readonly overview: { readonly seen: Pick<Seen, "hasDecimals"> };
@@ -53,6 +53,7 @@ export function act(desk: Desk, place: Place, action: Action): void {
     case "fold":
       reading.screen.list?.stop();
       reading.disclosure.toggleFold(entry);
+      if (reading.disclosure.isUnfolded(entry)) reading.screen.list?.fit(place, entry.trace?.head === entry ? entry.trace.lines : 0);
       break;
     default:
       actOnLine(desk, entry, action);

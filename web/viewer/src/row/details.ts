@@ -55,7 +55,7 @@ export class Details {
     if (entry === this.#entry && zone === this.#zone) return;
     const { line, stream } = entry;
     this.#facts.replaceChildren(
-      ...exact(line.ts, zone).split("\n").map((time) => withText("span", "fact", time)),
+      withText("span", "fact", timeOf(line.ts, zone)),
       withText("span", "fact", `${stream.name} #${line.offset}`),
       ...(line.undecided ? [withText("span", "fact doubt", UNDECIDED.long)] : []),
     );
@@ -67,6 +67,11 @@ export class Details {
     this.#entry = entry;
     this.#zone = zone;
   }
+}
+
+/** To the last digit, once: the row has the clock of the zone. */
+function timeOf(ts: string, zone: Zone): string {
+  return exact(ts, zone).split("\n").at(-1) ?? ts;
 }
 
 /** The members of an object, or a list's items, which have the path of the list. */

@@ -9,8 +9,9 @@ import { cut } from "./segments.ts";
 export type Fields = NonNullable<Line["fields"]>;
 type JsonObject = { readonly [name: string]: JsonValue };
 
-/** The summary of a row is no longer. */
+/** The summary of a row is no longer; of one that wraps. */
 const SUMMARY_MOST = 240;
+export const SUMMARY_MOST_WRAPPED = 600;
 
 /** A value and where it is. */
 export interface Pair {
@@ -20,6 +21,10 @@ export interface Pair {
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Numeral);
+}
+
+export function isNumber(value: JsonValue | undefined): boolean {
+  return typeof value === "number" || value instanceof Numeral;
 }
 
 /** Whether a line has fields to show. */
@@ -42,10 +47,11 @@ export function* pairs(fields: Fields, path = ""): Generator<Pair> {
   }
 }
 
-/** On one line: `status=200 path=/cart user.id=7`, no longer than `most` and a `…`. */
-export function summary(fields: Fields, most = SUMMARY_MOST): string {
+/** On one line: `status=200 path=/cart user.id=7`, no longer than `most` and a `…`. @param without what stands elsewhere. */
+export function summary(fields: Fields, most = SUMMARY_MOST, without: readonly { readonly path: string }[] = []): string {
   let text = "";
   for (const { path, value } of pairs(fields)) {
+    if (without.some((column) => column.path === path)) continue;
     text += `${text === "" ? "" : " "}${inText(path)}=${typeof value === "string" ? inText(value, most) : shortJson(value, most)}`;
     if (text.length > most) return `${cut(text, most)}…`;
   }

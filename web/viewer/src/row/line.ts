@@ -1,11 +1,12 @@
 // A line's row. It is refilled for every frame of scrolling: what did not change is not written.
 
 import { count, figure } from "../count.ts";
+import type { JsonValue } from "tailcast-client";
 import type { LineEntry } from "../buffer/entry.ts";
 import { buttonFor } from "./acts.ts";
 import { exact, written } from "./clock.ts";
 import { Details } from "./details.ts";
-import { asText, hasFields, summary, valueAt } from "./fields.ts";
+import { SUMMARY_MOST_WRAPPED, asText, hasFields, isNumber, summary, valueAt } from "./fields.ts";
 import { type Look, type RowState, isTall, shownOf } from "./look.ts";
 import { MessageView } from "./message.ts";
 import { cut } from "./segments.ts";
@@ -24,6 +25,7 @@ export class LineView {
   readonly #bar = made("span", "mark-bar");
   readonly #toggle = buttonFor("toggle", "");
   readonly #when = new Label("span", "when");
+  readonly #late = new Label("span", "late", HIDES);
   readonly #level = new Label("span", "level");
   readonly #stream = new Label("span", "stream", HIDES);
   readonly #cells: Cell[] = [];
@@ -51,7 +53,7 @@ export class LineView {
     this.#text.append(this.#doubt.element, this.#message.element, this.#fields.element, this.#more.element, this.#fold.element);
     const { element: when } = this.#when;
     const head = made("div", "head");
-    head.append(this.#bar, this.#toggle, when, this.#level.element, this.#stream.element, this.#cellBox, this.#text);
+    head.append(this.#bar, this.#toggle, when, this.#late.element, this.#level.element, this.#stream.element, this.#cellBox, this.#text);
     this.nodes = [head];
   }
 
@@ -61,6 +63,8 @@ export class LineView {
     const level = line.level !== undefined && LEVELS.has(line.level) ? line.level : "";
     if (this.#entry !== entry) this.#when.element.removeAttribute("title");
     this.#when.set(written(line.ts, look));
+    this.#late.set(entry.late === undefined ? "" : "↰");
+    if (entry.late !== undefined) this.#late.element.title = `It came after a line that is ${duration(entry.late)} younger.`;
     this.#level.set(level);
     this.#stream.set(look.showStream ? stream.name : "");
     this.#showCells(entry, look);
@@ -74,16 +78,17 @@ export class LineView {
 
   #showText({ line }: LineEntry, look: Look, state: RowState): void {
     const { text, more, cutFrom, terminal } = shownOf(line.message, look, state);
+    const most = look.wrap ? SUMMARY_MOST_WRAPPED : undefined;
     this.#doubt.set(line.undecided ? UNDECIDED.short : "");
     this.#message.show(text, look.ansi, state.highlights, terminal);
-    this.#fields.show(look.fieldsSummary && !state.open && hasFields(line.fields) ? summary(line.fields) : "", false);
+    this.#fields.show(look.fieldsSummary && !state.open && hasFields(line.fields) ? summary(line.fields, most, look.columns) : "", false);
     this.#more.set(cutFrom > 0 ? `… show all ${figure(cutFrom)} characters` : "");
     this.#fold.set(more > 0 ? `+ ${count(more, "line")}` : state.unfolded ? "fold" : "");
   }
 
   #showCells({ line }: LineEntry, { columns }: Look): void {
     if (this.#cells.length !== columns.length) this.#setColumns(columns.length);
-    columns.forEach(({ path }, i) => this.#cells[i]?.show(path, asText(valueAt(line.fields, path))));
+    columns.forEach(({ path }, i) => this.#cells[i]?.show(path, valueAt(line.fields, path)));
   }
 
   #setColumns(count: number): void {
@@ -140,11 +145,18 @@ class Cell {
     this.element.append(this.#name.element, this.#text.element);
   }
 
-  show(name: string, text: string): void {
+  show(name: string, value: JsonValue | undefined): void {
+    const text = asText(value);
     this.element.classList.toggle("none", text === "");
+    this.element.classList.toggle("number", isNumber(value));
     this.#name.show(`${name} `, false);
     this.#text.show(text.length > CELL_SHOWN ? `${cut(text, CELL_SHOWN)}…` : text, false);
   }
+}
+
+/** `120 ms`, `3.4 s`. */
+function duration(ms: number): string {
+  return ms < 1_000 ? `${figure(ms)} ms` : `${figure(Math.round(ms / 100) / 10)} s`;
 }
 
 /** An element with a text that is written only when it is another one. */
