@@ -25,6 +25,8 @@
 //! A line that the filter gives up on is in the answer, with the mark `undecided`; how many there are is said, too. Counts
 //! say it only.
 //!
+//! With a filter the answer says how that was read, and how many lines were looked through: who finds nothing learns why.
+//!
 //! # What is counted
 //!
 //! The same lines, all of them, over time and by level: how many of them have their `ts` in each stretch of `width`
@@ -56,7 +58,7 @@ use axum::routing::get;
 use edge::Problem;
 use edge::sieve::Account;
 use http::{HeaderMap, Uri};
-use lines::{Extent, LogReader, StreamName};
+use lines::{Extent, Filter, LogReader, StreamName};
 
 use crate::outcome::{counted, cursor_ahead, stream_not_found, unavailable};
 use crate::places::Places;
@@ -104,6 +106,7 @@ impl History {
         let limits = &self.scanner.limits;
         let (question, portion) = query::of_lines(uri, &subscriber, limits)?;
         let stream = question.stream.clone();
+        let filter = question.filter.as_ref().map(Filter::reading);
         let account = self.scanner.sieve.account(subscriber.sub());
         let place = self.places.work(&account).await?;
         let (scan, extent) = self.plan(&subscriber, question, account).await?;
@@ -128,6 +131,7 @@ impl History {
             from: answer.from(),
             next: answer.next(),
             undecided: answer.undecided(),
+            filter,
         };
         let way = self.way(&subscriber, answer.bytes()).await?;
         Ok(answer.send(head, format, way))
@@ -151,6 +155,7 @@ impl History {
             from,
             next: scan.next(),
             undecided: counts.undecided(),
+            filter: None,
         };
         let object = counts.object(&head);
         let way = self.way(&subscriber, object.len()).await?;

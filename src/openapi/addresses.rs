@@ -147,6 +147,21 @@ pub(crate) fn read_lines() -> Told {
             "Tailcast-Undecided",
             "How many lines the filter gave up on, where there are any.",
             whole(""),
+        )
+        .with(
+            "Tailcast-Looked-Through",
+            "With a filter: how many lines there are from where the answer begins to where to go on.",
+            whole(""),
+        )
+        .with(
+            "Tailcast-Filter-Reading",
+            "How the filter was read, in words, percent-encoded; left out beyond 2 KiB.",
+            text(""),
+        )
+        .with(
+            "Tailcast-Filter-Literal",
+            "The filter that looks for the same text as it stands, percent-encoded; left out beyond 2 KiB.",
+            text(""),
         );
     reads(told)
 }

@@ -241,6 +241,18 @@ fn range(about: &str) -> Shape {
     )
 }
 
+fn reading() -> Shape {
+    let members = vec![
+        ("reading", Always, text("In words.")),
+        (
+            "literal",
+            Sometimes,
+            text("The filter that looks for the same text as it stands."),
+        ),
+    ];
+    object("How the filter was read.", members)
+}
+
 fn page() -> Shape {
     let members = vec![
         ("stream", Always, text("")),
@@ -256,6 +268,12 @@ fn page() -> Shape {
             Sometimes,
             whole("How many lines the filter gave up on."),
         ),
+        (
+            "looked_through",
+            Sometimes,
+            whole("With a filter: how many lines there are from `from` to `next`."),
+        ),
+        ("filter", Sometimes, reading()),
         ("lines", Always, list(named("Line"))),
         (
             "damaged",

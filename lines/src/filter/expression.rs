@@ -27,9 +27,13 @@ pub(super) enum Term {
     Field(Field, Test),
 }
 
-/// A word or phrase, folded.
+/// A word or phrase.
 #[derive(Clone)]
-pub(super) struct Words(Box<Finder<'static>>);
+pub(super) struct Words {
+    /// Of the folded text.
+    finder: Box<Finder<'static>>,
+    written: Box<str>,
+}
 
 /// Whose value is looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,7 +140,7 @@ impl Term {
     fn judge(&self, line: &LineView<'_>) -> Verdict {
         let matches = match self {
             Self::Regex(regex) => return line.judged(regex, line.message().as_bytes()),
-            Self::Words(words) => words.0.find(line.folded()).is_some(),
+            Self::Words(words) => words.finder.find(line.folded()).is_some(),
             Self::Level(comparison, level) => {
                 line.level().is_some_and(|have| comparison.holds(have.cmp(level)))
             }
@@ -155,20 +159,27 @@ impl Words {
     pub(super) fn new(text: &str) -> Self {
         let mut folded = Vec::with_capacity(text.len());
         fold(text, &mut folded);
-        Self(Box::new(Finder::new(&folded).into_owned()))
+        Self {
+            finder: Box::new(Finder::new(&folded).into_owned()),
+            written: text.into(),
+        }
+    }
+
+    pub(super) fn written(&self) -> &str {
+        &self.written
     }
 
     pub(super) fn folded(&self) -> &[u8] {
-        self.0.needle()
+        self.finder.needle()
     }
 
     fn settled_by_bytes(&self, line: &LineView<'_>) -> Option<bool> {
         if !line.is_plain() {
             return None;
         }
-        match self.0.find(line.lower()) {
+        match self.finder.find(line.lower()) {
             None => Some(false),
-            Some(at) if at + self.0.needle().len() <= line.message_len() => Some(true),
+            Some(at) if at + self.finder.needle().len() <= line.message_len() => Some(true),
             Some(_) if !line.has_fields() => Some(false),
             // In a value, or only in a name.
             Some(_) => None,

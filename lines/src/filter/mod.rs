@@ -4,24 +4,30 @@
 //!
 //! | written | matches lines |
 //! |---|---|
-//! | `word` | with `word` in the message or in any value within `fields`, nested or not, numbers and booleans as their text; case ignored |
-//! | `"a phrase"` | the same, with spaces and everything else; `\"` `\\` `\/` `\n` `\r` `\t` and `\u00e9` are escapes |
+//! | `word` | with `word` in the message or in any value within `fields`, nested or not, numbers and booleans as their text; case ignored. `*word*` is the same |
+//! | `"a phrase"` | the same, with spaces and everything else; `\"` `\\` `\/` `\n` `\r` `\t` and `\u00e9` are escapes. With a backslash in it, what is between the quotes is also looked for as it stands |
 //! | `/regex/` | whose message the regular expression finds something in; case heeded unless it begins with `(?i)`; a slash in it is `\/` |
-//! | `level>=warn` | of that level or graver; also `=`, `:`, `<`, `<=`, `>`. A line without a level matches none of them. `level:*`: with any level |
-//! | `field:value` | whose `field` is exactly `value`, case heeded, numbers and booleans as their text; `field=value` is the same |
+//! | `level>=warn` | of that level or graver; also `=`, `:`, `<`, `<=`, `>`. A line without a level matches none of them. `level:*`: with any level. Levels have the names that loggers give them: see [`Level::of_word`](crate::Level::of_word) |
+//! | `field:value` | whose `field` is exactly `value`, case heeded, numbers and booleans as their text |
+//! | `field=value` | the same, and those with the text `field=value`, case ignored |
 //! | `field:prefix*` | whose `field` begins so; `field:*`: that have `field` at all, whatever is in it |
 //! | `field>5` | whose `field` is a number, or a text that is one, above 5; also `>=`, `<`, `<=` |
-//! | `a b` | that match both |
+//! | `a b`, `a AND b` | that match both |
 //! | `a OR b` | that match one of them or both; binds weaker than terms side by side: `a b OR c` is `(a b) OR c` |
-//! | `-a` | that do not match `a`; binds strongest: `-a b` is `(-a) b` |
+//! | `-a`, `NOT a` | that do not match `a`; binds strongest: `-a b` is `(-a) b` |
 //! | `(a OR b) c` | parentheses group |
 //!
-//! - Nothing, or only spaces, matches every line. `OR` is an operator only in capitals and alone; in quotes it is text.
-//! - A word ends at a space, a parenthesis or a quote. One that begins with `-` or `/`, or that looks like `name:…`,
-//!   is quoted to be taken as text; `https://…` and `12:30:00` are words as they stand.
-//! - A field's name begins with a letter, `_` or `@` and goes on with letters, digits and `_ . - @`; any other name is
-//!   quoted: `"content type":json`. So is a value with spaces, parentheses or a `*` that is no wildcard:
-//!   `user:"Ann Lee"`, `user:"Ann L"*`.
+//! - Nothing, or only spaces, matches every line. `OR`, `AND` and `NOT` are operators only in capitals and alone; in quotes
+//!   they are text.
+//! - **What is pasted is found.** A word ends at a space, or at the parenthesis that closes the group it is in. What can be
+//!   no operator is text as it stands: `std::vec`, `C:\app`, `https://…`, `java.lang.NullPointerException:`, `foo(bar)`,
+//!   `{"a":1}`, `[ERROR]`, `Vec<u8>`, `/var/log/app.log`, `-`, `->`, `---` and a number with its sign, `-1`. What may
+//!   be a field or a text is looked for as both: `name=value`, and with a colon what looks like a place in a source, an
+//!   address or a chain: `main.rs:12`, `db.internal:5432`, `ERROR:root:boom`, `git@host:path`. A value in quotes after a
+//!   colon is the field's alone: `ip:"2001:db8::1"`.
+//! - A field's name begins with a letter, `_` or `@` and goes on with letters, digits and `_ . - @`, and does not end with
+//!   `.` or `-`; any other name is quoted: `"content type":json`. So is a value with spaces, a parenthesis alone, or a `*`
+//!   that is no wildcard: `user:"Ann Lee"`, `user:"Ann L"*`.
 //! - `a.b` is the member `b` of the field `a`, and also the field called `a.b`. Where a list is on the way, one element
 //!   that matches is enough.
 //! - `message` and `ts` are the line's own: `message:Started*`, `ts>=2026-11-21T10:00:00Z`. A field that is called
@@ -45,7 +51,9 @@ mod expression;
 mod line_view;
 pub mod needs;
 mod parse;
+mod reading;
 mod regex;
+mod tokens;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
@@ -56,6 +64,7 @@ use std::fmt;
 use expression::Expression;
 use line_view::LineView;
 use needs::Needs;
+use serde::{Deserialize, Serialize};
 
 /// What a line must be like. Made by [`Filter::parse`]; cheap to share, not to clone.
 #[derive(Clone)]
@@ -131,6 +140,18 @@ impl Default for FilterLimits {
     }
 }
 
+/// How a filter was read: for people who wonder why nothing matches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// In words: `the field user is "ann" or the text "user=ann"`.
+    #[serde(rename = "reading")]
+    pub words: String,
+    /// The filter that looks for the same text as it stands, as one phrase; nothing where the filter does so already, or
+    /// looks for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub literal: Option<String>,
+}
+
 /// Why a text is no filter, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} (at character {})", .position + 1)]
@@ -147,31 +168,21 @@ pub struct FilterError {
 pub enum FilterFault {
     #[error("a filter has at most {limit} bytes")]
     TooLong { limit: usize },
-    #[error("a filter has at most {limit} terms")]
+    #[error("a filter has at most {limit} terms; to look for a long text, quote it")]
     TooManyTerms { limit: usize },
     #[error("a filter has at most {limit} regular expressions")]
     TooManyRegexes { limit: usize },
     #[error("parentheses and minus signs go at most {limit} deep")]
     TooDeep { limit: usize },
-    #[error("a term is missing here")]
+    #[error("a term is missing here; OR, AND and NOT as words are quoted: \"OR\"")]
     MissingTerm,
-    #[error("this parenthesis is never closed")]
+    #[error("this parenthesis is never closed; to look for it, quote it: \"(\"")]
     UnclosedParenthesis,
     #[error("this parenthesis closes nothing; to look for it, quote it: \")\"")]
     StrayParenthesis,
-    #[error("this quote is never closed")]
+    #[error("this quote is never closed; to look for it, quote it: \"\\\"\"")]
     UnclosedQuote,
-    #[error("a phrase knows the escapes \\\" \\\\ \\/ \\n \\r \\t and \\u with four hex digits")]
-    BadEscape,
-    #[error("there is nothing between the quotes")]
-    EmptyPhrase,
-    #[error("a minus sign stands right before what must not match; to look for it, quote it: \"-\"")]
-    LoneMinus,
-    #[error(
-        "a regular expression ends with '/' and then a space; to look for a path, quote it: \"/var/log\""
-    )]
-    UnclosedRegex,
-    #[error("the regular expression cannot be used: {reason}")]
+    #[error("the regular expression cannot be used: {reason}; to look for the text, quote it")]
     BadRegex { reason: String },
     #[error(
         "the regular expression is too large: compiled, it has more than {limit} bytes; make repetitions shorter, and \
@@ -186,7 +197,10 @@ pub enum FilterFault {
     NotANumber,
     #[error("this comparison needs a time after it, like 2026-11-21T10:00:00Z")]
     NotATime,
-    #[error("the levels are trace, debug, info, warn, error and fatal")]
+    #[error(
+        "the levels are trace, debug, info, warn, error and fatal, or what loggers call them, like warning or err; a \
+         field of that name is fields.level"
+    )]
     NotALevel,
 }
 
@@ -209,6 +223,16 @@ impl Filter {
     /// The filter as it was written.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// How it was read.
+    pub fn reading(&self) -> Reading {
+        let text = self.source.trim();
+        let is_literal = text.is_empty() || self.expression.is_text(text);
+        Reading {
+            words: self.expression.in_words(),
+            literal: (!is_literal).then(|| reading::quoted(text)),
+        }
     }
 
     /// The most that this filter can cost, in nanoseconds or so for each byte of lines: to tell whether a few lines can

@@ -1,132 +1,109 @@
-//! From a filter's text to its expression, by recursive descent, in one pass.
+//! From a filter's pieces to its expression, by recursive descent, in one pass.
 
 use super::expression::{Comparison, Expression, Field, Number, Term, Test, Words};
 use super::regex::Regex;
+use super::tokens::{Compares, Fault, Kind, Own, Token, Tokens, Value};
 use super::{FilterError, FilterFault, FilterLimits};
 use crate::{Level, Timestamp};
 
-/// Longer ones stand before those they begin with.
-const OPERATORS: [(&str, Comparison); 6] = [
-    (">=", Comparison::GreaterOrEqual),
-    ("<=", Comparison::LessOrEqual),
-    (">", Comparison::Greater),
-    ("<", Comparison::Less),
-    ("=", Comparison::Equal),
-    (":", Comparison::Equal),
-];
-
 pub(super) fn parse(text: &str, limits: &FilterLimits) -> Result<Expression, FilterError> {
-    let mut parser = Parser {
-        text,
-        at: 0,
-        depth: 0,
-        terms: 0,
-        regexes: 0,
-        limits,
+    let whole = || {
+        if text.len() > limits.bytes {
+            return Err((text.floor_char_boundary(limits.bytes), too_long(limits)));
+        }
+        let mut tokens = Tokens::of(text);
+        let parser = Parser {
+            text,
+            next: tokens.next()?,
+            tokens,
+            depth: 0,
+            terms: 0,
+            regexes: 0,
+            limits,
+        };
+        parser.whole()
     };
-    parser.whole().map_err(|(at, fault)| FilterError {
+    whole().map_err(|(at, fault)| FilterError {
         position: text.get(..at).unwrap_or(text).chars().count(),
         fault,
     })
 }
 
-/// A fault and the byte where it is.
-type Fault = (usize, FilterFault);
+fn too_long(limits: &FilterLimits) -> FilterFault {
+    FilterFault::TooLong { limit: limits.bytes }
+}
 
 struct Parser<'a> {
     text: &'a str,
-    /// The next byte; always where a character begins.
-    at: usize,
+    tokens: Tokens<'a>,
+    /// The piece that is looked at.
+    next: Option<Token<'a>>,
     depth: usize,
     terms: usize,
     regexes: usize,
     limits: &'a FilterLimits,
 }
 
-/// A field's value as it was written.
-struct Value {
-    at: usize,
-    text: String,
-    /// In quotes, a `*` means itself.
-    quoted: bool,
-    /// A `*` follows.
-    prefix: bool,
-}
-
 impl<'a> Parser<'a> {
-    fn whole(&mut self) -> Result<Expression, Fault> {
-        if self.text.len() > self.limits.bytes {
-            let limit = self.limits.bytes;
-            let mut at = limit;
-            while !self.text.is_char_boundary(at) {
-                at -= 1;
-            }
-            return Err((at, FilterFault::TooLong { limit }));
-        }
-        self.skip_space();
-        if self.rest().is_empty() {
+    fn whole(mut self) -> Result<Expression, Fault> {
+        if self.next.is_none() {
             return Ok(Expression::All(Vec::new()));
         }
         let expression = self.any()?;
-        if self.rest().is_empty() {
-            Ok(expression)
-        } else {
-            Err((self.at, FilterFault::StrayParenthesis))
+        match self.next {
+            None => Ok(expression),
+            Some(_) => Err((self.at(), FilterFault::StrayParenthesis)),
         }
     }
 
     /// `all OR all …`
     fn any(&mut self) -> Result<Expression, Fault> {
         let mut branches = vec![self.all()?];
-        while self.at_or() {
-            self.at += 2;
+        while self.take(&Kind::Or)? {
             branches.push(self.all()?);
         }
         Ok(one_or(branches, Expression::Any))
     }
 
-    /// `term term …`, up to `OR`, a closing parenthesis or the end.
+    /// `term term …`, with or without `AND` between them, up to `OR`, a closing parenthesis or the end.
     fn all(&mut self) -> Result<Expression, Fault> {
-        let mut parts = Vec::new();
+        let mut parts = vec![self.negatable()?];
         loop {
-            self.skip_space();
-            if self.rest().is_empty() || self.rest().starts_with(')') || self.at_or() {
-                break;
+            let is_more = self.take(&Kind::And)?;
+            if !is_more && matches!(self.kind(), None | Some(Kind::Or | Kind::Close)) {
+                return Ok(one_or(parts, Expression::All));
             }
             parts.push(self.negatable()?);
-        }
-        if parts.is_empty() {
-            Err((self.at, FilterFault::MissingTerm))
-        } else {
-            Ok(one_or(parts, Expression::All))
         }
     }
 
     fn negatable(&mut self) -> Result<Expression, Fault> {
-        let start = self.at;
-        if self.take("-") {
-            let next = self.rest().chars().next();
-            if next.is_none_or(|c| c.is_whitespace() || c == ')') {
-                return Err((start, FilterFault::LoneMinus));
-            }
+        let start = self.at();
+        if self.take(&Kind::Not)? {
             return self
                 .deeper(start, Self::negatable)
                 .map(|inner| Expression::Not(Box::new(inner)));
         }
-        if self.take("(") {
+        if self.take(&Kind::Open)? {
             let inner = self.deeper(start, Self::any)?;
-            return if self.take(")") {
+            return if self.take(&Kind::Close)? {
                 Ok(inner)
             } else {
                 Err((start, FilterFault::UnclosedParenthesis))
             };
+        }
+        if matches!(self.kind(), None | Some(Kind::Or | Kind::And | Kind::Close)) {
+            return Err((start, FilterFault::MissingTerm));
         }
         self.terms += 1;
         if self.terms > self.limits.terms {
             let limit = self.limits.terms;
             return Err((start, FilterFault::TooManyTerms { limit }));
         }
-        self.term().map(Expression::Term)
+        match self.step()? {
+            Some(token) => self.term(token),
+            None => Err((start, FilterFault::MissingTerm)),
+        }
     }
 
     fn deeper<T>(
@@ -144,220 +121,107 @@ impl<'a> Parser<'a> {
         Ok(result)
     }
 
-    fn term(&mut self) -> Result<Term, Fault> {
-        let start = self.at;
-        if self.rest().starts_with('/') {
-            return self.regex();
-        }
-        if self.rest().starts_with('"') {
-            let text = self.quoted()?;
-            if text.is_empty() {
-                return Err((start, FilterFault::EmptyPhrase));
+    fn term(&mut self, token: Token<'a>) -> Result<Expression, Fault> {
+        Ok(match token.kind {
+            Kind::Regex(pattern) => Expression::Term(self.regex(token.at, &pattern)?),
+            Kind::Phrase { text, raw } if text == raw => words(&text),
+            Kind::Phrase { text, raw } => Expression::Any(vec![words(&text), words(raw)]),
+            Kind::Compares(compares) => {
+                let is_also_text = compares.or_text;
+                let term = Expression::Term(comparison(compares)?);
+                let written = &self.text[token.at..token.end];
+                if is_also_text {
+                    Expression::Any(vec![term, words(without_stars(written))])
+                } else {
+                    term
+                }
             }
-            return match self.operator() {
-                Some(operator) => self.comparison(&text, operator),
-                None => Ok(Term::Words(Words::new(&text))),
-            };
-        }
-        let name = &self.rest()[..name_length(self.rest())];
-        self.at += name.len();
-        if !name.is_empty()
-            && !self.rest().starts_with("://")
-            && let Some(operator) = self.operator()
-        {
-            return self.comparison(name, operator);
-        }
-        self.at = start;
-        Ok(Term::Words(Words::new(self.run())))
-    }
-
-    /// `name`, an operator (read already), a value.
-    fn comparison(&mut self, name: &str, (operator, comparison): (&str, Comparison)) -> Result<Term, Fault> {
-        let value = self.value()?;
-        let exact = matches!(operator, ":" | "=");
-        if name == "level" {
-            return level_term(comparison, &value);
-        }
-        let field = match name {
-            "message" => Field::Message,
-            "ts" => Field::Ts,
-            _ => Field::Path(name.strip_prefix("fields.").unwrap_or(name).to_owned()),
-        };
-        let test = match field {
-            _ if exact => value.as_text()?,
-            Field::Ts => {
-                let time = Timestamp::parse(value.whole()).ok_or((value.at, FilterFault::NotATime))?;
-                Test::Time(comparison, time)
+            Kind::Word(word) => words(without_stars(word)),
+            Kind::Or | Kind::And | Kind::Not | Kind::Open | Kind::Close => {
+                return Err((token.at, FilterFault::MissingTerm));
             }
-            _ => {
-                let number = Number::parse(value.whole()).ok_or((value.at, FilterFault::NotANumber))?;
-                Test::Number(comparison, number)
-            }
-        };
-        Ok(Term::Field(field, test))
-    }
-
-    fn operator(&mut self) -> Option<(&'static str, Comparison)> {
-        let found = OPERATORS
-            .into_iter()
-            .find(|(text, _)| self.rest().starts_with(text))?;
-        self.at += found.0.len();
-        Some(found)
-    }
-
-    fn value(&mut self) -> Result<Value, Fault> {
-        let at = self.at;
-        if self.rest().starts_with('"') {
-            let text = self.quoted()?;
-            let prefix = self.take("*");
-            return Ok(Value {
-                at,
-                text,
-                quoted: true,
-                prefix,
-            });
-        }
-        let run = self.run();
-        if run.is_empty() {
-            return Err((at, FilterFault::MissingValue));
-        }
-        let (text, prefix) = match run.strip_suffix('*') {
-            Some(text) => (text, true),
-            None => (run, false),
-        };
-        Ok(Value {
-            at,
-            text: text.to_owned(),
-            quoted: false,
-            prefix,
         })
     }
 
-    /// `/…/`, followed by a space, a closing parenthesis or the end.
-    fn regex(&mut self) -> Result<Term, Fault> {
-        let start = self.at;
-        self.at += 1;
-        let mut pattern = String::new();
-        loop {
-            let Some(next) = self.next_char() else {
-                return Err((start, FilterFault::UnclosedRegex));
-            };
-            match next {
-                '/' => break,
-                '\\' => match self.next_char() {
-                    Some('/') => pattern.push('/'),
-                    Some(escaped) => pattern.extend(['\\', escaped]),
-                    None => return Err((start, FilterFault::UnclosedRegex)),
-                },
-                _ => pattern.push(next),
-            }
-        }
-        let next = self.rest().chars().next();
-        if next.is_some_and(|c| !c.is_whitespace() && c != ')') {
-            return Err((self.at, FilterFault::UnclosedRegex));
-        }
+    fn regex(&mut self, at: usize, pattern: &str) -> Result<Term, Fault> {
         self.regexes += 1;
         if self.regexes > self.limits.regexes {
             let limit = self.limits.regexes;
-            return Err((start, FilterFault::TooManyRegexes { limit }));
+            return Err((at, FilterFault::TooManyRegexes { limit }));
         }
-        Regex::new(&pattern, self.limits)
+        Regex::new(pattern, self.limits)
             .map(|regex| Term::Regex(Box::new(regex)))
-            .map_err(|fault| (start, fault))
+            .map_err(|fault| (at, fault))
     }
 
-    fn quoted(&mut self) -> Result<String, Fault> {
-        let start = self.at;
-        self.at += 1;
-        let mut text = String::new();
-        loop {
-            let at = self.at;
-            match self.next_char() {
-                None => return Err((start, FilterFault::UnclosedQuote)),
-                Some('"') => return Ok(text),
-                Some('\\') => text.push(self.escaped().ok_or((at, FilterFault::BadEscape))?),
-                Some(plain) => text.push(plain),
-            }
+    /// Whether this piece is next, which is then behind.
+    fn take(&mut self, kind: &Kind<'_>) -> Result<bool, Fault> {
+        let is_there = self.kind() == Some(kind);
+        if is_there {
+            self.step()?;
         }
+        Ok(is_there)
     }
 
-    fn escaped(&mut self) -> Option<char> {
-        match self.next_char()? {
-            same @ ('"' | '\\' | '/') => Some(same),
-            'n' => Some('\n'),
-            'r' => Some('\r'),
-            't' => Some('\t'),
-            'u' => {
-                let digits = self.rest().get(..4)?;
-                if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                    return None;
-                }
-                self.at += 4;
-                char::from_u32(u32::from_str_radix(digits, 16).ok()?)
-            }
-            _ => None,
-        }
+    fn step(&mut self) -> Result<Option<Token<'a>>, Fault> {
+        let next = self.tokens.next()?;
+        Ok(std::mem::replace(&mut self.next, next))
     }
 
-    /// Everything up to a space, a parenthesis or a quote.
-    fn run(&mut self) -> &'a str {
-        let ends = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '"');
-        let rest = self.rest();
-        let run = &rest[..rest.find(ends).unwrap_or(rest.len())];
-        self.at += run.len();
-        run
+    fn kind(&self) -> Option<&Kind<'a>> {
+        self.next.as_ref().map(|token| &token.kind)
     }
 
-    /// Whether the next thing is the operator `OR` and not a word that begins so.
-    fn at_or(&self) -> bool {
-        self.rest().strip_prefix("OR").is_some_and(|after| {
-            after
-                .chars()
-                .next()
-                .is_none_or(|c| c.is_whitespace() || matches!(c, '(' | ')' | '"'))
-        })
-    }
-
-    fn take(&mut self, text: &str) -> bool {
-        let there = self.rest().starts_with(text);
-        if there {
-            self.at += text.len();
-        }
-        there
-    }
-
-    fn next_char(&mut self) -> Option<char> {
-        let next = self.rest().chars().next()?;
-        self.at += next.len_utf8();
-        Some(next)
-    }
-
-    fn skip_space(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start().len();
-    }
-
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
+    /// Where the next piece begins, or everything ends.
+    fn at(&self) -> usize {
+        self.next.as_ref().map_or(self.text.len(), |token| token.at)
     }
 }
 
-impl Value {
-    /// The text of a value that cannot be a prefix; one that is gives an empty text, which is no number and no time.
-    fn whole(&self) -> &str {
-        if self.prefix { "" } else { &self.text }
-    }
+fn words(text: &str) -> Expression {
+    Expression::Term(Term::Words(Words::new(text)))
+}
 
-    fn as_text(&self) -> Result<Test, Fault> {
-        if !self.quoted
-            && let Some(star) = self.text.find('*')
-        {
-            return Err((self.at + star, FilterFault::StrayStar));
+/// Words are found anywhere: a star at their ends says no more.
+fn without_stars(word: &str) -> &str {
+    let bare = word.trim_matches('*');
+    if bare.is_empty() { word } else { bare }
+}
+
+fn comparison(compares: Compares) -> Result<Term, Fault> {
+    let Compares {
+        name,
+        comparison,
+        value,
+        operator,
+        ..
+    } = compares;
+    let is_exact = matches!(operator, ":" | "=");
+    let field = match Own::called(&name) {
+        Some(Own::Level) => return level_term(comparison, &value),
+        Some(Own::Message) => Field::Message,
+        Some(Own::Ts) => Field::Ts,
+        None => Field::Path(name.strip_prefix("fields.").unwrap_or(&name).to_owned()),
+    };
+    let test = match field {
+        _ if is_exact => as_text(&value),
+        Field::Ts => {
+            let time = Timestamp::parse(value.whole()).ok_or((value.at, FilterFault::NotATime))?;
+            Test::Time(comparison, time)
         }
-        Ok(match (self.prefix, self.text.as_str()) {
-            (true, "") => Test::Exists,
-            (true, prefix) => Test::Begins(prefix.to_owned()),
-            (false, text) => Test::Is(text.to_owned()),
-        })
+        _ => {
+            let number = Number::parse(value.whole()).ok_or((value.at, FilterFault::NotANumber))?;
+            Test::Number(comparison, number)
+        }
+    };
+    Ok(Term::Field(field, test))
+}
+
+fn as_text(value: &Value) -> Test {
+    match (value.prefix, value.text.as_str()) {
+        (true, "") => Test::Exists,
+        (true, prefix) => Test::Begins(prefix.to_owned()),
+        (false, text) => Test::Is(text.to_owned()),
     }
 }
 
@@ -365,21 +229,11 @@ fn level_term(comparison: Comparison, value: &Value) -> Result<Term, Fault> {
     if value.prefix && value.text.is_empty() && comparison == Comparison::Equal {
         return Ok(Term::Level(Comparison::GreaterOrEqual, Level::Trace));
     }
-    let named = |level: &Level| !value.prefix && level.as_str().eq_ignore_ascii_case(&value.text);
-    match Level::ALL.into_iter().find(named) {
+    let level = (!value.prefix).then(|| Level::of_word(&value.text)).flatten();
+    match level {
         Some(level) => Ok(Term::Level(comparison, level)),
         None => Err((value.at, FilterFault::NotALevel)),
     }
-}
-
-/// How much of the text is a field's name that needs no quotes.
-fn name_length(text: &str) -> usize {
-    let begins = |c: char| c.is_alphabetic() || matches!(c, '_' | '@');
-    if !text.starts_with(begins) {
-        return 0;
-    }
-    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '@');
-    text.find(|c| !goes_on(c)).unwrap_or(text.len())
 }
 
 fn one_or(mut parts: Vec<Expression>, several: impl FnOnce(Vec<Expression>) -> Expression) -> Expression {

@@ -22,6 +22,7 @@ mod literals;
 /// One expression, compiled for both kinds of lines.
 #[derive(Clone)]
 pub(super) struct Regex {
+    pattern: Box<str>,
     /// For lines on which no engine can take long.
     any_engine: meta::Regex,
     /// For all others.
@@ -76,12 +77,18 @@ impl Regex {
             .build_from_nfa(nfa)
             .map_err(|error| too_large(error.to_string()))?;
         Ok(Self {
+            pattern: pattern.into(),
             any_engine,
             lazy,
             states,
             steps: limits.regex_steps,
             literals: literals::of(&hir),
         })
+    }
+
+    /// As it was written, without its slashes.
+    pub(super) fn pattern(&self) -> &str {
+        &self.pattern
     }
 
     /// What a line needs that is not found to differ: on one that is too long for every engine, it may give up.

@@ -189,8 +189,8 @@ fn wanted(uri: &Uri, last_event: Option<&HeaderValue>) -> Result<Subscribe, Prob
             )
         })?,
         (None, Some(text)) => from(text).ok_or_else(|| {
-            let sentence = "`from` is live, last:200, since:2026-11-21T10:00:00Z (the plus sign of an offset is written \
-                            %2B) or an event's id";
+            let sentence = "`from` is live, last:200, since:2026-11-21T10:00:00Z, since:1795255200 or an event's \
+                            id";
             bad_parameter("from", sentence)
         })?,
         (None, None) => From::Live,
@@ -208,7 +208,7 @@ fn wanted(uri: &Uri, last_event: Option<&HeaderValue>) -> Result<Subscribe, Prob
 fn from(text: &str) -> Option<From> {
     match text.split_once(':') {
         Some(("last", count)) => count.parse().ok().map(From::Last),
-        Some(("since", time)) => Timestamp::parse(time).map(From::Since),
+        Some(("since", time)) => Timestamp::asked(time).map(From::Since),
         Some(_) => None,
         None if text == "live" => Some(From::Live),
         None => from_id(text),

@@ -43,6 +43,23 @@ async fn only_lines_that_match_come_each_with_its_offset() {
 }
 
 #[tokio::test]
+async fn a_subscription_says_how_its_filter_was_read() {
+    let node = Node::start().await;
+    node.send("app/a", 5).await;
+    let (_, subscribed) = filtered(&node, "localhost:8080", json!({"last": 5})).await;
+    assert_eq!(
+        subscribed["filter"],
+        json!({"reading": "the field localhost is \"8080\"", "literal": "\"localhost:8080\""})
+    );
+    let (_, subscribed) = filtered(&node, "timeout", json!("live")).await;
+    assert_eq!(subscribed["filter"], json!({"reading": "the text \"timeout\""}));
+    let mut all = node.alice().await;
+    all.send(json!({"type": "subscribe", "id": "a", "streams": ["app/a"]}))
+        .await;
+    assert_eq!(all.message().await.get("filter"), None);
+}
+
+#[tokio::test]
 async fn a_client_is_told_how_far_the_server_has_looked_when_nothing_matches() {
     let node = Node::with(|limits| limits.filter_told_every = Duration::from_millis(50)).await;
     let (mut alice, _) = filtered(&node, "nowhere", json!("live")).await;

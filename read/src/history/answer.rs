@@ -26,6 +26,15 @@ const FIRST_AVAILABLE: HeaderName = HeaderName::from_static("tailcast-first-avai
 /// How many of the lines the filter gave up on; only where there are such.
 const UNDECIDED_LINES: HeaderName = HeaderName::from_static("tailcast-undecided");
 
+/// How many lines there are between where the answer begins and where it ends; with a filter.
+const LOOKED_THROUGH: HeaderName = HeaderName::from_static("tailcast-looked-through");
+/// How the filter was read, in words, percent-encoded.
+const FILTER_READING: HeaderName = HeaderName::from_static("tailcast-filter-reading");
+/// The filter that looks for the same text as it stands, percent-encoded.
+const FILTER_LITERAL: HeaderName = HeaderName::from_static("tailcast-filter-literal");
+/// So many bytes of a header get through every proxy. What is longer is only told in JSON.
+const HEADER_BYTES: usize = 2048;
+
 /// What an answer on its way needs.
 pub(super) struct Way {
     /// The memory that it holds.
@@ -120,6 +129,16 @@ impl Answer {
         if head.undecided > 0 {
             headers.insert(UNDECIDED_LINES, head.undecided.into());
         }
+        if let Some(filter) = &head.filter {
+            headers.insert(LOOKED_THROUGH, head.looked_through().into());
+            let words = percent_encoded(&filter.words).map(|words| (FILTER_READING, words));
+            let literal = filter.literal.as_deref().and_then(percent_encoded);
+            headers.extend(
+                words
+                    .into_iter()
+                    .chain(literal.map(|literal| (FILTER_LITERAL, literal))),
+            );
+        }
         let (outlet, body) = Outlet::new(way.stall);
         let mut written = Written {
             outlet,
@@ -141,6 +160,19 @@ impl Answer {
         });
         response(headers, body)
     }
+}
+
+/// A text as a header can have it, where it is not too long for one.
+fn percent_encoded(text: &str) -> Option<HeaderValue> {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    let fits = encoded.len() <= HEADER_BYTES;
+    HeaderValue::try_from(encoded).ok().filter(|_| fits)
 }
 
 async fn pour(

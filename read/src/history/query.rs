@@ -100,7 +100,6 @@ fn filter(parameters: &Parameters, limits: &Limits) -> Result<Option<Filter>, Pr
 }
 
 fn time(parameters: &Parameters, name: &str) -> Result<Option<Timestamp>, Problem> {
-    let sentence =
-        format!("`{name}` is a time like 2026-11-21T10:00:00Z; the plus sign of an offset is written %2B");
-    parameters.parsed(name, Timestamp::parse, &sentence)
+    let sentence = format!("`{name}` is a time like 2026-11-21T10:00:00Z, or Unix time like 1795255200");
+    parameters.parsed(name, Timestamp::asked, &sentence)
 }

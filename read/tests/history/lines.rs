@@ -36,8 +36,73 @@ pub(crate) async fn json_holds_the_same_lines_in_a_list(given: &Given) {
     );
     assert_eq!(
         node.get_json("/v1/lines?stream=app/api&filter=nothing").await,
-        json!({"stream": "app/api", "first_available": 0, "from": 0, "next": 3, "lines": []})
+        json!({
+            "stream": "app/api", "first_available": 0, "from": 0, "next": 3, "looked_through": 3,
+            "filter": {"reading": "the text \"nothing\""}, "lines": []
+        })
     );
+    let answer = node
+        .get_json("/v1/lines?stream=app/api&filter=localhost:8080&last=5&to=2")
+        .await;
+    assert_eq!(
+        (&answer["looked_through"], &answer["filter"]),
+        (
+            &json!(2),
+            &json!({"reading": "the field localhost is \"8080\"", "literal": "\"localhost:8080\""})
+        )
+    );
+}
+
+pub(crate) async fn times_are_also_unix_times_and_a_plus_sign_may_arrive_as_a_blank(given: &Given) {
+    let node = given.node();
+    node.fill("app/api", 30, 7).await;
+    let at = second(20);
+    let expected = node
+        .get(&format!("/v1/lines?stream=app/api&since={at}"))
+        .await
+        .offsets();
+    assert_eq!(expected, (20..30).collect::<Vec<u64>>());
+    let nanos = lines::Timestamp::parse(&at).unwrap().nanos();
+    let unix = nanos / 1_000_000_000;
+    let in_berlin = second(20 + 7_200);
+    let in_berlin = in_berlin.trim_end_matches('Z');
+    for since in [
+        unix.to_string(),
+        format!("{unix}.000"),
+        format!("{unix}000"),
+        nanos.to_string(),
+        format!("{in_berlin}+02:00"),
+        format!("{in_berlin}%2B02:00"),
+    ] {
+        let found = node.get(&format!("/v1/lines?stream=app/api&since={since}")).await;
+        assert_eq!(found.offsets(), expected, "{since}");
+    }
+}
+
+pub(crate) async fn who_finds_nothing_learns_how_the_filter_was_read(given: &Given) {
+    let node = given.node();
+    node.fill("app/api", 30, 7).await;
+    let reply = node
+        .get("/v1/lines?stream=app/api&filter=a%C3%A9:b&from=10")
+        .await;
+    let told = |name: &str| reply.headers.get(name).map(|value| value.to_str().unwrap());
+    assert_eq!(told("tailcast-looked-through"), Some("20"));
+    assert_eq!(
+        told("tailcast-filter-reading"),
+        Some("the%20field%20a%C3%A9%20is%20%22b%22")
+    );
+    assert_eq!(told("tailcast-filter-literal"), Some("%22a%C3%A9%3Ab%22"));
+    let reply = node.get("/v1/lines?stream=app/api").await;
+    let long = node
+        .get(&format!("/v1/lines?stream=app/api&filter={}", "x".repeat(3_000)))
+        .await;
+    for (reply, name) in [
+        (&reply, "tailcast-looked-through"),
+        (&reply, "tailcast-filter-reading"),
+        (&long, "tailcast-filter-reading"),
+    ] {
+        assert_eq!(reply.headers.get(name), None, "{name}");
+    }
 }
 
 pub(crate) async fn a_range_is_answered_whatever_the_batches_and_pages_are(given: &Given) {
@@ -343,7 +408,9 @@ pub(crate) async fn a_bad_parameter_is_named(given: &Given) {
         (&problem["position"], &problem["detail"]),
         (
             &json!(2),
-            &json!("`filter`: this parenthesis is never closed (at character 3)")
+            &json!(
+                "`filter`: this parenthesis is never closed; to look for it, quote it: \"(\" (at character 3)"
+            )
         )
     );
 }

@@ -42,6 +42,8 @@ every_store! {
     lines:
         a_line_is_answered_as_it_is_stored_with_its_offset_first
         json_holds_the_same_lines_in_a_list
+        who_finds_nothing_learns_how_the_filter_was_read
+        times_are_also_unix_times_and_a_plus_sign_may_arrive_as_a_blank
         a_range_is_answered_whatever_the_batches_and_pages_are
         a_thousand_lines_are_answered_when_no_limit_is_named
         a_limit_above_the_most_counts_as_the_most

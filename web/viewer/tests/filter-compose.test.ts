@@ -11,6 +11,11 @@ const VALUES: [string, JsonValue, string | undefined, string | undefined][] = [
   ["user", `a "b" \\`, `user:"a \\"b\\" \\\\"`, `-user:"a \\"b\\" \\\\"`],
   ["user", "a\nb", `user:"a\\nb"`, `-user:"a\\nb"`],
   ["user", "an*", `user:"an*"`, `-user:"an*"`],
+  ["ip", "2001:db8::1", `ip:"2001:db8::1"`, `-ip:"2001:db8::1"`],
+  ["at", "12:30:00", `at:"12:30:00"`, `-at:"12:30:00"`],
+  ["http.status", 402, `http.status:"402"`, `-http.status:"402"`],
+  ["http.method", "GET", "http.method:GET", "-http.method:GET"],
+  ["a-", "x", `"a-":x`, `-"a-":x`],
   ["url", "//x", `url:"//x"`, `-url:"//x"`],
   ["content type", "json", `"content type":json`, `-"content type":json`],
   ["status", 402, "status:402", "-status:402"],
@@ -55,11 +60,11 @@ test("any value that a filter can say is said, added once, and taken out again",
 });
 
 test("a term is known however it was written", () => {
-  for (const filter of ["status=402", `status:"402"`, "fields.status:402", `("a") "status":402`]) {
+  for (const filter of [`status:"402"`, "fields.status:402", `("a") "status":402`]) {
     assert.equal(isIn(filter, "status", 402), "only", filter);
     assert.equal(only(filter, "status", 402), filter);
   }
-  for (const filter of ["status:402*", "status>=402", "(status:402)", "status:402 OR x", "status:4020", "stat:402"]) {
+  for (const filter of ["status:402*", "status=402", "status>=402", "(status:402)", "status:402 OR x", "status:4020", "stat:402"]) {
     assert.equal(isIn(filter, "status", 402), undefined, filter);
   }
   assert.equal(isIn("fields.level:warn", "level", "warn"), undefined);
@@ -77,14 +82,28 @@ test("what was not written by us stays as it was", () => {
     [`a"b"`, `a"b" user:x`],
     // Where the server finds fault, nothing is added.
     ["a (b", undefined],
-    ["a)", undefined],
+    ["a )", undefined],
     ["a OR", undefined],
-    ["()", undefined],
+    ["a AND", undefined],
+    ["a NOT", undefined],
+    ["NOT OR a", undefined],
+    ["(a AND) b", undefined],
     [`a "b`, undefined],
-    ["a -", undefined],
-    ["a:", undefined],
+    // What is text.
+    ["a)", "a) user:x"],
+    ["()", "() user:x"],
+    ["a -", "a - user:x"],
+    ["a:", "a: user:x"],
+    ["foo(bar", "foo(bar user:x"],
   ];
   for (const [filter, expected] of table) assert.equal(only(filter, "user", "x"), expected, filter);
+});
+
+test("an AND goes with the term that it joins", () => {
+  assert.equal(forget("user:x AND b", "user", "x"), "b");
+  assert.equal(forget("a AND user:x AND b", "user", "x"), "a AND b");
+  assert.equal(forget("a AND user:x", "user", "x"), "a");
+  assert.equal(only("NOT user:x AND b", "user", "x"), "b user:x");
 });
 
 test("a filter does not grow beyond what the server takes", () => {
@@ -97,8 +116,8 @@ test("a filter does not grow beyond what the server takes", () => {
   assert.equal(also("/a/ ".repeat(8), "/b/"), undefined);
   assert.equal(also("é".repeat(2_047), "c")?.length, 2_049);
   assert.equal(also("é".repeat(2_048), "c"), undefined);
-  assert.equal(also("-".repeat(16) + "a", "c"), "-".repeat(16) + "a c");
-  assert.equal(also("-".repeat(17) + "a", "c"), undefined);
+  assert.equal(also("NOT ".repeat(16) + "a", "c"), "NOT ".repeat(16) + "a c");
+  assert.equal(also("NOT ".repeat(17) + "a", "c"), undefined);
 });
 
 test("one term says the level", () => {

@@ -50,6 +50,20 @@ fn a_filter_needs_the_texts_and_levels_that_every_line_it_finds_has() {
         ("status>500", text("status")),
         (r#"note:"""#, text("note")),
         ("message:Started*", text("started")),
+        (
+            "user=Ann",
+            Needs::Any(vec![
+                Needs::All(vec![text("user"), text("ann")]),
+                text("user=ann"),
+            ]),
+        ),
+        ("std::Vec", text("std::vec")),
+        ("*Exception*", text("exception")),
+        (r#""a\nb""#, Needs::Any(vec![text("a\nb"), text("a\\nb")])),
+        (
+            "level>=err",
+            Needs::One(Need::Level(vec![Level::Error, Level::Fatal])),
+        ),
         ("ts>=2026-11-21T10:00:00Z", Needs::Nothing),
     ];
     for (written, expected) in table {

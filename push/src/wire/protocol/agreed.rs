@@ -109,6 +109,7 @@ fn said(message: &Value) -> Option<Message<'_>> {
             epoch: text(message, "epoch"),
             streams: begins(&message["streams"]),
             patterns: list(&message["patterns"]),
+            filter: serde_json::from_value(message["filter"].clone()).unwrap(),
         },
         "done" => Message::Done {
             id: message["id"].as_str(),

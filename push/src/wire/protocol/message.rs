@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use lines::filter::Reading;
 use lines::{Pattern, StreamName};
 use serde::Serialize;
 
@@ -27,6 +28,9 @@ pub(crate) enum Message<'a> {
         streams: BTreeMap<&'a str, Begins>,
         /// Its patterns.
         patterns: Vec<&'a str>,
+        /// How its filter was read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filter: Option<Reading>,
     },
     /// A request was done.
     Done {
@@ -223,6 +227,7 @@ impl<'a> Told<'a> {
                     .map(|begun| (begun.stream.as_str(), Begins::from(begun)))
                     .collect(),
                 patterns: patterns.iter().map(Pattern::as_str).collect(),
+                filter: terms.view.filter.as_ref().map(|filter| filter.reading()),
             },
             Owed::Live { stream, head } => Message::Live {
                 stream: stream.as_str(),

@@ -234,7 +234,7 @@ fn read_from(from: Option<Value>) -> Result<From, Refusal> {
         Ok(RawFrom::Word(word)) if word == "live" => Ok(From::Live),
         Ok(RawFrom::Word(_)) => Err(bad("the word is not known")),
         Ok(RawFrom::Last { last }) => Ok(From::Last(last)),
-        Ok(RawFrom::Since { since }) => match Timestamp::parse(&since) {
+        Ok(RawFrom::Since { since }) => match Timestamp::asked(&since) {
             Some(since) => Ok(From::Since(since)),
             None => Err(bad("the time is not RFC 3339")),
         },

@@ -37,9 +37,17 @@ export function completions(text: string, caret: number, seen: Seen): Completion
   // At the very end of something closed nothing is typed, and at the start of a term everything is open.
   if (!token || ["space", "minus", "open"].includes(token.kind)) return fresh(all, caret, seen);
   const typed = { from: token.from, to: token.to };
+  const begun = text.slice(token.from, caret);
+  if (token.kind === "word" && begun === "-") return { from: caret, to: caret, items: names("", seen) };
+  if (token.kind === "word" && caret === token.to) {
+    // Text as it stands, and the beginning of a comparison: told by what a value would make of it.
+    const [name, operator, value] = tokens(`${begun}0`);
+    if (value?.kind === "value" && value.from === begun.length) return { from: caret, to: caret, items: values(name, operator, "", seen) };
+  }
   switch (token.kind) {
     case "word":
     case "or":
+    case "and":
       return { ...typed, items: names(text.slice(token.from, caret), seen) };
     case "phrase":
       return token.faulty ? { ...typed, items: names(tokens(text.slice(token.from, caret))[0]?.text ?? "", seen, '"') } : NOTHING;
@@ -101,7 +109,7 @@ function values(name: Token | undefined, operator: Token | undefined, typed: str
   const path = plainName(name.text);
   const known = seen.values(path).filter(({ value }) => exact || isNumber(value));
   const found = ranked(known, typed, ({ value }) => String(value)).flatMap(({ value, count }) => {
-    const insert = asValue(String(value));
+    const insert = asValue(String(value), exact ? path : "");
     return insert === undefined ? [] : [item(insert, inWords(count, "line"))];
   });
   return found.slice(0, MOST_ITEMS);

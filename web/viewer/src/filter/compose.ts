@@ -5,7 +5,7 @@
 
 import { Numeral, type JsonValue, type Level } from "tailcast-client";
 import { fits, partsOf, type Comparison, type Part } from "./parts.ts";
-import { asName, asValue, plainName } from "./syntax.ts";
+import { asName, asValue, plainName, tokens } from "./syntax.ts";
 
 export type LevelOperator = ":" | "=" | ">=" | ">" | "<=" | "<";
 
@@ -118,11 +118,11 @@ function isComparable(number: string): boolean {
 }
 
 function comparison(name: string, operator: string, value: string): Comparison {
-  return { name, operator, value, prefix: false };
+  return { name, operator, value, prefix: false, orText: false };
 }
 
 function text({ name, operator, value }: Comparison): string | undefined {
-  const [said, meant] = [asName(name), asValue(value)];
+  const [said, meant] = [asName(name), asValue(value, operator === ":" ? name : "")];
   return said === undefined || meant === undefined ? undefined : said + operator + meant;
 }
 
@@ -149,10 +149,10 @@ function same(a: Comparison, b: Comparison): boolean {
   return key(a) === key(b);
 }
 
-/** Of one sense, one text: `status="402"` is `fields.status:402`. */
-function key({ name, operator, value, prefix }: Comparison): string {
+/** Of one sense, one text: `status:"402"` is `fields.status:402`, and `status=402` is more than that. */
+function key({ name, operator, value, prefix, orText }: Comparison): string {
   const meant = name === "level" ? value.toLowerCase() : value;
-  return JSON.stringify([plainName(name), operator === "=" ? ":" : operator, meant, prefix]);
+  return JSON.stringify([plainName(name), operator === "=" ? ":" : operator, meant, prefix, orText]);
 }
 
 function taken(filter: string, terms: readonly Comparison[], how: How): string {
@@ -164,10 +164,20 @@ function isLevel({ comparison: compares, negated }: Part): boolean {
   return compares?.name === "level" && !negated;
 }
 
+/** The part, with the `AND` that joins it to what stands before or behind it. */
+function withItsAnd(filter: string, { from, to }: Part): { from: number; to: number } {
+  const all = tokens(filter).filter(({ kind }) => kind !== "space");
+  const before = all.findLast((token) => token.to <= from);
+  const after = all.find((token) => token.from >= to);
+  if (before?.kind === "and") return { from: before.from, to };
+  return { from, to: after?.kind === "and" ? after.to : to };
+}
+
 /** The text without these parts. Of one group that is left, the parentheses go. */
 function cut(filter: string, parts: readonly Part[]): string {
   let rest = filter;
-  for (const { from, to } of parts.toSorted((a, b) => b.from - a.from)) {
+  for (const part of parts.toSorted((a, b) => b.from - a.from)) {
+    const { from, to } = withItsAnd(rest, part);
     const [before, after] = [rest.slice(0, from).trimEnd(), rest.slice(to).trimStart()];
     rest = before === "" || after === "" ? before + after : `${before} ${after}`;
   }

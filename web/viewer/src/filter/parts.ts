@@ -8,6 +8,8 @@ export interface Comparison {
   readonly operator: string;
   readonly value: string;
   readonly prefix: boolean;
+  /** Lines with this text are meant, too. */
+  readonly orText: boolean;
 }
 
 /** One of the terms that stand side by side at the top, with the minus signs before it. */
@@ -78,7 +80,7 @@ class Reader {
       const token = this.#tokens[i];
       if (!token || !this.#take(token, this.#tokens[i + 1], this.#tokens[i + 2])) return undefined;
     }
-    if (this.#open.length > 0 || (this.#wanting && this.#tokens.length > 0)) return undefined;
+    if (this.#open.length > 0 || this.#minus > 0 || (this.#wanting && this.#tokens.length > 0)) return undefined;
     const size = { terms: this.#terms, regexes: this.#regexes, depth: this.#depth };
     return { parts: this.#parts, hasOr: this.#hasOr, size };
   }
@@ -97,14 +99,18 @@ class Reader {
         return true;
       case "close": {
         const group = this.#open.pop();
-        if (!group || this.#wanting) return false;
+        if (!group || this.#wanting || this.#minus > 0) return false;
         this.#add({ from: group.from, to: token.to, negated: group.negated, group: true });
         return true;
       }
       case "or":
-        if (this.#wanting) return false;
+        if (this.#wanting || this.#minus > 0) return false;
         this.#wanting = true;
         if (this.#open.length === 0) this.#hasOr = true;
+        return true;
+      case "and":
+        if (this.#wanting || this.#minus > 0) return false;
+        this.#wanting = true;
         return true;
       // Come with their name.
       case "operator":
@@ -123,7 +129,7 @@ class Reader {
     const at = { from: this.#from ?? token.from, to: token.to, negated: this.#minus % 2 === 1, group: false };
     const compares = token.kind === "name" && second && third;
     if (!compares) return this.#add(at);
-    const comparison = { name: token.text, operator: second.text, value: third.text, prefix: third.prefix };
+    const comparison = { name: token.text, operator: second.text, value: third.text, prefix: third.prefix, orText: third.orText };
     this.#add({ ...at, to: third.to, comparison });
   }
 

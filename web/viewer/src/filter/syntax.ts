@@ -1,10 +1,13 @@
 // The protocol's filter grammar, as far as a page needs it: where which part of a text stands, and how a value is quoted.
 //
-// Reads half-typed text, too. It is not the judge: the server is, and it says where it disagrees.
+// Reads half-typed text, too. It is not the judge: the server is, and it says where it disagrees. What is no operator is text, as
+// people paste it.
 
 export type TokenKind =
   | "space"
   | "or"
+  | "and"
+  /** `-` or `NOT`. */
   | "minus"
   | "open"
   | "close"
@@ -29,30 +32,53 @@ export interface Token {
   readonly quoted: boolean;
   /** A value that only begins so. */
   readonly prefix: boolean;
+  /** Of a value: the comparison is looked for as text, too. */
+  readonly orText: boolean;
   /** It cannot stand so: a quote is not closed, a value is missing… */
   readonly faulty: boolean;
 }
 
 const SPACE = /\p{White_Space}+/uy;
-const RUN = /[^\p{White_Space}()"]+/uy;
+/** What has no blank. */
+const UNBROKEN = /[^\p{White_Space}]+/uy;
 const NAME = /[\p{Alphabetic}_@][\p{Alphabetic}\p{N}_.@-]*/uy;
-const WHOLE_NAME = /^[\p{Alphabetic}_@][\p{Alphabetic}\p{N}_.@-]*$/u;
+const WHOLE_NAME = /^[\p{Alphabetic}_@][\p{Alphabetic}\p{N}_.@-]*(?<![.-])$/u;
 const OPERATOR = />=|<=|[><=:]/y;
-const OR = /OR(?=[\p{White_Space}()"]|$)/uy;
-const AFTER_REGEX = /\p{White_Space}|\)|$/uy;
-const AFTER_MINUS = /[^\p{White_Space})]/uy;
+const WORD_OPERATOR = /(?:OR|AND|NOT)(?=[\p{White_Space}()"]|$)/uy;
+const WORD_OPERATORS: Record<string, TokenKind> = { OR: "or", AND: "and", NOT: "minus" };
+/** After so many minus signs in a row nobody negates any more. */
+const MINUS_SIGNS_OF_A_RULE = 3;
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+/** Names that mean the line's own, and not one of `fields`. */
+const OWN = new Set(["level", "message", "ts"]);
+const OWN_AND_ORDERED = new Set(["level", "ts"]);
 
 export function tokens(text: string): Token[] {
   return new Lexer(text).all();
 }
 
+/** A value that belongs to an operator. */
+interface Value {
+  readonly text: string;
+  readonly end: number;
+  readonly quoted: boolean;
+  readonly prefix: boolean;
+  readonly faulty: boolean;
+}
+
+/** Reads by the rules of lines/src/filter/tokens.rs; tests/wire/filters.json holds the two together. */
 class Lexer {
   readonly #text: string;
   readonly #found: Token[] = [];
+  /** Where parentheses that have a partner close, by where they open. */
+  readonly #partners: ReadonlyMap<number, number>;
+  /** Groups that are not closed yet. */
+  #open = 0;
   #at = 0;
 
   constructor(text: string) {
     this.#text = text;
+    this.#partners = partners(text);
   }
 
   all(): Token[] {
@@ -62,64 +88,124 @@ class Lexer {
 
   #one(): void {
     const first = this.#text[this.#at];
-    // After a minus, `OR` is a word.
-    const afterMinus = this.#found.at(-1)?.kind === "minus";
     const end = this.#match(SPACE);
     if (end !== undefined) this.#add("space", end);
-    else if (first === "(") this.#add("open", this.#at + 1);
-    else if (first === ")") this.#add("close", this.#at + 1);
-    else if (first === "-") this.#add("minus", this.#at + 1, { faulty: this.#match(AFTER_MINUS, this.#at + 1) === undefined });
-    else if (!afterMinus && this.#match(OR) !== undefined) this.#add("or", this.#at + 2);
-    else if (first === "/") this.#regex();
+    else if (first === ")") {
+      this.#open = Math.max(0, this.#open - 1);
+      this.#add("close", this.#at + 1);
+    } else if (first === "(" && this.#text[this.#at + 1] !== ")") {
+      this.#open += 1;
+      this.#add("open", this.#at + 1);
+    } else if (first === "-" && this.#negates()) this.#add("minus", this.#at + 1);
+    else if (first === "/") this.#regexOrWord();
     else if (first === '"') this.#phraseOrName();
     else this.#wordOrName();
   }
 
-  #regex(): void {
+  /** After a minus sign no word is an operator. */
+  #isAfterMinus(): boolean {
+    const last = this.#found.at(-1);
+    return last?.kind === "minus" && last.text === "-";
+  }
+
+  /** Whether the minus sign here negates what follows, and is no text: alone, an arrow, a rule, or a number's sign. */
+  #negates(): boolean {
+    let signs = 1;
+    while (this.#text[this.#at + signs] === "-") signs += 1;
+    const from = this.#at + signs;
+    const run = this.#text.slice(from, this.#run(from));
+    const next = this.#text[from];
+    if (signs >= MINUS_SIGNS_OF_A_RULE || (run === "" && next !== "(" && next !== '"')) return false;
+    if (next === "(" || next === '"' || (next === "/" && run.length > 1)) return true;
+    const isNumber = signs === 1 && !this.#isAfterMinus() && NUMBER.test(run.replace(/[,;.%]+$/, ""));
+    return !isNumber && next !== ">" && /[\p{Alphabetic}\p{N}]/u.test(run);
+  }
+
+  #regexOrWord(): void {
     let at = this.#at + 1;
     while (at < this.#text.length && this.#text[at] !== "/") at += this.#text[at] === "\\" ? 2 : 1;
-    const closed = at < this.#text.length;
-    const end = Math.min(closed ? at + 1 : at, this.#text.length);
-    const faulty = !closed || this.#match(AFTER_REGEX, end) === undefined;
-    const text = this.#text.slice(this.#at + 1, Math.min(at, end)).replace(/\\(.)/gsu, (pair, escaped) => (escaped === "/" ? "/" : pair));
-    this.#add("regex", end, { text, faulty });
+    const end = at + 1;
+    const next = this.#text[end];
+    const closed = at < this.#text.length && (next === undefined || this.#match(SPACE, end) !== undefined || (next === ")" && this.#open > 0));
+    if (!closed || at === this.#at + 1) return this.#word(this.#at);
+    const text = this.#text.slice(this.#at + 1, at).replace(/\\(.)/gsu, (pair, escaped) => (escaped === "/" ? "/" : pair));
+    this.#add("regex", end, { text });
   }
 
   #phraseOrName(): void {
-    const { text, end, closed, faulty } = unquoted(this.#text, this.#at);
-    const named = closed && this.#match(OPERATOR, end) !== undefined;
-    this.#add(named ? "name" : "phrase", end, { text, quoted: true, faulty: faulty || text === "" });
-    if (named) this.#comparison();
+    const { text, end, closed } = unquoted(this.#text, this.#at);
+    if (closed && text === "") return this.#word(this.#at);
+    if (closed && this.#match(OPERATOR, end) !== undefined) return this.#comparison(text, end, true);
+    this.#add("phrase", end, { text, quoted: true, faulty: !closed });
   }
 
   #wordOrName(): void {
+    const operator = this.#isAfterMinus() ? undefined : this.#match(WORD_OPERATOR);
+    const kind = operator === undefined ? undefined : WORD_OPERATORS[this.#text.slice(this.#at, operator)];
+    if (operator !== undefined && kind !== undefined) return this.#add(kind, operator);
     const end = this.#match(NAME);
-    if (end !== undefined && !this.#text.startsWith("://", end) && this.#match(OPERATOR, end) !== undefined) {
-      this.#add("name", end);
-      this.#comparison();
-    } else this.#add("word", this.#match(RUN) ?? this.#at + 1);
+    const isName = end !== undefined && !/[.-]/.test(this.#text[end - 1] ?? "") && this.#match(OPERATOR, end) !== undefined;
+    if (isName) this.#comparison(this.#text.slice(this.#at, end), end, false);
+    else this.#word(this.#at);
   }
 
-  #comparison(): void {
-    const end = this.#match(OPERATOR) ?? this.#at;
-    const quoted = this.#text[end] === '"';
-    const run = quoted ? undefined : this.#match(RUN, end);
-    this.#add("operator", end, { faulty: !quoted && run === undefined });
-    if (quoted) {
-      const value = unquoted(this.#text, end);
-      const prefix = value.closed && this.#text[value.end] === "*";
-      this.#add("value", value.end + (prefix ? 1 : 0), { text: value.text, quoted, prefix, faulty: value.faulty });
-    } else if (run !== undefined) {
-      const prefix = this.#text[run - 1] === "*";
-      const text = this.#text.slice(end, prefix ? run - 1 : run);
-      this.#add("value", run, { text, prefix, faulty: text.includes("*") });
+  /** A name that ends at `end`, with an operator behind it: a comparison, or a text that looks like one. */
+  #comparison(name: string, end: number, quotedName: boolean): void {
+    const after = this.#match(OPERATOR, end) ?? end;
+    const operator = this.#text.slice(end, after);
+    const isOrder = operator !== ":" && operator !== "=";
+    const mustBeOne = isOrder && OWN_AND_ORDERED.has(name);
+    const value = this.#value(after);
+    if (!value) {
+      if (!mustBeOne) return this.#word(end);
+      this.#add("name", end, { text: name, quoted: quotedName });
+      return this.#add("operator", after, { faulty: true });
     }
+    const hasStar = !value.quoted && value.text.includes("*");
+    if (!mustBeOne && isText(operator, value, hasStar)) return this.#word(end);
+    this.#add("name", end, { text: name, quoted: quotedName });
+    this.#add("operator", after);
+    const orText = operator === "=" ? name !== "level" : operator === ":" && !value.quoted && looksLikeText(name, value.text);
+    const { text, quoted, prefix } = value;
+    this.#add("value", value.end, { text, quoted, prefix, orText, faulty: value.faulty || hasStar });
+  }
+
+  #value(from: number): Value | undefined {
+    if (this.#text[from] === '"') {
+      const value = unquoted(this.#text, from);
+      const prefix = value.closed && this.#text[value.end] === "*";
+      return { text: value.text, end: value.end + (prefix ? 1 : 0), quoted: true, prefix, faulty: !value.closed };
+    }
+    const end = this.#run(from);
+    if (end === from) return undefined;
+    const prefix = this.#text[end - 1] === "*";
+    return { text: this.#text.slice(from, prefix ? end - 1 : end), end, quoted: false, prefix, faulty: false };
+  }
+
+  /** Everything up to where the run ends that `from` is in. */
+  #word(from: number): void {
+    this.#add("word", Math.max(this.#run(from), from + 1));
+  }
+
+  /** Where what stands at `from` ends: at a blank, or at a parenthesis that opens or closes a group. */
+  #run(from: number): number {
+    const end = this.#match(UNBROKEN, from) ?? from;
+    for (let at = from; at < end; at += 1) {
+      const here = this.#text[at];
+      if (here === ")" && this.#open > 0) return at;
+      const partner = here === "(" ? this.#partners.get(at) : undefined;
+      if (partner === undefined) continue;
+      if (partner >= end) return at;
+      at = partner;
+    }
+    return end;
   }
 
   #add(kind: TokenKind, to: number, more: Partial<Token> = {}): void {
     const from = this.#at;
     this.#at = to;
-    this.#found.push({ kind, from, to, text: this.#text.slice(from, to), quoted: false, prefix: false, faulty: false, ...more });
+    const plain = { quoted: false, prefix: false, orText: false, faulty: false };
+    this.#found.push({ kind, from, to, text: this.#text.slice(from, to), ...plain, ...more });
   }
 
   /** Where it ends when it begins at `at`. */
@@ -129,23 +215,46 @@ class Lexer {
   }
 }
 
+/** Whether an operator with this value behind it is none. */
+function isText(operator: string, value: Value, hasStar: boolean): boolean {
+  if (operator === "=") return hasStar;
+  if (value.quoted) return false;
+  if (operator === ":") return /^(?:[:\\=<>]|\/\/)/.test(value.text);
+  return value.prefix || !NUMBER.test(value.text);
+}
+
+/** Whether `name:value` is as likely a piece of text as a field's value, and looked for as both. */
+function looksLikeText(name: string, value: string): boolean {
+  if (OWN.has(name) || name.startsWith("fields.")) return false;
+  return value.includes(":") || name.indexOf("@", 1) > 0 || (name.includes(".") && /^\d/.test(value));
+}
+
+function partners(text: string): ReadonlyMap<number, number> {
+  const open: number[] = [];
+  const found = new Map<number, number>();
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] === "(") open.push(at);
+    const opened = text[at] === ")" ? open.pop() : undefined;
+    if (opened !== undefined) found.set(opened, at);
+  }
+  return found;
+}
+
 interface Unquoted {
   readonly text: string;
   /** Where it ends, its quote included. */
   readonly end: number;
   readonly closed: boolean;
-  /** It is not closed, or has an escape that is none. */
-  readonly faulty: boolean;
 }
 
 const ESCAPES: Record<string, string> = { '"': '"', "\\": "\\", "/": "/", n: "\n", r: "\r", t: "\t" };
 
+/** A backslash before anything that is no escape is a backslash. */
 function unquoted(source: string, from: number): Unquoted {
   let text = "";
-  let faulty = false;
   for (let at = from + 1; at < source.length; at += 1) {
     const here = source[at] ?? "";
-    if (here === '"') return { text, end: at + 1, closed: true, faulty };
+    if (here === '"') return { text, end: at + 1, closed: true };
     if (here !== "\\") {
       text += here;
       continue;
@@ -153,19 +262,19 @@ function unquoted(source: string, from: number): Unquoted {
     at += 1;
     const letter = source[at] ?? "";
     const code = letter === "u" ? /^[0-9a-f]{4}/i.exec(source.slice(at + 1, at + 5))?.[0] : undefined;
-    const said = code === undefined ? ESCAPES[letter] : String.fromCharCode(Number.parseInt(code, 16));
-    if (said === undefined || LONE_SURROGATE.test(said)) faulty = true;
-    text += said ?? letter;
-    if (code !== undefined) at += 4;
+    const named = code === undefined ? undefined : String.fromCharCode(Number.parseInt(code, 16));
+    const said = named !== undefined && !LONE_SURROGATE.test(named) ? named : ESCAPES[letter];
+    text += said ?? `\\${letter}`;
+    if (said !== undefined && said === named) at += 4;
   }
-  return { text, end: source.length, closed: false, faulty: true };
+  return { text, end: source.length, closed: false };
 }
 
 /** Half of a character: no filter can say it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Control, format and white-space characters: written as escapes, so that they are seen, and kept by an input. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|(?! )\p{White_Space}/gu;
-/** What an unquoted value cannot have, or had better not. `url://x` would be a word. */
+/** What an unquoted value cannot have, or had better not. `url://x` would be text. */
 const WANTS_QUOTES = /[\p{White_Space}\p{C}()"*\\]|^\/\/|^[<>=:]|^$/u;
 
 /** The text as a phrase, or nothing when the grammar has no words for it. */
@@ -179,9 +288,9 @@ export function quoted(text: string): string | undefined {
 
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** The text as a value after `:`, in quotes where it needs them. */
-export function asValue(text: string): string | undefined {
-  return WANTS_QUOTES.test(text) ? quoted(text) : text;
+/** The text as a value of that name after `:`, in quotes where it needs them: also where the two might be a piece of text. */
+export function asValue(text: string, name = ""): string | undefined {
+  return WANTS_QUOTES.test(text) || looksLikeText(name, text) ? quoted(text) : text;
 }
 
 /** A name as it stands before an operator. */
@@ -189,9 +298,6 @@ export function asName(name: string): string | undefined {
   if (name === "") return undefined;
   return WHOLE_NAME.test(name) ? name : quoted(name);
 }
-
-/** Names that mean the line's own, and not one of `fields`. */
-const OWN = new Set(["level", "message", "ts"]);
 
 /**
  * How a filter calls a value within a line's `fields`, by the names that lead there (those of lists left out). Nothing
