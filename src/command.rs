@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod connect;
 mod flags;
+mod get;
 mod man;
 mod nodes;
 mod retention;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Send(send::Args),
     /// Follow streams
     Tail(tail::Args),
+    /// Print what is stored of a stream
+    Get(get::Args),
     /// List streams
     Streams(streams::Args),
     /// List the nodes that are alive
@@ -111,6 +114,7 @@ impl Command {
                 Self::Serve(args) => serve::run(args).await,
                 Self::Send(args) => send::run(args).await,
                 Self::Tail(args) => tail::run(args).await,
+                Self::Get(args) => get::run(args).await,
                 Self::Streams(args) => streams::run(args).await,
                 Self::Nodes(args) => nodes::run(args).await,
                 Self::Retention(args) => retention::run(args).await,

@@ -6,6 +6,7 @@
 //! - [`Tail`] follows streams: every line once, in order, whatever happens to the connection.
 //! - [`Server`] is where the installation is and what it is asked with.
 
+mod history;
 mod list;
 mod outcome;
 mod post;
@@ -15,6 +16,8 @@ mod send;
 mod server;
 mod tail;
 
+pub use history::{History, Past, Question};
+pub use lines::filter::Reading;
 pub use lines::{Epoch, Level, Line, Offset, StreamInfo, StreamName};
 pub use list::{AskError, Node};
 pub use outcome::{Rejected, Report, SendError, SendLimits, Stopped, Summary, Unfinished};

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
-use crate::server::{Server, TokenError, read_body, sentence};
+use crate::server::{Server, TokenError, read_body};
 
 /// How long an answer may take as a whole.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -93,21 +93,14 @@ impl Server {
         request: reqwest::RequestBuilder,
     ) -> Result<T, AskError> {
         let token = self.token(ANSWER).await?;
-        let unreachable = |why| AskError::Unreachable {
-            url: self.url().to_owned(),
-            why,
-        };
         let request = request.header(AUTHORIZATION, token.header());
         let response = request.timeout(ANSWER).send().await;
-        let response = response.map_err(|error| unreachable(sentence(&error.without_url())))?;
+        let response = response.map_err(|error| self.not_reached(error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response).await.map_err(unreachable)?;
+        let body = read_body(response).await.map_err(|why| self.unreachable(why))?;
         if status != http::StatusCode::OK {
             return Err(AskError::Refused(Problem::read(status, &headers, &body)));
         }
-        serde_json::from_slice(&body).map_err(|error| AskError::NotTailcast {
-            url: self.url().to_owned(),
-            why: error.to_string(),
-        })
+        serde_json::from_slice(&body).map_err(|error| self.not_tailcast(error.to_string()))
     }
 }

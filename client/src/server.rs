@@ -8,6 +8,8 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use reqwest::Url;
 
+use crate::list::AskError;
+
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -121,6 +123,36 @@ impl Server {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
         url
+    }
+
+    pub(crate) fn unreachable(&self, why: String) -> AskError {
+        let url = self.url().to_owned();
+        AskError::Unreachable { url, why }
+    }
+
+    pub(crate) fn not_tailcast(&self, why: String) -> AskError {
+        let url = self.url().to_owned();
+        AskError::NotTailcast { url, why }
+    }
+
+    /// Why no answer came.
+    pub(crate) fn not_reached(&self, error: reqwest::Error) -> AskError {
+        match self.speaks_no_tls(&error) {
+            Some(why) => self.not_tailcast(why),
+            None => self.unreachable(sentence(&error.without_url())),
+        }
+    }
+
+    /// What to do about an error where it comes of asking a port for TLS that speaks none.
+    pub(crate) fn speaks_no_tls(&self, error: &(dyn std::error::Error + 'static)) -> Option<String> {
+        // The libraries hand rustls' error on as one of their own kinds, or as a text.
+        let is_so = self.base.scheme() == "https" && sentence(error).contains("InvalidContentType");
+        let mut plain = self.base.clone();
+        is_so.then(|| {
+            let _ = plain.set_scheme("http");
+            let meant = plain.as_str().trim_end_matches('/');
+            format!("this port does not speak TLS; is {meant} meant?")
+        })
     }
 
     /// Whether another token may come later by itself.

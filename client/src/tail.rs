@@ -19,12 +19,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
+use lines::filter::Reading;
 use lines::{Epoch, Line, Offset, StreamName};
 use serde::Deserialize;
 
 use crate::problem::Problem;
 use crate::server::{Server, TokenError};
 use follower::Follower;
+pub(crate) use wire::split_offset;
 
 /// What is to be followed, and from where.
 #[derive(Debug, Clone)]
@@ -134,6 +136,8 @@ pub enum Event {
         epoch: Epoch,
         /// Where each stream begins and ends.
         streams: BTreeMap<StreamName, Start>,
+        /// How the filter was read, where there is one and the server says it.
+        filter: Option<Reading>,
     },
     /// The installation has another database than before: offsets started over, and the cursors mean nothing there.
     /// Every stream goes on from its first line that is kept.
@@ -247,6 +251,12 @@ pub enum State {
     Replaying,
     /// There; all streams reached their heads.
     Live,
+    /// There, as far as one knows: a sign of life is overdue. Told again every few seconds, until the server answers
+    /// (then what it was before) or is given up.
+    Overdue {
+        /// How long nothing was heard.
+        silent: Duration,
+    },
     /// Gone, and made again after a while.
     Offline {
         /// How long from now.

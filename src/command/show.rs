@@ -6,13 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use client::{GapReason, Received};
+use client::{GapReason, Reading, Received};
 use jiff::tz::TimeZone;
-use lines::{Level, Line, Offset, StreamName, Timestamp};
+use lines::{Level, Line, Offset, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Failure;
+
+mod terminal;
+
+use terminal::Sgr;
 
 const RESET: &str = "\x1b[0m";
 const DIM: &str = "\x1b[2m";
@@ -21,7 +25,7 @@ const CYAN: &str = "\x1b[36m";
 /// What the parts of a line look like.
 #[derive(Debug, Clone)]
 pub(crate) struct Style {
-    /// With colours.
+    /// With colours, those among the lines' own texts, too.
     pub(crate) colour: bool,
     /// With the stream's name.
     pub(crate) stream: bool,
@@ -31,7 +35,7 @@ pub(crate) struct Style {
 
 impl Style {
     /// A line for people, without a line feed.
-    pub(crate) fn line(&self, stream: &StreamName, received: &Received) -> String {
+    pub(crate) fn line(&self, stream: &str, received: &Received) -> String {
         let Ok(line) = received.line() else {
             return format!("{stream} {} {}", received.offset, plain(&received.json));
         };
@@ -46,11 +50,11 @@ impl Style {
         );
         if self.stream {
             text.push(' ');
-            self.paint(&mut text, CYAN, stream.as_str());
+            self.paint(&mut text, CYAN, stream);
         }
         if !line.message.is_empty() {
             text.push(' ');
-            text.push_str(&plain(&line.message));
+            text.push_str(&terminal::shown(&line.message, self.sgr()));
         }
         self.fields(&mut text, "", &by_name(&line));
         if received.undecided {
@@ -73,12 +77,19 @@ impl Style {
                     text.push(' ');
                     self.paint(text, DIM, &format!("{}=", bare_or_quoted(&path)));
                     text.push_str(&match value {
+                        Value::String(value) if value.contains(['\x1b', '\r']) => {
+                            terminal::shown(value, self.sgr())
+                        }
                         Value::String(value) => bare_or_quoted(value),
                         _ => plain(&value.to_string()),
                     });
                 }
             }
         }
+    }
+
+    fn sgr(&self) -> Sgr {
+        if self.colour { Sgr::Through } else { Sgr::Off }
     }
 
     fn time(&self, ts: Timestamp) -> String {
@@ -122,8 +133,8 @@ const fn level_colour(level: Level) -> &'static str {
 
 /// A line for programs: its object, with `stream` and `offset` first, and `undecided` where the filter gave up on it. With `terminal`, control characters that JSON
 /// lets stand are escaped, which leaves its meaning.
-pub(crate) fn json(stream: &StreamName, line: &Received, terminal: bool) -> String {
-    let name = Value::from(stream.as_str());
+pub(crate) fn json(stream: &str, line: &Received, terminal: bool) -> String {
+    let name = Value::from(stream);
     let rest = line.json.strip_prefix('{').unwrap_or("}");
     let comma = if rest.starts_with('}') { "" } else { "," };
     let undecided = if line.undecided { ",\"undecided\":true" } else { "" };
@@ -147,7 +158,7 @@ pub(crate) fn json(stream: &StreamName, line: &Received, terminal: bool) -> Stri
 }
 
 /// What the server says is missing, `to` exclusive.
-pub(crate) fn missing(stream: &StreamName, from: Offset, to: Offset, reason: &GapReason) -> String {
+pub(crate) fn missing(stream: &str, from: Offset, to: Offset, reason: &GapReason) -> String {
     let reason = plain(&reason.to_string());
     match to.since(from) {
         0 | 1 => format!("{stream}: line {from} is missing ({reason})"),
@@ -242,6 +253,69 @@ pub(crate) fn objects(things: &[impl Serialize]) -> Result<(), Failure> {
     print(&text)
 }
 
+/// Whether standard output has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless the variable NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Also where it is no terminal.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Colour {
+    /// Whether it does, being a terminal or not. See https://no-color.org.
+    pub(crate) fn is_wanted(self, terminal: bool) -> bool {
+        let is_refused = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Auto => terminal && !is_refused(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+/// Whole numbers as people write them: `1,204`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// That of so many lines none matches, and how the filter was read that asked for them.
+pub(crate) fn no_match(looked_through: u64, reading: Option<&Reading>) -> String {
+    let lines = match looked_through {
+        0 => return "there is no line yet to look through".to_owned(),
+        1 => "the only line does not match".to_owned(),
+        many => format!("no line of {} matches", grouped(many)),
+    };
+    let read = match reading {
+        Some(Reading {
+            words,
+            literal: Some(literal),
+        }) => format!(
+            " (read as: {words}; for the text itself: {})",
+            for_a_shell(literal)
+        ),
+        Some(Reading { words, .. }) => format!(" (read as: {words})"),
+        None => String::new(),
+    };
+    lines + &read
+}
+
+/// A word as a shell takes it, in quotes.
+fn for_a_shell(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// How long ago, roughly.
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.since(then).as_secs().max(0);
@@ -296,10 +370,6 @@ impl Noise {
 mod tests {
     use super::*;
 
-    fn name(text: &str) -> StreamName {
-        StreamName::parse(text).unwrap()
-    }
-
     fn line(json: &str) -> Received {
         Received {
             offset: Offset(17),
@@ -320,7 +390,7 @@ mod tests {
     fn a_line_shows_time_level_stream_message_and_fields() {
         let text = r#"{"ts":"2026-01-02T03:04:05.678901234Z","level":"warn","message":"slow answer","fields":{"ms":1200,"path":"/a b","user":{"id":"u1","ok":true},"tags":["x"],"none":null}}"#;
         assert_eq!(
-            style().line(&name("payments/api"), &line(text)),
+            style().line("payments/api", &line(text)),
             "2026-01-02 03:04:05.678 WARN  payments/api slow answer ms=1200 none=null path=\"/a b\" tags=[\"x\"] user.id=u1 user.ok=true"
         );
     }
@@ -331,13 +401,13 @@ mod tests {
             undecided: true,
             ..line(r#"{"ts":"2026-01-02T03:04:05Z","message":"long"}"#)
         };
-        let shown = style().line(&name("a"), &undecided);
+        let shown = style().line("a", &undecided);
         assert!(
             shown.ends_with("long (perhaps not what the filter asks for)"),
             "{shown}"
         );
         assert_eq!(
-            json(&name("a"), &undecided, false),
+            json("a", &undecided, false),
             r#"{"stream":"a","offset":17,"undecided":true,"ts":"2026-01-02T03:04:05Z","message":"long"}"#
         );
     }
@@ -351,7 +421,7 @@ mod tests {
         };
         let text = r#"{"ts":"2026-01-02T03:04:05Z","level":"error","message":"no"}"#;
         assert_eq!(
-            style.line(&name("a"), &line(text)),
+            style.line("a", &line(text)),
             "\x1b[2m2026-01-02 03:04:05.000\x1b[0m \x1b[31mERROR\x1b[0m no"
         );
     }
@@ -363,33 +433,70 @@ mod tests {
             "ts": "2026-01-02T03:04:05Z", "message": evil, "fields": {evil: evil, "deep": {"x": [evil]}}
         });
         let evil_line = line(&json_text.to_string());
-        let shown = style().line(&name("a"), &evil_line);
+        let shown = style().line("a", &evil_line);
         assert!(!shown.chars().any(is_harmful), "{shown:?}");
         let undated = json_text
             .to_string()
             .replace("2026-01-02T03:04:05Z", "\\u001b[31m");
         for broken in ["\u{1b}[31m", &undated] {
-            let broken = style().line(&name("a"), &line(broken));
+            let broken = style().line("a", &line(broken));
             assert!(!broken.chars().any(is_harmful), "{broken:?}");
         }
 
-        let shown = json(&name("a"), &evil_line, true);
+        let shown = json("a", &evil_line, true);
         assert!(!shown.chars().any(is_harmful), "{shown:?}");
         let read: Value = serde_json::from_str(&shown).unwrap();
         assert_eq!(read["message"], evil);
     }
 
     #[test]
+    fn colours_of_a_line_are_shown_where_colours_are() {
+        let text = r#"{"ts":"2026-01-02T03:04:05Z","message":"\u001b[31mERROR\u001b[0m plain","fields":{"a":"\u001b[1mx"}}"#;
+        let shown = |colour| {
+            let style = Style {
+                colour,
+                stream: false,
+                ..style()
+            };
+            style.line("a", &line(text))
+        };
+        assert_eq!(shown(false), "2026-01-02 03:04:05.000       ERROR plain a=x");
+        assert_eq!(
+            shown(true),
+            "\x1b[2m2026-01-02 03:04:05.000\x1b[0m       \x1b[31mERROR\x1b[0m plain\x1b[0m \x1b[2ma=\x1b[0m\x1b[1mx\x1b[0m"
+        );
+    }
+
+    #[test]
+    fn a_filter_that_finds_nothing_is_told_with_its_reading() {
+        let reading = |words: &str, literal: Option<&str>| Reading {
+            words: words.to_owned(),
+            literal: literal.map(str::to_owned),
+        };
+        let said = no_match(1_204, Some(&reading("the field a is \"b\"", Some("\"a:b 'c'\""))));
+        assert_eq!(
+            said,
+            r#"no line of 1,204 matches (read as: the field a is "b"; for the text itself: '"a:b '\''c'\''"')"#
+        );
+        assert_eq!(
+            no_match(1, Some(&reading("the text \"x\"", None))),
+            "the only line does not match (read as: the text \"x\")"
+        );
+        assert_eq!(no_match(12, None), "no line of 12 matches");
+        assert_eq!(
+            (grouped(999), grouped(1_000_000)),
+            ("999".into(), "1,000,000".into())
+        );
+    }
+
+    #[test]
     fn a_line_for_programs_is_its_object_with_its_place() {
         let text = r#"{"ts":"2026-01-02T03:04:05Z","message":"a"}"#;
         assert_eq!(
-            json(&name("a/b"), &line(text), false),
+            json("a/b", &line(text), false),
             r#"{"stream":"a/b","offset":17,"ts":"2026-01-02T03:04:05Z","message":"a"}"#
         );
-        assert_eq!(
-            json(&name("a"), &line("{}"), true),
-            r#"{"stream":"a","offset":17}"#
-        );
+        assert_eq!(json("a", &line("{}"), true), r#"{"stream":"a","offset":17}"#);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! `tailcast tail`: follows streams in a terminal.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+mod awaited;
+mod screen;
+
+use std::io;
 use std::os::fd::AsFd;
 use std::pin::pin;
 
 use anyhow::anyhow;
-use client::{Event, Follow, From, Run, State, Tail};
+use client::{Follow, From, Tail};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -15,8 +18,9 @@ use tokio::net::unix::pipe;
 
 use super::Failure;
 use super::connect::{Connection, Need};
-use super::show::{self, Noise, Style, again_in};
+use super::show::Colour;
 use crate::config::units;
+use screen::Screen;
 
 /// So many lines from before are shown when nothing else is asked for, as tail(1) does.
 const SHOWN_BEFORE: u64 = 10;
@@ -26,16 +30,23 @@ const SHOWN_BEFORE: u64 = 10;
 #[command(after_help = "\
 A pattern has `*` for one segment and `**` for any number of them; quote it for the shell. New streams that it covers are \
 shown from their first line. A connection that breaks is made again, and goes on where it was: every line is shown once. \
-What is missing is said on standard error. It ends with Ctrl-C.
+What is missing is said on standard error, and so is what is waited for and that nothing matches. It ends with Ctrl-C.
 
-Filters: words and \"phrases\" side by side must all be found, `OR`, `-not`, /regex/, level>=warn, field:value, field>5.
+Filters: words and \"phrases\" side by side must all be found, `OR`, `-not`, /regex/, level>=warn, field:value, field>5, \
+name=value as field or text. What is pasted is found; 'quote it for the shell'.
+
+Colours that lines bring along get through on a terminal, and nothing else that a terminal obeys; what was written over \
+(progress) is shown as it stood at last. With --json the bytes are those that are stored.
 
 Examples:
   tailcast tail payments/api
   tailcast tail 'payments/**' web/access --since 10m
   tailcast tail '**' --filter 'level>=warn -healthz' --last 100
   tailcast tail payments/api --from 0 --json | jq .message
-  tailcast tail @me")]
+  tailcast tail -f -n 100 payments/api
+  tailcast tail @me
+
+`tailcast get` prints what was, and ends.")]
 pub(crate) struct Args {
     /// Streams, patterns, or @me
     #[arg(required = true, value_name = "STREAM")]
@@ -44,13 +55,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "OFFSET", conflicts_with_all = ["last", "since"])]
     from: Option<u64>,
     /// Begin so many lines before the end of each stream; 0 for new lines only [default: 10]
-    #[arg(long, value_name = "N", conflicts_with = "since")]
+    #[arg(
+        short = 'n',
+        long,
+        visible_alias = "lines",
+        value_name = "N",
+        conflicts_with = "since"
+    )]
     last: Option<u64>,
-    /// Begin at a time (2026-01-31T12:00:00Z, or without Z in local time), or so long ago (30s, 10m, 1h30m, 2d)
+    /// Begin at a time (2026-01-31T12:00:00Z, without Z in local time, or Unix time), or so long ago (30s, 10m, 1h30m, 2d)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Show only lines that match
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     filter: Option<String>,
     /// One JSON object per line, with `stream` and `offset`
     #[arg(long)]
@@ -58,6 +75,12 @@ pub(crate) struct Args {
     /// Show times in UTC instead of local time
     #[arg(long)]
     utc: bool,
+    /// When there are colours
+    #[arg(long, alias = "colour", value_enum, default_value_t, value_name = "WHEN")]
+    color: Colour,
+    /// Follow, which it does anyway: for the habit of tail(1)
+    #[arg(short = 'f', long, short_alias = 'F', hide = true)]
+    follow: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -68,7 +91,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let server = args.connection.server(Need::Read)?;
     let mut follow = Follow::new(args.streams.iter().cloned(), from);
     follow.filter.clone_from(&args.filter);
-    let mut screen = Screen::new(&args);
+    let mut screen = Screen::new(&args, server.clone());
     let mut tail = Tail::follow(server, follow);
     let mut unread = pin!(nobody_reads());
     loop {
@@ -145,96 +168,25 @@ fn from_offset(streams: &[String], offset: u64) -> anyhow::Result<From> {
     Ok(From::Cursors { cursors, epoch: None })
 }
 
-fn since_time(text: &str, now: Timestamp, zone: TimeZone) -> anyhow::Result<Timestamp> {
+/// The time that `--since` or the like names.
+pub(super) fn since_time(text: &str, now: Timestamp, zone: TimeZone) -> anyhow::Result<Timestamp> {
     if let Ok(ago) = units::duration(text) {
-        let long_ago = || anyhow!("--since {text} is before all time");
+        let long_ago = || anyhow!("{text} ago is before all time");
         return now.checked_sub(ago).map_err(|_| long_ago());
     }
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let wanted =
-        || anyhow!("--since {text:?} is neither a time like 2026-01-31T12:00:00Z nor a duration like 10m");
+    let wanted = || {
+        anyhow!(
+            "--since {text:?} is neither a time like 2026-01-31T12:00:00Z, Unix time, nor a duration like 10m"
+        )
+    };
+    if let Some(time) = lines::Timestamp::from_unix(text) {
+        return Timestamp::from_nanosecond(time.nanos().into()).map_err(|_| wanted());
+    }
     let local: DateTime = text.parse().map_err(|_| wanted())?;
     Ok(local.to_zoned(zone).map_err(|_| wanted())?.timestamp())
-}
-
-/// Standard output for lines, standard error for everything else.
-struct Screen {
-    out: BufWriter<io::Stdout>,
-    style: Style,
-    json: bool,
-    terminal: bool,
-    noise: Noise,
-}
-
-impl Screen {
-    fn new(args: &Args) -> Self {
-        let terminal = io::stdout().is_terminal();
-        let several = args.streams.len() > 1 || args.streams.iter().any(|name| name.contains('*'));
-        Self {
-            out: BufWriter::new(io::stdout()),
-            style: Style {
-                colour: terminal,
-                stream: several,
-                zone: if args.utc {
-                    TimeZone::UTC
-                } else {
-                    TimeZone::system()
-                },
-            },
-            json: args.json,
-            terminal,
-            noise: Noise::default(),
-        }
-    }
-
-    fn show(&mut self, event: Event) -> io::Result<()> {
-        match event {
-            Event::Lines(run) => return self.lines(&run),
-            Event::Gap {
-                stream,
-                from,
-                to,
-                reason,
-            } => self
-                .noise
-                .say(&show::missing(&stream, from, to, &reason)),
-            Event::State(state) => self.state(state),
-            Event::Subscribed { .. } => {}
-            Event::EpochChanged { .. } => self
-                .noise
-                .say("the installation has another database than before: its streams are shown from their first line"),
-            Event::Dropped { streams, .. } => self
-                .noise
-                .say(&format!("no longer allowed to read: {}", streams.iter().map(StreamName::as_str).collect::<Vec<_>>().join(", "))),
-            Event::Warning { code, message } => self.noise.say(&format!("{message} ({code})")),
-            Event::Fault(fault) => self.noise.say(&format!("the server made a mistake: {fault}")),
-        }
-        Ok(())
-    }
-
-    fn state(&self, state: State) {
-        match state {
-            State::Offline { retry_in, why } => {
-                self.noise.trouble(&why, &again_in(retry_in));
-            }
-            State::Replaying => self.noise.over("connected again"),
-            State::Connecting | State::Live => {}
-        }
-    }
-
-    fn lines(&mut self, run: &Run) -> io::Result<()> {
-        for line in &run.lines {
-            let text = if self.json {
-                show::json(&run.stream, line, self.terminal)
-            } else {
-                self.style.line(&run.stream, line)
-            };
-            writeln!(self.out, "{text}")?;
-        }
-        self.out.flush()
-    }
 }
 
 #[cfg(test)]
@@ -255,6 +207,9 @@ mod tests {
             ("2026-01-01T12:00:00.5+02:00", "2026-01-01T10:00:00.5Z"),
             ("2026-01-01T12:00", "2026-01-01T11:00:00Z"),
             ("2026-01-01", "2025-12-31T23:00:00Z"),
+            ("1767323045", "2026-01-02T03:04:05Z"),
+            ("1767323045.25", "2026-01-02T03:04:05.25Z"),
+            ("1767323045123", "2026-01-02T03:04:05.123Z"),
         ];
         for (text, expected) in cases {
             let time = since_time(text, now, zone.clone()).unwrap();

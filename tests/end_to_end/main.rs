@@ -12,6 +12,7 @@ mod command_line;
 mod compose;
 mod counts;
 mod faults;
+mod finding;
 mod ingest;
 mod sessions;
 mod settings;

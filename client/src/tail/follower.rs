@@ -8,7 +8,7 @@ use lines::{Epoch, StreamName};
 use tokio::time::Instant;
 
 use super::places::Places;
-use super::session::{Session, Trouble};
+use super::session::{Heard, Session, Trouble};
 use super::subscribe::{Plan, Subscription};
 use super::wire::{ErrorMessage, Message, Request, Subscribed, Welcome};
 use super::{Event, Fault, Follow, From, State, TailError};
@@ -105,7 +105,20 @@ impl Follower {
                 Phase::Connected(connected) => {
                     let patience = connected.patience(self.follow.limits.subscribe);
                     match connected.session.read(patience).await {
-                        Ok(text) => self.heard(&text).await,
+                        Ok(Heard::Text(text)) => self.heard(&text).await,
+                        Ok(Heard::Nothing(silent)) => {
+                            self.tell(Event::State(State::Overdue { silent }));
+                            Ok(())
+                        }
+                        Ok(Heard::Again) => {
+                            let state = if connected.live {
+                                State::Live
+                            } else {
+                                State::Replaying
+                            };
+                            self.tell(Event::State(state));
+                            Ok(())
+                        }
                         Err(trouble) => Err(trouble),
                     }
                 }
@@ -274,6 +287,7 @@ impl Follower {
         self.tell(Event::Subscribed {
             epoch: subscribed.epoch,
             streams: subscribed.streams,
+            filter: subscribed.filter,
         });
         if answered {
             self.tell(Event::State(State::Replaying));

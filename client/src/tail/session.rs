@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderValue, StatusCode};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
@@ -26,6 +28,15 @@ const READ_BUFFER: usize = 16 * 1024;
 
 /// The close code of a session whose token ended.
 const TOKEN_EXPIRED: u16 = 4003;
+
+/// The part of the longest silence after which it is told: later than any ping that is on its way.
+const OVERDUE: f64 = 0.83;
+
+/// After this part of that time it is told again.
+const TOLD_AGAIN: u32 = 6;
+
+/// How long it may take to hand a question for a sign of life to the system.
+const ASKING: Duration = Duration::from_millis(100);
 
 /// Why there is no session, or no longer one.
 #[derive(Debug)]
@@ -49,11 +60,30 @@ impl Trouble {
     }
 }
 
+/// What was heard of the server.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A message.
+    Text(Utf8Bytes),
+    /// For so long nothing, not even a ping, and one was due.
+    Nothing(Duration),
+    /// Something, after nothing was.
+    Again,
+}
+
 /// A connection that the server has welcomed.
 pub(crate) struct Session {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// How long nothing may come, not even a ping.
     silence: Duration,
+    /// After how long it is said that nothing comes, and how often from then on; never before the welcome.
+    overdue: Option<Duration>,
+    /// When something came last.
+    heard: Instant,
+    /// How often it was said since then that nothing comes.
+    told: u32,
+    /// A message that came after that, to be told behind it.
+    kept: Option<Utf8Bytes>,
     /// How long a write may take.
     write: Duration,
     /// What the server announced before it closes.
@@ -72,15 +102,24 @@ impl Session {
             let mut session = Self {
                 socket,
                 silence: limits.answer,
+                overdue: None,
+                heard: Instant::now(),
+                told: 0,
+                kept: None,
                 write: limits.answer,
                 closing: None,
             };
-            let text = session.read(limits.answer).await?;
-            match Message::parse(&text, false) {
+            let first = match session.read(limits.answer).await? {
+                Heard::Text(text) => Message::parse(&text, false),
+                Heard::Nothing(_) | Heard::Again => Err("nothing".to_owned()),
+            };
+            match first {
                 Ok(Message::Welcome(welcome)) => {
                     // Half as much again as the server's own interval, and no less than a moment.
                     let heartbeat = Duration::from_millis(welcome.heartbeat_ms);
                     session.silence = heartbeat.mul_f64(1.5).max(Duration::from_millis(100));
+                    // Its pings come up to a fifth later than it says.
+                    session.overdue = Some(session.silence.mul_f64(OVERDUE));
                     Ok((session, welcome))
                 }
                 Ok(Message::Closing(closing)) => {
@@ -103,20 +142,39 @@ impl Session {
         }
     }
 
-    /// The next message. It ends the session when nothing comes for `patience` or for as long as the heartbeat allows.
-    /// Cancelled, it loses nothing.
-    pub(crate) async fn read(&mut self, patience: Duration) -> Result<Utf8Bytes, Trouble> {
+    /// The next message. It ends the session when nothing comes for `patience` or for as long as the heartbeat allows;
+    /// before that, it says that nothing comes. Cancelled, it loses nothing.
+    pub(crate) async fn read(&mut self, patience: Duration) -> Result<Heard, Trouble> {
+        if let Some(text) = self.kept.take() {
+            return Ok(Heard::Text(text));
+        }
+        let begun = Instant::now();
         loop {
-            let silence = self.silence.min(patience);
-            let Ok(frame) = tokio::time::timeout(silence, self.socket.next()).await else {
+            let given_up = match begun.checked_add(patience) {
+                Some(answer) => answer.min(self.heard + self.silence),
+                None => self.heard + self.silence,
+            };
+            let overdue = self
+                .overdue
+                .map(|overdue| self.heard + overdue + overdue * self.told / TOLD_AGAIN);
+            let until = overdue.map_or(given_up, |overdue| overdue.min(given_up));
+            let Ok(frame) = tokio::time::timeout_at(until, self.socket.next()).await else {
+                if until < given_up {
+                    self.told += 1;
+                    self.ask().await;
+                    return Ok(Heard::Nothing(self.heard.elapsed()));
+                }
                 return Err(Trouble::again(if patience < self.silence {
                     "the server did not answer in time".to_owned()
                 } else {
-                    format!("nothing was heard for {silence:?}")
+                    format!("nothing was heard for {:?}", self.silence)
                 }));
             };
+            self.heard = Instant::now();
+            let is_again = std::mem::take(&mut self.told) > 0;
             match frame {
-                Some(Ok(Frame::Text(text))) => return Ok(text),
+                Some(Ok(Frame::Text(text))) if is_again => self.kept = Some(text),
+                Some(Ok(Frame::Text(text))) => return Ok(Heard::Text(text)),
                 // The library answers pings by itself, when it is read from again.
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => {}
                 Some(Ok(Frame::Binary(_))) => {
@@ -126,7 +184,16 @@ impl Session {
                 Some(Err(error)) => return Err(self.broken(&format!("the connection broke: {error}"))),
                 None => return Err(self.broken("the connection ended")),
             }
+            if is_again {
+                return Ok(Heard::Again);
+            }
         }
+    }
+
+    /// Asks for a sign of life. What becomes of it is seen by what comes.
+    async fn ask(&mut self) {
+        let ping = self.socket.send(Frame::Ping(Bytes::new()));
+        let _ = tokio::time::timeout(ASKING, ping).await;
     }
 
     /// Sends a message.
@@ -228,6 +295,7 @@ async fn connect(
             error @ (ProtocolError::HandshakeIncomplete | ProtocolError::ResetWithoutClosingHandshake),
         )) => Err(unreachable(error.to_string())),
         Err(WsError::Protocol(error)) => Err(not_tailcast(server, &error.to_string())),
+        Err(error) if let Some(why) = server.speaks_no_tls(&error) => Err(not_tailcast(server, &why)),
         Err(error) => Err(unreachable(error.to_string())),
     }
 }

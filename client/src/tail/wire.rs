@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use lines::filter::Reading;
 use lines::{Epoch, Offset, StreamName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -82,6 +83,9 @@ pub(crate) struct Subscribed {
     pub(crate) id: String,
     pub(crate) epoch: Epoch,
     pub(crate) streams: BTreeMap<StreamName, Start>,
+    /// How the filter was read; servers before this one say nothing.
+    #[serde(default)]
+    pub(crate) filter: Option<Reading>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -215,7 +219,7 @@ fn parse_lines(raw: RawLines<'_>, filtered: bool) -> Result<Run, String> {
 
 /// Under a filter a line has its offset as the first member, and then, where the filter gave up on it, a mark. What is
 /// left are the bytes that are stored.
-fn split_offset(line: &str) -> Option<Received> {
+pub(crate) fn split_offset(line: &str) -> Option<Received> {
     let rest = line.strip_prefix("{\"offset\":")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;
     let (offset, rest) = rest.split_at(digits);

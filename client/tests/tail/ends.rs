@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::fake::{Fake, subscribed, welcome};
+use crate::fake::{Fake, live, subscribed, welcome};
 use crate::told::{a_from, stay, told};
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn the_servers_hint_is_honoured_by_whatever_way_it_comes() {
 
 #[tokio::test]
 async fn silence_ends_a_connection_and_pings_keep_it() {
-    let told = told(a_from(From::Live), 7, |fake| async move {
+    let told = told(a_from(From::Live), 9, |fake| async move {
         let mut peer = fake.accept().await;
         peer.send(welcome("e1", 800)).await;
         peer.hear().await;
@@ -85,10 +85,43 @@ async fn silence_ends_a_connection_and_pings_keep_it() {
             "subscribed a",
             "replaying",
             "a 5..6 5=5",
+            "overdue",
+            "overdue",
             "offline",
             "subscribed a",
             "replaying",
             "a 6..7 6=6"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_sign_of_life_that_is_overdue_is_told_and_asked_for_and_so_is_the_one_that_comes() {
+    let told = told(a_from(From::Live), 7, |fake| async move {
+        let mut peer = fake.accept().await;
+        peer.send(welcome("e1", 2_000)).await;
+        peer.hear().await;
+        peer.send(subscribed("1", "e1", &[("a", 5)])).await;
+        peer.send(live("a", 5)).await;
+        // To read is to answer the client's ping.
+        let asked = peer.socket.next().await.unwrap().unwrap();
+        assert_eq!(asked, Message::Ping(Vec::new().into()));
+        peer.lines(5, 6).await;
+        let asked = peer.socket.next().await.unwrap().unwrap();
+        assert_eq!(asked, Message::Ping(Vec::new().into()));
+        stay().await;
+    })
+    .await;
+    assert_eq!(
+        told,
+        [
+            "subscribed a",
+            "replaying",
+            "live",
+            "overdue",
+            "live",
+            "a 5..6 5=5",
+            "overdue",
         ]
     );
 }

@@ -59,6 +59,7 @@ fn words(event: Result<Event, TailError>) -> Option<String> {
         Ok(Event::State(State::Connecting)) => return None,
         Ok(Event::State(State::Replaying)) => "replaying".into(),
         Ok(Event::State(State::Live)) => "live".into(),
+        Ok(Event::State(State::Overdue { .. })) => "overdue".into(),
         Ok(Event::State(State::Offline { .. })) => "offline".into(),
         Ok(Event::Lines(lines)) => {
             let messages = lines

@@ -50,7 +50,12 @@ fn kept(message: Message) -> Option<Value> {
             json!({"type": "welcome", "epoch": epoch, "heartbeat_ms": heartbeat_ms,
                 "limits": {"message_bytes": limits.message_bytes}})
         }
-        Message::Subscribed(Subscribed { id, epoch, streams }) => {
+        Message::Subscribed(Subscribed {
+            id,
+            epoch,
+            streams,
+            filter,
+        }) => {
             let streams: Map<_, _> = streams
                 .into_iter()
                 .map(|(name, start)| {
@@ -58,7 +63,11 @@ fn kept(message: Message) -> Option<Value> {
                     (name.to_string(), place)
                 })
                 .collect();
-            json!({"type": "subscribed", "id": id, "epoch": epoch, "streams": streams})
+            let mut kept = json!({"type": "subscribed", "id": id, "epoch": epoch, "streams": streams});
+            if let Some(filter) = filter {
+                kept["filter"] = json!(filter);
+            }
+            kept
         }
         Message::Lines(Run {
             stream,

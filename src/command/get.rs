@@ -1,0 +1,168 @@
+//! `tailcast get`: prints what is stored of a stream, and ends.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use anyhow::anyhow;
+use client::{Past, Question, StreamName};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use lines::{Offset, Target};
+
+use super::Failure;
+use super::connect::{Connection, Need};
+use super::show::{self, Colour, Noise, Style};
+use super::tail::since_time;
+
+/// Which lines.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Everything that is kept when nothing else is asked for, up to what is there when it begins: `tailcast tail` goes on from \
+there. Times are asked of each line, which need not be in their order. What is missing and that nothing matches is said on \
+standard error.
+
+Examples:
+  tailcast get payments/api --last 1000
+  tailcast get payments/api --since 2h --filter 'level>=warn'
+  tailcast get payments/api --since 2026-01-31T12:00:00Z --until 2026-01-31T13:00:00Z --json | jq .message
+  tailcast get payments/api --from 0 --json > payments.ndjson")]
+pub(crate) struct Args {
+    /// The stream, or @me
+    stream: String,
+    /// From this offset on
+    #[arg(long, value_name = "OFFSET")]
+    from: Option<u64>,
+    /// Up to this offset, which is not shown
+    #[arg(long, value_name = "OFFSET")]
+    to: Option<u64>,
+    /// Lines with this time (2026-01-31T12:00:00Z, without Z in local time, or Unix time), or so long ago (10m), or later
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Lines with an earlier time than this, written alike
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Of all these, the last so many
+    #[arg(short = 'n', long, value_name = "N")]
+    last: Option<u64>,
+    /// Only lines that match, as in `tailcast tail`
+    #[arg(long, allow_hyphen_values = true)]
+    filter: Option<String>,
+    /// One JSON object per line, with `stream` and `offset`
+    #[arg(long)]
+    json: bool,
+    /// Show times in UTC instead of local time
+    #[arg(long)]
+    utc: bool,
+    /// When there are colours
+    #[arg(long, alias = "colour", value_enum, default_value_t, value_name = "WHEN")]
+    color: Colour,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Prints lines until all are there or nobody reads any more.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let question = question(&args).map_err(Failure::Misused)?;
+    let server = args.connection.server(Need::Read)?;
+    let name = question.name();
+    let mut history = server.history(question);
+    let mut screen = Screen::new(&args, name);
+    while let Some(past) = history.next().await.map_err(anyhow::Error::from)? {
+        match screen.show(&past) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(unwritable(&error)),
+        }
+    }
+    match screen.out.flush() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(unwritable(&error)),
+        _ => {}
+    }
+    if args.filter.is_some() && screen.shown == 0 {
+        let said = show::no_match(history.looked_through(), history.reading());
+        Noise::default().say(&said);
+    }
+    Ok(())
+}
+
+fn unwritable(error: &io::Error) -> Failure {
+    Failure::Failed(anyhow!("standard output cannot be written: {error}"))
+}
+
+fn question(args: &Args) -> anyhow::Result<Question> {
+    if args.stream != "@me"
+        && let Target::Pattern(_) = Target::parse(&args.stream)?
+    {
+        return Err(anyhow!(
+            "{} is a pattern, and get prints one stream: name it",
+            args.stream
+        ));
+    }
+    let (now, zone) = (Timestamp::now(), zone(args.utc));
+    let time = |text: &Option<String>| -> anyhow::Result<Option<String>> {
+        let time = text.as_ref().map(|text| since_time(text, now, zone.clone()));
+        Ok(time.transpose()?.map(|time| time.to_string()))
+    };
+    Ok(Question {
+        from: args.from.map(Offset),
+        to: args.to.map(Offset),
+        since: time(&args.since)?,
+        until: time(&args.until)?,
+        last: args.last,
+        filter: args.filter.clone(),
+        ..Question::all(&args.stream)
+    })
+}
+
+fn zone(utc: bool) -> TimeZone {
+    if utc { TimeZone::UTC } else { TimeZone::system() }
+}
+
+struct Screen {
+    out: BufWriter<io::Stdout>,
+    style: Style,
+    json: bool,
+    terminal: bool,
+    /// As it is shown: `@me` under that name.
+    stream: String,
+    shown: u64,
+}
+
+impl Screen {
+    fn new(args: &Args, name: Option<StreamName>) -> Self {
+        let terminal = io::stdout().is_terminal();
+        Self {
+            out: BufWriter::new(io::stdout()),
+            style: Style {
+                colour: args.color.is_wanted(terminal),
+                stream: false,
+                zone: zone(args.utc),
+            },
+            json: args.json,
+            terminal,
+            stream: name.map_or_else(|| args.stream.clone(), |name| name.to_string()),
+            shown: 0,
+        }
+    }
+
+    fn show(&mut self, past: &Past) -> io::Result<()> {
+        match past {
+            Past::Line(line) => {
+                self.shown += 1;
+                let text = if self.json {
+                    show::json(&self.stream, line, self.terminal)
+                } else {
+                    self.style.line(&self.stream, line)
+                };
+                writeln!(self.out, "{text}")
+            }
+            Past::Damaged(hole) => {
+                // What stands before it is shown before it.
+                self.out.flush()?;
+                let damaged = client::GapReason::Damaged;
+                let said = show::missing(&self.stream, hole.start, hole.end, &damaged);
+                Noise::default().say(&said);
+                Ok(())
+            }
+        }
+    }
+}
