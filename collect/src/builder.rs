@@ -164,7 +164,7 @@ impl<'a> Builder<'a> {
             && let Some(kind) = said.kind
             && built.unwrap(kind, terms, wrappers)
         {
-            used.forget(&said.ts_from);
+            used.forget(said.ts_from);
         }
         if let Some(message) = self.message {
             built.message = message;

@@ -34,8 +34,8 @@ pub(super) struct Missing {
 #[derive(Default)]
 pub(super) struct Parts<'a> {
     pub(super) ts: Option<Timestamp>,
-    /// With the nanoseconds, where those are a member of their own.
-    pub(super) ts_from: Vec<Place>,
+    /// The second are the nanoseconds, where those are a member of their own.
+    pub(super) ts_from: [Option<Place>; 2],
     /// Whether there are times, none of which is understood.
     pub(super) undated: bool,
     pub(super) level: Option<Level>,
@@ -189,7 +189,7 @@ fn find_ts<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members: &Me
                 let added = nanos.and_then(|nanos| Some((nanos.place, nanos.value(members).number()?)));
                 time::value(value, here).map(|ts| match added {
                     Some((place, nanos)) if ts.nanos() % 1_000_000_000 == 0 => {
-                        parts.ts_from.push(place);
+                        parts.ts_from[1] = Some(place);
                         let nanos = nanos.parse::<u32>().unwrap_or_default();
                         ts.plus(std::time::Duration::from_nanos(u64::from(nanos)))
                     }
@@ -199,7 +199,7 @@ fn find_ts<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members: &Me
         };
         if let Some(ts) = read {
             parts.ts = Some(ts);
-            parts.ts_from.push(candidate.place);
+            parts.ts_from[0] = Some(candidate.place);
             parts.undated = false;
             return;
         }

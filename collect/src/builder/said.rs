@@ -12,7 +12,8 @@ use super::{Builder, Members, StreamMember, Terms, time};
 /// What was found, beside what the format has a place for.
 pub(super) struct Said<'a> {
     pub(super) ts: Option<Timestamp>,
-    pub(super) ts_from: Vec<Place>,
+    /// The members that the time is of.
+    pub(super) ts_from: [Option<Place>; 2],
     pub(super) undated: bool,
     pub(super) level: Option<Level>,
     pub(super) message: Cow<'a, str>,
@@ -24,9 +25,12 @@ pub(super) struct Said<'a> {
     pub(super) used: Used,
 }
 
-/// The members that are in the line already.
+/// The members that are in the line already: the stream, the time and its nanoseconds, the level, and the message.
 #[derive(Debug, Default)]
-pub(super) struct Used(Vec<Place>);
+pub(super) struct Used {
+    places: [Option<Place>; 5],
+    number: usize,
+}
 
 /// The members that are called as a line calls them.
 #[derive(Default)]
@@ -65,14 +69,14 @@ impl<'a> Said<'a> {
         let plain = Plain::of(members);
         let mut said = Self {
             ts: None,
-            ts_from: Vec::new(),
+            ts_from: [None; 2],
             undated: false,
             level: None,
             message: Cow::Borrowed(""),
             kind: None,
             stream: None,
             fields: plain.fields,
-            used: Used(Vec::with_capacity(4)),
+            used: Used::default(),
         };
         if let (StreamMember::NamesIt, Some(at)) = (terms.stream, plain.stream) {
             said.stream = members[at].1.take_text();
@@ -87,7 +91,7 @@ impl<'a> Said<'a> {
             said.ts = time::value(&members[at].1, terms.here());
             missing.ts = said.ts.is_none();
             said.used.put_if(!missing.ts, at);
-            said.ts_from.extend((!missing.ts).then(|| Place::top(at)));
+            said.ts_from[0] = said.ts.map(|_| Place::top(at));
         }
         if let (true, Some(at)) = (missing.level, plain.level) {
             said.level = level::value(&members[at].1, Scale::Level);
@@ -104,7 +108,7 @@ impl<'a> Said<'a> {
             said.used.put_if(true, at);
         }
         // Most lines are called as a line calls itself: then there is nothing to look for.
-        let is_all = said.used.0.len() == members.len();
+        let is_all = said.used.number == members.len();
         if !is_all && (missing.ts || missing.level || missing.message) {
             said.find(members, missing, terms);
         }
@@ -118,17 +122,17 @@ impl<'a> Said<'a> {
         self.undated = parts.undated;
         if missing.ts {
             self.ts = parts.ts;
-            self.used.0.extend(&parts.ts_from);
             self.ts_from = parts.ts_from;
+            self.ts_from.into_iter().for_each(|place| self.used.put(place));
         }
         if missing.level {
             self.level = parts.level;
-            self.used.0.extend(parts.level_from);
+            self.used.put(parts.level_from);
         }
         if let Some((message, kind)) = parts.message {
             self.message = message;
             self.kind = Some(kind);
-            self.used.0.extend(parts.message_from);
+            self.used.put(parts.message_from);
         }
     }
 
@@ -146,29 +150,38 @@ impl<'a> Said<'a> {
 
 impl Used {
     fn put_if(&mut self, is_used: bool, at: usize) {
-        if is_used {
-            self.0.push(Place::top(at));
+        self.put(is_used.then(|| Place::top(at)));
+    }
+
+    fn put(&mut self, place: Option<Place>) {
+        if let (Some(_), Some(free)) = (place, self.places.get_mut(self.number)) {
+            *free = place;
+            self.number += 1;
         }
     }
 
     /// These are used no more.
-    pub(super) fn forget(&mut self, places: &[Place]) {
-        self.0.retain(|place| !places.contains(place));
+    pub(super) fn forget(&mut self, places: [Option<Place>; 2]) {
+        for used in &mut self.places {
+            if used.is_some() && places.contains(used) {
+                *used = None;
+            }
+        }
     }
 
     /// Whether the whole member is.
     pub(super) fn is_whole(&self, at: usize) -> bool {
-        self.0
-            .iter()
-            .any(|place| place.at == at && place.inside().is_empty())
+        let mut of_member = self.of_member(at);
+        of_member.any(|inside| inside.is_empty())
     }
 
     /// What is used inside of it.
     pub(super) fn inside(&self, at: usize) -> Vec<&[u16]> {
-        let places = self
-            .0
-            .iter()
-            .filter(|place| place.at == at && !place.inside().is_empty());
-        places.map(Place::inside).collect()
+        self.of_member(at).filter(|inside| !inside.is_empty()).collect()
+    }
+
+    fn of_member(&self, at: usize) -> impl Iterator<Item = &[u16]> {
+        let places = self.places.iter().flatten();
+        places.filter(move |place| place.at == at).map(Place::inside)
     }
 }
