@@ -75,7 +75,9 @@ async fn try_what_is_named(config: &Config) -> anyhow::Result<()> {
         match parts::open_store(config).await {
             Ok(store) => {
                 let checked = tokio::time::timeout(DEADLINE, store.check()).await;
-                checked.context("the store does not answer")??;
+                // What it stands on has said its part in the same sentence.
+                let checked = checked.context("the store does not answer")?;
+                checked.map_err(|error| anyhow::anyhow!("{error}"))?;
                 println!("the store answers, and can be written");
             }
             Err(error) if parts::is_in_use(&error) => println!(

@@ -148,7 +148,7 @@ const METRICS: &[Described] = &[
     ),
     counter(
         "tailcast_merged_batches_total",
-        "small batches that this collector made part of larger ones; MongoDB only, where it is asked for",
+        "small batches that this collector made part of larger ones; MongoDB only",
     ),
     // Between nodes.
     gauge(
