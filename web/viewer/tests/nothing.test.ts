@@ -33,6 +33,8 @@ test("a filter is told in words", () => {
     "/a+/ trace_id:*": "the message matches /a+/, and the field trace_id is there",
     "ts>=2026-01-01T00:00:00Z": "the time is at least 2026-01-01T00:00:00Z",
     "a (": undefined,
+    "a AND NOT user=ann":
+      "“a” is in the message or a field, and not: (the field user is “ann” or “user=ann” is in the message or a field)",
   };
   for (const [filter, words] of Object.entries(told)) assert.equal(readingOf(filter), words);
 });

@@ -29,6 +29,8 @@ export function readingOf(filter: string): string | undefined {
   let joins = false;
   for (let i = 0; i < words.length; i++) {
     const token = words[i] as Token;
+    // What stands side by side must match anyway.
+    if (token.kind === "and") continue;
     if (token.kind === "close") text += ")";
     else if (token.kind === "or") text += ", or ";
     if (token.kind === "or" || token.kind === "close") {
@@ -40,7 +42,10 @@ export function readingOf(filter: string): string | undefined {
     if (token.kind === "minus") text += "not: ";
     else if (token.kind === "open") text += "(";
     else {
-      text += token.kind === "name" ? comparison(token, words[i + 1] as Token, words[i + 2] as Token) : found(token);
+      const value = words[i + 2] as Token;
+      const said = token.kind === "name" ? comparison(token, words[i + 1] as Token, value) : found(token);
+      const isAlsoText = token.kind === "name" && value.orText;
+      text += isAlsoText ? `(${said} or “${filter.slice(token.from, value.to)}” is in the message or a field)` : said;
       if (token.kind === "name") i += 2;
       joins = true;
     }

@@ -126,8 +126,8 @@ class Lexer {
     while (at < this.#text.length && this.#text[at] !== "/") at += this.#text[at] === "\\" ? 2 : 1;
     const end = at + 1;
     const next = this.#text[end];
-    const closed = at < this.#text.length && (next === undefined || this.#match(SPACE, end) !== undefined || (next === ")" && this.#open > 0));
-    if (!closed || at === this.#at + 1) return this.#word(this.#at);
+    const ends = next === undefined || this.#match(SPACE, end) !== undefined || (next === ")" && this.#open > 0);
+    if (at >= this.#text.length || !ends || at === this.#at + 1) return this.#word(this.#at);
     const text = this.#text.slice(this.#at + 1, at).replace(/\\(.)/gsu, (pair, escaped) => (escaped === "/" ? "/" : pair));
     this.#add("regex", end, { text });
   }
