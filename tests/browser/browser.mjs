@@ -145,9 +145,9 @@ export class Viewer {
 
   /** The row of a line, by its message. */
   row(message) {
-    return this.page.locator("[role=log] .row.line").filter({
-      has: this.page.locator(".message").getByText(message, { exact: true }),
-    });
+    // Not by its text alone: a word that is marked in another message is an element of its own.
+    const whole = new RegExp(`^${message.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}$`);
+    return this.page.locator("[role=log] .row.line").filter({ has: this.page.locator(".message").filter({ hasText: whole }) });
   }
 
   /** Where a line is on the page, by its message; nothing when it is not drawn. */

@@ -149,3 +149,24 @@ story("a field that is a column stands there alone, numbers stand right, and the
   const details = await desk.openLine("row");
   assert.deepEqual(await details.locator(".fact").allInnerTexts(), ["2026-11-30T10:00:00.123456789Z", `${stream} #0`]);
 });
+
+story("the fields that were seen are listed with their top values, and a click asks for one or leaves it out", async () => {
+  const stream = fresh();
+  const lines = [200, 200, 500].map((status, i) => ({ level: status === 500 ? "error" : "info", message: `line ${i}`, fields: { status } }));
+  await table.server.send(stream, lines);
+  const desk = await table.open(stream);
+  await desk.shows("line 0", "line 1", "line 2");
+  await desk.button("Fields").click();
+  const panel = desk.page.getByRole("dialog", { name: "Fields that were seen" });
+  await panel.getByRole("button", { name: /^status 3$/ }).click();
+  await desk.until(() => panel.getByRole("listitem").filter({ hasText: /00/ }).allInnerTexts().then((all) => all.map((one) => one.split(/\s+/).slice(0, 2))), [
+    ["200", "2"], ["500", "1"],
+  ]);
+  await panel.getByRole("button", { name: "Only status 500" }).click();
+  await desk.shows("line 2");
+  assert.equal(desk.applied, "status:500");
+  await panel.getByRole("button", { name: "Without level error" }).click();
+  await desk.until(() => desk.applied, "status:500 -level:error");
+  await desk.page.keyboard.press("Escape");
+  await panel.waitFor({ state: "hidden" });
+});

@@ -90,20 +90,24 @@ function actOnLine(desk: Desk, { stream, line }: LineEntry, { act, path, value }
       if (path !== undefined) display.addColumn(path);
       break;
     case "only":
-      filterBy(desk, only, path, value);
-      break;
     case "without":
-      filterBy(desk, without, path, value);
+      if (path !== undefined && value !== undefined) ask(desk, path, value, act);
       break;
   }
 }
 
-/** What the grammar cannot say exactly is not asked for. */
-function filterBy(desk: Desk, compose: typeof only, path: string | undefined, value: JsonValue | undefined): void {
+/** Asks for a value within `fields`, or leaves it out. */
+function ask(desk: Desk, path: string, value: JsonValue, how: "only" | "without"): void {
+  const name = pathOf([path]);
+  if (name === undefined) return desk.say("No filter can say that exactly.");
+  askFor(desk, name, value, how);
+}
+
+/** What the grammar cannot say exactly is not asked for. @param name as a filter says it. */
+export function askFor(desk: Desk, name: string, value: JsonValue, how: "only" | "without"): void {
   const { filter: present, overview } = desk.reading;
-  const name = path === undefined ? undefined : pathOf([path]);
-  const numbers = name !== undefined && overview.seen.hasDecimals(name) ? "decimal" : "whole";
-  const filter = name === undefined || value === undefined ? undefined : compose(present, name, value, numbers);
+  const numbers = overview.seen.hasDecimals(name) ? "decimal" : "whole";
+  const filter = (how === "only" ? only : without)(present, name, value, numbers);
   if (filter === undefined) desk.say("No filter can say that exactly.");
   else desk.applyFilter(filter);
 }
