@@ -45,10 +45,13 @@ class Server {
     return `${this.url}#token=${this.token}`;
   }
 
-  /** Stores lines, and returns when they are acknowledged. Strings become text lines, objects JSON. */
+  /**
+   * Stores lines, and returns when they are acknowledged. Strings become text lines, objects JSON. Without a `stream` each line names
+   * its own.
+   */
   async send(stream, lines) {
     const text = typeof lines[0] === "string";
-    const response = await fetch(`${this.url}v1/lines?stream=${encodeURIComponent(stream)}`, {
+    const response = await fetch(`${this.url}v1/lines${stream === undefined ? "" : `?stream=${encodeURIComponent(stream)}`}`, {
       method: "POST",
       headers: {
         Authorization: `Bearer ${this.token}`,

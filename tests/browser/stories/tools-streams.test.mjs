@@ -65,7 +65,7 @@ story("a new stream and new lines appear in the list by themselves", async () =>
 story("two thousand streams are found in at the speed of typing", async () => {
   const root = fresh();
   const all = range(0, 2000, (i) => `${root}/s${String(i).padStart(4, "0")}`);
-  await table.server.send("unused", all.map((stream) => ({ stream, message: "here" })));
+  await table.server.send(undefined, all.map((stream) => ({ stream, message: "here" })));
   const desk = await table.openAt(`#token=${await table.server.tokenFor("reader", `${root}/**`)}`);
   await desk.until(async () => (await names(desk)).length > 0, true);
   const worked = await work(desk.page, async () => {
@@ -82,7 +82,7 @@ story("two thousand streams are found in at the speed of typing", async () => {
 story("many streams stand in folders by their names, which open by click and by key, and a pattern says how many it covers", async () => {
   const root = fresh();
   const all = [...range(0, 120, (i) => `${root}/prod/eu/web-${i}`), ...range(0, 30, (i) => `${root}/dev/ap/mailer-with-a-long-name-${i}`)];
-  await table.server.send("unused", all.map((stream) => ({ stream, message: "here" })));
+  await table.server.send(undefined, all.map((stream) => ({ stream, message: "here" })));
   const desk = await table.openAt(`#token=${await table.server.tokenFor("reader", `${root}/**`)}`);
   const folder = (name) => list(desk).getByRole("button", { name });
   await folder(/^stories.*150 streams/).click();
