@@ -103,13 +103,12 @@ impl Call {
         }
     }
 
-    /// What is ready goes beside it.
+    /// What is ready goes beside it, also what became ready only now.
     fn no_longer_waited_for(&self) {
-        if !std::mem::replace(&mut self.state.lock().is_slow, true) {
-            let mut queue = self.inner.queue.lock();
-            queue.slow += 1;
-            Inner::start_call(&self.inner, &mut queue);
-        }
+        let was_slow = std::mem::replace(&mut self.state.lock().is_slow, true);
+        let mut queue = self.inner.queue.lock();
+        queue.slow += usize::from(!was_slow);
+        Inner::start_call(&self.inner, &mut queue);
     }
 
     /// The store says what became of some.

@@ -76,7 +76,7 @@ impl FakeStore {
         self.open.send_replace(true);
     }
 
-    /// Drafts of these streams stay behind, until it is said of none.
+    /// Drafts of these streams stay behind, until others are named.
     pub(crate) fn hold_back(&self, streams: &[&str]) {
         self.stuck
             .send_replace(streams.iter().map(|&stream| stream.to_owned()).collect());
@@ -256,12 +256,13 @@ impl LogStore for FakeStore {
     }
 
     async fn append_each(&self, drafts: Vec<Draft>, told: Told<'_>) {
-        let stuck = self.stuck.borrow().clone();
-        let is_stuck = |draft: &Draft| stuck.iter().any(|stream| *stream == draft.stream.as_str());
-        let (late, prompt): (Vec<_>, Vec<_>) = drafts
-            .into_iter()
-            .enumerate()
-            .partition(|(_, draft)| is_stuck(draft));
+        let is_held = |stuck: &[String], draft: &Draft| stuck.iter().any(|s| *s == draft.stream.as_str());
+        let mut stuck = self.stuck.subscribe();
+        let (mut late, prompt): (Vec<_>, Vec<_>) = {
+            let stuck = stuck.borrow_and_update();
+            let drafts = drafts.into_iter().enumerate();
+            drafts.partition(|(_, draft)| is_held(&stuck, draft))
+        };
         let store = async |some: Vec<(usize, Draft)>| {
             let (places, drafts): (Vec<usize>, Vec<Draft>) = some.into_iter().unzip();
             let outcomes = self.append(drafts).await;
@@ -270,10 +271,12 @@ impl LogStore for FakeStore {
         if !prompt.is_empty() {
             store(prompt).await;
         }
-        if !late.is_empty() {
-            let mut stuck = self.stuck.subscribe();
-            stuck.wait_for(Vec::is_empty).await.unwrap();
-            store(late).await;
+        while !late.is_empty() {
+            let free = |stuck: &Vec<String>| late.iter().any(|(_, draft)| !is_held(stuck, draft));
+            let stuck = stuck.wait_for(free).await.unwrap().clone();
+            let free;
+            (late, free) = late.into_iter().partition(|(_, draft)| is_held(&stuck, draft));
+            store(free).await;
         }
     }
 

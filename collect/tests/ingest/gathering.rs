@@ -218,6 +218,24 @@ async fn a_batch_that_is_not_settled_yet_holds_up_no_other_one_of_its_call() {
     group.appender.shutdown(Duration::from_secs(30)).await;
 }
 
+#[tokio::test]
+async fn what_waits_behind_a_batch_goes_when_that_is_settled_whoever_is_settled_before_and_after() {
+    let group = Group::start(never_slow());
+    group.store.hold_back(&["s/1", "s/2"]);
+    let mut all = group.submit_all(0..3);
+    let (last, second, first) = (all.pop().unwrap(), all.pop().unwrap(), all.pop().unwrap());
+    outcome(first).await.unwrap();
+    let behind = group.submit_all(1..2);
+    settle().await;
+    group.store.hold_back(&["s/2"]);
+    assert_eq!(outcome(second).await, range(0, 1));
+    for pending in behind {
+        assert_eq!(outcome(pending).await, range(1, 2));
+    }
+    group.store.hold_back(&[]);
+    assert_eq!(outcome(last).await, range(0, 1));
+}
+
 /// Others get through: the store is not away.
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_gets_nowhere_says_nothing_of_the_others() {
