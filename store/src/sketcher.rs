@@ -12,11 +12,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lines::sketch::{BLOCKS, Draft, Reach, told};
 use lines::{Batch, Extent, LogStore, Offset, StoreError, StreamInfo, StreamName};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::encoding::{Compression, compress};
@@ -30,7 +30,8 @@ const SAMPLE_BYTES: usize = 256 * 1024;
 const EVERY: Duration = Duration::from_secs(30);
 /// A listing that takes long comes less often: for so many times as long there is no other one.
 const LISTING_RESTS: u32 = 50;
-/// How long it counts that this process is to make sketches.
+/// How long it counts that this process is to make sketches. It asks again after that, whatever it does: the store gives the
+/// turn to another process when this one does not ask every minute.
 const TURN: Duration = Duration::from_secs(30);
 
 /// Of how many lines sketches are.
@@ -100,9 +101,19 @@ enum Made {
     Hole(Offset),
     /// The stream has too few lines so far: it may have enough when it ends here.
     TooFew(Offset),
-    /// Not now: there is no room, or it is another process that does it.
+    /// Not now, and of no other stream: there is no room, or it is another process that does it.
     Later,
     /// The store keeps no sketches.
+    Never,
+}
+
+/// What is left to do when a stream was looked at.
+enum Left {
+    /// The other streams.
+    Others,
+    /// Nothing now.
+    Later,
+    /// Nothing, ever.
     Never,
 }
 
@@ -129,7 +140,7 @@ impl Sketcher {
                         tracing::debug!(%error, "no sketches could be made, trying again later");
                     }
                 }
-                sleep(EVERY.max(self.listing_took * LISTING_RESTS)).await;
+                self.rest(EVERY.max(self.listing_took * LISTING_RESTS)).await;
             }
         };
         tokio::select! {
@@ -150,8 +161,10 @@ impl Sketcher {
         let mut first_error = None;
         for info in listing.iter() {
             match self.stream(info).await {
-                Ok(true) => {}
-                Ok(false) => return Ok(false),
+                Ok(Left::Others) => {}
+                // To read the other streams would be for nothing, too.
+                Ok(Left::Later) => break,
+                Ok(Left::Never) => return Ok(false),
                 // Something of this stream may be what is wrong.
                 Err(error) if !error.is_absence() => first_error = first_error.or(Some(error)),
                 Err(error) => return Err(error),
@@ -170,11 +183,27 @@ impl Sketcher {
         self.turn = has_turn.then_some(asked);
         if !has_turn {
             self.streams.clear();
+            self.listing_took = Duration::ZERO;
         }
         Ok(has_turn)
     }
 
-    async fn stream(&mut self, info: &StreamInfo) -> Result<bool, StoreError> {
+    /// Rests, and keeps its turn meanwhile if it has it.
+    async fn rest(&mut self, time: Duration) {
+        let ends = Instant::now() + time;
+        loop {
+            let left = ends.saturating_duration_since(Instant::now());
+            sleep(left.min(TURN)).await;
+            if left <= TURN {
+                return;
+            }
+            if let Err(error) = self.has_turn().await {
+                tracing::debug!(%error, "it is not known who makes sketches, asking again later");
+            }
+        }
+    }
+
+    async fn stream(&mut self, info: &StreamInfo) -> Result<Left, StoreError> {
         let (name, extent) = (&info.name, info.extent);
         let mut progress = self
             .streams
@@ -188,7 +217,7 @@ impl Sketcher {
             let began = Instant::now();
             if !progress.is_checked {
                 let Some(done) = self.check(name, extent).await? else {
-                    return Ok(false);
+                    return Ok(Left::Never);
                 };
                 progress.done = progress.done.max(done);
                 progress.is_checked = true;
@@ -200,29 +229,29 @@ impl Sketcher {
                     progress.wanted = next.plus(self.sizes.fewest);
                 }
                 Made::TooFew(wanted) => progress.wanted = wanted.max(extent.next.plus(1)),
-                Made::Later => break,
-                Made::Never => return Ok(false),
+                Made::Later => return Ok(Left::Later),
+                Made::Never => return Ok(Left::Never),
             }
             self.streams.insert(name.clone(), progress);
-            sleep(began.elapsed()).await;
+            self.rest(began.elapsed()).await;
         }
         if let Some(known) = self.streams.get_mut(name) {
             known.seen = extent.next;
         }
-        Ok(true)
+        Ok(Left::Others)
     }
 
     /// Makes the next sketch of a stream, whose lines up to `head` are there.
     async fn make(&mut self, stream: &StreamName, done: Offset, head: Offset) -> Result<Made, StoreError> {
-        if !self.has_turn().await? {
-            return Ok(Made::Later);
-        }
         let Some(sketched) = self.store.sketched(stream, head).await? else {
             return Ok(Made::Never);
         };
         let begin = done.max(sketched.next);
         let mut work = Work::new(begin, self.sizes);
         while work.draft.next() < head {
+            if !self.has_turn().await? {
+                return Ok(Made::Later);
+            }
             let at = work.draft.next();
             let batches = match self.store.read(stream, at, PAGE_BYTES).await {
                 Ok(batches) => batches,

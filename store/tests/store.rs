@@ -37,6 +37,8 @@ mod replica_set;
 mod retention;
 #[path = "store/sketches.rs"]
 mod sketches;
+#[path = "store/sketching.rs"]
+mod sketching;
 #[path = "store/spoilt.rs"]
 mod spoilt;
 #[path = "store/sqlite.rs"]
