@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as Turnstile, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// What filters may take of a node.
 #[derive(Debug, Clone, Copy)]
@@ -233,11 +233,12 @@ impl Account {
     }
 
     /// Waits for the answer to a question that has the store compute, and counts how long that took, also when it is given
-    /// up. A subscriber has one such question at a time: so it leaves the store's attention to others.
-    pub async fn asking<T>(&self, question: impl Future<Output = T>) -> T {
-        let _turn = self.asking.lock().await;
+    /// up. A subscriber has one such question at a time: so it leaves the store's attention to others. Nothing, and nothing
+    /// is asked, when its earlier ones are not done `within` that time.
+    pub async fn asking<T>(&self, within: Duration, question: impl Future<Output = T>) -> Option<T> {
+        let _turn = timeout(within, self.asking.lock()).await.ok()?;
         let _charge = Charge::begin(self);
-        question.await
+        Some(question.await)
     }
 
     fn charge(&self, used: Duration) {
@@ -354,13 +355,16 @@ mod tests {
     async fn a_subscriber_asks_the_store_one_question_at_a_time_and_pays_for_those_it_gave_up() {
         let sieve = sieve();
         let (account, other) = (sieve.account("ann"), sieve.account("bob"));
-        let mut first = Box::pin(account.asking(std::future::pending::<()>()));
+        let minute = Duration::from_secs(60);
+        let mut first = Box::pin(account.asking(minute, std::future::pending::<()>()));
         assert!(futures_util::poll!(&mut first).is_pending());
-        let mut second = Box::pin(account.asking(std::future::ready(7)));
+        let mut second = Box::pin(account.asking(minute, std::future::ready(7)));
         assert!(futures_util::poll!(&mut second).is_pending(), "both at once");
-        assert_eq!(other.asking(std::future::ready(8)).await, 8);
+        assert_eq!(other.asking(minute, std::future::ready(8)).await, Some(8));
+        let third = account.asking(Duration::from_secs(1), async { panic!("it had no turn") });
+        assert_eq!(third.await, None::<()>);
         drop(first);
         assert!(*account.clear_at.lock() > Instant::now(), "it has cost nothing");
-        assert_eq!(second.await, 7);
+        assert_eq!(second.await, Some(7));
     }
 }

@@ -140,25 +140,24 @@ impl Narrow {
         None
     }
 
-    /// Reading everything is always right: whoever does not answer in time is not waited for, then or later.
+    /// Reading everything is always right: a store that does not answer in time is not waited for, then or later. That
+    /// earlier questions of this subscriber take their time says nothing about the store.
     async fn ask(&self, asked: Range<Offset>, budget: &Budget) -> Vec<Range<Offset>> {
         let is_late = budget.is_late() || self.account.wait().is_some() || self.known.lock().is_late;
         if is_late {
             return vec![asked];
         }
+        let within = || self.within.min(budget.time_left());
         let places = self.questions.places(&self.stream, asked.clone(), &self.needs);
-        let within = self.within.min(budget.time_left());
-        match timeout(within, self.account.asking(places)).await {
-            Ok(Ok(places)) => places,
-            Ok(Err(error)) => {
-                self.known.lock().is_late = matches!(error, StoreError::Timeout(_));
-                vec![asked]
-            }
-            Err(_) => {
-                self.known.lock().is_late = true;
-                vec![asked]
-            }
+        // The store's time begins when it is asked.
+        let question = async { timeout(within(), places).await };
+        match self.account.asking(within(), question).await {
+            Some(Ok(Ok(places))) => return places,
+            Some(Ok(Err(error))) => self.known.lock().is_late = matches!(error, StoreError::Timeout(_)),
+            Some(Err(_)) => self.known.lock().is_late = true,
+            None => {}
         }
+        vec![asked]
     }
 
     fn count(&self, from: Offset, to: Offset) {
@@ -202,11 +201,11 @@ mod tests {
 
     const END: Offset = Offset(1_000_000_000);
 
-    /// A store of which only places are asked: lines may be nowhere, unless it never says so.
+    /// A store of which only places are asked: lines may be nowhere, but to the first questions it never says so.
     #[derive(Default)]
     struct Places {
         asked: AtomicUsize,
-        is_silent: bool,
+        silent: usize,
     }
 
     fn unasked<T>() -> Result<T, StoreError> {
@@ -241,8 +240,7 @@ mod tests {
             _: Range<Offset>,
             _: &Needs,
         ) -> Result<Vec<Range<Offset>>, StoreError> {
-            self.asked.fetch_add(1, Ordering::SeqCst);
-            if self.is_silent {
+            if self.asked.fetch_add(1, Ordering::SeqCst) < self.silent {
                 std::future::pending().await
             }
             Ok(Vec::new())
@@ -250,6 +248,10 @@ mod tests {
     }
 
     fn narrow(store: &Arc<Places>) -> Narrow {
+        narrow_for(store, Sieve::new(SieveLimits::default()).account("ann"))
+    }
+
+    fn narrow_for(store: &Arc<Places>, account: Arc<Account>) -> Narrow {
         Narrow::new(
             Questions::new(
                 Arc::clone(store) as _,
@@ -258,7 +260,7 @@ mod tests {
             ),
             StreamName::parse("s").unwrap(),
             Some(&Filter::parse("needle").unwrap()),
-            Sieve::new(SieveLimits::default()).account("ann"),
+            account,
             Duration::from_millis(2_500),
         )
     }
@@ -278,7 +280,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_store_that_does_not_tell_in_time_is_asked_once() {
         let store = Arc::new(Places {
-            is_silent: true,
+            silent: usize::MAX,
             ..Places::default()
         });
         let (narrow, budget) = (narrow(&store), budget(Duration::from_secs(1_000_000)));
@@ -291,6 +293,29 @@ mod tests {
         let place = narrow.place_before(Offset::ZERO, END, &budget).await.unwrap();
         assert!(place.end == END && place.start < END, "{place:?}");
         assert_eq!(store.asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waited_for_its_own_earlier_question_still_asks() {
+        let store = Arc::new(Places {
+            silent: 1,
+            ..Places::default()
+        });
+        let account = Sieve::new(SieveLimits::default()).account("ann");
+        let earlier = narrow_for(&store, Arc::clone(&account));
+        let (later, budget) = (
+            narrow_for(&store, account),
+            budget(Duration::from_secs(1_000_000)),
+        );
+        let rest = async {
+            let mut at = Offset::ZERO;
+            while at < END {
+                at = later.place(at, END, &budget).await.end;
+            }
+        };
+        tokio::join!(earlier.place(Offset::ZERO, END, &budget), rest);
+        let asked = store.asked.load(Ordering::SeqCst);
+        assert!(asked > 1, "the store was taken for a slow one");
     }
 
     #[tokio::test]
