@@ -79,6 +79,9 @@ impl Default for AppendLimits {
 /// For what part of the time that a call took the next one is gathered, at most.
 const GATHERING_PART: u32 = 4;
 const LONGEST_GATHERING: Duration = Duration::from_millis(5);
+/// Where a call had so much of what makes it full, its price is that of its bytes: two of them cost hardly more than one, and
+/// while one is under way the bodies of the next are read (measured: to gather them cost a quarter of the lines).
+const LARGE_PART: usize = 4;
 /// What timers can tell apart. Calls so short that less is due are not waited between.
 const SHORTEST_GATHERING: Duration = Duration::from_millis(1);
 
@@ -375,7 +378,8 @@ impl Inner {
     async fn gather(&self, last: &Done) {
         tokio::task::yield_now().await;
         let most = (last.took / GATHERING_PART).min(LONGEST_GATHERING);
-        if last.runs < 2 || most < SHORTEST_GATHERING {
+        let is_large = last.bytes >= self.store.full_call().bytes / LARGE_PART;
+        if last.runs < 2 || is_large || most < SHORTEST_GATHERING {
             return;
         }
         {

@@ -33,6 +33,8 @@ struct State {
 pub(super) struct Done {
     /// Requests that were in it.
     pub(super) runs: usize,
+    /// NDJSON that was in it.
+    pub(super) bytes: usize,
     pub(super) took: Duration,
 }
 
@@ -66,6 +68,7 @@ impl Call {
             lines.record(f64::from(draft.lines.count));
             bytes.record(draft.lines.ndjson.len() as f64);
         }
+        let bytes = drafts.iter().map(|draft| draft.lines.ndjson.len()).sum();
         let runs = self.state.lock().writes.iter().flatten().map(Write::runs).sum();
         let (begun, got_through) = (Instant::now(), self.inner.queue.lock().got_through);
         self.append(drafts).await;
@@ -79,7 +82,7 @@ impl Call {
             self.inner.fail_fast();
         }
         failures.log();
-        Done { runs, took }
+        Done { runs, bytes, took }
     }
 
     /// Until the store has told everything, or nobody waits for it any more.

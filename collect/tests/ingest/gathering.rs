@@ -163,6 +163,19 @@ async fn those_who_come_again_when_they_are_answered_go_together_again() {
     assert_eq!(group.sizes(), [16; 10]);
 }
 
+/// Their bodies are read while a call is under way.
+#[tokio::test(start_paused = true)]
+async fn large_ones_are_not_waited_for() {
+    let group = Group::start(never_slow());
+    group.store.take(CALL);
+    let large = "x".repeat(200 * 1024);
+    let send = |number| run(&stream(number), vec![part(&[&large], None)]);
+    join_all((0..2).map(|number| outcome(group.submit(send(number))))).await;
+    let begun = Instant::now();
+    outcome(group.submit(send(0))).await.unwrap();
+    assert_eq!(begun.elapsed().as_millis(), CALL.as_millis());
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_sends_alone_waits_for_nobody() {
     let group = Group::start(never_slow());
