@@ -207,7 +207,7 @@ mod tests {
             lengths.push(after(&tick, writes));
         }
         assert_eq!(lengths[0], ms(10));
-        assert!(lengths[1] > ms(29) && lengths[1] < ms(31), "{lengths:?}");
+        assert!(lengths[1] > ms(37) && lengths[1] < ms(39), "{lengths:?}");
         assert_eq!(
             lengths[2],
             ms(160),

@@ -7,7 +7,7 @@ use std::time::Duration;
 const EASY: f64 = 0.5;
 
 /// For all processors' worth of demand beyond that, it waits for as long as so many more rounds take.
-const STEEP: f64 = 5.0;
+const STEEP: f64 = 7.0;
 
 /// The smallest part that it gets: one of so many rounds.
 const MOST_ROUNDS: f64 = 16.0;
@@ -146,7 +146,7 @@ mod tests {
             world.settle();
             ticks.push((world.tick * 1e3).round() as u64);
         }
-        assert_eq!(ticks, [4, 4, 4, 10, 34, 64]);
+        assert_eq!(ticks, [4, 4, 4, 12, 46, 64]);
     }
 
     #[test]
