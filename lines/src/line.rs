@@ -1,7 +1,5 @@
 //! One log record, and the bytes it becomes: made once, here, and the same for ever after (invariant 3).
 
-use std::io::Write;
-
 use serde_json::value::RawValue;
 
 use crate::{Level, Timestamp};
@@ -40,8 +38,7 @@ pub fn encode<'a>(
 ) {
     let begun = out.len();
     out.extend_from_slice(b"{\"ts\":\"");
-    // Writing into memory cannot fail: there is nothing to report.
-    let _ = write!(out, "{ts}");
+    out.extend_from_slice(&ts.written());
     out.push(b'"');
     if let Some(level) = level {
         out.extend_from_slice(b",\"level\":\"");

@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for Name {
 /// and become that of U+FFFD.
 pub(crate) fn repaired(json: &str) -> Cow<'_, str> {
     let suspicious = |needle: &[u8]| memmem::find(json.as_bytes(), needle).is_some();
-    if !suspicious(b"\\ud") && !suspicious(b"\\uD") {
+    if memchr::memchr(b'\\', json.as_bytes()).is_none() || !suspicious(b"\\ud") && !suspicious(b"\\uD") {
         return Cow::Borrowed(json);
     }
     let mut repaired = String::with_capacity(json.len());

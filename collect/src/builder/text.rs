@@ -67,9 +67,12 @@ struct Reader<'l, 'h> {
 
 impl<'l> Reader<'l, '_> {
     fn line(&mut self) {
-        let coloured = self.cursor.peek() == Some(0x1b);
+        let first = self.cursor.peek();
+        let (coloured, indented) = (first == Some(0x1b), matches!(first, Some(b' ' | b'\t')));
         self.cursor.skip_blanks_and_colours();
         match self.cursor.peek() {
+            // The frames of traces, and what goes on of the line before.
+            Some(b'A'..=b'Z' | b'a'..=b'z') if indented => {}
             Some(b'<') => self.priority(),
             Some(b'[') => self.bracketed(),
             Some(b'0'..=b'9') => self.digit_first(),

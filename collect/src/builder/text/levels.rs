@@ -33,6 +33,9 @@ pub(super) fn word(cursor: &Cursor<'_>, after: After) -> Option<(Level, usize)> 
         return letter(cursor, after).map(|level| (level, 1));
     }
     let name = cursor.next(letters);
+    if after == After::Nothing && cursor.nth(letters) == Some(b' ') && !is_upper(name) {
+        return None;
+    }
     let level = Level::of_word(name)?;
     let length = letters + counted(&cursor.bytes()[letters..]);
     let is_level = match cursor.nth(length) {
