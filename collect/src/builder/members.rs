@@ -1,6 +1,7 @@
 //! Which members say a line's time, level and message, where they are not called so: by the [table](super::table).
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use lines::{Level, Timestamp};
 
@@ -171,31 +172,38 @@ impl<'a> Candidate<'a> {
 }
 
 fn find_ts<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members: &Members<'a>, here: Here<'_>) {
+    // Once: there may be as many candidates as a line has room for.
+    let says = LazyCell::new(|| {
+        candidates
+            .iter()
+            .any(|other| matches!(other.part(), Part::Message(_)))
+    });
     for candidate in candidates {
         let Part::Ts(reading) = candidate.part() else {
             continue;
         };
         let value = candidate.value(members);
-        let says = |other: &Candidate<'_>| matches!(other.part(), Part::Message(_));
         let read = match reading {
             Time::Text if value.text().is_none() => continue,
             Time::Large | Time::Unspoken if is_small(value) => continue,
-            Time::Unspoken if candidates.iter().any(says) => continue,
+            Time::Unspoken if *says => continue,
+            Time::Any if is_small(value) => None,
             Time::Any | Time::Large | Time::Text | Time::Unspoken => time::value(value, here),
-            Time::And(name) => {
+            Time::And(name) => time::value(value, here).map(|ts| {
+                // Looked for only when this is the time.
                 let nanos = candidates
                     .iter()
                     .find(|other| NAMES[usize::from(other.rank)].path == name);
                 let added = nanos.and_then(|nanos| Some((nanos.place, nanos.value(members).number()?)));
-                time::value(value, here).map(|ts| match added {
+                match added {
                     Some((place, nanos)) if ts.nanos() % 1_000_000_000 == 0 => {
                         parts.ts_from[1] = Some(place);
                         let nanos = nanos.parse::<u32>().unwrap_or_default();
                         ts.plus(std::time::Duration::from_nanos(u64::from(nanos)))
                     }
                     _ => ts,
-                })
-            }
+                }
+            }),
         };
         if let Some(ts) = read {
             parts.ts = Some(ts);
@@ -207,7 +215,7 @@ fn find_ts<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members: &Me
     }
 }
 
-/// Whether it is a number that is no time by its size.
+/// Whether it is a number that is no time by its size: how long something took, or how long something has been up.
 fn is_small(value: &Value<'_>) -> bool {
     value.text().is_none() && value.number().is_some_and(|number| !time::is_large(&number))
 }

@@ -24,7 +24,7 @@ pub enum Part {
 /// How a member that is a time is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Time {
-    /// A text or a number, of any form that is unambiguous.
+    /// A text or a number, of any form that is unambiguous. A number of less than nine digits is none, and that is told.
     Any,
     /// The same, but a number has nine digits at least: a smaller one under this name is a duration, or something else.
     Large,

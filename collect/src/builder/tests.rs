@@ -26,6 +26,30 @@ fn text(built: &Built<'_>) -> String {
     line.replacen(&format!("\"ts\":\"{ARRIVED}\""), "\"ts\":NOW", 1)
 }
 
+/// How long a request took, or how long a machine is up, and a date without marks.
+#[test]
+fn small_numbers_are_no_times() {
+    let at = r#""2026-11-30T05:00:00.000000000Z""#;
+    for (line, ts) in [
+        (
+            r#"{"@timestamp":"2026-11-30T05:00:00Z","time":0.2,"message":"m"}"#,
+            at,
+        ),
+        (
+            r#"{"log":"{\"time\":0.3,\"msg\":\"m\"}","time":"2026-11-30T05:00:00Z"}"#,
+            at,
+        ),
+        (r#"{"time":12.3,"message":"m"}"#, "NOW"),
+        (r#"{"_ts":0,"time":"2026-11-30T05:00:00Z","message":"m"}"#, at),
+        // By the name that is ours nothing else is meant.
+        (r#"{"ts":0,"message":"m"}"#, r#""1970-01-01T00:00:00.000000000Z""#),
+        (r#"{"timestamp":20261130,"msg":"m"}"#, "NOW"),
+    ] {
+        let said = encoded(line);
+        assert!(said.starts_with(&format!(r#"{{"ts":{ts},"#)), "{line}: {said}");
+    }
+}
+
 #[test]
 fn every_member_has_its_place() {
     let table = [
@@ -36,17 +60,17 @@ fn every_member_has_its_place() {
         ),
         // Others' spellings.
         (
-            r#"{"time":0,"msg":"m","severity":"ERR"}"#,
-            r#"{"ts":"1970-01-01T00:00:00.000000000Z","level":"error","message":"m"}"#,
+            r#"{"time":1796014800,"msg":"m","severity":"ERR"}"#,
+            r#"{"ts":"2026-11-30T05:00:00.000000000Z","level":"error","message":"m"}"#,
         ),
         (
             r#"{"@timestamp":0,"lvl":30}"#,
-            r#"{"ts":"1970-01-01T00:00:00.000000000Z","level":"info","message":""}"#,
+            r#"{"ts":NOW,"level":"info","message":"","fields":{"@timestamp":0}}"#,
         ),
         // Of two spellings the one named first wins, wherever it stands.
         (
-            r#"{"@timestamp":3,"timestamp":2,"time":1,"ts":0,"msg":"b","message":"a","lvl":30,"severity":40,"level":50}"#,
-            r#"{"ts":"1970-01-01T00:00:00.000000000Z","level":"error","message":"a","fields":{"@timestamp":3,"timestamp":2,"time":1,"msg":"b","lvl":30,"severity":40}}"#,
+            r#"{"@timestamp":1796014803,"timestamp":1796014802,"time":1796014801,"ts":1796014800,"msg":"b","message":"a","lvl":30,"severity":40,"level":50}"#,
+            r#"{"ts":"2026-11-30T05:00:00.000000000Z","level":"error","message":"a","fields":{"@timestamp":1796014803,"timestamp":1796014802,"time":1796014801,"msg":"b","lvl":30,"severity":40}}"#,
         ),
         // The wrong kind is kept, and the default stands in.
         (
