@@ -7,8 +7,8 @@
 //!
 //! So every batch carries a token, `f`, and the collection has a validator that admits one token and no other. Whoever is
 //! about to take documents away [raises] the fence first: it makes the validator admit a token that nobody was told before,
-//! and tells it when that is on a majority. Whoever inserts was told a token, read the end after that, and inserts with that
-//! token. Hence no clock and no bound on any delay is needed:
+//! tells it then, and takes nothing away unless both are on a majority. Whoever inserts was told a token, read the end after
+//! that, and inserts with that token. Hence no clock and no bound on any delay is needed:
 //!
 //! - An insert is admitted by the last raise before it. Its token was told after that raise, and its end was read later
 //!   still.
@@ -41,6 +41,9 @@ pub(super) const NOT_ADMITTED: i32 = 121;
 /// For how long one is kept out, though asking for the token again and again, before one raises the fence oneself: whoever
 /// raised it last seems to have died before it told the token.
 pub(super) const KEPT_OUT: Duration = Duration::from_secs(1);
+/// For how long one waits for those who hold the collection. Whoever comes later waits behind whoever raises the fence, and
+/// a transaction that nobody ends any more holds it for a minute.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Whoever may write data may not change a collection: that takes another role.
 const UNAUTHORIZED: i32 = 13;
 
@@ -73,7 +76,8 @@ pub(super) fn told_first() -> [Document; 2] {
     ]
 }
 
-/// Keeps everybody out who has not read what is there now.
+/// Keeps everybody out who has not read what is there now. Where that fails, nothing may be taken away, and trying again
+/// later helps.
 pub(super) async fn raise(ready: &Ready) -> Result<Raised, StoreError> {
     let made = vec![doc! {"$set": {"made": {"$add": ["$made", 1]}}}];
     let fence = ready.change("cluster", doc! {"_id": FENCE}, made).await?;
@@ -82,19 +86,38 @@ pub(super) async fn raise(ready: &Ready) -> Result<Raised, StoreError> {
     // Once: the driver repeats no such command.
     let admit = doc! {
         "collMod": "batches", "validator": {"f": made}, "validationLevel": "moderate", "validationAction": "error",
-        "maxTimeMS": millis(ready.deadline()),
+        "maxTimeMS": millis(PATIENCE),
     };
-    match ready.run_durably(admit).await {
-        Ok(()) => {}
-        Err(error) if is_forbidden(&error) => return Ok(Raised::Forbidden),
-        Err(error) => return Err(ready.error(error)),
+    let admitted = ready.run_durably(admit).await;
+    if let Err(error) = &admitted {
+        if is_forbidden(error) {
+            return Ok(Raised::Forbidden);
+        }
+        tracing::warn!(%error, "nobody can be kept out of the batches for now, so none are deleted or merged");
     }
+    match admitted {
+        // What is admitted, but not on a majority in time, is told all the same: otherwise nobody would be let in.
+        Ok(()) => tell(ready, made).await.map(|()| Raised::Yes),
+        Err(error) => {
+            if is_admitted(&error) {
+                tell(ready, made).await?;
+            }
+            Err(ready.error(error))
+        }
+    }
+}
+
+async fn tell(ready: &Ready, made: i32) -> Result<(), StoreError> {
+    let told = doc! {"q": {"_id": FENCE}, "u": {"$max": {"open": made}}};
     ready
-        .write(doc! {"update": "cluster", "updates": [{
-            "q": {"_id": FENCE}, "u": {"$max": {"open": made}},
-        }]})
-        .await?;
-    Ok(Raised::Yes)
+        .write(doc! {"update": "cluster", "updates": [told]})
+        .await
+        .map(drop)
+}
+
+/// Whether the primary has done it, and only the others are late.
+fn is_admitted(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Custom(_))
 }
 
 fn is_forbidden(error: &Error) -> bool {

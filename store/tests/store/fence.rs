@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lines::retention::{Deletable, Retention};
-use lines::{AppendError, Offset};
-use mongodb::bson::doc;
+use lines::{AppendError, LogStore, Offset};
+use mongodb::bson::{Document, doc};
 use store::mongo::{MongoOptions, MongoStore};
 
 use crate::cable::{Cable, Wire};
@@ -177,6 +177,55 @@ async fn a_fence_that_nobody_is_let_in_by_is_raised_anew() {
                 .collect();
             firsts.sort_unstable();
             assert_eq!(firsts, [1, 2]);
+        })
+        .await;
+}
+
+/// The server keeps a transaction for a minute whose process has died, and the collection with it.
+#[tokio::test]
+async fn appends_go_on_while_a_transaction_that_nobody_ends_holds_the_batches() {
+    let (place, address, options) = place();
+    place
+        .run(async |place| {
+            let with = |seconds| MongoOptions {
+                deadline: Duration::from_secs(seconds),
+                ..options.clone()
+            };
+            let deleting = MongoStore::connect(&address, with(20)).await.unwrap();
+            let appending = MongoStore::connect(&address, with(5)).await.unwrap();
+            append(&appending, draft_at("s", at(0), &["old"])).await.unwrap();
+            store_lines(&appending, "t", &["0"]).await;
+            let age = Retention {
+                age: Some(Duration::from_secs(5)),
+                bytes: None,
+            };
+            deleting.trim(&age, at(10)).await.unwrap();
+            let database = place.database().await;
+            let mut dead = database.client().start_session().await.unwrap();
+            dead.start_transaction().await.unwrap();
+            let batches = database.collection::<Document>("batches");
+            batches
+                .update_one(doc! {"s": "t"}, doc! {"$set": {"x": 1}})
+                .session(&mut dead)
+                .await
+                .unwrap();
+
+            let mut appended = 1;
+            let mut deletion = std::pin::pin!(deleting.delete_hidden(Deletable::All));
+            let outcome = loop {
+                tokio::select! {
+                    outcome = &mut deletion => break outcome,
+                    () = async {
+                        store_lines(&appending, "t", &[&appended.to_string()]).await;
+                        appended += 1;
+                    } => {}
+                }
+            };
+            assert!(outcome.is_err(), "{outcome:?}");
+            assert_eq!(shape(place, "s").await, [(0, 1)]);
+            dead.abort_transaction().await.unwrap();
+            deleting.delete_hidden(Deletable::All).await.unwrap();
+            assert_eq!(shape(place, "s").await, []);
         })
         .await;
 }
