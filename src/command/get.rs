@@ -23,7 +23,7 @@ standard error.
 Examples:
   tailcast get payments/api --last 1000
   tailcast get payments/api --since 2h --filter 'level>=warn'
-  tailcast get payments/api --since 2026-01-31T12:00:00Z --until 2026-01-31T13:00:00Z
+  tailcast get payments/api --since 2h --until 1h
   tailcast get payments/api --from 0 --json > payments.ndjson")]
 pub(crate) struct Args {
     /// The stream, or @me

@@ -1,5 +1,6 @@
 //! How lines, tables and troubles look in a terminal. Nothing that comes from elsewhere reaches it raw.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +11,8 @@ use client::{GapReason, Reading, Received};
 use jiff::tz::TimeZone;
 use lines::{Level, Line, Offset, Timestamp};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Failure;
 
@@ -64,27 +66,26 @@ impl Style {
         text
     }
 
-    fn fields(&self, text: &mut String, prefix: &str, fields: &Map<String, Value>) {
+    /// Numbers are shown as they were written.
+    fn fields(&self, text: &mut String, prefix: &str, fields: &BTreeMap<String, Box<RawValue>>) {
         for (name, value) in fields {
             let path = match prefix {
                 "" => name.clone(),
                 _ => format!("{prefix}.{name}"),
             };
-            match value {
-                // As filters name it: `a.b`.
-                Value::Object(inner) if !inner.is_empty() => self.fields(text, &path, inner),
-                _ => {
-                    text.push(' ');
-                    self.paint(text, DIM, &format!("{}=", bare_or_quoted(&path)));
-                    text.push_str(&match value {
-                        Value::String(value) if value.contains(['\x1b', '\r']) => {
-                            terminal::shown(value, self.sgr())
-                        }
-                        Value::String(value) => bare_or_quoted(value),
-                        _ => plain(&value.to_string()),
-                    });
-                }
+            let json = value.get();
+            // As filters name it: `a.b`.
+            if let Some(inner) = inner(json) {
+                self.fields(text, &path, &inner);
+                continue;
             }
+            text.push(' ');
+            self.paint(text, DIM, &format!("{}=", bare_or_quoted(&path)));
+            text.push_str(&match serde_json::from_str::<String>(json) {
+                Ok(value) if value.contains(['\x1b', '\r']) => terminal::shown(&value, self.sgr()),
+                Ok(value) => bare_or_quoted(&value),
+                Err(_) => plain(json),
+            });
         }
     }
 
@@ -112,12 +113,16 @@ impl Style {
 }
 
 /// The fields in the order of their names, so that lines of one program look alike.
-fn by_name(line: &Line) -> Map<String, Value> {
-    let value = |json: &str| serde_json::from_str(json).unwrap_or(Value::Null);
+fn by_name(line: &Line) -> BTreeMap<String, Box<RawValue>> {
     let fields = line.fields.iter();
-    fields
-        .map(|(name, json)| (name.clone(), value(json.get())))
-        .collect()
+    fields.map(|(name, json)| (name.clone(), json.clone())).collect()
+}
+
+/// The members of an object that has some.
+fn inner(json: &str) -> Option<BTreeMap<String, Box<RawValue>>> {
+    let is_object = json.starts_with('{');
+    let inner: BTreeMap<_, _> = is_object.then(|| serde_json::from_str(json).ok())??;
+    Some(inner).filter(|inner| !inner.is_empty())
 }
 
 const fn level_colour(level: Level) -> &'static str {
@@ -392,6 +397,15 @@ mod tests {
         assert_eq!(
             style().line("payments/api", &line(text)),
             "2026-01-02 03:04:05.678 WARN  payments/api slow answer ms=1200 none=null path=\"/a b\" tags=[\"x\"] user.id=u1 user.ok=true"
+        );
+    }
+
+    #[test]
+    fn numbers_are_shown_as_they_were_written() {
+        let text = r#"{"ts":"2026-01-02T03:04:05Z","message":"m","fields":{"big":18446744073709551616,"deep":{"l":[1e400, -0],"n":1e-400},"e":1E5,"f":1.50,"out":1e400,"z":-0}}"#;
+        assert_eq!(
+            style().line("a", &line(text)),
+            "2026-01-02 03:04:05.000       a m big=18446744073709551616 deep.l=[1e400, -0] deep.n=1e-400 e=1E5 f=1.50 out=1e400 z=-0"
         );
     }
 

@@ -42,7 +42,7 @@ story("a proxy that swallows everything and keeps its sockets open is not called
   proxy.swallow();
   await stage.send(stream, names(25, 40));
   await viewer.waitForState(/^no answer for \d+ s$/);
-  await viewer.page.locator(".detail").getByText("What is logged meanwhile is not lost").waitFor();
+  await viewer.page.locator(".detail").getByText("What it has acknowledged is not lost").waitFor();
   await viewer.waitForState(/^offline/);
   await viewer.until(() => saysOf(viewer), "Complete so far: 5 lines missing 0 repeated 0");
   const states = await viewer.run(() => window.states);
