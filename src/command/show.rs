@@ -271,7 +271,7 @@ pub(crate) enum Colour {
 }
 
 impl Colour {
-    /// Whether it does, being a terminal or not. See https://no-color.org.
+    /// Whether it does, being a terminal or not. See <https://no-color.org>.
     pub(crate) fn is_wanted(self, terminal: bool) -> bool {
         let is_refused = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         match self {

@@ -46,6 +46,8 @@ const MOST_PARTS: usize = 1000;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Streams that are planned for at once.
 const PLANS: usize = 8;
+/// What may not be done is not prepared again for so long: somebody may have been given the right meanwhile.
+const FORBIDDEN: Duration = Duration::from_secs(3_600);
 /// The longest pause between two transactions. It is as long as the one before took: others have the servers half the time.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -60,15 +62,15 @@ pub(super) struct Merging {
     looked: Option<Duration>,
     /// What was there when the fence was raised, and is not merged yet.
     seen: Option<Seen>,
-    /// Whether it was said that the database's user may not raise the fence.
-    told_forbidden: bool,
+    /// When the database's user was last told that it may not raise the fence, by the monotonic clock.
+    forbidden: Option<Duration>,
 }
 
 impl Merging {
     /// Whether it is time for another look: each has its price for those who append, however little it finds.
     fn wants_to_look(&self, now: Duration, pause: Duration) -> bool {
-        self.looked
-            .is_none_or(|looked| now.saturating_sub(looked) >= pause)
+        let is_over = |at: Option<Duration>, pause| at.is_none_or(|at| now.saturating_sub(at) >= pause);
+        is_over(self.looked, pause) && is_over(self.forbidden, FORBIDDEN)
     }
 }
 
@@ -149,7 +151,7 @@ impl MongoStore {
         }
         let Some(seen) = seen else { return Ok(false) };
         if raise(ready).await? == Raised::Forbidden {
-            if !std::mem::replace(&mut merging.told_forbidden, true) {
+            if merging.forbidden.replace(begun).is_none() {
                 tracing::warn!(
                     "small batches are not merged: the database's user may not change collections (collMod on \
                      batches, as in the role dbAdmin)"
@@ -157,6 +159,7 @@ impl MongoStore {
             }
             return Ok(false);
         }
+        merging.forbidden = None;
         merging.seen = Some(seen);
         Ok(true)
     }
@@ -313,4 +316,21 @@ fn take_group(runs: &mut VecDeque<Run>) -> Vec<Run> {
         group.extend(runs.pop_front());
     }
     group
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_merge_looks_for_what_to_merge_once_an_hour() {
+        let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
+        let mut merging = Merging::default();
+        assert!(merging.wants_to_look(second, minute));
+        merging.forbidden = Some(second);
+        assert!(!merging.wants_to_look(FORBIDDEN, minute));
+        assert!(merging.wants_to_look(FORBIDDEN + second, minute));
+        merging.looked = Some(FORBIDDEN);
+        assert!(!merging.wants_to_look(FORBIDDEN + second, minute));
+    }
 }
