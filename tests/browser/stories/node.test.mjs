@@ -12,7 +12,7 @@ const Socket = globalThis.WebSocket ?? WebSocketOfWs;
 
 /** One request for all of them. */
 function sendTo(server, streams, message) {
-  return server.send("unused", streams.map((stream) => ({ stream, message })));
+  return server.send(undefined, streams.map((stream) => ({ stream, message })));
 }
 
 async function until(condition) {
