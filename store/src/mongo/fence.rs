@@ -21,7 +21,7 @@
 //! once, and told only after it was admitted. What then can differ is what is told and what is admitted, and nobody gets
 //! in: whoever is kept out for a while ([`KEPT_OUT`]) raises the fence once more.
 //!
-//! Who is refused has stored nothing, asks again, and inserts: one call of each collector takes longer by that, per raise.
+//! Who is refused has stored nothing, asks again, and inserts: the next batch of each known stream takes longer, per raise.
 //! Updates are not asked for a token (`moderate`): they have documents before them which the fence no longer admits.
 
 use std::time::Duration;
@@ -42,8 +42,9 @@ pub(super) const NOT_ADMITTED: i32 = 121;
 /// raised it last seems to have died before it told the token.
 pub(super) const KEPT_OUT: Duration = Duration::from_secs(1);
 /// For how long one waits for those who hold the collection. Whoever comes later waits behind whoever raises the fence, and
-/// a transaction that nobody ends any more holds it for a minute.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// a transaction that nobody ends any more holds it for a minute. A majority has to have it in that time, too: where none
+/// does, nothing is taken away.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Whoever may write data may not change a collection: that takes another role.
 const UNAUTHORIZED: i32 = 13;
 

@@ -37,7 +37,7 @@ story("a filter without a match says of how many lines, how it was read, and off
   const desk = await table.open(stream);
   await desk.filter("level>=warn user:bob");
   await desk.until(() => heading(desk), "No line of 1,204 matches.");
-  await nothingOf(desk).getByText("Looked for lines where the level is at least warn, and the field user is “bob”.").waitFor();
+  await nothingOf(desk).getByText('The filter is read as: level warn or above and the field user is "bob".').waitFor();
   await nothingOf(desk).getByText("That is all that is kept. What comes and matches is shown.").waitFor();
   await desk.filter("ann1203 std/x");
   await desk.until(() => heading(desk), "No line of 1,204 matches.");
