@@ -238,7 +238,9 @@ async fn what_a_paused_name_did_not_get_the_pattern_gets_as_it_wants_it() {
     assert_eq!(alice.message().await["request"], "pause");
     node.send("app/a", 5).await;
     unsubscribe(&mut alice, "name").await;
-    assert_eq!(alice.message().await, taken_over("p", "app/a", 10, 5));
+    let mut taken_over = taken_over("p", "app/a", 10, 5);
+    taken_over["filter"] = json!({"reading": "a message with /7$/", "literal": "\"/7$/\""});
+    assert_eq!(alice.message().await, taken_over);
     let lines = alice.message().await;
     assert_eq!((&lines["first"], &lines["next"]), (&json!(5), &json!(10)));
     assert_eq!(lines["lines"].as_array().unwrap().len(), 1);
