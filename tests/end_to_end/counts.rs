@@ -103,7 +103,10 @@ async fn added_up(door: &Door, question: &[(&str, &str)], width: &str, length: u
             *levels.entry(level.to_owned()).or_default() += 1;
         }
     }
-    page.as_object_mut().unwrap().remove("lines");
+    // What is said of lines alone.
+    for name in ["lines", "looked_through", "filter"] {
+        page.as_object_mut().unwrap().remove(name);
+    }
     page["width"] = width.parse::<u64>().unwrap().into();
     let bucket = |(at, (lines, levels))| json!({"at": at, "lines": lines, "levels": levels});
     page["buckets"] = buckets.into_iter().map(bucket).collect();
