@@ -33,7 +33,8 @@ shown from their first line. A connection that breaks is made again, and goes on
 What is missing is said on standard error, and so is what is waited for and that nothing matches. It ends with Ctrl-C.
 
 Filters: words and \"phrases\" side by side must all be found, `OR`, `-not`, /regex/, level>=warn, field:value, field>5, \
-name=value as field or text. What is pasted is found; 'quote it for the shell'.
+name=value as field or text. Most of what is pasted is found as it stands, and all of it within \
+\"double quotes\"; 'quote it for the shell'.
 
 Colours that lines bring along get through on a terminal, and nothing else that a terminal obeys; what was written over \
 (progress) is shown as it stood at last. With --json the bytes are those that are stored.
@@ -179,7 +180,7 @@ pub(super) fn since_time(text: &str, now: Timestamp, zone: TimeZone) -> anyhow::
     }
     let wanted = || {
         anyhow!(
-            "--since {text:?} is neither a time like 2026-01-31T12:00:00Z, Unix time, nor a duration like 10m"
+            "--since {text:?} is neither a time like 2026-01-31T12:00:00Z, Unix time of nine digits or more, nor a duration like 10m"
         )
     };
     if let Some(time) = lines::Timestamp::from_unix(text) {
