@@ -7,7 +7,7 @@ use anyhow::Context;
 use auth::{ClusterSecret, Key, Verifier};
 use dispatch::{NodeId, Role};
 use edge::sieve::Sieve;
-use lines::LogStore;
+use lines::{Ledger, LogStore};
 use metrics_exporter_prometheus::PrometheusHandle;
 use read::Questions;
 use tokio::runtime::Handle;
@@ -60,11 +60,14 @@ pub(crate) struct Ground<'a> {
     fan_out: Option<Arc<FanOut>>,
 }
 
-/// Where lines are kept.
+/// Where lines and small durable state are kept.
 pub(crate) struct Kept {
-    /// All of them.
+    /// All lines.
     pub store: Arc<dyn LogStore>,
-    /// The same, as all who read ask it.
+    /// What else is kept: each user of it has a prefix of its own.
+    #[allow(dead_code, reason = "what is kept in it says so, each in its role")]
+    pub ledger: Arc<dyn Ledger>,
+    /// The lines, as all who read ask for them.
     pub questions: Arc<Questions>,
 }
 
@@ -77,11 +80,15 @@ impl<'a> Ground<'a> {
         internal: SocketAddr,
     ) -> anyhow::Result<Self> {
         let kept = if parts::needs_store(config) {
-            let store = parts::open_store(config).await?;
+            let parts::Store { lines: store, ledger } = parts::open_store(config).await?;
             tokio::spawn(parts::tell_whether_there(store.clone()));
             // On the threads that answer: a reader of history does not wait for sessions who ask the same.
             let questions = Questions::new(store.clone(), config.limits.questions, Handle::current());
-            Some(Kept { store, questions })
+            Some(Kept {
+                store,
+                ledger,
+                questions,
+            })
         } else {
             None
         };

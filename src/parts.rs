@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use auth::ClusterSecret;
 use dispatch::{Membership, MemoryTable, RedisTable, Role, Routes};
-use lines::LogStore;
+use lines::{Ledger, LogStore};
 use store::mongo::{MongoOptions, MongoStore};
 use store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 
@@ -25,8 +25,26 @@ pub(crate) fn cluster_secret(config: &Config) -> anyhow::Result<Option<Arc<Clust
     Ok(text.map(ClusterSecret::from_text).transpose()?.map(Arc::new))
 }
 
+/// The store of a node: two seams, and one database behind them.
+pub(crate) struct Store {
+    /// Lines.
+    pub lines: Arc<dyn LogStore>,
+    /// Small durable state.
+    pub ledger: Arc<dyn Ledger>,
+}
+
+impl Store {
+    fn behind<T: LogStore + Ledger + 'static>(store: T) -> Self {
+        let store = Arc::new(store);
+        Self {
+            lines: store.clone(),
+            ledger: store,
+        }
+    }
+}
+
 /// The store of the configuration. MongoDB need not be there yet.
-pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogStore>> {
+pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
     match &config.store.place {
         StoreChoice::Sqlite => {
             let folder = config.node.data.clone();
@@ -35,7 +53,7 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogSto
                 ..config.limits.sqlite.clone()
             };
             let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&folder, options)).await?;
-            Ok(Arc::new(opened?))
+            Ok(Store::behind(opened?))
         }
         StoreChoice::Mongo(address) => {
             let options = MongoOptions {
@@ -43,7 +61,7 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn LogSto
                 ..config.limits.mongo.clone()
             };
             let connected = MongoStore::connect(address.revealed(), options).await;
-            Ok(Arc::new(connected.map_err(|error| {
+            Ok(Store::behind(connected.map_err(|error| {
                 unusable("the store's address", address, &error.into())
             })?))
         }

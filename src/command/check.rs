@@ -74,7 +74,7 @@ async fn try_what_is_named(config: &Config) -> anyhow::Result<()> {
     if parts::needs_store(config) {
         match parts::open_store(config).await {
             Ok(store) => {
-                let checked = tokio::time::timeout(DEADLINE, store.check()).await;
+                let checked = tokio::time::timeout(DEADLINE, store.lines.check()).await;
                 // What it stands on has said its part in the same sentence.
                 let checked = checked.context("the store does not answer")?;
                 checked.map_err(|error| anyhow::anyhow!("{error}"))?;
