@@ -7,6 +7,8 @@ mod connect;
 mod flags;
 mod get;
 mod man;
+mod misuse;
+mod near;
 mod nodes;
 mod retention;
 mod send;
@@ -98,7 +100,10 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
                 let _ = error.print();
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
             }
-            _ => misuse(&one_line(&error.render().to_string())),
+            _ => {
+                let words: Vec<String> = std::env::args().skip(1).collect();
+                misused(&misuse::sentence(&error, &words))
+            }
         })
 }
 
@@ -129,13 +134,13 @@ impl Command {
         runtime.shutdown_background();
         match ended {
             Ok(()) => ExitCode::SUCCESS,
-            Err(Failure::Misused(error)) => misuse(&one_line(&format!("{error:#}"))),
+            Err(Failure::Misused(error)) => misused(&one_line(&format!("{error:#}"))),
             Err(Failure::Failed(error)) => failure(&one_line(&format!("{error:#}"))),
         }
     }
 }
 
-fn misuse(sentence: &str) -> ExitCode {
+fn misused(sentence: &str) -> ExitCode {
     eprintln!("tailcast: {sentence}");
     ExitCode::from(2)
 }
@@ -145,17 +150,10 @@ fn failure(sentence: &str) -> ExitCode {
     ExitCode::from(1)
 }
 
-/// An error's text as one line: what is wrong, and the tips, without the usage that `--help` shows.
+/// An error's text as one line.
 fn one_line(text: &str) -> String {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("Usage:"));
-    let joined = lines.collect::<Vec<_>>().join("; ");
-    joined
-        .trim_start_matches("error: ")
-        .replace("; For more information, try '--help'.", "; see --help")
-        .to_owned()
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

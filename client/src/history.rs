@@ -185,6 +185,11 @@ impl History {
         self.looked_through
     }
 
+    /// Where the stream ended when this began; nothing before.
+    pub fn end(&self) -> Option<Offset> {
+        self.end
+    }
+
     /// How the filter was read, where there is one.
     pub fn reading(&self) -> Option<&Reading> {
         self.reading.as_ref()
@@ -192,10 +197,10 @@ impl History {
 
     /// Settles where all of it ends, and finds the last lines where they are asked for.
     async fn begin(&mut self) -> Result<(), AskError> {
-        let head = self
-            .ask(&[("limit", "0".to_owned()), ("last", "0".to_owned())], false)
-            .await?
-            .head;
+        let mut parameters = vec![("limit", "0".to_owned()), ("last", "0".to_owned())];
+        // Beyond the head it is refused.
+        parameters.extend(self.question.from.map(|from| ("from", from.to_string())));
+        let head = self.ask(&parameters, false).await?.head;
         let end = self.question.to.map_or(head.next, |to| to.min(head.next));
         self.end = Some(end);
         if let Some(last) = self.question.last {

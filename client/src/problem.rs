@@ -21,6 +21,8 @@ pub struct Problem {
     pub code: Option<String>,
     /// The sentence for people.
     pub detail: String,
+    /// What of the request it is about: the name of a parameter.
+    pub parameter: Option<String>,
     /// How long the server asks to wait, at most five minutes.
     pub retry_after: Option<Duration>,
 }
@@ -32,10 +34,11 @@ impl Problem {
             code: Option<String>,
             detail: Option<String>,
             title: Option<String>,
+            parameter: Option<String>,
         }
-        let (code, detail) = match serde_json::from_slice::<Details>(body) {
-            Ok(details) => (details.code, details.detail.or(details.title)),
-            Err(_) => (None, Some(first_words(body))),
+        let (code, detail, parameter) = match serde_json::from_slice::<Details>(body) {
+            Ok(details) => (details.code, details.detail.or(details.title), details.parameter),
+            Err(_) => (None, Some(first_words(body)), None),
         };
         let detail = detail.filter(|text| !text.is_empty());
         Self {
@@ -43,6 +46,7 @@ impl Problem {
             code,
             detail: detail
                 .unwrap_or_else(|| status.canonical_reason().unwrap_or("no reason given").to_owned()),
+            parameter,
             retry_after: retry_after(headers),
         }
     }
@@ -116,6 +120,7 @@ mod tests {
             status: 429,
             code: Some("busy".into()),
             detail: "come back later".into(),
+            parameter: None,
             retry_after: Some(Duration::from_secs(7)),
         };
         assert_eq!(problem, expected);

@@ -3,15 +3,16 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::anyhow;
-use client::{Past, Question, StreamName};
+use client::{AskError, Past, Question, Server, StreamName};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lines::{Offset, Target};
 
 use super::Failure;
 use super::connect::{Connection, Need};
-use super::show::{self, Colour, Noise, Style};
-use super::tail::since_time;
+use super::near::{known, meant, near};
+use super::show::{self, Colour, Noise, Style, grouped};
+use super::tail::{last_lines, named_time};
 
 /// Which lines.
 #[derive(Debug, clap::Args)]
@@ -41,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Of all these, the last so many
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, visible_alias = "lines", value_name = "N", value_parser = last_lines)]
     last: Option<u64>,
     /// Only lines that match, as in `tailcast tail`
     #[arg(long, allow_hyphen_values = true)]
@@ -66,7 +67,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let name = question.name();
     let mut history = server.history(question);
     let mut screen = Screen::new(&args, name);
-    while let Some(past) = history.next().await.map_err(anyhow::Error::from)? {
+    loop {
+        let past = match history.next().await {
+            Ok(Some(past)) => past,
+            Ok(None) => break,
+            Err(error) => return Err(Failure::Failed(refused(error, &args, &server).await)),
+        };
         match screen.show(&past) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
@@ -77,11 +83,50 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(unwritable(&error)),
         _ => {}
     }
-    if args.filter.is_some() && screen.shown == 0 {
-        let said = show::no_match(history.looked_through(), history.reading());
+    if screen.shown == 0 {
+        let said = if args.filter.is_some() && history.looked_through() > 0 {
+            show::no_match(history.looked_through(), history.reading())
+        } else {
+            nothing(&args, history.end().unwrap_or_default())
+        };
         Noise::default().say(&said);
     }
     Ok(())
+}
+
+/// Why there is no line, where the stream ends at `end`.
+fn nothing(args: &Args, end: Offset) -> String {
+    let stream = &args.stream;
+    match (args.from, args.to) {
+        _ if end == Offset(0) => format!("{stream} has no line yet"),
+        (Some(from), _) if Offset(from) >= end => format!("{stream} has no line from {from} on yet"),
+        _ if args.last == Some(0) => "the last 0 lines are none".to_owned(),
+        _ if args.since.is_some() || args.until.is_some() => format!(
+            "no line of {stream} that is kept has such a time (the next one will be {})",
+            grouped(end.0)
+        ),
+        _ => format!(
+            "no such line of {stream} is kept any more (the next one will be {})",
+            grouped(end.0)
+        ),
+    }
+}
+
+/// With what helps: the names that are near one that is not there, and what looks for a text that is no filter.
+async fn refused(error: AskError, args: &Args, server: &Server) -> anyhow::Error {
+    let AskError::Refused(problem) = &error else {
+        return error.into();
+    };
+    let helps = match &args.filter {
+        Some(filter) if problem.parameter.as_deref() == Some("filter") => show::as_text(filter),
+        _ if problem.is("stream_not_found") => {
+            let known = known(server).await;
+            let meant = meant(&near(&args.stream, &known));
+            meant.map_or_else(String::new, |meant| format!("; {meant}"))
+        }
+        _ => String::new(),
+    };
+    anyhow!("{error}{helps}")
 }
 
 fn unwritable(error: &io::Error) -> Failure {
@@ -97,16 +142,33 @@ fn question(args: &Args) -> anyhow::Result<Question> {
             args.stream
         ));
     }
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from >= to
+    {
+        return Err(anyhow!(
+            "there is nothing from {from} up to {to}: --to is the first offset that is not shown, and greater than --from"
+        ));
+    }
     let (now, zone) = (Timestamp::now(), zone(args.utc));
-    let time = |text: &Option<String>| -> anyhow::Result<Option<String>> {
-        let time = text.as_ref().map(|text| since_time(text, now, zone.clone()));
-        Ok(time.transpose()?.map(|time| time.to_string()))
+    let time = |flag: &str, text: &Option<String>| {
+        let time = text
+            .as_ref()
+            .map(|text| named_time(flag, text, now, zone.clone()));
+        time.transpose()
     };
+    let (since, until) = (time("--since", &args.since)?, time("--until", &args.until)?);
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(anyhow!(
+            "no time is from {since} on and before {until}: --until is later than --since"
+        ));
+    }
     Ok(Question {
         from: args.from.map(Offset),
         to: args.to.map(Offset),
-        since: time(&args.since)?,
-        until: time(&args.until)?,
+        since: since.map(|time| time.to_string()),
+        until: until.map(|time| time.to_string()),
         last: args.last,
         filter: args.filter.clone(),
         ..Question::all(&args.stream)

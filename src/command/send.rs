@@ -4,7 +4,7 @@ mod input;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -73,11 +73,26 @@ fn charset(name: &str) -> Result<Charset, String> {
 /// Sends until the end of the input, and waits for the acknowledgements.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if args.stream != "@me" {
-        StreamName::parse(&args.stream).map_err(|error| Failure::Misused(error.into()))?;
+        let hint = || forgotten(&args.stream).unwrap_or_default();
+        StreamName::parse(&args.stream).map_err(|error| Failure::Misused(anyhow!("{error}{}", hint())))?;
     }
     let sources = Source::all(&args.files);
     sources.iter().try_for_each(Source::check)?;
     let server = args.connection.server(Need::Write)?;
+    if args.files.is_empty() {
+        if std::io::stdin().is_terminal() {
+            let hint = forgotten(&args.stream).unwrap_or_default();
+            eprintln!(
+                "tailcast: reading lines for {} from the keyboard, until Ctrl-D{hint}",
+                args.stream
+            );
+        } else if let Some(hint) = forgotten(&args.stream) {
+            eprintln!(
+                "tailcast: reading lines for {} from standard input{hint}",
+                args.stream
+            );
+        }
+    }
     let limits = SendLimits {
         give_up: args.give_up,
         ..SendLimits::default()
@@ -122,6 +137,13 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             Err(Failure::Failed(anyhow!("{error:#}; {outcome}")))
         }
     }
+}
+
+/// What somebody is told who perhaps forgot the stream: a file of that name is here.
+fn forgotten(stream: &str) -> Option<String> {
+    Path::new(stream)
+        .is_file()
+        .then(|| format!("; the file {stream} is sent with: tailcast send STREAM {stream}"))
 }
 
 fn conclude(summary: Summary, streams: &Stored, rejects: &Rejects) -> Result<(), Failure> {

@@ -1,9 +1,11 @@
 //! `tailcast streams`: which streams there are.
 
+use anyhow::anyhow;
 use lines::{Pattern, StreamInfo, Timestamp};
 
 use super::Failure;
 use super::connect::{Connection, Need};
+use super::near::{known, meant, near};
 use super::show::{self, ago, table};
 
 /// Which.
@@ -36,10 +38,30 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         .await
         .map_err(anyhow::Error::from)?;
     if args.json {
-        show::objects(&streams)
-    } else {
-        show::print(&as_table(&streams, Timestamp::now()))
+        show::objects(&streams)?;
+    } else if !streams.is_empty() {
+        show::print(&as_table(&streams, Timestamp::now()))?;
     }
+    match (&args.pattern, streams.is_empty()) {
+        (Some(name), true) => none(name, &known(&server).await),
+        (None, true) => {
+            show::Noise::default().say("there is no stream yet that you may read");
+            Ok(())
+        }
+        (_, false) => Ok(()),
+    }
+}
+
+/// Nothing is called so: a name that is not there is a failure, a pattern that nothing matches is none.
+fn none(wanted: &str, known: &[String]) -> Result<(), Failure> {
+    let near = meant(&near(wanted, known)).map_or_else(String::new, |meant| format!(" ({meant})"));
+    if wanted.contains('*') {
+        show::Noise::default().say(&format!("no stream that you may read matches {wanted}{near}"));
+        return Ok(());
+    }
+    Err(Failure::Failed(anyhow!(
+        "there is no stream {wanted}, or your token does not let you read it{near}"
+    )))
 }
 
 fn as_table(streams: &[StreamInfo], now: Timestamp) -> String {

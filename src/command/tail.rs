@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::pin::pin;
 
 use anyhow::anyhow;
-use client::{Follow, From, Tail};
+use client::{Follow, From, Tail, TailError};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -18,12 +18,15 @@ use tokio::net::unix::pipe;
 
 use super::Failure;
 use super::connect::{Connection, Need};
-use super::show::Colour;
+use super::show::{self, Colour};
 use crate::config::units;
 use screen::Screen;
 
 /// So many lines from before are shown when nothing else is asked for, as tail(1) does.
 const SHOWN_BEFORE: u64 = 10;
+
+/// A number of fewer digits is no Unix time that anybody means: see [`lines::Timestamp::from_unix`].
+const UNIX_DIGITS: usize = 9;
 
 /// What, and from where.
 #[derive(Debug, clap::Args)]
@@ -33,8 +36,9 @@ shown from their first line. A connection that breaks is made again, and goes on
 What is missing is said on standard error, and so is what is waited for and that nothing matches. It ends with Ctrl-C.
 
 Filters: words and \"phrases\" side by side must all be found, `OR`, `-not`, /regex/, level>=warn, field:value, field>5, \
-name=value as field or text. Most of what is pasted is found as it stands, and all of it within \
-\"double quotes\"; 'quote it for the shell'.
+name=value as field or text; 'quote it for the shell'. A text that is pasted is read by the same rules: `-x` leaves lines out, \
+and what can be no operator is text. Where it cannot be read, or is read and no line matches, that is said with the filter \
+that looks for the same text as it stands, \"in double quotes\", to be pasted.
 
 Colours that lines bring along get through on a terminal, and nothing else that a terminal obeys; what was written over \
 (progress) is shown as it stood at last. With --json the bytes are those that are stored.
@@ -61,6 +65,7 @@ pub(crate) struct Args {
         long,
         visible_alias = "lines",
         value_name = "N",
+        value_parser = last_lines,
         conflicts_with = "since"
     )]
     last: Option<u64>,
@@ -103,7 +108,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         let Some(event) = event else {
             return Ok(());
         };
-        match screen.show(event.map_err(anyhow::Error::from)?) {
+        let event = event.map_err(|error| refused(&error, args.filter.as_deref()))?;
+        match screen.show(event) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => {
@@ -129,6 +135,27 @@ async fn nobody_reads() {
     std::future::pending().await
 }
 
+/// With what looks for the text itself, where it cannot be read as a filter.
+fn refused(error: &TailError, filter: Option<&str>) -> anyhow::Error {
+    match (error, filter) {
+        (TailError::Subscription { code, .. }, Some(filter)) if code == "bad_filter" => {
+            anyhow!("{error}{}", show::as_text(filter))
+        }
+        _ => anyhow!("{error}"),
+    }
+}
+
+/// How many lines from the end.
+pub(super) fn last_lines(text: &str) -> Result<u64, String> {
+    if let Some(Ok(line)) = text.strip_prefix('+').map(str::parse::<u64>) {
+        let offset = line.saturating_sub(1);
+        return Err(format!(
+            "that counts from the beginning elsewhere; here --from says where to begin, and line {line} is --from {offset}"
+        ));
+    }
+    text.parse().map_err(|_| "it is no whole number".to_owned())
+}
+
 fn begin(args: &Args) -> anyhow::Result<From> {
     for stream in args.streams.iter().filter(|stream| *stream != "@me") {
         Target::parse(stream)?;
@@ -143,7 +170,7 @@ fn begin(args: &Args) -> anyhow::Result<From> {
             TimeZone::system()
         };
         return Ok(From::Since(
-            since_time(since, Timestamp::now(), zone)?.to_string(),
+            named_time("--since", since, Timestamp::now(), zone)?.to_string(),
         ));
     }
     Ok(match args.last.unwrap_or(SHOWN_BEFORE) {
@@ -170,7 +197,12 @@ fn from_offset(streams: &[String], offset: u64) -> anyhow::Result<From> {
 }
 
 /// The time that `--since` or the like names.
-pub(super) fn since_time(text: &str, now: Timestamp, zone: TimeZone) -> anyhow::Result<Timestamp> {
+pub(super) fn named_time(
+    flag: &str,
+    text: &str,
+    now: Timestamp,
+    zone: TimeZone,
+) -> anyhow::Result<Timestamp> {
     if let Ok(ago) = units::duration(text) {
         let long_ago = || anyhow!("{text} ago is before all time");
         return now.checked_sub(ago).map_err(|_| long_ago());
@@ -180,9 +212,15 @@ pub(super) fn since_time(text: &str, now: Timestamp, zone: TimeZone) -> anyhow::
     }
     let wanted = || {
         anyhow!(
-            "--since {text:?} is neither a time like 2026-01-31T12:00:00Z, Unix time of nine digits or more, nor a duration like 10m"
+            "{flag} {text:?} is neither a time like 2026-01-31T12:00:00Z, nor Unix time, nor a duration like 10m"
         )
     };
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() < UNIX_DIGITS {
+        return Err(anyhow!(
+            "{flag} {text}: a number is Unix time from 100000000 (in 1973) on; so long ago is {text}s, {text}m, {text}h or \
+             {text}d, and from the first line on --from 0"
+        ));
+    }
     if let Some(time) = lines::Timestamp::from_unix(text) {
         return Timestamp::from_nanosecond(time.nanos().into()).map_err(|_| wanted());
     }
@@ -213,12 +251,29 @@ mod tests {
             ("1767323045123", "2026-01-02T03:04:05.123Z"),
         ];
         for (text, expected) in cases {
-            let time = since_time(text, now, zone.clone()).unwrap();
+            let time = named_time("--since", text, now, zone.clone()).unwrap();
             assert_eq!(time.to_string(), expected, "{text}");
         }
-        for bad in ["yesterday", "10", "", "99999999999d"] {
-            assert!(since_time(bad, now, zone.clone()).is_err(), "{bad}");
+        for (bad, told) in [
+            ("yesterday", "--until \"yesterday\" is neither a time"),
+            (
+                "0",
+                "--until 0: a number is Unix time from 100000000 (in 1973) on; so long ago is 0s",
+            ),
+            (
+                "5",
+                "so long ago is 5s, 5m, 5h or 5d, and from the first line on --from 0",
+            ),
+            ("12345678", "--until 12345678: a number is Unix time from"),
+            ("", "--until \"\" is neither"),
+            ("99999999999d", "is before all time"),
+        ] {
+            let error = named_time("--until", bad, now, zone.clone())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(told), "{error}");
         }
+        assert!(named_time("--since", "100000000", now, zone).is_ok());
     }
 
     #[test]

@@ -183,7 +183,10 @@ async fn get_prints_what_is_stored_and_ends() {
     assert_eq!(ran.out, "2026-01-02 03:04:59.000       line 299\n");
     let ran = installation.run(&["get", "my/apq"]).await;
     assert_eq!(ran.code, Some(1));
-    assert!(ran.err.contains("there is no stream my/apq"), "{}", ran.err);
+    assert_eq!(
+        ran.err,
+        "tailcast: there is no stream my/apq, or your token does not let you read it (stream_not_found); is my/app meant?\n"
+    );
     let ran = installation.run(&["get", "my/*"]).await;
     assert_eq!((ran.code, ran.err.lines().count()), (Some(2), 1), "{}", ran.err);
 }
@@ -223,5 +226,103 @@ async fn https_to_a_port_without_tls_says_so() {
             installation.alone.url()
         );
         assert_eq!((ran.code, ran.err), (Some(1), expected), "{command}");
+    }
+}
+
+#[tokio::test]
+async fn what_finds_no_line_says_why() {
+    let installation = Installation::with(&numbered(12)).await;
+    let table: [(&[&str], i32, &str); 8] = [
+        (
+            &["get", "my/app", "--from", "100"],
+            1,
+            "`from` is beyond the head of my/app, which is 12 (cursor_ahead)",
+        ),
+        (
+            &["get", "my/app", "--from", "12"],
+            0,
+            "my/app has no line from 12 on yet",
+        ),
+        (
+            &["get", "my/app", "--from", "10", "--to", "5"],
+            2,
+            "there is nothing from 10 up to 5: --to is the first offset that is not shown, and greater than --from",
+        ),
+        (
+            &["get", "my/app", "--since", "2026-01-03"],
+            0,
+            "no line of my/app that is kept has such a time (the next one will be 12)",
+        ),
+        (
+            &["get", "my/app", "--since", "1h", "--until", "2h", "--utc"],
+            2,
+            "--until is later than --since",
+        ),
+        (
+            &["streams", "my/ap"],
+            1,
+            "there is no stream my/ap, or your token does not let you read it (is my/app meant?)",
+        ),
+        (
+            &["streams", "mi/*"],
+            0,
+            "no stream that you may read matches mi/*",
+        ),
+        (
+            &["get", "my/app", "--since", "5"],
+            2,
+            "--since 5: a number is Unix time from 100000000 (in 1973) on; so long ago is 5s, 5m, 5h or 5d, and from the \
+             first line on --from 0",
+        ),
+    ];
+    for (arguments, code, told) in table {
+        let ran = installation.run(arguments).await;
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (Some(code), ""),
+            "{arguments:?}: {}",
+            ran.err
+        );
+        assert!(
+            ran.err.ends_with(&format!("{told}\n")),
+            "{arguments:?}: {}",
+            ran.err
+        );
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    }
+}
+
+/// A half quote, a lone parenthesis, an expression with a slip: the whole input in quotes is one copy away.
+#[tokio::test]
+async fn a_filter_that_cannot_be_read_offers_the_text_itself() {
+    let message = "(/app err=\"dial tcp: (refused";
+    let installation = Installation::with(&[at(1, message)]).await;
+    for filter in [
+        "(/app",
+        "err=\"dial tcp",
+        "(refused",
+        "level>=loud",
+        ")",
+        "a OR",
+        message,
+    ] {
+        let ran = installation.run(&["get", "my/app", "--filter", filter]).await;
+        let mut tail = installation.start(&["tail", "my/app", "--filter", filter]);
+        let refused = tail.ended().await;
+        assert_eq!((ran.code, refused.code), (Some(1), Some(1)), "{filter}");
+        let offered = |err: &str| {
+            let (_, offered) = err.trim_end().split_once("; for the text itself: '").unwrap();
+            offered.strip_suffix('\'').unwrap().to_owned()
+        };
+        assert_eq!(offered(&ran.err), offered(&refused.err), "{filter}");
+        let ran = installation
+            .run(&["get", "my/app", "--json", "--filter", &offered(&ran.err)])
+            .await;
+        let expected: Vec<String> = message
+            .contains(filter)
+            .then(|| message.to_owned())
+            .into_iter()
+            .collect();
+        assert_eq!(messages(&ran), expected, "{filter}");
     }
 }

@@ -14,6 +14,7 @@ mod counts;
 mod faults;
 mod finding;
 mod ingest;
+mod sending;
 mod sessions;
 mod settings;
 mod startup;

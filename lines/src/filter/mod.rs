@@ -152,6 +152,14 @@ pub struct Reading {
     pub literal: Option<String>,
 }
 
+/// The filter that looks for a text as it stands, whatever it is: one phrase. Nothing for no text, and for one that is longer
+/// than a filter may be.
+pub fn literal(text: &str) -> Option<String> {
+    let phrase = reading::quoted(text.trim());
+    let is_filter = !text.trim().is_empty() && phrase.len() <= FilterLimits::default().bytes;
+    is_filter.then_some(phrase)
+}
+
 /// Why a text is no filter, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} (at character {})", .position + 1)]
@@ -176,6 +184,8 @@ pub enum FilterFault {
     TooDeep { limit: usize },
     #[error("a term is missing here; OR, AND and NOT as words are quoted: \"OR\"")]
     MissingTerm,
+    #[error("there is nothing between these parentheses; to look for them, quote them")]
+    NothingGrouped,
     #[error("this parenthesis is never closed; to look for it, quote it: \"(\"")]
     UnclosedParenthesis,
     #[error("this parenthesis closes nothing; to look for it, quote it: \")\"")]
@@ -231,7 +241,7 @@ impl Filter {
         let is_literal = text.is_empty() || self.expression.is_text(text);
         Reading {
             words: self.expression.in_words(),
-            literal: (!is_literal).then(|| reading::quoted(text)),
+            literal: if is_literal { None } else { literal(text) },
         }
     }
 

@@ -17,6 +17,7 @@ pub(super) fn parse(text: &str, limits: &FilterLimits) -> Result<Expression, Fil
             next: tokens.next()?,
             tokens,
             depth: 0,
+            groups: 0,
             terms: 0,
             regexes: 0,
             limits,
@@ -39,6 +40,8 @@ struct Parser<'a> {
     /// The piece that is looked at.
     next: Option<Token<'a>>,
     depth: usize,
+    /// Groups that are not closed yet.
+    groups: usize,
     terms: usize,
     regexes: usize,
     limits: &'a FilterLimits,
@@ -85,15 +88,17 @@ impl<'a> Parser<'a> {
                 .map(|inner| Expression::Not(Box::new(inner)));
         }
         if self.take(&Kind::Open)? {
+            self.groups += 1;
             let inner = self.deeper(start, Self::any)?;
+            self.groups -= 1;
             return if self.take(&Kind::Close)? {
                 Ok(inner)
             } else {
                 Err((start, FilterFault::UnclosedParenthesis))
             };
         }
-        if matches!(self.kind(), None | Some(Kind::Or | Kind::And | Kind::Close)) {
-            return Err((start, FilterFault::MissingTerm));
+        if let Some(fault) = self.no_term() {
+            return Err((start, fault));
         }
         self.terms += 1;
         if self.terms > self.limits.terms {
@@ -103,6 +108,23 @@ impl<'a> Parser<'a> {
         match self.step()? {
             Some(token) => self.term(token),
             None => Err((start, FilterFault::MissingTerm)),
+        }
+    }
+
+    /// Why no term begins here, if none does.
+    fn no_term(&self) -> Option<FilterFault> {
+        match self.kind() {
+            None | Some(Kind::Or | Kind::And) => Some(FilterFault::MissingTerm),
+            Some(Kind::Close) if self.groups == 0 => Some(FilterFault::StrayParenthesis),
+            Some(Kind::Close) => {
+                let before = self.text[..self.at()].trim_end();
+                Some(if before.ends_with('(') {
+                    FilterFault::NothingGrouped
+                } else {
+                    FilterFault::MissingTerm
+                })
+            }
+            Some(_) => None,
         }
     }
 

@@ -1,11 +1,13 @@
 //! What a terminal would make of a text that is written for one: colours, and lines that are written over.
 //!
-//! Of all that a terminal obeys only SGR gets through (colours, bold, underlined), and that only where colours are wanted.
-//! Elsewhere SGR is taken off. Everything else is shown as what it is, by [`super::plain`].
+//! Of all that a terminal obeys only SGR gets through (colours, bold, underlined), and that only where colours are wanted;
+//! of SGR nothing that conceals or blinks, nor other fonts. Elsewhere SGR is taken off. Everything else is shown as what it
+//! is, by [`super::plain`].
 
 use std::borrow::Cow;
 
-use super::{RESET, plain};
+use super::line::RESET;
+use super::plain;
 
 /// How many bytes of SGR in force are remembered; of more, the last one counts.
 const MOST_IN_FORCE: usize = 128;
@@ -32,8 +34,9 @@ pub(crate) fn shown(text: &str, sgr: Sgr) -> String {
         let (words, sequence, after) = up_to_sgr(rest);
         shown.push_str(&plain(words));
         if sgr == Sgr::Through {
-            shown.push_str(sequence);
-            is_coloured |= !sequence.is_empty();
+            let seen = visible(sequence);
+            is_coloured |= !seen.is_empty();
+            shown.push_str(&seen);
         }
         rest = after;
     }
@@ -57,6 +60,54 @@ fn up_to_sgr(text: &str) -> (&str, &str, &str) {
         }
     }
     (text, "", "")
+}
+
+/// Of an SGR sequence what leaves its text to be read. A terminal shows nothing of what is concealed, so that a line could
+/// hide what it says, and goes on hiding what comes later.
+fn visible(sequence: &str) -> Cow<'_, str> {
+    let Some(parameters) = sequence
+        .strip_prefix("\x1b[")
+        .and_then(|rest| rest.strip_suffix('m'))
+    else {
+        return Cow::Borrowed(sequence);
+    };
+    let all: Vec<&str> = parameters.split(';').collect();
+    let mut kept = Vec::with_capacity(all.len());
+    let mut rest = &all[..];
+    while let [first, ..] = rest {
+        // A colour that is told in parameters of its own: `38;5;8` is no 8.
+        let length = match (*first, rest.get(1)) {
+            ("38" | "48" | "58", Some(&"5")) => 3,
+            ("38" | "48" | "58", Some(&"2")) => 5,
+            _ => 1,
+        };
+        let (one, after) = rest.split_at(length.min(rest.len()));
+        if is_readable(first) {
+            kept.extend_from_slice(one);
+        }
+        rest = after;
+    }
+    match kept.len() {
+        0 => Cow::Borrowed(""),
+        length if length == all.len() => Cow::Borrowed(sequence),
+        _ => Cow::Owned(format!("\x1b[{}m", kept.join(";"))),
+    }
+}
+
+/// Whether this is the end of everything, bold, faint, italic, underlined, reverse, crossed out, overlined, a colour, or the
+/// end of such a one; with what it says after a colon.
+fn is_readable(parameter: &str) -> bool {
+    let number = parameter.split_once(':').map_or(parameter, |(number, _)| number);
+    // An empty one is 0.
+    let number = if number.is_empty() {
+        Ok(0)
+    } else {
+        number.parse::<u32>()
+    };
+    matches!(
+        number,
+        Ok(0..=4 | 7 | 9 | 21..=24 | 27 | 29..=49 | 53 | 55 | 58 | 59 | 90..=97 | 100..=107)
+    )
 }
 
 /// What is left of a text whose carriage returns had it written over: progress as it stood at last.
@@ -146,6 +197,27 @@ mod tests {
         for (text, through, off) in table {
             assert_eq!(shown(text, Sgr::Through), through, "{text:?}");
             assert_eq!(shown(text, Sgr::Off), off, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_concealed_or_blinks() {
+        let table = [
+            ("\x1b[8msecret", "secret"),
+            ("\x1b[31;8;1mx", "\x1b[31;1mx\x1b[0m"),
+            ("\x1b[08mx", "x"),
+            ("\x1b[8:1mx", "x"),
+            ("\x1b[5;6;25;28;11;20mx", "x"),
+            // Colours that are told by a number of their own.
+            ("\x1b[38;5;8mx", "\x1b[38;5;8mx\x1b[0m"),
+            ("\x1b[48;2;8;5;6;8mx", "\x1b[48;2;8;5;6mx\x1b[0m"),
+            ("\x1b[38;5mx", "\x1b[38;5mx\x1b[0m"),
+            ("\x1b[;1mx", "\x1b[;1mx\x1b[0m"),
+            // Also where it was written over.
+            ("ab\r\x1b[8mc", "c\x1b[0mb\x1b[0m"),
+        ];
+        for (text, through) in table {
+            assert_eq!(shown(text, Sgr::Through), through, "{text:?}");
         }
     }
 

@@ -1,19 +1,12 @@
 //! Streams that are waited for: said at once, with the names that are near, since most of them are misspelt.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use client::{Server, StreamName};
 use lines::Target;
 
+use crate::command::near::{TOLD, known, meant, near};
 use crate::command::show::grouped;
-
-/// How long it may take to learn which streams there are.
-const ASKED_FOR: Duration = Duration::from_secs(5);
-/// Names that are no more alike than this are not meant.
-const NEAR: f64 = 0.75;
-/// So many names are told.
-const TOLD: usize = 3;
 
 /// What is asked for of which there is nothing yet, of all that has lines.
 pub(super) fn awaited(asked: &[String], there: &BTreeSet<StreamName>) -> Vec<String> {
@@ -29,14 +22,7 @@ pub(super) fn awaited(asked: &[String], there: &BTreeSet<StreamName>) -> Vec<Str
 
 /// Says what is waited for. Nothing but that where the installation does not say which streams there are.
 pub(super) async fn tell(server: Server, awaited: Vec<String>) {
-    let listing = tokio::time::timeout(ASKED_FOR, server.streams(None)).await;
-    let known: Vec<String> = match listing {
-        Ok(Ok(streams)) => streams
-            .into_iter()
-            .map(|stream| stream.name.to_string())
-            .collect(),
-        _ => Vec::new(),
-    };
+    let known = known(&server).await;
     for awaited in awaited {
         eprintln!("tailcast: {}", sentence(&awaited, &known));
     }
@@ -49,8 +35,8 @@ fn sentence(awaited: &str, known: &[String]) -> String {
         format!("{awaited} has no line yet: waiting for the first one")
     };
     let near = near(awaited, known);
-    if !near.is_empty() {
-        return format!("{waiting} (is {} meant?)", near.join(" or "));
+    if let Some(meant) = meant(&near) {
+        return format!("{waiting} ({meant})");
     }
     match known {
         [] => format!("{waiting} (there is no stream yet)"),
@@ -60,38 +46,6 @@ fn sentence(awaited: &str, known: &[String]) -> String {
             grouped(many.len() as u64)
         ),
     }
-}
-
-/// The names that are most alike, the nearest first.
-fn near<'a>(awaited: &str, known: &'a [String]) -> Vec<&'a str> {
-    let wanted = awaited.to_lowercase();
-    let likeness = |name: &String| {
-        let name = name.to_lowercase();
-        let as_pattern = wanted.trim_end_matches(['*', '/']);
-        let begins: String = name.chars().take(as_pattern.chars().count()).collect();
-        let is_within = |short: &str, long: &str| {
-            let fits = |rest: &str| rest.is_empty() || rest.starts_with('/');
-            !short.is_empty()
-                && (long.strip_prefix(short).is_some_and(fits) || long.ends_with(&format!("/{short}")))
-        };
-        let alike = if wanted.contains('*') {
-            strsim::normalized_damerau_levenshtein(as_pattern, &begins)
-        } else {
-            strsim::normalized_damerau_levenshtein(&wanted, &name)
-        };
-        if is_within(as_pattern, &name) {
-            alike.max(0.9)
-        } else {
-            alike
-        }
-    };
-    let mut near: Vec<(f64, &str)> = known
-        .iter()
-        .map(|name| (likeness(name), name.as_str()))
-        .filter(|(likeness, _)| *likeness >= NEAR)
-        .collect();
-    near.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
-    near.into_iter().take(TOLD).map(|(_, name)| name).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What people paste is found, and read alike here and in the viewer.
 
 use super::*;
+use crate::filter::literal;
 use crate::filter::tokens::{Kind, Tokens};
 
 /// What people copy from a terminal, a ticket or a source and look for, whole.
@@ -94,6 +95,30 @@ fn what_people_paste_is_found() {
         assert!(literal.matches(&found), "{text}: {}", literal.reading().words);
         assert!(!literal.matches(&line(None, "something else", &[])), "{text}");
     }
+}
+
+/// What people paste without a thought: commands, objects, halves of quotes, comments, frames, expressions, addresses, SQL.
+/// Where it cannot be read as a filter, and where what it is read as finds nothing, the text itself is a phrase away.
+#[test]
+fn whatever_is_pasted_is_found_or_is_a_phrase_away() {
+    let pasted: Vec<String> =
+        serde_json::from_str(include_str!("../../../../tests/wire/pasted.json")).unwrap();
+    assert!(pasted.len() > 80);
+    for text in pasted {
+        let found = line(None, &text, &[]);
+        let literal = match Filter::parse(&text) {
+            Ok(read) if read.matches(&found) => continue,
+            Ok(read) => read.reading().literal,
+            Err(_) => literal(&text),
+        };
+        let literal = literal.unwrap_or_else(|| panic!("{text}: nothing is offered"));
+        assert!(filter(&literal).matches(&found), "{text}: {literal}");
+        assert!(
+            !filter(&literal).matches(&line(None, "something else", &[])),
+            "{text}"
+        );
+    }
+    assert_eq!((literal(" \n"), literal(&"x".repeat(5_000))), (None, None));
 }
 
 /// What a filter says in JSON of how it is read: as the viewer's tests compare it.
