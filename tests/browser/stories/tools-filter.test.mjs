@@ -165,6 +165,25 @@ story("a filter that is not understood leaves the lines as they are", async () =
   await desk.shows("line 1", "line 3", "line 5", "line 7", "line 9");
 });
 
+story("what is pasted and is no filter is looked for as text by a click", async () => {
+  const stream = fresh();
+  const said = 'err="dial tcp 10.0.0.1:5432: (refused';
+  await table.server.send(stream, ["GET /cart", said, "GET /pay"]);
+  const desk = await table.open(stream);
+  await desk.shows("GET /cart", said, "GET /pay");
+  await desk.filter("GET");
+  await desk.shows("GET /cart", "GET /pay");
+  for (const pasted of [said, "(refused", '5432: (refused']) {
+    await desk.filter(pasted);
+    await desk.page.getByText("Until then the lines are those of GET.").waitFor();
+    await desk.shows("GET /cart", "GET /pay");
+    await desk.page.getByRole("button", { name: `Look for the text "${pasted.replaceAll('"', '\\"')}"` }).click();
+    await desk.shows(said);
+    await desk.filter("GET");
+    await desk.shows("GET /cart", "GET /pay");
+  }
+});
+
 story("Enter and Esc leave the box, and the keys go on in the lines", async () => {
   const { desk } = await ten();
   const focused = () => desk.page.evaluate(() => document.activeElement.getAttribute("role"));

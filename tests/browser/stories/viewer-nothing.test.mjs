@@ -17,9 +17,29 @@ story("a stream without a line says what is awaited, and which names are near", 
   await desk.until(() => heading(desk), `No line in ${stream}/apq yet.`);
   await nothingOf(desk).getByText("The first one is shown as soon as it comes.").waitFor();
   await desk.until(() => nothingOf(desk).getByRole("link").allInnerTexts(), [`${stream}/api`, `${stream}/app`]);
+  assert.equal(await nothingOf(desk).locator("code").count(), 0, "nobody is told how to send to a name that is misspelt");
   await table.server.send(`${stream}/apq`, ["here I am"]);
   await desk.shows("here I am");
   await desk.until(() => nothingOf(desk).count(), 0);
+});
+
+story("the command for a first line names the server and the stream", async () => {
+  const desk = await table.open("quite/another");
+  const url = table.server.url.replace(/\/$/, "");
+  await desk.until(() => nothingOf(desk).locator("code").allInnerTexts(), [`echo hello | tailcast send quite/another --url ${url}`]);
+});
+
+story("a filter that is refused leaves no verdict that seems its own", async () => {
+  const stream = fresh();
+  await table.server.send(stream, range(0, 7, (i) => `line ${i}`));
+  const desk = await table.open(stream);
+  await desk.filter("nowhere");
+  await desk.until(() => heading(desk), "No line of 7 matches.");
+  await desk.filter("(line");
+  await desk.page.getByText("Until then the lines are those of nowhere.").waitFor();
+  await nothingOf(desk).getByText("That is so of the filter that applies: nowhere").waitFor();
+  await desk.button('Look for the text "(line"').click();
+  await nothingOf(desk).getByText('The filter is read as: the text "(line".').waitFor();
 });
 
 story("a pattern that meets nothing says so, and which pattern would meet something", async () => {

@@ -44,7 +44,8 @@ story("a proxy that swallows everything and keeps its sockets open is not called
   await viewer.waitForState(/^no answer for \d+ s$/);
   await viewer.page.locator(".detail").getByText("What it has acknowledged is not lost").waitFor();
   await viewer.waitForState(/^offline/);
-  await viewer.until(() => saysOf(viewer), "Complete so far: 5 lines missing 0 repeated 0");
+  await viewer.page.locator(".streams.old").waitFor();
+  await viewer.until(() => saysOf(viewer), "Complete so far: 5 since opened missing 0 repeated 0");
   const states = await viewer.run(() => window.states);
   // Nothing is heard for 5 s, the server is asked, and 2 s later it is said that it does not answer.
   const silent = states.find(({ words }) => words.startsWith("no answer"));
@@ -53,7 +54,7 @@ story("a proxy that swallows everything and keeps its sockets open is not called
   proxy.pass();
   await viewer.waitForMessage("line 39");
   await viewer.waitForState(/^live$/);
-  await viewer.until(() => saysOf(viewer), "Complete so far: 20 lines missing 0 repeated 0");
+  await viewer.until(() => saysOf(viewer), "Complete so far: 20 since opened missing 0 repeated 0");
 });
 
 story("a page that comes into sight asks at once whether the server is there", async () => {
@@ -77,7 +78,7 @@ story("the proof says what came and what became of every number, and how long ag
   const viewer = await stage.follow(stream, "filter=level%3E%3Dwarn");
   await stage.send(stream, [..."123456"].map((n) => ({ level: n === "4" ? "warn" : "info", message: `n ${n}` })));
   await viewer.waitForMessage("n 4");
-  await viewer.until(() => saysOf(viewer), "Complete so far: 1 line missing 0 repeated 0");
+  await viewer.until(() => saysOf(viewer), "Complete so far: 1 since opened missing 0 repeated 0");
   await viewer.page.getByText(/^answered (now|\d+ s ago)$/).waitFor();
   await proofOf(viewer).click();
   const details = viewer.page.getByRole("dialog", { name: "Complete so far" });
@@ -95,12 +96,12 @@ story("the proof turns red the moment a line is missing, or comes twice", async 
   const viewer = await stage.follow("a", "", fake);
   fake.append("a", lines(3, 5));
   await viewer.waitForMessage("line 4");
-  await viewer.until(() => saysOf(viewer), "Complete so far: 2 lines missing 0 repeated 0");
+  await viewer.until(() => saysOf(viewer), "Complete so far: 2 since opened missing 0 repeated 0");
   const frame = (first, next) => ({ type: "lines", stream: "a", first, next, lines: lines(first, next) });
   fake.sendAll(frame(4, 6));
-  await viewer.until(() => saysOf(viewer), "Not complete: 3 lines missing 0 repeated 1");
+  await viewer.until(() => saysOf(viewer), "Not complete: 3 since opened missing 0 repeated 1");
   fake.sendAll(frame(8, 9));
-  await viewer.until(() => saysOf(viewer), "Not complete: 4 lines missing 2 repeated 1");
+  await viewer.until(() => saysOf(viewer), "Not complete: 4 since opened missing 2 repeated 1");
   const colour = await proofOf(viewer).evaluate((button) => [getComputedStyle(button).color, getComputedStyle(document.documentElement).getPropertyValue("--error")]);
   assert.deepEqual(colour, ["rgb(180, 35, 24)", "#b42318"]);
   await proofOf(viewer).click();
@@ -124,5 +125,5 @@ story("after a gap the page remembers how many lines are missing, and leads to t
   await missing.click();
   await viewer.waitForNotice("Gap: 13,397 lines");
   // Named by the server: nothing is wrong with what came.
-  await viewer.until(() => saysOf(viewer), "Complete so far: 200 lines missing 0 repeated 0");
+  await viewer.until(() => saysOf(viewer), "Complete so far: 200 since opened missing 0 repeated 0");
 });

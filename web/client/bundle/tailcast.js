@@ -1778,7 +1778,7 @@ var Lifeline = class {
 		const events = {
 			welcome: (welcome) => this.#welcomed(welcome),
 			message: (message, size) => this.#heard(message, size),
-			silent: this.#parts.events.silent,
+			silent: (since) => this.#parts.events.silent(since === void 0 ? void 0 : this.heardAt ?? since),
 			ended: (ending) => void this.#lost(ending)
 		};
 		this.#connection = new Connection(socket, events, this.#parts);

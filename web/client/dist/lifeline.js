@@ -119,7 +119,8 @@ export class Lifeline {
         const events = {
             welcome: (welcome) => this.#welcomed(welcome),
             message: (message, size) => this.#heard(message, size),
-            silent: this.#parts.events.silent,
+            // Of an attempt that was not answered yet, nothing was heard: the last word is one of before.
+            silent: (since) => this.#parts.events.silent(since === undefined ? undefined : (this.heardAt ?? since)),
             ended: (ending) => void this.#lost(ending),
         };
         this.#connection = new Connection(socket, events, this.#parts);

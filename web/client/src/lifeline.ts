@@ -147,7 +147,8 @@ export class Lifeline {
     const events = {
       welcome: (welcome: Welcome) => this.#welcomed(welcome),
       message: (message: ServerMessage, size: number) => this.#heard(message, size),
-      silent: this.#parts.events.silent,
+      // Of an attempt that was not answered yet, nothing was heard: the last word is one of before.
+      silent: (since: number | undefined) => this.#parts.events.silent(since === undefined ? undefined : (this.heardAt ?? since)),
       ended: (ending: Ending) => void this.#lost(ending),
     };
     this.#connection = new Connection(socket, events, this.#parts);

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { TailcastError } from "tailcast-client";
-import { asPhrase, readingOf } from "../src/filter/reading.ts";
+import { asPhrase, literal, readingOf } from "../src/filter/reading.ts";
 import { type Bare, nothingOf } from "../src/page/nothing.ts";
+import { tokens } from "../src/filter/syntax.ts";
+import { sendCommand } from "../src/streams/command.ts";
 import { near } from "../src/streams/near.ts";
 
 const LIVE: Bare = { state: { name: "live" }, filter: "", lines: 0, opened: true, loading: false, kept: 0, unlooked: 0, hadLines: false };
@@ -51,4 +54,22 @@ test("streams that may have been meant are near, and patterns like one that meet
   assert.deepEqual(near("mi/*", names), ["my/*"]);
   assert.deepEqual(near("nosuch/stream", names), []);
   assert.deepEqual(near("**", names), []);
+});
+
+test("whatever is pasted is offered as one phrase that means just that", () => {
+  const pasted: string[] = JSON.parse(readFileSync(new URL("../../../tests/wire/pasted.json", import.meta.url), "utf8"));
+  for (const text of pasted) {
+    const [phrase, ...more] = tokens(literal(text) ?? "");
+    assert.deepEqual([phrase?.kind, phrase?.text, phrase?.faulty, more], ["phrase", text.trim(), false, []], text);
+  }
+  assert.deepEqual([literal(" \n"), literal("ä".repeat(2_048))], [undefined, undefined], "no text, and more than a filter may be");
+});
+
+test("the command for a first line reaches the server that the page is of", () => {
+  const table = [
+    ["http://127.0.0.1:7440/#/stream/my/app", ""],
+    ["http://127.0.0.1:7450/#/stream/my/app", " --url http://127.0.0.1:7450"],
+    ["https://logs.example.org/tailcast/?a#/", " --url https://logs.example.org/tailcast"],
+  ] as const;
+  for (const [page, url] of table) assert.equal(sendCommand("my/app", page), `echo hello | tailcast send my/app${url}`);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type TimeFormat, exact, instant, isZone, offsetAt, relative, written, writtenAt } from "../src/row/clock.ts";
+import { type TimeFormat, datedFormat, exact, instant, isZone, offsetAt, relative, written, writtenAt } from "../src/row/clock.ts";
 
 const NOW = Date.parse("2026-11-21T14:03:10Z");
 const TS = "2026-11-21T14:03:07.123456789Z";
@@ -17,6 +17,26 @@ test("a time in each format", () => {
     ["datetime", "America/St_Johns", "11-21 10:33:07.123"],
   ];
   for (const [format, zone, expected] of cases) assert.equal(written(TS, { format, zone, now: NOW }), expected);
+});
+
+test("what is seen has as much of a date as tells it from today", () => {
+  const at = Date.parse(TS);
+  const [today, yesterday, before] = [at, at - 15 * 3_600_000, Date.parse("2015-10-18T18:01:47.978Z")];
+  const table: [TimeFormat, (number | undefined)[], ReturnType<typeof datedFormat>][] = [
+    ["time", [today, today], "time"],
+    ["time", [undefined, undefined], "time"],
+    ["time", [yesterday, today], "datetime"],
+    ["time", [before, today], "full"],
+    ["datetime", [today], "datetime"],
+    ["datetime", [before], "full"],
+    ["iso", [before], "iso"],
+    ["relative", [before], "relative"],
+  ];
+  for (const [prefers, seen, expected] of table) assert.equal(datedFormat(prefers, seen, NOW, "utc"), expected, `${prefers} ${seen}`);
+  assert.equal(datedFormat("time", [yesterday], NOW, "Pacific/Kiritimati"), "datetime");
+  assert.equal(datedFormat("time", [at - 13 * 3_600_000], NOW, "Etc/GMT+12"), "datetime");
+  assert.equal(writtenAt(before, "full", "utc"), "2015-10-18 18:01:47.978");
+  assert.equal(writtenAt(Date.parse("0001-01-01T00:00:00Z"), "full", "utc"), "0001-01-01 00:00:00.000");
 });
 
 test("what is no time stands as it came", () => {

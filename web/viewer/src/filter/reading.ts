@@ -3,6 +3,9 @@
 import { partsOf } from "./parts.ts";
 import { quoted, tokens, type Token } from "./syntax.ts";
 
+/** How long a filter may be, in UTF-8. */
+const FILTER_BYTES = 4096;
+
 const LEVELS: Readonly<Record<string, string>> = {
   ":": "is",
   "=": "is",
@@ -53,12 +56,18 @@ export function readingOf(filter: string): string | undefined {
   return text;
 }
 
+/** Whatever was typed or pasted, looked for as it stands. Nothing for no text, and for one that is longer than a filter may be. */
+export function literal(text: string): string | undefined {
+  const phrase = text.trim() === "" ? undefined : quoted(text.trim());
+  return phrase !== undefined && new TextEncoder().encode(phrase).length <= FILTER_BYTES ? phrase : undefined;
+}
+
 /** The same characters, looked for as they stand. Nothing where that would be the same filter. */
 export function asPhrase(filter: string): string | undefined {
   const words = tokens(filter).filter(({ kind }) => kind !== "space");
   const [only] = words;
   if (words.length === 0 || (words.length === 1 && (only?.kind === "word" || only?.kind === "phrase"))) return undefined;
-  return quoted(filter.trim());
+  return literal(filter);
 }
 
 function found({ kind, text }: Token): string {

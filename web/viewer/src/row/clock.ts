@@ -2,13 +2,16 @@
 
 import { figure } from "../count.ts";
 
+/** What a reader can prefer. */
 export type TimeFormat = "time" | "datetime" | "iso" | "relative";
+/** `full`: with the year. */
+export type ShownFormat = TimeFormat | "full";
 
 /** `local` is the reader's own, every other one an IANA name. */
 export type Zone = "local" | "utc" | (string & {});
 
 export interface Clock {
-  readonly format: TimeFormat;
+  readonly format: ShownFormat;
   readonly zone: Zone;
   /** Ms since 1970, for `relative`. */
   readonly now: number;
@@ -40,14 +43,29 @@ export function written(ts: string, { format, zone, now }: Clock): string {
   return writtenAt(at, format, zone);
 }
 
-/** `14:03:07.123`, or `11-21 14:03:07.123`. */
-export function writtenAt(at: number, format: "time" | "datetime", zone: Zone): string {
+/**
+ * As the reader prefers it, with as much more of the date as it takes to tell what is seen from today: lines of another day
+ * have their date, those of another year that, too.
+ * @param seen times that can be seen, ms since 1970.
+ */
+export function datedFormat(prefers: TimeFormat, seen: readonly (number | undefined)[], now: number, zone: Zone): ShownFormat {
+  if (prefers !== "time" && prefers !== "datetime") return prefers;
+  const today = dayOf(now, zone);
+  const days = seen.filter((at) => at !== undefined).map((at) => dayOf(at, zone));
+  if (days.some((day) => yearOf(day) !== yearOf(today))) return "full";
+  return days.some((day) => day !== today) ? "datetime" : prefers;
+}
+
+/** `14:03:07.123`, `11-21 14:03:07.123`, or `2026-11-21 14:03:07.123`. */
+export function writtenAt(at: number, format: "time" | "datetime" | "full", zone: Zone): string {
   const there = Math.floor(at) + offsetAt(at, zone);
   const inDay = modulo(there, DAY);
   const time =
     `${two(Math.floor(inDay / HOUR))}:${two(Math.floor(inDay / MINUTE) % 60)}:${two(Math.floor(inDay / 1000) % 60)}` +
     `.${String(inDay % 1000).padStart(3, "0")}`;
-  return format === "time" ? time : `${monthAndDay(Math.floor(there / DAY))} ${time}`;
+  if (format === "time") return time;
+  const day = Math.floor(there / DAY);
+  return `${format === "full" ? `${String(yearOf(day)).padStart(4, "0")}-` : ""}${monthAndDay(day)} ${time}`;
 }
 
 /** All that is known of a line's time: in the reader's zone with its date, and as it came. */
@@ -73,11 +91,12 @@ export function relative(at: number, now: number): string {
   return at > now ? `in ${words}` : `${words} ago`;
 }
 
-/** The day in a zone, as days since 1970-01-01: two lines of different days have a separator between them. */
+/** The day in a zone, as days since 1970-01-01. */
 function dayOf(at: number, zone: Zone): number {
   return Math.floor((at + offsetAt(at, zone)) / DAY);
 }
 
+const yearOf = (day: number): number => new Date(day * DAY).getUTCFullYear();
 
 /** Whether this browser knows a zone. In one that it does not know, times are written as UTC. */
 export function isZone(zone: string): boolean {
