@@ -7,8 +7,14 @@ mod backlog;
 mod behaviour;
 #[path = "store/cable.rs"]
 mod cable;
+#[path = "store/commands.rs"]
+mod commands;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/damaging.rs"]
+mod damaging;
+#[path = "store/deletion.rs"]
+mod deletion;
 #[path = "store/faults.rs"]
 mod faults;
 #[path = "store/fence.rs"]

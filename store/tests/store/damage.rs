@@ -2,7 +2,8 @@
 
 use lines::{LogStore, Offset, StoreError};
 
-use crate::place::{Place, Spoil, append, at, draft_at, extent, numbered, read_all, store_lines, stream};
+use crate::damaging::Spoil;
+use crate::place::{Place, append, at, draft_at, extent, numbered, read_all, store_lines, stream};
 
 /// What a reader gets from an offset on, page by page: messages, and the ends of what is damaged.
 async fn walk(store: &dyn LogStore, from: u64) -> (Vec<(u64, String)>, Vec<(u64, u64)>) {

@@ -13,9 +13,10 @@ use store::Compression;
 use store::mongo::{MongoOptions, MongoStore};
 
 use crate::cable::{Cable, Wire};
+use crate::damaging::Spoil;
 use crate::merged::merge_all;
 use crate::place::{
-    Place, Spoil, append, at, draft, draft_at, extent, keyed, messages, numbered, read_all, store_lines,
+    Place, append, at, draft, draft_at, extent, keyed, messages, numbered, read_all, store_lines,
     stream,
 };
 

@@ -15,7 +15,8 @@ use store::sketcher::{Sizes, Sketcher};
 use store::sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
-use crate::place::{Place, Spoil, append, at, draft_at, extent, store_lines, stream};
+use crate::damaging::Spoil;
+use crate::place::{Place, append, at, draft_at, extent, store_lines, stream};
 
 /// Small blocks, so that few lines fill a sketch.
 const SIZES: Sizes = Sizes {
