@@ -17,6 +17,7 @@ mod contended;
 mod deletion;
 mod documents;
 mod fence;
+mod kept_out;
 mod keys;
 mod ledger;
 mod merging;

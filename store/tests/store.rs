@@ -21,6 +21,8 @@ mod faults;
 mod fence;
 #[path = "store/full_disk.rs"]
 mod full_disk;
+#[path = "store/kept_out.rs"]
+mod kept_out;
 #[path = "store/memory.rs"]
 mod memory_store;
 #[path = "store/merged.rs"]
@@ -51,6 +53,8 @@ mod spoilt;
 mod sqlite_alone;
 #[path = "store/stepdowns.rs"]
 mod stepdowns;
+#[path = "store/versions.rs"]
+mod versions;
 
 /// Runs each behaviour against one implementation.
 macro_rules! against {

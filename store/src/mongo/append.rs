@@ -3,17 +3,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use lines::log_store::{Draft, PriorRun, Told};
 use lines::{AppendError, Batch, Offset, StoreError, StreamName, Timestamp};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind, InsertManyError};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::connection::{DUPLICATE_KEY, OUT_OF_DISK, Ready, code, durable_write, store_error};
 use super::documents::{decode_keys, encode, from_date, to_date};
-use super::fence::{KEPT_OUT, NOT_ADMITTED, Token, raise};
+use super::fence::{NOT_ADMITTED, Token};
 use super::keys::only_keys;
 use super::times::not_stored;
 use super::{MongoStore, queries};
@@ -26,9 +25,6 @@ use lines::SharedError;
 const NO_WRITES_PERFORMED: &str = "NoWritesPerformed";
 /// What surely fits one command of the driver. More is split, and then an error says nothing about the first part.
 const ONE_COMMAND_BYTES: usize = 32 * 1024 * 1024;
-
-/// The longest pause before the token is asked for again.
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 type Outcome = Result<Arc<Batch>, AppendError>;
 
@@ -46,8 +42,8 @@ pub(super) struct Pending {
     pub(super) defeats: u32,
     /// Whether it was refused, and perhaps for one of its keys.
     pub(super) met_key: bool,
-    /// Since when the fence keeps it out.
-    pub(super) kept_out: Option<Instant>,
+    /// Whether the fence kept it out the last time.
+    pub(super) kept_out: bool,
 }
 
 /// How far a draft has come.
@@ -66,7 +62,7 @@ impl Pending {
         }
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
     }
 
@@ -111,6 +107,7 @@ impl MongoStore {
             }
         };
         let mut pending = self.prepare(drafts, stamp).await;
+        let mut kept_out = None;
         while tell_settled(pending.iter_mut(), told) < pending.len() {
             pending.retain(Pending::is_open);
             let now = std::time::Instant::now();
@@ -127,7 +124,7 @@ impl MongoStore {
             };
             tokio::join!(self.append_contended(contended, until, told), quiet);
             self.settle_met(&mut pending, until).await;
-            self.wait_at_the_fence(&mut pending, until).await;
+            self.wait_at_the_fence(&mut pending, &mut kept_out, until).await;
         }
     }
 
@@ -146,7 +143,7 @@ impl MongoStore {
                 compressed,
                 defeats: 0,
                 met_key: false,
-                kept_out: None,
+                kept_out: false,
                 arrived: draft.arrived.unwrap_or(stamp),
                 draft,
             })
@@ -269,11 +266,11 @@ impl MongoStore {
                 // The server has answered when the batch in the way was on a majority, so the next look sees it.
                 (Some((DUPLICATE_KEY, _)), _) => {
                     pending.met_key = !pending.draft.keys.is_empty();
-                    pending.kept_out = None;
+                    pending.kept_out = false;
                     tails.forget(&batch.stream);
                 }
                 (Some((NOT_ADMITTED, _)), _) => {
-                    pending.kept_out.get_or_insert_with(Instant::now);
+                    pending.kept_out = true;
                     tails.forget(&batch.stream);
                 }
                 (Some((OUT_OF_DISK, what)), _) => {
@@ -301,33 +298,9 @@ impl MongoStore {
         }
         let now = std::time::Instant::now();
         let mut tails = self.tails.lock();
-        for met in pending.iter().filter(|p| p.is_open() && p.kept_out.is_none()) {
+        for met in pending.iter().filter(|p| p.is_open() && !p.kept_out) {
             tails.overtaken(&met.draft.stream, now);
         }
-    }
-
-    /// Where somebody raised the fence: the token is usually told within a few milliseconds.
-    async fn wait_at_the_fence(&self, pending: &mut [Pending], until: Instant) {
-        let kept_out = |p: &&mut Pending| p.is_open() && p.kept_out.is_some();
-        let kept_out: Vec<_> = pending.iter_mut().filter(kept_out).collect();
-        let Some(since) = kept_out.iter().filter_map(|p| p.kept_out).min() else {
-            return;
-        };
-        let waited = since.elapsed();
-        // Not all at once: one is enough.
-        if waited >= KEPT_OUT.mul_f64(1.0 + rand::random::<f64>()) {
-            let raised = timeout_at(until, async { raise(self.connection.ready().await?).await }).await;
-            tracing::warn!(
-                ?raised,
-                "nothing was let in any more, so the fence is raised anew"
-            );
-            for pending in kept_out {
-                pending.kept_out = Some(Instant::now());
-            }
-        }
-        // As long as it took until now, so that few questions are asked in vain; not at all for the first.
-        let pause = waited.min(LONGEST_PAUSE);
-        sleep_until((Instant::now() + pause).min(until)).await;
     }
 
     async fn answer_used_keys(&self, open: &mut [&mut Pending], until: Instant) {
@@ -471,6 +444,8 @@ async fn used_keys(ready: &Ready, drafts: &[&Draft]) -> Result<HashMap<String, V
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::time::Duration;
+
     use mongodb::error::CommandError;
 
     use super::*;

@@ -66,11 +66,8 @@ impl MongoStore {
         let begun = std::time::Instant::now();
         let outcome = match self.round(pending, until).await {
             Ok(Round::Lost(taken)) => {
-                if matches!(taken, Taken::NotAdmitted) {
-                    pending.kept_out.get_or_insert_with(Instant::now);
-                } else {
-                    (pending.kept_out, pending.defeats) = (None, pending.defeats + 1);
-                }
+                pending.kept_out = matches!(taken, Taken::NotAdmitted);
+                pending.defeats += u32::from(!pending.kept_out);
                 pending.met_key = !pending.draft.keys.is_empty() && matches!(taken, Taken::PlaceOrKey);
                 return;
             }
@@ -202,9 +199,7 @@ async fn place_of(ready: &Ready, batch: Document) -> Result<Option<(Offset, Time
     let found = question.await.map_err(|error| ready.error(error))?;
     Ok(found.and_then(|document| {
         let arrived = from_date(document.get_datetime("at").ok()?);
-        // One that became the first part of another batch has none any more.
-        let token = number(&document, "f").and_then(|token| i32::try_from(token).ok());
-        let token = token.map_or(Token::default(), Token);
+        let token = Token::of(&document).unwrap_or_default();
         Some((from_bson(number(&document, "o")?), arrived, token))
     }))
 }

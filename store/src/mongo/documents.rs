@@ -32,7 +32,7 @@ pub(super) fn from_date(date: DateTime) -> Timestamp {
 }
 
 /// The document of a batch that begins at `first` and arrived then. `compressed` is its lines, when they are fewer
-/// bytes so. What is made of documents that are there needs no token.
+/// bytes so.
 pub(super) fn encode(
     draft: &Draft,
     arrived: Timestamp,

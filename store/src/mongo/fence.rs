@@ -19,10 +19,11 @@
 //!
 //! It does not matter in which order several raise it, or whether one of them dies in between: a token is made once, tried
 //! once, and told only after it was admitted. What then can differ is what is told and what is admitted, and nobody gets
-//! in: whoever is kept out for a while ([`KEPT_OUT`]) raises the fence once more.
+//! in: whoever is kept out for a while raises the fence once more, see [`kept_out`](super::kept_out).
 //!
-//! Who is refused has stored nothing, asks again, and inserts: the next batch of each known stream takes longer, per raise.
-//! Updates are not asked for a token (`moderate`): they have documents before them which the fence no longer admits.
+//! Who is refused has stored nothing, asks again, and inserts: one batch of each collector takes longer, per raise.
+//! Updates are not asked for a token (`moderate`) where they have a document before them that the fence does not admit, and
+//! whatever replaces one keeps the token that it has.
 
 use std::time::Duration;
 
@@ -38,9 +39,6 @@ use super::turn::millis;
 pub(super) const FENCE: &str = "fence";
 /// The server refuses a document by the collection's validator.
 pub(super) const NOT_ADMITTED: i32 = 121;
-/// For how long one is kept out, though asking for the token again and again, before one raises the fence oneself: whoever
-/// raised it last seems to have died before it told the token.
-pub(super) const KEPT_OUT: Duration = Duration::from_secs(1);
 /// For how long one waits for those who hold the collection. Whoever comes later waits behind whoever raises the fence, and
 /// a transaction that nobody ends any more holds it for a minute. A majority has to have it in that time, too: where none
 /// does, nothing is taken away.
@@ -55,8 +53,36 @@ pub(super) struct Token(pub(super) i32);
 impl Token {
     /// Of the document that tells it.
     pub(super) fn told(document: &RawDocument) -> Option<Self> {
-        let open = number(document, "open")?;
-        i32::try_from(open).ok().map(Self)
+        Self::read(document, "open")
+    }
+
+    /// By which a batch was admitted; what has none is of a version that has never heard of it.
+    pub(super) fn of(batch: &RawDocument) -> Option<Self> {
+        Self::read(batch, "f")
+    }
+
+    fn read(document: &RawDocument, name: &str) -> Option<Self> {
+        i32::try_from(number(document, name)?).ok().map(Self)
+    }
+}
+
+/// What the fence's document says: the newest token that was made, and the newest that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    made: i32,
+    told: i32,
+}
+
+impl Standing {
+    pub(super) async fn read(ready: &Ready) -> Result<Self, StoreError> {
+        let fence = ready.cluster(FENCE).await?;
+        let read = |fence: &Document| {
+            Some(Self {
+                made: fence.get_i32("made").ok()?,
+                told: fence.get_i32("open").ok()?,
+            })
+        };
+        fence.as_ref().and_then(read).ok_or_else(lost)
     }
 }
 
@@ -80,26 +106,41 @@ pub(super) fn told_first() -> [Document; 2] {
 /// Keeps everybody out who has not read what is there now. Where that fails, nothing may be taken away, and trying again
 /// later helps.
 pub(super) async fn raise(ready: &Ready) -> Result<Raised, StoreError> {
+    let made = make(ready, doc! {"_id": FENCE}).await?;
+    let admitted = admit(ready, made.ok_or_else(lost)?).await;
+    admitted.inspect_err(|error| {
+        tracing::warn!(%error, "nobody can be kept out of the batches for now, so none are deleted or merged");
+    })
+}
+
+/// The same, unless somebody has begun or ended to raise it since `seen` was read: then `None`.
+pub(super) async fn raise_unless_raised(ready: &Ready, seen: Standing) -> Result<Option<Raised>, StoreError> {
+    let unchanged = doc! {"_id": FENCE, "made": seen.made, "open": seen.told};
+    match make(ready, unchanged).await? {
+        Some(made) => admit(ready, made).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A token that nobody was told before.
+async fn make(ready: &Ready, fence: Document) -> Result<Option<i32>, StoreError> {
     let made = vec![doc! {"$set": {"made": {"$add": ["$made", 1]}}}];
-    let fence = ready.change("cluster", doc! {"_id": FENCE}, made).await?;
-    let made = fence.and_then(|fence| fence.get_i32("made").ok());
-    let made = made.ok_or_else(|| StoreError::Away("the database has lost its fence".into()))?;
+    let fence = ready.change("cluster", fence, made).await?;
+    Ok(fence.and_then(|fence| fence.get_i32("made").ok()))
+}
+
+/// Lets those in who have this token, and nobody else, and tells it.
+async fn admit(ready: &Ready, made: i32) -> Result<Raised, StoreError> {
     // Once: the driver repeats no such command.
     let admit = doc! {
         "collMod": "batches", "validator": {"f": made}, "validationLevel": "moderate", "validationAction": "error",
         "maxTimeMS": millis(PATIENCE),
     };
-    let admitted = ready.run_durably(admit).await;
-    if let Err(error) = &admitted {
-        if is_forbidden(error) {
-            return Ok(Raised::Forbidden);
-        }
-        tracing::warn!(%error, "nobody can be kept out of the batches for now, so none are deleted or merged");
-    }
-    match admitted {
-        // What is admitted, but not on a majority in time, is told all the same: otherwise nobody would be let in.
+    match ready.run_durably(admit).await {
         Ok(()) => tell(ready, made).await.map(|()| Raised::Yes),
+        Err(error) if is_forbidden(&error) => Ok(Raised::Forbidden),
         Err(error) => {
+            // What is admitted, but not on a majority in time, is told all the same: otherwise nobody would be let in.
             if is_admitted(&error) {
                 tell(ready, made).await?;
             }
@@ -114,6 +155,10 @@ async fn tell(ready: &Ready, made: i32) -> Result<(), StoreError> {
         .write(doc! {"update": "cluster", "updates": [told]})
         .await
         .map(drop)
+}
+
+fn lost() -> StoreError {
+    StoreError::Away("the database has lost its fence".into())
 }
 
 /// Whether the primary has done it, and only the others are late.

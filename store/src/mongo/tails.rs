@@ -37,6 +37,9 @@ use super::fence::Token;
 pub(super) struct Tails {
     /// Written by appends and by reading the database, read by appends; bounded by `most`.
     known: HashMap<StreamName, Tail>,
+    /// The token that was learned last, and when it was asked for: no end that was read before another one was told is of
+    /// use any more.
+    admits: Option<(Token, Instant)>,
     /// Streams to which somebody else wrote lately, and until when that counts. Written and read by appends; bounded
     /// by `most`.
     contended: HashMap<StreamName, Race>,
@@ -72,6 +75,7 @@ impl Tails {
     pub(super) fn new(most: usize, valid: Duration) -> Self {
         Self {
             known: HashMap::new(),
+            admits: None,
             contended: HashMap::new(),
             most,
             valid,
@@ -81,7 +85,9 @@ impl Tails {
     /// The stream's end, when it is known well enough to insert there now, and by what the server admits that.
     pub(super) fn get(&self, stream: &StreamName, now: Instant) -> Option<(Offset, Token)> {
         let tail = self.known.get(stream)?;
-        (now.saturating_duration_since(tail.confirmed) < self.valid).then_some((tail.next, tail.token))
+        let admits = self.admits.is_some_and(|(token, _)| token == tail.token);
+        let is_young = now.saturating_duration_since(tail.confirmed) < self.valid;
+        (admits && is_young).then_some((tail.next, tail.token))
     }
 
     /// Learns an end that was true at `confirmed` or after, and was read after `token` was told.
@@ -93,6 +99,9 @@ impl Tails {
         confirmed: Instant,
         token: Token,
     ) {
+        if self.admits.is_none_or(|(_, asked)| confirmed >= asked) {
+            self.admits = Some((token, confirmed));
+        }
         if !self.known.contains_key(stream) && self.known.len() >= self.most {
             self.make_room(confirmed);
         }
@@ -187,6 +196,28 @@ mod tests {
         assert_eq!(tails.get(&stream("s"), begun + VALID), None);
         tails.learn(&stream("s"), Offset(5), None, begun + VALID, TOLD);
         assert_eq!(tails.get(&stream("s"), begun + VALID), Some((Offset(5), TOLD)));
+    }
+
+    /// After the fence was raised a collector is refused once, and not once for each stream that it knows.
+    #[test]
+    fn ends_that_were_read_before_another_token_was_told_are_asked_for_again() {
+        let begun = Instant::now();
+        let mut tails = Tails::new(10, VALID);
+        for name in ["s", "t", "u"] {
+            tails.learn(&stream(name), Offset(5), None, begun, TOLD);
+        }
+        let later = begun + Duration::from_secs(1);
+        tails.learn(&stream("s"), Offset(6), None, later, Token(2));
+        assert_eq!(tails.get(&stream("s"), later), Some((Offset(6), Token(2))));
+        assert_eq!(tails.get(&stream("t"), later), None);
+        // An insert that was let in before is answered late.
+        tails.learn(&stream("u"), Offset(6), None, begun, TOLD);
+        assert_eq!(tails.get(&stream("u"), later), None);
+        assert_eq!(tails.get(&stream("s"), later), Some((Offset(6), Token(2))));
+        // A database that was restored tells an earlier one.
+        let restored = later + Duration::from_secs(1);
+        tails.learn(&stream("t"), Offset(2), None, restored, TOLD);
+        assert_eq!(tails.get(&stream("s"), restored), None);
     }
 
     #[test]

@@ -7,13 +7,15 @@ use mongodb::options::ReadConcern;
 use mongodb::{ClientSession, Collection};
 
 use super::connection::{Ready, code, durable_write};
+use super::fence::NOT_ADMITTED;
 
 /// Somebody else changed the same, or holds it.
-const CONFLICTS: [i32; 4] = [
+const CONFLICTS: [i32; 5] = [
     24,  // LockTimeout
     112, // WriteConflict
     246, // SnapshotUnavailable
     251, // NoSuchTransaction: the server gave up on one that took too long
+    NOT_ADMITTED,
 ];
 
 /// Changes under way. Without [`Transaction::commit`] none of them happens. It reads what is on a majority, all of it as
@@ -52,12 +54,13 @@ impl<'a> Transaction<'a> {
     pub(super) async fn write(&mut self, command: Document) -> Result<u64, Undone> {
         let run = self.ready.run_in(&mut self.session, command).await;
         let answer = run.map_err(|error| undone(self.ready, error))?;
-        match answer.get_array("writeErrors") {
-            Ok(errors) if !errors.is_empty() => {
-                let first = format!("{:?}", errors.first());
-                Err(Undone::Failed(StoreError::Away(first.into())))
+        let errors = answer.get_array("writeErrors").ok();
+        match errors.and_then(|errors| errors.first()?.as_document()) {
+            Some(first) if first.get_i32("code").is_ok_and(|code| CONFLICTS.contains(&code)) => {
+                Err(Undone::Overtaken)
             }
-            _ => Ok(answer
+            Some(first) => Err(Undone::Failed(StoreError::Away(first.to_string().into()))),
+            None => Ok(answer
                 .get_i32("n")
                 .map_or(0, |n| u64::try_from(n).unwrap_or_default())),
         }

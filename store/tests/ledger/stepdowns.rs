@@ -133,14 +133,14 @@ async fn nothing_is_lost_or_done_twice_while_primaries_step_down_freeze_and_die(
             .expect("they go on counting");
     };
     goes_on(0).await;
-    for round in 0..2 {
+    for _ in 0..2 {
         let before = counted().await;
         set.step_down().await;
         goes_on(before).await;
 
         let primary = set.primary().await;
         set.signal(primary, "-STOP");
-        tokio::time::sleep(Duration::from_secs(2 + round)).await;
+        set.primary_other_than(primary).await;
         set.signal(primary, "-CONT");
         set.primary().await;
         goes_on(counted().await).await;

@@ -107,6 +107,28 @@ impl ReplicaSet {
             .expect("there is a primary")
     }
 
+    /// Waits until another member than `frozen`, which answers nothing, is the primary.
+    pub(crate) async fn primary_other_than(&self, frozen: usize) {
+        let mut others = Vec::new();
+        for i in (0..3).filter(|i| *i != frozen) {
+            let address = format!("mongodb://{}/?directConnection=true", self.host(i));
+            others.push(mongodb::Client::with_uri_str(address).await.unwrap());
+        }
+        let found = async {
+            loop {
+                for other in &others {
+                    let hello = other.database("admin").run_command(doc! {"hello": 1}).await;
+                    if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
+                        return;
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found)
+            .await
+            .expect("another one becomes the primary")
+    }
+
     pub(crate) async fn step_down(&self) {
         let client = mongodb::Client::with_uri_str(self.address()).await.unwrap();
         let stepped = client

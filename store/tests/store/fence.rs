@@ -159,28 +159,6 @@ async fn whoever_believes_in_an_end_that_was_deleted_since_gives_no_offset_twice
         .await;
 }
 
-/// Whoever raised the fence died before it told by what one is let in.
-#[tokio::test]
-async fn a_fence_that_nobody_is_let_in_by_is_raised_anew() {
-    let (place, _, _) = place();
-    place
-        .run(async |place| {
-            let stores = [place.store().await, place.store().await];
-            store_lines(&*stores[0], "s", &["a"]).await;
-            let closed = doc! {"collMod": "batches", "validator": {"f": 77}, "validationLevel": "moderate"};
-            place.database().await.run_command(closed).await.unwrap();
-            let appends = stores.iter().map(|store| store_lines(&**store, "s", &["b"]));
-            let mut firsts: Vec<u64> = futures_util::future::join_all(appends)
-                .await
-                .iter()
-                .map(|batch| batch.first.0)
-                .collect();
-            firsts.sort_unstable();
-            assert_eq!(firsts, [1, 2]);
-        })
-        .await;
-}
-
 /// The server keeps a transaction for a minute whose process has died, and the collection with it.
 #[tokio::test]
 async fn appends_go_on_while_a_transaction_that_nobody_ends_holds_the_batches() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lines::log_store::{Digest, Merged, PriorRun, StoredKey};
@@ -11,13 +11,13 @@ use lines::{AppendError, LogReader, LogStore, Offset};
 use mongodb::bson::{Document, doc};
 use store::Compression;
 use store::mongo::{MongoOptions, MongoStore};
+use tokio::sync::watch;
 
 use crate::cable::{Cable, Wire};
 use crate::damaging::Spoil;
 use crate::merged::merge_all;
 use crate::place::{
-    Place, append, at, draft, draft_at, extent, keyed, messages, numbered, read_all, store_lines,
-    stream,
+    Place, append, at, draft, draft_at, extent, keyed, messages, numbered, read_all, store_lines, stream,
 };
 
 /// Everything is merged at once, by stores of one's own.
@@ -83,7 +83,7 @@ async fn a_merged_batch_is_a_batch_as_the_contract_has_it() {
             assert_eq!(
                 whole,
                 doc! {
-                    "s": "s", "o": 0_i64, "n": 5_i64, "t0": at(3).nanos(), "t1": at(9).nanos(), "at": date(9),
+                    "s": "s", "o": 0_i64, "n": 5_i64, "t0": at(3).nanos(), "t1": at(9).nanos(), "at": date(9), "f": 0,
                     "lines": lines,
                 }
             );
@@ -247,7 +247,7 @@ async fn a_merger_that_was_stopped_does_no_harm_when_it_wakes() {
             let cable = Cable::to_the_primary().await;
 
             let through = cable.store_address(place);
-            for round in 0..8_u64 {
+            for round in 0..8 {
                 for i in 0..40 {
                     let text = format!("{round} {i}");
                     expected.push(text.clone());
@@ -256,9 +256,12 @@ async fn a_merger_that_was_stopped_does_no_harm_when_it_wakes() {
                 let stopped = MongoStore::connect(&through, options.clone()).await.unwrap();
                 stopped.epoch().await.unwrap();
                 free_leases(place).await;
-                let merging = tokio::spawn(async move { stopped.merge().await });
-                // Somewhere between two of its round trips.
-                tokio::time::sleep(Duration::from_millis(2 + 3 * round)).await;
+                let mut merging = tokio::spawn(async move { stopped.merge().await });
+                // Between two of its round trips, each time later.
+                let done = tokio::select! {
+                    () = cable.carries(1 + 2 * round) => None,
+                    done = &mut merging => Some(done),
+                };
                 cable.wire.send_replace(Wire::Held);
                 free_leases(place).await;
                 let meanwhile = async {
@@ -272,7 +275,10 @@ async fn a_merger_that_was_stopped_does_no_harm_when_it_wakes() {
                 // What it has begun to change waits for it.
                 let _ = tokio::time::timeout(Duration::from_millis(500), meanwhile).await;
                 cable.wire.send_replace(Wire::Open);
-                let _ = merging.await.unwrap();
+                let _ = match done {
+                    Some(done) => done.unwrap(),
+                    None => merging.await.unwrap(),
+                };
                 let read: Vec<String> = read_all(&*store, "s", 0)
                     .await
                     .into_iter()
@@ -305,11 +311,11 @@ const STREAMS: usize = 3;
 
 async fn everything_at_once(place: &Place) {
     let going = Arc::new(AtomicBool::new(true));
-    let merged = Arc::new(AtomicU64::new(0));
+    let (merged, appended) = (watch::Sender::new(0), watch::Sender::new(0));
     let appenders: Vec<_> = [place.store().await, place.store().await]
         .into_iter()
         .enumerate()
-        .map(|(who, store)| tokio::spawn(append_on(store, who, Arc::clone(&going))))
+        .map(|(who, store)| tokio::spawn(append_on(store, who, Arc::clone(&going), appended.clone())))
         .collect();
     let readers: Vec<_> = (0..2)
         .map(|i| (i, Arc::clone(&going)))
@@ -318,17 +324,22 @@ async fn everything_at_once(place: &Place) {
     let readers = futures_util::future::join_all(readers).await;
     let others: Vec<_> = [place.store().await, place.store().await]
         .into_iter()
-        .map(|store| tokio::spawn(keep_tidy(store, Arc::clone(&going), Arc::clone(&merged))))
+        .map(|store| {
+            tokio::spawn(keep_tidy(
+                store,
+                Arc::clone(&going),
+                merged.clone(),
+                appended.subscribe(),
+            ))
+        })
         .collect();
+    drop(appended);
     // As long as it takes until much was merged under them.
-    let enough = async {
-        while merged.load(Ordering::SeqCst) < 120 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(120), enough)
+    let mut enough = merged.subscribe();
+    tokio::time::timeout(Duration::from_secs(120), enough.wait_for(|merged| *merged >= 120))
         .await
-        .expect("batches are merged");
+        .expect("batches are merged")
+        .unwrap();
     going.store(false, Ordering::SeqCst);
 
     let mut model: BTreeMap<(String, u64), String> = BTreeMap::new();
@@ -388,6 +399,7 @@ async fn append_on(
     store: Arc<dyn LogStore>,
     who: usize,
     going: Arc<AtomicBool>,
+    appended: watch::Sender<usize>,
 ) -> (Answered, Vec<(String, String, u64)>) {
     let (mut answered, mut keys) = (Vec::new(), Vec::new());
     let mut i = 0;
@@ -416,6 +428,7 @@ async fn append_on(
             );
         }
         i += 1;
+        appended.send_modify(|appended| *appended += 1);
     }
     (answered, keys)
 }
@@ -467,10 +480,16 @@ async fn read_on(store: Arc<dyn LogStore>, which: usize, going: Arc<AtomicBool>)
 }
 
 /// Merges, removes the oldest, brings it back, and deletes some of it.
-async fn keep_tidy(store: Arc<dyn LogStore>, going: Arc<AtomicBool>, merged: Arc<AtomicU64>) {
+async fn keep_tidy(
+    store: Arc<dyn LogStore>,
+    going: Arc<AtomicBool>,
+    merged: watch::Sender<u64>,
+    mut appended: watch::Receiver<usize>,
+) {
     let mut round = 0;
     while going.load(Ordering::SeqCst) {
-        merged.fetch_add(store.merge().await.unwrap().batches, Ordering::SeqCst);
+        let batches = store.merge().await.unwrap().batches;
+        merged.send_modify(|merged| *merged += batches);
         let bytes = store.holdings().await.unwrap().bytes;
         let retention = Retention {
             age: None,
@@ -484,7 +503,7 @@ async fn keep_tidy(store: Arc<dyn LogStore>, going: Arc<AtomicBool>, merged: Arc
         }
         store.delete_hidden(Deletable::All).await.unwrap();
         round += 1;
-        // Others need the servers, too.
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        // There is nothing new before, and when nobody appends any more, this ends.
+        let _ = appended.changed().await;
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lines::{AppendError, LogStore};
 use store::mongo::{MongoOptions, MongoStore};
+use tokio::sync::watch;
 
 use crate::place::{append, draft, extent, keyed, read_all};
 use crate::replica_set::ReplicaSet;
@@ -26,7 +27,12 @@ fn quick() -> MongoOptions {
 }
 
 /// Appends until told to stop, each line until it is known to be stored, and says where each went.
-async fn send(store: Arc<MongoStore>, who: usize, stop: Arc<AtomicBool>) -> BTreeMap<(String, u64), String> {
+async fn send(
+    store: Arc<MongoStore>,
+    who: usize,
+    stop: Arc<AtomicBool>,
+    progress: watch::Sender<usize>,
+) -> BTreeMap<(String, u64), String> {
     let name = format!("s/{}", who % STREAMS);
     let mut sent = BTreeMap::new();
     let mut i = 0;
@@ -42,17 +48,19 @@ async fn send(store: Arc<MongoStore>, who: usize, stop: Arc<AtomicBool>) -> BTre
         };
         assert_eq!(sent.insert((name.clone(), first.0), text), None);
         i += 1;
+        progress.send_modify(|sent| *sent += 1);
     }
     sent
 }
 
-/// Merges until told to stop; what fails is tried again.
-async fn merge(store: Arc<MongoStore>, merged: Arc<AtomicU64>, stop: Arc<AtomicBool>) {
-    while !stop.load(Ordering::SeqCst) {
+/// Merges whenever some more was sent, until nobody sends any more; what fails is tried again.
+async fn merge(store: Arc<MongoStore>, merged: watch::Sender<u64>, mut sent: watch::Receiver<usize>) {
+    let mut next = 0;
+    while let Ok(now) = sent.wait_for(|sent| *sent >= next).await.map(|sent| *sent) {
+        next = now + 4;
         if let Ok(some) = store.merge().await {
-            merged.fetch_add(some.batches, Ordering::SeqCst);
+            merged.send_modify(|merged| *merged += some.batches);
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -63,23 +71,22 @@ async fn merging_loses_and_doubles_no_line_while_primaries_step_down_freeze_and_
     set.primary().await;
     let store = async || Arc::new(MongoStore::connect(&set.address(), quick()).await.unwrap());
     let stores = [store().await, store().await, store().await];
-    let (stop, merged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (progress, merged) = (watch::Sender::new(0), watch::Sender::new(0));
     let sending: Vec<_> = (0..4)
-        .map(|who| tokio::spawn(send(stores[who % 2].clone(), who, stop.clone())))
+        .map(|who| tokio::spawn(send(stores[who % 2].clone(), who, stop.clone(), progress.clone())))
         .collect();
     let merging: Vec<_> = [&stores[1], &stores[2]]
-        .map(|store| tokio::spawn(merge(store.clone(), merged.clone(), stop.clone())))
+        .map(|store| tokio::spawn(merge(store.clone(), merged.clone(), progress.subscribe())))
         .into();
+    drop(progress);
     let goes_on = async || {
-        let begun = merged.load(Ordering::SeqCst);
-        let on = async {
-            while merged.load(Ordering::SeqCst) < begun + 10 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(120), on)
+        let enough = *merged.borrow() + 10;
+        let mut on = merged.subscribe();
+        tokio::time::timeout(Duration::from_secs(120), on.wait_for(|merged| *merged >= enough))
             .await
-            .expect("batches are merged again");
+            .expect("batches are merged again")
+            .unwrap();
     };
     goes_on().await;
     set.step_down().await;
@@ -87,7 +94,7 @@ async fn merging_loses_and_doubles_no_line_while_primaries_step_down_freeze_and_
 
     let primary = set.primary().await;
     set.signal(primary, "-STOP");
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    set.primary_other_than(primary).await;
     set.signal(primary, "-CONT");
     set.primary().await;
     goes_on().await;

@@ -13,6 +13,7 @@ use crate::Compression;
 use crate::encoding::compress;
 use crate::mongo::connection::Ready;
 use crate::mongo::documents::{decode_keys, encode, from_bson, number, row, to_bson};
+use crate::mongo::fence::Token;
 use crate::mongo::transaction::{Transaction, Undone};
 use crate::mongo::turn::Lease;
 
@@ -172,8 +173,11 @@ fn join(run: Run, parts: &[RawDocumentBuf], compression: Compression) -> Option<
         lines,
         keys,
     };
-    let mut document =
-        Document::try_from(encode(&draft, arrived, compressed.as_deref(), run.first, None)).ok()?;
+    // An update needs no token where the document has none that is admitted, and has to keep it where it has: of what was
+    // restored from a dump it may be any.
+    let token = Token::of(parts.first()?);
+    let encoded = encode(&draft, arrived, compressed.as_deref(), run.first, token);
+    let mut document = Document::try_from(encoded).ok()?;
     // The first document stays, with another content.
     document.remove("_id");
     Some(Joined { run, document })
