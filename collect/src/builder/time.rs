@@ -94,6 +94,9 @@ pub(super) fn text(text: &str, here: Here<'_>) -> Option<Timestamp> {
     {
         return when.resolve(here);
     }
+    if number::is_calendar(text) {
+        return form::unmarked(text)?.resolve(here);
+    }
     number::text(text).or_else(|| Timestamp::parse(text))
 }
 
@@ -101,7 +104,13 @@ pub(super) fn text(text: &str, here: Here<'_>) -> Option<Timestamp> {
 pub(super) fn value(value: &Value<'_>, here: Here<'_>) -> Option<Timestamp> {
     match value.text() {
         Some(said) => text(&said, here),
-        None => unix(&value.number()?),
+        None => {
+            let number = value.number()?;
+            if number::is_calendar(&number) {
+                return form::unmarked(&number)?.resolve(here);
+            }
+            unix(&number)
+        }
     }
 }
 

@@ -29,6 +29,17 @@ pub(in crate::builder) fn logcat(text: &str) -> Option<(When, usize)> {
     scan.on(None, month, day)
 }
 
+/// `20261130050000`, `20261130050000123`.
+pub(super) fn unmarked(text: &str) -> Option<When> {
+    let mut scan = Scan::of(text);
+    let date = date(scan.digits(4)?, scan.digits(2)?, scan.digits(2)?)?;
+    let mut clock = scan.basic_clock()?;
+    if let Some(millis) = scan.digits(3) {
+        clock.nanos = millis * 1_000_000;
+    }
+    (scan.at == text.len()).then(|| clock.on(date).map(When::Local))?
+}
+
 /// `26/11/30 05:00:00` (Spark, Hadoop's console).
 pub(in crate::builder) fn spark(text: &str) -> Option<(When, usize)> {
     let mut scan = Scan::of(text);
@@ -193,7 +204,7 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// `Mon Nov 30 05:00:00 2026`, with a zone before the year (`date`) or none (Apache).
+    /// `Mon Nov 30 05:00:00 2026`, with a zone before the year (`date`), behind it (osquery) or none (Apache).
     fn year_behind(mut self, month: i32, day: i32, clock: Clock) -> Option<(When, usize)> {
         self.byte(b' ')?;
         let zone = zone::begin(self.rest()).and_then(|(zone, length)| {
@@ -202,16 +213,19 @@ impl<'a> Scan<'a> {
         });
         let civil = clock.on(date(self.year()?, month, day)?)?;
         self.ends()?;
-        Some((
-            zone.map_or(Some(When::Local(civil)), |zone| zone.of(civil))?,
-            self.at,
-        ))
+        match zone {
+            Some(zone) => Some((zone.of(civil)?, self.at)),
+            None => self.in_zone(civil),
+        }
     }
 
     /// A time with the zone that follows it, or none.
     fn zoned(mut self, date: Date, mut clock: Clock) -> Option<(When, usize)> {
         self.half_of_day(&mut clock);
-        let civil = clock.on(date)?;
+        self.in_zone(clock.on(date)?)
+    }
+
+    fn in_zone(mut self, civil: DateTime) -> Option<(When, usize)> {
         let begin = self.at;
         self.blanks();
         let apart = self.at > begin;

@@ -15,6 +15,23 @@ pub(super) fn unix(number: &str) -> Option<Timestamp> {
     decimal.times_ten_to(digits_to_nanos).map(Timestamp::from_nanos)
 }
 
+/// Whether it is `yyyyMMddHHmm`, `yyyyMMddHHmmss` or `yyyyMMddHHmmssSSS`, of years that computers log in. The first would be
+/// a Unix time of 1976, too, and cannot be told from one; the others would be of 2612.
+pub(super) fn is_calendar(number: &str) -> bool {
+    let whole = number.split_once('.').map_or(number, |(whole, _)| whole);
+    if !matches!(whole.len(), 12 | 14 | 17) || !whole.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let two = |at: usize| whole[at..at + 2].parse::<u8>().unwrap_or(u8::MAX);
+    let second = if whole.len() > 12 { two(12) } else { 0 };
+    matches!(two(0), 19 | 20)
+        && (1..=12).contains(&two(4))
+        && (1..=31).contains(&two(6))
+        && two(8) < 24
+        && two(10) < 60
+        && second < 60
+}
+
 /// A text has so many digits before its point at least when it is such a number: `2026` and `0500` are something else.
 const FEWEST_DIGITS: usize = 9;
 

@@ -2,7 +2,7 @@
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use lines::Timestamp;
+use lines::{Level, Timestamp};
 
 /// What follows a time and says by which clock it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) enum Zone {
 pub(in crate::builder) struct Abbreviation {
     letters: [u8; 5],
     length: usize,
+    /// Whether it is a word, or stands for something else, as often as it is a zone.
+    doubtful: bool,
 }
 
 /// Abbreviations that mean one offset everywhere, in hours.
@@ -52,6 +54,11 @@ const SEVERAL: &[&str] = &[
     "HKT", "WIB",
 ];
 
+/// Those of both that are words, or stand for other things in logs (`SST file`, `WEST gate`).
+const DOUBTFUL: &[&str] = &[
+    "ACT", "AMT", "ART", "AST", "ECT", "EET", "EST", "GST", "MST", "PST", "SST", "WEST", "WET",
+];
+
 impl Zone {
     pub(super) fn may_stand_apart(&self) -> bool {
         match self {
@@ -59,6 +66,19 @@ impl Zone {
             Self::Abbreviation(_) => true,
         }
     }
+}
+
+/// Whether a text that stands behind a word goes on as a head does, and not as a sentence: with a separator, a bracket, a
+/// number, or a level in capitals.
+fn is_head(behind: &[u8]) -> bool {
+    let Some(rest) = behind.strip_prefix(b" ") else {
+        return true;
+    };
+    let rest = rest.trim_ascii_start();
+    let letters = rest.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let word = std::str::from_utf8(&rest[..letters]).unwrap_or_default();
+    !rest.first().is_some_and(u8::is_ascii_alphabetic)
+        || Level::of_word(word).is_some() && ends(rest, letters)
 }
 
 /// The zone that a text begins with, and how many bytes it has, with what repeats it: `Z`, `UTC`, `+01:00`, `+0100`, `+01`,
@@ -75,11 +95,12 @@ pub(super) fn begin(text: &[u8]) -> Option<(Zone, usize)> {
             if !(2..=5).contains(&length) || !ends(text, length) {
                 return None;
             }
-            let zone = match &text[..length] {
-                b"UTC" | b"GMT" | b"UT" => UTC,
-                letters => Zone::Abbreviation(Abbreviation::of(letters)?),
-            };
-            Some((zone, length))
+            if matches!(&text[..length], b"UTC" | b"GMT" | b"UT") {
+                return universal(text, length);
+            }
+            let called = Abbreviation::of(&text[..length])?;
+            let counts = !called.doubtful || is_head(&text[length..]);
+            counts.then_some((Zone::Abbreviation(called), length))
         }
         _ => None,
     }
@@ -89,6 +110,46 @@ const UTC: Zone = Zone::Offset {
     seconds: 0,
     sure: true,
 };
+
+/// `UTC`, and `GMT+0100` (JavaScript), `UTC+1`: what is added to it counts.
+fn universal(text: &[u8], length: usize) -> Option<(Zone, usize)> {
+    let behind = &text[length..];
+    if !matches!(behind, [b'+' | b'-', b'0'..=b'9', ..]) {
+        return Some((UTC, length));
+    }
+    let (ahead, added) = match offset(behind) {
+        Some((Zone::Offset { seconds, .. }, added)) => (seconds, added),
+        _ if ends(behind, 2) => {
+            let hours = i32::from(behind[1] - b'0');
+            (if behind[0] == b'-' { -hours } else { hours } * 3600, 2)
+        }
+        _ => return Some((Zone::Abbreviation(Abbreviation::UNKNOWN), length)),
+    };
+    let zone = Zone::Offset {
+        seconds: ahead,
+        sure: true,
+    };
+    Some((zone, length + added + named(&behind[added..])))
+}
+
+/// How long a zone's name in words is: ` (Central European Standard Time)`.
+fn named(text: &[u8]) -> usize {
+    let Some(inside) = text.strip_prefix(b" (") else {
+        return 0;
+    };
+    let name = inside
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\'' | b'.'))
+        .count();
+    match inside.get(name) {
+        Some(b')') if name > 0 => name + 3,
+        _ => 0,
+    }
+}
+
+/// Offsets that clocks have, in hours.
+const LEAST: i32 = -12;
+const MOST: i32 = 14;
 
 fn offset(text: &[u8]) -> Option<(Zone, usize)> {
     let two = |at: usize| {
@@ -102,12 +163,14 @@ fn offset(text: &[u8]) -> Option<(Zone, usize)> {
         Some(b'0'..=b'9') => (two(3)?, 5),
         _ => (0, 3),
     };
-    if hours > 18 || minutes > 59 || !ends(text, length) {
+    let ahead = hours * 3600 + minutes * 60;
+    let ahead = if text[0] == b'-' { -ahead } else { ahead };
+    let is_any = (LEAST * 3600..=MOST * 3600).contains(&ahead) && minutes % 15 == 0 && minutes < 60;
+    if !is_any || !ends(text, length) {
         return None;
     }
-    let ahead = hours * 3600 + minutes * 60;
     let zone = Zone::Offset {
-        seconds: if text[0] == b'-' { -ahead } else { ahead },
+        seconds: ahead,
         sure: length > 3,
     };
     Some((zone, length))
@@ -154,6 +217,13 @@ fn ends(text: &[u8], at: usize) -> bool {
 }
 
 impl Abbreviation {
+    /// Something that no clock goes by: a time with it cannot be told.
+    const UNKNOWN: Self = Self {
+        letters: [0; 5],
+        length: 0,
+        doubtful: false,
+    };
+
     /// One that is known, in whichever meaning.
     fn of(letters: &[u8]) -> Option<Self> {
         let known = KNOWN.iter().any(|(name, _)| name.as_bytes() == letters)
@@ -162,6 +232,7 @@ impl Abbreviation {
             let mut called = Self {
                 letters: [0; 5],
                 length: letters.len(),
+                doubtful: DOUBTFUL.iter().any(|name| name.as_bytes() == letters),
             };
             called.letters[..letters.len()].copy_from_slice(letters);
             called
