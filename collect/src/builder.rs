@@ -20,13 +20,14 @@ mod text;
 mod time;
 mod value;
 mod wrapped;
+mod writers;
 
 use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
 use lines::{Level, Timestamp, line};
 
-pub(crate) use json::{completed, escaped, read, repaired};
+pub(crate) use json::{completed, escaped, escapes, read, repaired};
 use said::{Said, Used};
 pub(crate) use value::string;
 pub use value::{Nested, Value};
@@ -67,6 +68,8 @@ pub struct Terms {
     pub stream: StreamMember,
     /// How its text, its times and its levels are read.
     pub reading: Reading,
+    /// Whether its end is missing, so that an object in it may end anywhere.
+    pub is_cut: bool,
 }
 
 impl Terms {
@@ -113,6 +116,8 @@ pub struct Built<'a> {
     stream: Option<Cow<'a, str>>,
     /// Names, no two the same, and JSON on one line.
     fields: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// What is not in it of a line that was cut already, in bytes: half a name, half a number.
+    left_out: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -158,6 +163,7 @@ impl<'a> Builder<'a> {
             message: said.message,
             stream: said.stream,
             fields: Vec::new(),
+            left_out: 0,
         };
         let mut used = said.used;
         if built.level.is_none()
@@ -185,6 +191,7 @@ impl<'a> Built<'a> {
             message: message.into(),
             stream: None,
             fields: Vec::new(),
+            left_out: 0,
         }
     }
 
@@ -203,6 +210,11 @@ impl<'a> Built<'a> {
     /// Whether it told a time that is not understood, and has that of its arrival.
     pub fn is_undated(&self) -> bool {
         self.undated
+    }
+
+    /// What is not in it of a line that was cut, in bytes.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The stream that it names itself.

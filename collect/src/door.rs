@@ -30,7 +30,7 @@ use repeats::{Flight, Met, Repeats};
 pub(crate) use intake::too_many_lines;
 pub use intake::{Intake, Place};
 pub use key::{Identity, Key};
-pub use marks::{Marks, TooLong};
+pub use marks::{Marks, Told, TooLong};
 pub use memory::Held;
 pub use naming::{BadTemplate, Labels, Naming, Template};
 pub use outcome::{Outcome, Settled};
@@ -142,13 +142,21 @@ impl Door {
         )
     }
 
-    /// What an intake of this subscriber is found again by. `body` is all of it, inflated, and `format` its
-    /// [tag](crate::ingest::decode::Format::tag).
-    pub fn key(&self, subscriber: &Subscriber, identity: &Identity, format: u8, body: &[u8]) -> Key {
+    /// What an intake of this subscriber is found again by. `body` is all of it, inflated, `format` its
+    /// [tag](crate::ingest::decode::Format::tag), and `told` what its sender says of its lines.
+    pub fn key(
+        &self,
+        subscriber: &Subscriber,
+        identity: &Identity,
+        format: u8,
+        body: &[u8],
+        told: &Told,
+    ) -> Key {
         identity.with(
             subscriber.sub(),
             format,
             body,
+            told,
             Timestamp::now(),
             self.limits.repeats,
         )

@@ -164,24 +164,16 @@ pub(crate) fn repaired(json: &str) -> Cow<'_, str> {
 /// The same JSON with escapes for the control characters that stand in its strings as they are: many who write JSON by hand
 /// forget them. To be asked for what could not be read; `None` where there are none, or no JSON.
 pub(crate) fn escaped(json: &str) -> Option<String> {
-    let is_nested = json.trim_ascii_start().starts_with(['{', '[']);
-    if !is_nested || !json.bytes().any(|byte| byte < 0x20) {
+    let is_json = json.trim_ascii_start().starts_with(['{', '[', '"']);
+    if !is_json || !json.bytes().any(|byte| byte < 0x20) {
         return None;
     }
     let mut escaped = String::with_capacity(json.len() + json.len() / 8);
-    let (mut inside, mut copied, mut at) = (false, 0, 0);
-    while let Some(&byte) = json.as_bytes().get(at) {
-        match byte {
-            b'"' => inside = !inside,
-            b'\\' if inside => at += 1,
-            0..0x20 if inside => {
-                escaped.push_str(&json[copied..at]);
-                push_escape(byte, &mut escaped);
-                copied = at + 1;
-            }
-            _ => {}
-        }
-        at += 1;
+    let mut copied = 0;
+    for (at, control) in controls(json) {
+        escaped.push_str(&json[copied..at]);
+        push_escape(control, &mut escaped);
+        copied = at + 1;
     }
     if copied == 0 {
         return None;
@@ -190,8 +182,28 @@ pub(crate) fn escaped(json: &str) -> Option<String> {
     Some(escaped)
 }
 
+/// Where those characters are, and how long the escape of each is.
+pub(crate) fn escapes(json: &str) -> impl Iterator<Item = (usize, usize)> {
+    controls(json).map(|(at, control)| (at, if has_letter(control) { 2 } else { 6 }))
+}
+
+/// The control characters that stand in strings as they are.
+fn controls(json: &str) -> impl Iterator<Item = (usize, u8)> {
+    let (mut inside, mut escape) = (false, false);
+    json.bytes().enumerate().filter(move |&(_, byte)| {
+        let is_escaped = std::mem::take(&mut escape);
+        match byte {
+            b'"' if !is_escaped => inside = !inside,
+            b'\\' if inside && !is_escaped => escape = true,
+            0..0x20 => return inside && !is_escaped,
+            _ => {}
+        }
+        false
+    })
+}
+
 /// An object that was cut off, with what it needs to be one, and how much of it that is: all but a name, a number or a word
-/// that the cut went through. `None` of what begins like none.
+/// that the cut went through. `None` of what begins like none, and of one that is whole and has text behind it.
 pub(crate) fn completed(json: &str) -> Option<(String, usize)> {
     if !json.trim_ascii_start().starts_with('{') {
         return None;
@@ -209,6 +221,10 @@ pub(crate) fn completed(json: &str) -> Option<(String, usize)> {
             b'}' | b']' => {
                 open.pop();
                 whole = at + 1;
+                if open.is_empty() {
+                    let is_all = json[whole..].trim_ascii().is_empty();
+                    return is_all.then(|| closed(json, whole, "", &open));
+                }
             }
             b',' => (whole, is_value) = (at, open.last() == Some(&b']')),
             b':' => is_value = true,
@@ -273,6 +289,10 @@ fn closed(json: &str, end: usize, quote: &str, open: &[u8]) -> (String, usize) {
     (whole, end)
 }
 
+fn has_letter(control: u8) -> bool {
+    matches!(control, b'\t' | b'\n' | b'\r')
+}
+
 fn push_escape(control: u8, json: &mut String) {
     match control {
         b'\t' => json.push_str("\\t"),
@@ -335,7 +355,10 @@ mod tests {
         ] {
             assert_eq!(completed(json).unwrap().0, expected);
         }
-        assert_eq!(completed("text {"), None);
+        assert_eq!(completed(r#"{"a":1} "#).unwrap().0, r#"{"a":1}"#);
+        for text in ["text {", r#"{"a":1} and text"#, r#"{"a":1}{"b":2"#, r#"{}]"#] {
+            assert_eq!(completed(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -5,15 +5,18 @@ use std::borrow::Cow;
 use lines::Level;
 
 use super::value::Value;
+use super::writers::{Writer, Writers};
 
 /// Whose numbers a member's are. Words are understood everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// Nobody's: words alone.
     Words,
-    /// pino's and bunyan's from 10 to 60 with what users put between, and Monolog's from 100 to 600.
+    /// MongoDB's letters.
+    Letters,
+    /// pino's and bunyan's from 10 to 60 with what users put between, and Monolog's from 100 to 600; syslog's in lines of GELF.
     Level,
-    /// syslog's from 0 to 7, or Google's from 100 to 800.
+    /// Google's from 100 to 800; syslog's from 0 to 7, or glog's from 0 to 3, beside members of these.
     Severity,
     /// syslog's: 0 is the gravest, 7 the least.
     Syslog,
@@ -27,7 +30,7 @@ pub enum Scale {
     Log4j,
     /// Windows': 1 is the gravest, 5 the least.
     Windows,
-    /// Microsoft.Extensions.Logging's from 0 to 5.
+    /// Microsoft.Extensions.Logging's from 0 to 5, beside members of its own.
     Microsoft,
     /// Application Insights' from 0 to 4.
     Insights,
@@ -48,22 +51,33 @@ const PINO: Steps = &[
     (70, Level::Fatal),
 ];
 
-const MONOLOG: Steps = &[
+const MONOLOG: &[(u32, Level)] = &[
     (100, Level::Debug),
     (200, Level::Info),
+    (250, Level::Info),
     (300, Level::Warn),
     (400, Level::Error),
     (500, Level::Fatal),
-    (601, Level::Fatal),
+    (550, Level::Fatal),
+    (600, Level::Fatal),
 ];
 
-const GOOGLE: Steps = &[
+const GOOGLE: &[(u32, Level)] = &[
     (100, Level::Debug),
     (200, Level::Info),
+    (300, Level::Info),
     (400, Level::Warn),
     (500, Level::Error),
     (600, Level::Fatal),
-    (801, Level::Fatal),
+    (700, Level::Fatal),
+    (800, Level::Fatal),
+];
+
+const GLOG: &[(u32, Level)] = &[
+    (0, Level::Info),
+    (1, Level::Warn),
+    (2, Level::Error),
+    (3, Level::Fatal),
 ];
 
 const SYSLOG: Steps = &[
@@ -143,28 +157,47 @@ const NXLOG: Steps = &[
 ];
 
 impl Scale {
-    /// The level of a number, as it is written.
-    pub(super) fn level(self, number: &str) -> Option<Level> {
+    /// The level of a number, as it is written, in a line of these.
+    fn level(self, number: &str, beside: Writers) -> Option<Level> {
         let whole = match number.split_once('.') {
             Some((whole, fraction)) => Some(whole).filter(|_| fraction.bytes().all(|digit| digit == b'0'))?,
             None => number,
         };
         let number: u32 = whole.parse().ok()?;
         match self {
-            Self::Words => None,
-            Self::Level => step(PINO, number).or_else(|| step(MONOLOG, number)),
-            Self::Severity => step(SYSLOG, number).or_else(|| step(GOOGLE, number)),
+            Self::Words | Self::Letters => None,
+            Self::Level if beside.has(Writer::Gelf) => step(SYSLOG, number),
+            Self::Level => step(PINO, number).or_else(|| exactly(MONOLOG, number)),
+            Self::Severity if beside.has(Writer::Syslog) => step(SYSLOG, number),
+            Self::Severity if beside.has(Writer::Osquery) => exactly(GLOG, number),
+            Self::Severity => exactly(GOOGLE, number),
             Self::Syslog => step(SYSLOG, number),
             Self::Priority => (number < 192).then(|| step(SYSLOG, number % 8))?,
             Self::OpenTelemetry => step(OPEN_TELEMETRY, number),
             Self::Python => step(PYTHON, number),
             Self::Log4j => step(LOG4J, number),
             Self::Windows => step(WINDOWS, number),
-            Self::Microsoft => step(MICROSOFT, number),
+            Self::Microsoft => (beside.has(Writer::Microsoft)).then(|| step(MICROSOFT, number))?,
             Self::Insights => step(INSIGHTS, number),
             Self::Nxlog => step(NXLOG, number),
         }
     }
+
+    /// The level of syslog's priority in text.
+    pub(super) fn of_priority(number: &str) -> Option<Level> {
+        Self::Priority.level(number, Writers::NONE)
+    }
+
+    /// Whether levels under such a name are letters, too.
+    fn has_letters(self) -> bool {
+        matches!(self, Self::Letters | Self::Level | Self::Severity)
+    }
+}
+
+/// The step that is exactly this number.
+fn exactly(steps: &[(u32, Level)], number: u32) -> Option<Level> {
+    let is = |(step, _): &&(u32, Level)| *step == number;
+    steps.iter().find(is).map(|&(_, level)| level)
 }
 
 /// The last step that is not beyond the number. The last of all is where the scale ends.
@@ -175,48 +208,47 @@ fn step(steps: Steps, number: u32) -> Option<Level> {
 }
 
 /// What a member's value says.
-pub(super) fn value(value: &Value<'_>, scale: Scale) -> Option<Level> {
+pub(super) fn value(value: &Value<'_>, scale: Scale, beside: Writers) -> Option<Level> {
     match value.text() {
-        Some(said) => text(&said, scale),
-        None => scale.level(&value.number()?),
+        Some(said) => text(&said, scale, beside),
+        None => scale.level(&value.number()?, beside),
     }
 }
 
-/// The level that a text stands for: a word, a letter, or a number of this scale, whatever is around it.
-pub(super) fn text(text: &str, scale: Scale) -> Option<Level> {
+/// The level that a text stands for: a word, a letter where there are some, or a number of this scale, whatever is around it.
+fn text(text: &str, scale: Scale, beside: Writers) -> Option<Level> {
     if let Some(level) = Level::of_word(text) {
         return Some(level);
     }
     let plain = uncoloured(text);
     let bare = plain.trim_matches(|c: char| c.is_whitespace() || "[](){}<>:".contains(c));
-    word(bare).or_else(|| letter(bare)).or_else(|| scale.level(bare))
+    let letter = || scale.has_letters().then(|| of_letter(bare))?;
+    word(bare).or_else(letter).or_else(|| scale.level(bare, beside))
+}
+
+/// The same of a pair of logfmt, where nobody writes letters, and nobody is known by what stands beside it.
+pub(super) fn of_pair(text: &str, scale: Scale) -> Option<Level> {
+    word(text).or_else(|| scale.level(text, Writers::NONE))
 }
 
 /// The level of a word with what loggers put behind it: `ERROR+2` (slog), `DEBUG5` (PostgreSQL), `INFO2` (OpenTelemetry).
-pub(super) fn word(word: &str) -> Option<Level> {
+fn word(word: &str) -> Option<Level> {
     let counted = word.trim_end_matches(|c: char| c.is_ascii_digit());
     if counted.len() == word.len() {
         return Level::of_word(word);
     }
-    let (letters, sign) = match counted.strip_suffix(['+', '-']) {
-        Some(letters) => (letters, true),
-        None => (counted, false),
-    };
-    match Level::of_word(letters) {
-        None if !sign && letters.len() == 1 => letter(letters).filter(|_| word.len() == 2),
-        level => level,
-    }
+    Level::of_word(counted.strip_suffix(['+', '-']).unwrap_or(counted))
 }
 
-/// The level of a letter: Android's, glog's, MongoDB's, Jupyter's.
-pub(super) fn letter(letter: &str) -> Option<Level> {
+/// The level of a letter, in capitals alone: Android's, glog's, MongoDB's (`D1` to `D5`, too), Jupyter's.
+pub(super) fn of_letter(letter: &str) -> Option<Level> {
     Some(match letter.as_bytes() {
-        [b'T' | b't' | b'V' | b'v'] => Level::Trace,
-        [b'D' | b'd'] => Level::Debug,
-        [b'I' | b'i' | b'N' | b'n'] => Level::Info,
-        [b'W' | b'w'] => Level::Warn,
-        [b'E' | b'e'] => Level::Error,
-        [b'F' | b'f' | b'C' | b'c' | b'A' | b'a'] => Level::Fatal,
+        b"T" | b"V" => Level::Trace,
+        b"D" | [b'D', b'1'..=b'5'] => Level::Debug,
+        b"I" => Level::Info,
+        b"W" => Level::Warn,
+        b"E" => Level::Error,
+        b"F" => Level::Fatal,
         _ => return None,
     })
 }
@@ -257,10 +289,11 @@ mod tests {
     #[test]
     fn a_number_is_read_by_whose_it_is() {
         use Level::{Debug, Error, Fatal, Info, Trace, Warn};
-        for (scale, expected) in [
-            (Scale::Words, &[("1", None), ("30", None)][..]),
+        for (scale, beside, expected) in [
+            (Scale::Words, Writers::NONE, &[("1", None), ("30", None)][..]),
             (
                 Scale::Level,
+                Writers::NONE,
                 &[
                     ("10", Some(Trace)),
                     ("20", Some(Debug)),
@@ -274,9 +307,11 @@ mod tests {
                     ("-10", None),
                     ("30.5", None),
                     ("100", Some(Debug)),
+                    ("137", None),
                     ("250", Some(Info)),
                     ("300", Some(Warn)),
                     ("400", Some(Error)),
+                    ("404", None),
                     ("550", Some(Fatal)),
                     ("600", Some(Fatal)),
                     ("601", None),
@@ -285,16 +320,37 @@ mod tests {
             ),
             (
                 Scale::Severity,
+                Writers::of(Writer::Syslog),
+                &[("3", Some(Error)), ("6", Some(Info)), ("400", None), ("17", None)],
+            ),
+            (
+                Scale::Severity,
+                Writers::of(Writer::Osquery),
+                &[("0", Some(Info)), ("2", Some(Error)), ("7", None)],
+            ),
+            // CEF has severities of 0 to 10, others have others.
+            (
+                Scale::Severity,
+                Writers::NONE,
                 &[
-                    ("3", Some(Error)),
-                    ("6", Some(Info)),
+                    ("0", None),
+                    ("3", None),
+                    ("7", None),
+                    ("10", None),
                     ("400", Some(Warn)),
+                    ("404", None),
                     ("800", Some(Fatal)),
-                    ("17", None),
                 ],
             ),
             (
+                Scale::Level,
+                Writers::of(Writer::Gelf),
+                &[("3", Some(Error)), ("30", None)],
+            ),
+            (Scale::Microsoft, Writers::NONE, &[("2", None)]),
+            (
                 Scale::Syslog,
+                Writers::NONE,
                 &[
                     ("0", Some(Fatal)),
                     ("2", Some(Fatal)),
@@ -308,6 +364,7 @@ mod tests {
             ),
             (
                 Scale::Priority,
+                Writers::NONE,
                 &[
                     ("11", Some(Error)),
                     ("165", Some(Info)),
@@ -317,6 +374,7 @@ mod tests {
             ),
             (
                 Scale::OpenTelemetry,
+                Writers::NONE,
                 &[
                     ("0", None),
                     ("1", Some(Trace)),
@@ -330,6 +388,7 @@ mod tests {
             ),
             (
                 Scale::Python,
+                Writers::NONE,
                 &[
                     ("5", Some(Trace)),
                     ("10", Some(Debug)),
@@ -340,6 +399,7 @@ mod tests {
             ),
             (
                 Scale::Log4j,
+                Writers::NONE,
                 &[
                     ("5000", Some(Trace)),
                     ("20000", Some(Info)),
@@ -349,6 +409,7 @@ mod tests {
             ),
             (
                 Scale::Windows,
+                Writers::NONE,
                 &[
                     ("0", None),
                     ("1", Some(Fatal)),
@@ -359,6 +420,7 @@ mod tests {
             ),
             (
                 Scale::Microsoft,
+                Writers::of(Writer::Microsoft),
                 &[
                     ("0", Some(Trace)),
                     ("2", Some(Info)),
@@ -368,6 +430,7 @@ mod tests {
             ),
             (
                 Scale::Insights,
+                Writers::NONE,
                 &[
                     ("0", Some(Trace)),
                     ("1", Some(Info)),
@@ -377,6 +440,7 @@ mod tests {
             ),
             (
                 Scale::Nxlog,
+                Writers::NONE,
                 &[
                     ("1", Some(Debug)),
                     ("2", Some(Info)),
@@ -386,7 +450,7 @@ mod tests {
             ),
         ] {
             for (number, level) in expected {
-                assert_eq!(scale.level(number), *level, "{scale:?} {number}");
+                assert_eq!(scale.level(number, beside), *level, "{scale:?} {number}");
             }
         }
     }
@@ -408,8 +472,19 @@ mod tests {
             ("DEBUG5", Some(Level::Debug)),
             ("INFO3", Some(Level::Info)),
             ("E", Some(Level::Error)),
-            ("w", Some(Level::Warn)),
             ("D2", Some(Level::Debug)),
+            // Grades, notes and answers.
+            ("w", None),
+            ("a", None),
+            ("c", None),
+            ("A", None),
+            ("C", None),
+            ("N", None),
+            ("A1", None),
+            ("C2", None),
+            ("N5", None),
+            ("E2", None),
+            ("D6", None),
             ("30", Some(Level::Info)),
             ("3", None),
             ("E12", None),
@@ -421,7 +496,21 @@ mod tests {
             ("\u{1b}\u{e9}", None),
             ("errors", None),
         ] {
-            assert_eq!(text(word, Scale::Level), level, "{word:?}");
+            assert_eq!(text(word, Scale::Level, Writers::NONE), level, "{word:?}");
         }
+    }
+
+    #[test]
+    fn letters_are_levels_where_somebody_writes_them() {
+        for (scale, level) in [
+            (Scale::Letters, Some(Level::Error)),
+            (Scale::Severity, Some(Level::Error)),
+            (Scale::Words, None),
+            (Scale::OpenTelemetry, None),
+        ] {
+            assert_eq!(text("E", scale, Writers::NONE), level, "{scale:?}");
+        }
+        assert_eq!(of_pair("E", Scale::Level), None);
+        assert_eq!(of_pair("ERROR+2", Scale::Level), Some(Level::Error));
     }
 }

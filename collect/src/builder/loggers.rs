@@ -41,6 +41,7 @@ fn what_real_loggers_write_is_understood() {
         arrived: Timestamp::parse(ARRIVED).unwrap(),
         stream: StreamMember::IsAField,
         reading: Reading::default(),
+        is_cut: false,
     };
     let ran = Timestamp::parse(FROM).unwrap()..Timestamp::parse(TO).unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loggers");

@@ -1,6 +1,7 @@
 //! Finds names in the [table](super::table), however they are spelled.
 
-use super::table::{NAMES, Name};
+use super::table::{NAMES, Name, TELLTALES};
+use super::writers::Writers;
 
 /// The longest name that is looked up, in bytes without what counts for nothing.
 const LONGEST: usize = 48;
@@ -20,6 +21,20 @@ pub(super) struct Found {
     pub(super) rank: Option<u16>,
     /// Whether names begin so that go on inside of it.
     pub(super) holds_more: bool,
+    /// Who writes lines with such a member.
+    pub(super) writers: Writers,
+}
+
+impl Found {
+    const NOTHING: Self = Self {
+        rank: None,
+        holds_more: false,
+        writers: Writers::NONE,
+    };
+
+    const fn is_nothing(&self) -> bool {
+        self.rank.is_none() && !self.holds_more && self.writers.is_none()
+    }
 }
 
 impl Key {
@@ -55,17 +70,8 @@ impl Key {
         let mut slot = self.slot();
         loop {
             let entry = &INDEX[slot];
-            if entry.is_empty() {
-                return Found {
-                    rank: None,
-                    holds_more: false,
-                };
-            }
-            if entry.key == *self {
-                return Found {
-                    rank: entry.rank,
-                    holds_more: entry.holds_more,
-                };
+            if entry.found.is_nothing() || entry.key == *self {
+                return entry.found;
             }
             slot = (slot + 1) % SLOTS;
         }
@@ -107,14 +113,7 @@ const SLOTS: usize = 512;
 #[derive(Clone, Copy)]
 struct Entry {
     key: Key,
-    rank: Option<u16>,
-    holds_more: bool,
-}
-
-impl Entry {
-    const fn is_empty(&self) -> bool {
-        self.rank.is_none() && !self.holds_more
-    }
+    found: Found,
 }
 
 /// Every name and everything that one begins with, by its key: open addressing, made when this is compiled.
@@ -123,40 +122,52 @@ static INDEX: [Entry; SLOTS] = index();
 const fn index() -> [Entry; SLOTS] {
     let mut index = [Entry {
         key: Key::EMPTY,
-        rank: None,
-        holds_more: false,
+        found: Found::NOTHING,
     }; SLOTS];
     let mut nth = 0;
     while nth < NAMES.len() {
         let Name { path, .. } = NAMES[nth];
-        let path = path.as_bytes();
-        let mut key = Key::EMPTY;
-        let mut at = 0;
-        while at < path.len() {
-            if path[at] == b'.' {
-                let slot = place(&index, &key);
-                index[slot].key = key;
-                index[slot].holds_more = true;
-            } else if !is_nothing(path[at]) {
-                key.bytes[key.length] = path[at].to_ascii_lowercase();
-                key.length += 1;
-            }
-            at += 1;
+        let slot = place(&mut index, path);
+        if index[slot].found.rank.is_none() {
+            index[slot].found.rank = Some(nth as u16);
         }
-        let slot = place(&index, &key);
-        index[slot].key = key;
-        if index[slot].rank.is_none() {
-            index[slot].rank = Some(nth as u16);
-        }
+        nth += 1;
+    }
+    nth = 0;
+    while nth < TELLTALES.len() {
+        let (path, writer) = TELLTALES[nth];
+        let slot = place(&mut index, path);
+        index[slot].found.writers = index[slot].found.writers.and(Writers::of(writer));
         nth += 1;
     }
     index
 }
 
+/// Makes a place for a name, and for all that it begins with.
+const fn place(index: &mut [Entry; SLOTS], path: &str) -> usize {
+    let path = path.as_bytes();
+    let mut key = Key::EMPTY;
+    let mut at = 0;
+    while at < path.len() {
+        if path[at] == b'.' {
+            let slot = slot_of(index, &key);
+            index[slot].key = key;
+            index[slot].found.holds_more = true;
+        } else if !is_nothing(path[at]) {
+            key.bytes[key.length] = path[at].to_ascii_lowercase();
+            key.length += 1;
+        }
+        at += 1;
+    }
+    let slot = slot_of(index, &key);
+    index[slot].key = key;
+    slot
+}
+
 /// Where the key is, or may be put.
-const fn place(index: &[Entry; SLOTS], key: &Key) -> usize {
+const fn slot_of(index: &[Entry; SLOTS], key: &Key) -> usize {
     let mut slot = key.slot();
-    while !index[slot].is_empty() && !index[slot].key.is(key) {
+    while !index[slot].found.is_nothing() && !index[slot].key.is(key) {
         slot = (slot + 1) % SLOTS;
     }
     slot

@@ -1,15 +1,15 @@
 //! Which members say a line's time, level and message, where they are not called so: by the [table](super::table).
 
 use std::borrow::Cow;
-use std::cell::LazyCell;
 
 use lines::{Level, Timestamp};
 
-use super::level::{self, Scale};
+use super::level;
 use super::lookup::Key;
-use super::table::{GELF, NAMES, Part, Said, Time, UNSAID};
+use super::table::{NAMES, Name, Part, Said, Time, UNSAID};
 use super::time::{self, Here};
 use super::value::Value;
+use super::writers::Writers;
 use super::{Members, json};
 
 /// How deep names are looked for in members that are maps.
@@ -74,96 +74,115 @@ impl Place {
     }
 }
 
+/// What is known of a line's members by their names.
+#[derive(Default)]
+struct Known<'a> {
+    /// Those whose names are known, best first.
+    candidates: Vec<Candidate<'a>>,
+    /// Who writes such members.
+    writers: Writers,
+    /// Whether one of them is called as messages are.
+    says: bool,
+}
+
 /// Finds what is missing: of several members of a part, the usable one whose name stands first in the table, and of those
 /// the first.
 pub(super) fn find<'a>(members: &mut Members<'a>, missing: Missing, here: Here<'_>) -> Parts<'a> {
-    let candidates = candidates(members);
+    let known = Known::of(members);
     let mut parts = Parts::default();
     if missing.ts {
-        find_ts(&mut parts, &candidates, members, here);
+        find_ts(&mut parts, &known, members, here);
     }
     if missing.level {
-        find_level(&mut parts, &candidates, members);
+        find_level(&mut parts, &known, members);
     }
     if missing.message {
-        find_message(&mut parts, &candidates, members);
+        find_message(&mut parts, &known, members);
     }
     parts
 }
 
-/// All members whose names are known, best first.
-fn candidates<'a>(members: &Members<'a>) -> Vec<Candidate<'a>> {
-    let mut candidates = Vec::new();
-    for (at, (name, value)) in members.iter().enumerate() {
-        if let Some(key) = Key::of(name) {
-            let found = key.found();
+impl<'a> Known<'a> {
+    fn of(members: &Members<'a>) -> Self {
+        let mut known = Self::default();
+        for (at, (name, value)) in members.iter().enumerate() {
+            let Some(key) = Key::of(name) else { continue };
             let place = Place::top(at);
-            if let Some(rank) = found.rank {
-                candidates.push(Candidate {
-                    rank,
-                    place,
-                    inner: None,
-                });
+            if !known.see(key, place, || None) {
+                continue;
             }
-            if found.holds_more {
-                match value {
-                    Value::Json(raw) => inside(raw.get(), key, place, &mut |raw| raw.into(), &mut candidates),
-                    Value::Nested(nested) => {
-                        inside(
-                            nested.json(),
-                            key,
-                            place,
-                            &mut |raw| Value::owned(raw),
-                            &mut candidates,
-                        );
-                    }
-                    _ => {}
+            match value {
+                Value::Json(raw) => known.inside(raw.get(), key, place, &mut |raw| raw.into()),
+                Value::Nested(nested) => {
+                    known.inside(nested.json(), key, place, &mut |raw| Value::owned(raw));
                 }
+                _ => {}
             }
         }
+        let writers = known.writers;
+        known.candidates.retain(|candidate| {
+            let only = candidate.name().only;
+            only.is_none() || only.meet(writers)
+        });
+        known.says = known
+            .candidates
+            .iter()
+            .any(|candidate| matches!(candidate.part(), Part::Message(_)));
+        known.candidates.sort_by_key(|candidate| candidate.rank);
+        known
     }
-    candidates.sort_by_key(|candidate| candidate.rank);
-    candidates
-}
 
-/// Those in a map.
-fn inside<'a, 'j>(
-    map: &'j str,
-    key: Key,
-    place: Place,
-    value: &mut impl FnMut(&'j serde_json::value::RawValue) -> Value<'a>,
-    candidates: &mut Vec<Candidate<'a>>,
-) {
-    if !map.starts_with('{') {
-        return;
+    /// Takes a member by its name. Answers whether there may be more inside of it.
+    fn see(&mut self, key: Key, place: Place, inner: impl FnOnce() -> Option<Value<'a>>) -> bool {
+        let found = key.found();
+        self.writers = self.writers.and(found.writers);
+        if let Some(rank) = found.rank {
+            self.candidates.push(Candidate {
+                rank,
+                place,
+                inner: inner(),
+            });
+        }
+        found.holds_more
     }
-    let mut nth = 0;
-    let mut deeper = Vec::new();
-    // What is no object has no members: nothing was handed over then.
-    let _ = json::each_member(map, |name, raw| {
-        if let (Some(key), Some(place)) = (key.then(&name), place.then(nth)) {
-            let found = key.found();
-            if let Some(rank) = found.rank {
-                candidates.push(Candidate {
-                    rank,
-                    place,
-                    inner: Some(value(raw)),
-                });
-            }
-            if found.holds_more {
+
+    /// Takes those in a map.
+    fn inside<'j>(
+        &mut self,
+        map: &'j str,
+        key: Key,
+        place: Place,
+        value: &mut impl FnMut(&'j serde_json::value::RawValue) -> Value<'a>,
+    ) {
+        if !map.starts_with('{') {
+            return;
+        }
+        let mut nth = 0;
+        let mut deeper = Vec::new();
+        // What is no object has no members: nothing was handed over then.
+        let _ = json::each_member(map, |name, raw| {
+            if let (Some(key), Some(place)) = (key.then(&name), place.then(nth))
+                && self.see(key, place, || Some(value(raw)))
+            {
                 deeper.push((raw, key, place));
             }
+            nth += 1;
+        });
+        for (raw, key, place) in deeper {
+            self.inside(raw.get(), key, place, value);
         }
-        nth += 1;
-    });
-    for (raw, key, place) in deeper {
-        inside(raw.get(), key, place, value, candidates);
     }
 }
 
 impl<'a> Candidate<'a> {
+    fn name(&self) -> &'static Name {
+        &NAMES[usize::from(self.rank)]
+    }
+
     fn part(&self) -> Part {
-        NAMES[usize::from(self.rank)].part
+        #[cfg(test)]
+        looks::count();
+        self.name().part
     }
 
     fn value<'v>(&'v self, members: &'v Members<'a>) -> &'v Value<'a> {
@@ -171,14 +190,8 @@ impl<'a> Candidate<'a> {
     }
 }
 
-fn find_ts<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members: &Members<'a>, here: Here<'_>) {
-    // Once: there may be as many candidates as a line has room for.
-    let says = LazyCell::new(|| {
-        candidates
-            .iter()
-            .any(|other| matches!(other.part(), Part::Message(_)))
-    });
-    for candidate in candidates {
+fn find_ts<'a>(parts: &mut Parts<'a>, known: &Known<'a>, members: &Members<'a>, here: Here<'_>) {
+    for candidate in &known.candidates {
         let Part::Ts(reading) = candidate.part() else {
             continue;
         };
@@ -186,14 +199,12 @@ fn find_ts<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members: &Me
         let read = match reading {
             Time::Text if value.text().is_none() => continue,
             Time::Large | Time::Unspoken if is_small(value) => continue,
-            Time::Unspoken if *says => continue,
+            Time::Unspoken if known.says => continue,
             Time::Any if is_small(value) => None,
             Time::Any | Time::Large | Time::Text | Time::Unspoken => time::value(value, here),
             Time::And(name) => time::value(value, here).map(|ts| {
                 // Looked for only when this is the time.
-                let nanos = candidates
-                    .iter()
-                    .find(|other| NAMES[usize::from(other.rank)].path == name);
+                let nanos = known.candidates.iter().find(|other| other.name().path == name);
                 let added = nanos.and_then(|nanos| Some((nanos.place, nanos.value(members).number()?)));
                 match added {
                     Some((place, nanos)) if ts.nanos() % 1_000_000_000 == 0 => {
@@ -220,33 +231,31 @@ fn is_small(value: &Value<'_>) -> bool {
     value.text().is_none() && value.number().is_some_and(|number| !time::is_large(&number))
 }
 
-fn find_level<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members: &Members<'a>) {
-    let is_gelf = candidates
-        .iter()
-        .any(|candidate| NAMES[usize::from(candidate.rank)].path == GELF);
-    for candidate in candidates {
+fn find_level<'a>(parts: &mut Parts<'a>, known: &Known<'a>, members: &Members<'a>) {
+    let mut is_told = false;
+    for candidate in &known.candidates {
         let Part::Level(scale) = candidate.part() else {
             continue;
         };
-        let scale = match scale {
-            Scale::Level if is_gelf => Scale::Syslog,
-            scale => scale,
-        };
-        if let Some(level) = level::value(candidate.value(members), scale) {
+        is_told = true;
+        if let Some(level) = level::value(candidate.value(members), scale, known.writers) {
             parts.level = Some(level);
             parts.level_from = Some(candidate.place);
             return;
         }
     }
-    let unsaid = UNSAID
-        .iter()
-        .find(|(said, _)| members.iter().any(|(name, _)| name == said));
-    parts.level = unsaid.map(|&(_, level)| level);
+    // A level that nobody knows is none, and not that of lines which tell none.
+    if !is_told {
+        let unsaid = UNSAID
+            .iter()
+            .find(|(said, _)| members.iter().any(|(name, _)| name == said));
+        parts.level = unsaid.map(|&(_, level)| level);
+    }
 }
 
-fn find_message<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members: &mut Members<'a>) {
+fn find_message<'a>(parts: &mut Parts<'a>, known: &Known<'a>, members: &mut Members<'a>) {
     let mut empty = None;
-    for candidate in candidates {
+    for candidate in &known.candidates {
         let Part::Message(said) = candidate.part() else {
             continue;
         };
@@ -270,5 +279,24 @@ fn find_message<'a>(parts: &mut Parts<'a>, candidates: &[Candidate<'a>], members
     if let Some((said, place)) = empty {
         parts.message = Some((Cow::Borrowed(""), said));
         parts.message_from = Some(place);
+    }
+}
+
+/// How many candidates were looked at: a line may have as many as it has room for.
+#[cfg(test)]
+pub(super) mod looks {
+    use std::cell::Cell;
+
+    thread_local! {
+        static LOOKS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        LOOKS.set(LOOKS.get() + 1);
+    }
+
+    /// Those since it was asked last.
+    pub(in crate::builder) fn take() -> usize {
+        LOOKS.replace(0)
     }
 }

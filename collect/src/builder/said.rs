@@ -7,6 +7,7 @@ use lines::{Level, Timestamp};
 use super::level::{self, Scale};
 use super::members::{self, Missing, Place};
 use super::table::Said as Kind;
+use super::writers::Writers;
 use super::{Builder, Members, StreamMember, Terms, time};
 
 /// What was found, beside what the format has a place for.
@@ -94,7 +95,7 @@ impl<'a> Said<'a> {
             said.ts_from[0] = said.ts.map(|_| Place::top(at));
         }
         if let (true, Some(at)) = (missing.level, plain.level) {
-            said.level = level::value(&members[at].1, Scale::Level);
+            said.level = level::value(&members[at].1, Scale::Level, Writers::NONE);
             missing.level = said.level.is_none();
             said.used.put_if(!missing.level, at);
         }

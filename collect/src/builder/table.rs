@@ -7,6 +7,7 @@
 use lines::Level;
 
 use super::level::Scale;
+pub use super::writers::{Writer, Writers};
 
 /// What a member is to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Name {
     pub path: &'static str,
     /// What it is.
     pub part: Part,
+    /// Who calls it so: in lines that these did not write it is something else. With none it is that in every line.
+    pub only: Writers,
     /// Whose name it is, for people.
     pub whose: &'static str,
 }
@@ -60,8 +63,44 @@ pub struct Name {
 /// Lines with this member (exactly so written) that say no level have this one.
 pub const UNSAID: &[(&str, Level)] = &[("@mt", Level::Info), ("@i", Level::Info)];
 
-/// The member that tells lines of GELF: their `level` is a number of syslog's.
-pub const GELF: &str = "short_message";
+/// Who writes a line with such a member. Only names that hardly anybody else uses.
+#[rustfmt::skip]
+pub const TELLTALES: &[(&str, Writer)] = &[
+    ("facility", Writer::Syslog),
+    ("facility_label", Writer::Syslog),
+    ("syslogfacility", Writer::Syslog),
+    ("syslogfacility-text", Writer::Syslog),
+    ("syslogtag", Writer::Syslog),
+    ("syslog_facility", Writer::Syslog),
+    ("syslog_identifier", Writer::Syslog),
+    ("programname", Writer::Syslog),
+    ("procid", Writer::Syslog),
+    ("ident", Writer::Syslog),
+    ("__REALTIME_TIMESTAMP", Writer::Journal),
+    ("_SOURCE_REALTIME_TIMESTAMP", Writer::Journal),
+    ("_BOOT_ID", Writer::Journal),
+    ("_MACHINE_ID", Writer::Journal),
+    ("_SYSTEMD_UNIT", Writer::Journal),
+    ("short_message", Writer::Gelf),
+    ("t.$date", Writer::MongoDb),
+    ("hostIdentifier", Writer::Osquery),
+    ("ddsource", Writer::Datadog),
+    ("ddtags", Writer::Datadog),
+    ("dd.trace_id", Writer::Datadog),
+    ("dd.service", Writer::Datadog),
+    ("output_fields", Writer::Falco),
+    ("EventId", Writer::Microsoft),
+    ("EventID", Writer::Windows),
+    ("ProviderGuid", Writer::Windows),
+    ("ProviderName", Writer::Windows),
+    ("SourceModuleName", Writer::Nxlog),
+    ("SourceModuleType", Writer::Nxlog),
+    ("itemType", Writer::Insights),
+    ("customDimensions", Writer::Insights),
+    ("cloud_RoleName", Writer::Insights),
+    ("operation_Id", Writer::Insights),
+    ("iKey", Writer::Insights),
+];
 
 /// Every name. Of several of one part that are usable, the first here wins.
 #[rustfmt::skip]
@@ -97,11 +136,13 @@ pub const NAMES: &[Name] = &[
     ts("Event.System.TimeCreated.#attributes.SystemTime", Time::Large, "Windows (evtx)"),
     ts("TimeCreated", Time::Large, "Windows (PowerShell)"),
     ts("EventTime", Time::Large, "Windows (NXLog), AWS CloudTrail"),
+    ts("unixTime", Time::Large, "osquery"),
+    ts("calendarTime", Time::Text, "osquery"),
     ts("event.created", Time::Large, "ECS"),
     ts("receiveTimestamp", Time::Large, "GCP"),
     // Levels.
     level("level", Scale::Level, "nearly everybody; numbers: pino, bunyan, Ougai, Monolog, and GELF's"),
-    level("severity", Scale::Severity, "GCP, NXLog; numbers: syslog, GCP"),
+    level("severity", Scale::Severity, "GCP, NXLog; numbers: GCP, syslog, osquery"),
     level("levelname", Scale::Words, "python-json-logger; Monolog (`level_name`)"),
     level("lvl", Scale::Level, "log15, Grafana"),
     level("log.level", Scale::Microsoft, "ECS; Microsoft (`LogLevel`)"),
@@ -116,21 +157,22 @@ pub const NAMES: &[Name] = &[
     level("level_value", Scale::Log4j, "logstash encoder"),
     level("level.levelStr", Scale::Words, "log4js"),
     level("error_severity", Scale::Words, "PostgreSQL"),
-    level("PRIORITY", Scale::Syslog, "journalctl"),
+    level("PRIORITY", Scale::Syslog, "journalctl, syslog-ng; Falco").only(SYSLOG),
     level("log.syslog.severity.code", Scale::Syslog, "ECS"),
     level("log.syslog.severity.name", Scale::Words, "ECS"),
     level("syslog_severity", Scale::Syslog, "rsyslog, Vector, Fluentd"),
     level("syslogseverity-text", Scale::Words, "rsyslog"),
-    level("pri", Scale::Priority, "rsyslog, Fluent Bit"),
+    level("pri", Scale::Priority, "rsyslog, Fluent Bit").only(SYSLOG),
     level("LevelDisplayName", Scale::Words, "Windows (PowerShell)"),
     level("winlog.level", Scale::Windows, "Windows (Winlogbeat)"),
     level("Event.System.Level", Scale::Windows, "Windows (evtx)"),
-    level("EventLevel", Scale::Windows, "Windows"),
-    level("SeverityValue", Scale::Nxlog, "Windows (NXLog)"),
-    level("severityLevel", Scale::Insights, "Azure Application Insights"),
+    level("EventLevel", Scale::Windows, "Windows").only(WINDOWS),
+    level("SeverityValue", Scale::Nxlog, "Windows (NXLog)").only(NXLOG),
+    level("severityLevel", Scale::Insights, "Azure Application Insights").only(INSIGHTS),
     level("detected_level", Scale::Words, "Grafana Loki"),
+    level("status", Scale::Words, "Datadog").only(DATADOG),
     level("@l", Scale::Words, "Serilog (compact), zap (development: `L`)"),
-    level("s", Scale::Words, "MongoDB"),
+    level("s", Scale::Letters, "MongoDB").only(MONGODB),
     // Messages.
     message("message", Said::Message, "nearly everybody; journalctl (`MESSAGE`), hclog (`@message`)"),
     message("msg", Said::Message, "slog, zap, logrus, pino, bunyan, Ougai, Caddy, Traefik, MongoDB"),
@@ -153,15 +195,34 @@ pub const NAMES: &[Name] = &[
     message("event.original", Said::Raw, "ECS"),
     message("text", Said::Message, "loguru"),
     message("request", Said::Message, "nginx"),
+    message("output", Said::Message, "Falco").only(FALCO),
     // What belongs to others.
     nanos("instant.nanoOfSecond", "log4j2"),
     nanos("timestamp.nanos", "GCP"),
 ];
 
+const SYSLOG: Writers = Writers::of(Writer::Syslog)
+    .and(Writers::of(Writer::Journal))
+    .and(Writers::of(Writer::Falco));
+const MONGODB: Writers = Writers::of(Writer::MongoDb);
+const DATADOG: Writers = Writers::of(Writer::Datadog);
+const FALCO: Writers = Writers::of(Writer::Falco);
+const WINDOWS: Writers = Writers::of(Writer::Windows);
+const NXLOG: Writers = Writers::of(Writer::Nxlog);
+const INSIGHTS: Writers = Writers::of(Writer::Insights);
+
+impl Name {
+    const fn only(mut self, writers: Writers) -> Self {
+        self.only = writers;
+        self
+    }
+}
+
 const fn ts(path: &'static str, time: Time, whose: &'static str) -> Name {
     Name {
         path,
         part: Part::Ts(time),
+        only: Writers::NONE,
         whose,
     }
 }
@@ -170,6 +231,7 @@ const fn level(path: &'static str, scale: Scale, whose: &'static str) -> Name {
     Name {
         path,
         part: Part::Level(scale),
+        only: Writers::NONE,
         whose,
     }
 }
@@ -178,6 +240,7 @@ const fn message(path: &'static str, said: Said, whose: &'static str) -> Name {
     Name {
         path,
         part: Part::Message(said),
+        only: Writers::NONE,
         whose,
     }
 }
@@ -186,6 +249,7 @@ const fn nanos(path: &'static str, whose: &'static str) -> Name {
     Name {
         path,
         part: Part::Nanos,
+        only: Writers::NONE,
         whose,
     }
 }
@@ -203,7 +267,7 @@ mod tests {
             Part::Ts(Time::Any | Time::Large | Time::And(_)) => "time".to_owned(),
             Part::Ts(Time::Text) => "time, as a text".to_owned(),
             Part::Ts(Time::Unspoken) => "time, where there is no message".to_owned(),
-            Part::Level(Scale::Words) => "level".to_owned(),
+            Part::Level(Scale::Words | Scale::Letters) => "level".to_owned(),
             Part::Level(scale) => format!("level; numbers of {}", numbers_of(scale)),
             Part::Message(Said::Message) => "message".to_owned(),
             Part::Message(Said::Raw) => "message, *raw*".to_owned(),
@@ -213,18 +277,34 @@ mod tests {
 
     fn numbers_of(scale: Scale) -> &'static str {
         match scale {
-            Scale::Words => "nobody",
+            Scale::Words | Scale::Letters => "nobody",
             Scale::Level => "pino, bunyan, Monolog",
-            Scale::Severity => "syslog, Google",
+            Scale::Severity => "Google; syslog, glog beside members of these",
             Scale::Syslog => "syslog",
             Scale::Priority => "syslog, as a priority",
             Scale::OpenTelemetry => "OpenTelemetry",
             Scale::Python => "Python",
             Scale::Log4j => "log4j",
             Scale::Windows => "Windows",
-            Scale::Microsoft => "Microsoft",
+            Scale::Microsoft => "Microsoft beside its members",
             Scale::Insights => "Insights",
             Scale::Nxlog => "NXLog",
+        }
+    }
+
+    fn called(writer: Writer) -> &'static str {
+        match writer {
+            Writer::Syslog => "syslog",
+            Writer::Journal => "journald",
+            Writer::Gelf => "GELF",
+            Writer::MongoDb => "MongoDB",
+            Writer::Osquery => "osquery",
+            Writer::Datadog => "Datadog",
+            Writer::Falco => "Falco",
+            Writer::Microsoft => "Microsoft",
+            Writer::Windows => "Windows",
+            Writer::Nxlog => "NXLog",
+            Writer::Insights => "Application Insights",
         }
     }
 
@@ -242,14 +322,32 @@ mod tests {
         for name in NAMES {
             writeln!(
                 names,
-                "| `{}` | {} | {} |",
+                "| `{}` | {}{} | {} |",
                 name.path,
                 read_as(name.part),
+                if name.only.is_none() {
+                    ""
+                } else {
+                    ", in their lines alone"
+                },
                 name.whose
             )
             .unwrap();
         }
         names.push('\n');
+        let mut telltales = "\n| whose | members |\n|---|---|\n".to_owned();
+        let mut writers: Vec<Writer> = Vec::new();
+        for (_, writer) in TELLTALES {
+            if !writers.contains(writer) {
+                writers.push(*writer);
+            }
+        }
+        for writer in writers {
+            let of_writer = TELLTALES.iter().filter(|(_, whose)| *whose == writer);
+            let members: Vec<String> = of_writer.map(|(name, _)| format!("`{name}`")).collect();
+            writeln!(telltales, "| {} | {} |", called(writer), members.join(", ")).unwrap();
+        }
+        telltales.push('\n');
         let mut words = "\n| level | also |\n|---|---|\n".to_owned();
         for level in Level::ALL {
             let of_level = lines::level::SYNONYMS.iter().filter(|(_, means)| *means == level);
@@ -261,13 +359,18 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lines.md");
         let document = std::fs::read_to_string(&path).unwrap();
         let (before, names_there, rest) = between(&document, "<!-- names:", "<!-- end of names");
+        let (first, telltales_there, rest) = between(rest, "<!-- writers:", "<!-- end of writers");
         let (middle, words_there, after) = between(rest, "<!-- levels:", "<!-- end of levels");
         if std::env::var_os("TAILCAST_TEST_WRITE").is_some() {
-            std::fs::write(&path, [before, &names, middle, &words, after].concat()).unwrap();
+            std::fs::write(
+                &path,
+                [before, &names, first, &telltales, middle, &words, after].concat(),
+            )
+            .unwrap();
             return;
         }
         assert!(
-            (names_there, words_there) == (&*names, &*words),
+            (names_there, telltales_there, words_there) == (&*names, &*telltales, &*words),
             "docs/lines.md is not what the tables say: TAILCAST_TEST_WRITE=1 cargo test -p collect --lib writes it"
         );
     }

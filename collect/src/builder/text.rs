@@ -142,7 +142,7 @@ impl<'l> Reader<'l, '_> {
         if self.cursor.nth(1) == Some(b' ') && levels::is_upper(letter) {
             self.cursor.advance(2);
             if self.time() {
-                self.head.level = level::letter(letter);
+                self.head.level = level::of_letter(letter);
             }
         } else if self.time() {
             self.parts(After::Time { numbers: 0 });
@@ -171,7 +171,7 @@ impl<'l> Reader<'l, '_> {
         logfmt::pairs(&mut self.cursor, |name, value| {
             let rank = Key::of(name).and_then(|key| key.found().rank);
             match rank.map(|rank| NAMES[usize::from(rank)].part) {
-                Some(Part::Level(scale)) if head.level.is_none() => head.level = level::text(value, scale),
+                Some(Part::Level(scale)) if head.level.is_none() => head.level = level::of_pair(value, scale),
                 Some(Part::Ts(_)) if head.ts.is_none() => {
                     head.ts = time::text(value, here);
                     head.undated = head.ts.is_none();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::table::Said as Kind;
-use super::{Builder, Built, PlainText, StreamMember, Terms, json, text};
+use super::{Builder, Built, PlainText, StreamMember, Terms, json, kept, text};
 
 /// So many wrappers are taken off.
 const MOST: usize = 4;
@@ -21,6 +21,7 @@ impl Built<'_> {
             self.level = inner.level;
             self.message = inner.message;
             self.fields = inner.fields;
+            self.left_out = inner.left_out;
             return tells_time;
         }
         if kind == Kind::Raw {
@@ -29,10 +30,11 @@ impl Built<'_> {
         false
     }
 
-    /// The message as a line of its own, when it is an object that says something.
+    /// The message as a line of its own, when it is an object that says something, or the beginning of one in a line that was
+    /// cut.
     fn inner(&self, terms: &Terms, wrappers: usize) -> Option<Built<'static>> {
         let message = self.message.trim();
-        if wrappers == MOST || !(message.starts_with('{') && message.ends_with('}')) {
+        if wrappers == MOST || !message.starts_with('{') || !(message.ends_with('}') || terms.is_cut) {
             return None;
         }
         let terms = Terms {
@@ -40,15 +42,25 @@ impl Built<'_> {
             stream: StreamMember::IsAField,
             ..terms.clone()
         };
-        let json = json::repaired(message);
-        let inner = |json: &str| {
-            let mut inner = Builder::new();
-            json::each_member(json, |name, value| inner.member(name, value))?;
-            let inner = inner.finish_inside(&terms, wrappers + 1);
-            let says = inner.level.is_some() || !inner.message.is_empty();
-            Some(says.then(|| inner.into_owned()))
+        let read = |json: &str| {
+            let inner = |json: &str| {
+                let mut inner = Builder::new();
+                json::each_member(json, |name, value| inner.member(name, value))?;
+                Some(inner.finish_inside(&terms, wrappers + 1).into_owned())
+            };
+            inner(json).or_else(|| inner(&json::escaped(json)?))
         };
-        inner(&json).or_else(|| inner(&json::escaped(&json)?)).flatten()
+        let json = json::repaired(message);
+        let cut = || {
+            let (object, kept) = json::completed(&json).filter(|_| terms.is_cut)?;
+            let mut inner = read(&object)?;
+            // As it stood in its wrapper: with escapes, and without quotes.
+            inner.left_out += kept::string(&json[kept..]).len() - 2;
+            Some(inner)
+        };
+        let inner = read(&json).or_else(cut)?;
+        let says = inner.level.is_some() || !inner.message.is_empty();
+        says.then_some(inner)
     }
 
     /// Reads the beginning of the message for what is not known yet.
@@ -75,6 +87,7 @@ impl Built<'_> {
             level: self.level,
             message: owned(self.message),
             stream: None,
+            left_out: self.left_out,
             fields: self
                 .fields
                 .into_iter()

@@ -7,7 +7,7 @@ use lines::{Lines, StreamName, Timestamp, batch::MAX_BATCH_BYTES};
 
 use super::Limits;
 use super::key::Key;
-use super::marks::{Marks, TooLong, beginning};
+use super::marks::{Marks, Told, TooLong, beginning};
 use super::memory::Held;
 use super::naming::{Labels, Naming};
 use super::refused::{Refused, RejectCode, Rejected, Rejects};
@@ -43,7 +43,7 @@ pub struct Intake {
     /// What that one is marked with.
     marks: Marks,
     /// Lines that their sender marked, by their number, and the marks.
-    told: HashMap<u32, Marks>,
+    told: Told,
     /// How many lines that were taken are cut.
     cut: u32,
     rejected: Rejects,
@@ -144,7 +144,7 @@ impl Intake {
             encoded: 0,
             number: 0,
             marks: Marks::default(),
-            told: HashMap::new(),
+            told: Told::new(),
             cut: 0,
             rejected: Rejects::default(),
             undated: 0,
@@ -215,8 +215,15 @@ impl Intake {
             _ if bytes.len() <= most && told.cut == 0 => bytes,
             TooLong::Cut => beginning(bytes, most),
             TooLong::Refuse => {
-                let received = told.cut.saturating_add(bytes.len() as u64);
-                self.reject((RejectCode::LineTooLong, too_long(received, most)))?;
+                let error = if bytes.len() > most {
+                    too_long(told.cut.saturating_add(bytes.len() as u64), most)
+                } else {
+                    format!(
+                        "{} bytes of the line were not sent, and only whole lines are kept",
+                        told.cut
+                    )
+                };
+                self.reject((RejectCode::LineTooLong, error))?;
                 return Ok(None);
             }
         };
@@ -225,11 +232,6 @@ impl Intake {
             partial: told.partial,
         };
         Ok(Some((kept, self.terms())))
-    }
-
-    /// What is left out at the end of the line that was begun, in bytes. Not zero when it was too long, and is kept cut.
-    pub fn left_out(&self) -> u64 {
-        self.marks.cut
     }
 
     /// So many more bytes of the line that was begun are left out.
@@ -256,6 +258,7 @@ impl Intake {
                 Naming::Stream(_) | Naming::Template(_) => StreamMember::IsAField,
             },
             reading: self.reading.clone(),
+            is_cut: self.marks.cut > 0,
         }
     }
 

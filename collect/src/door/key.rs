@@ -7,6 +7,7 @@ use lines::Timestamp;
 use lines::log_store::Digest;
 use sha2::{Digest as _, Sha256};
 
+use super::{Marks, Told};
 use crate::append::{RequestKey, RunKey, name_of};
 
 /// The longest idempotency key, in characters.
@@ -59,7 +60,7 @@ impl Identity {
         (fits && !text.chars().any(char::is_control)).then(|| Self::Key(text.to_owned()))
     }
 
-    /// The identity with its inflated body, at the time `now`. `format` is the [tag](crate::ingest::decode::Format::tag)
+    /// The identity with its inflated body and what its sender says of its lines, at the time `now`. `format` is the [tag](crate::ingest::decode::Format::tag)
     /// of its format: the same bytes can be other lines in another one. `window` is
     /// [`Limits::repeats`](super::Limits::repeats).
     pub(super) fn with(
@@ -67,12 +68,17 @@ impl Identity {
         subscriber: &str,
         format: u8,
         body: &[u8],
+        told: &Told,
         now: Timestamp,
         window: Duration,
     ) -> Key {
         let mut hash = Sha256::new();
         hash.update([format]);
         hash.update(body);
+        // Keys that are stored were made without: of a request that marks nothing the digest is that of its body alone.
+        if !told.is_empty() {
+            hash.update(digest_of(told));
+        }
         let body: [u8; 32] = hash.finalize().into();
         let remembered = |protocol: &str, kind: &[u8], id: &[u8]| {
             let name = name_of(&[subscriber.as_bytes(), protocol.as_bytes(), kind, id]);
@@ -115,6 +121,19 @@ impl Identity {
             }
         }
     }
+}
+
+/// The marks of lines, in the order of their numbers: however the sender told them.
+fn digest_of(told: &Told) -> [u8; 32] {
+    let mut lines: Vec<(&u32, &Marks)> = told.iter().collect();
+    lines.sort_by_key(|(number, _)| **number);
+    let mut hash = Sha256::new();
+    for (number, marks) in lines {
+        hash.update(number.to_be_bytes());
+        hash.update(marks.cut.to_be_bytes());
+        hash.update([u8::from(marks.partial)]);
+    }
+    hash.finalize().into()
 }
 
 /// The window of time that `now` is in, and the one after it. A request is stored under both: whoever comes in either of
@@ -168,16 +187,34 @@ mod tests {
 
     #[test]
     fn bodies_are_told_apart_by_what_becomes_of_them() {
-        let digest = |body: &[u8], format, by_default| {
+        let marked = |told: &[(u32, u64, bool)], body: &[u8], format, by_default| {
             let identity = Identity::key("k").unwrap();
-            let key = identity.with("a", format, body, at(0), WINDOW);
+            let marks = |&(line, cut, partial)| (line, Marks { cut, partial });
+            let told = told.iter().map(marks).collect();
+            let key = identity.with("a", format, body, &told, at(0), WINDOW);
             key.run(by_default).digest
         };
+        let digest = |body, format, by_default| marked(&[], body, format, by_default);
         let first = digest(b"x", 0, true);
         assert_eq!(digest(b"x", 0, true), first);
         assert_ne!(digest(b"y", 0, true), first);
         assert_ne!(digest(b"x", 2, true), first);
         assert_ne!(digest(b"x", 0, false), first);
+        // What is said of the lines belongs to what becomes of them.
+        let told = |told: &[(u32, u64, bool)]| marked(told, b"x", 0, true);
+        let mut all = vec![
+            first,
+            told(&[(1, 0, true)]),
+            told(&[(2, 0, true)]),
+            told(&[(1, 7, false)]),
+            told(&[(1, 7, true)]),
+            told(&[(1, 7, true), (2, 0, true)]),
+        ];
+        assert_eq!(told(&[(2, 0, true), (1, 7, true)]), all[5]);
+        let number = all.len();
+        all.sort_by_key(|digest| digest.0);
+        all.dedup();
+        assert_eq!(all.len(), number);
     }
 
     #[test]
@@ -196,7 +233,14 @@ mod tests {
             Identity::Body { protocol: "q" },
         ] {
             for subscriber in ["a", "b"] {
-                all.extend(stored(&identity.with(subscriber, 0, b"x", at(0), WINDOW)));
+                all.extend(stored(&identity.with(
+                    subscriber,
+                    0,
+                    b"x",
+                    &Told::new(),
+                    at(0),
+                    WINDOW,
+                )));
             }
         }
         let number = all.len();
@@ -208,8 +252,9 @@ mod tests {
     /// A repeat has a key in common with the first as long as both are in windows side by side, whichever clock is ahead.
     #[test]
     fn a_body_is_known_for_a_window_at_least_and_for_two_at_most() {
-        let keys =
-            |seconds| stored(&Identity::Body { protocol: "p" }.with("a", 0, b"x", at(seconds), WINDOW));
+        let keys = |seconds| {
+            stored(&Identity::Body { protocol: "p" }.with("a", 0, b"x", &Told::new(), at(seconds), WINDOW))
+        };
         for first in [0, 1, 599, -1, -600] {
             let common = |later: i64| keys(first).iter().any(|key| keys(first + later).contains(key));
             for later in [0, 1, 300, 600, -1, -600] {

@@ -1,5 +1,7 @@
 //! What is said of a line that is not all of what its sender wrote: marks among its fields.
 
+use std::collections::HashMap;
+
 /// What becomes of a line that is too long.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TooLong {
@@ -18,6 +20,9 @@ pub struct Marks {
     /// Whether it had no end when it was sent; what its program wrote later is a line of its own: the field `_partial`.
     pub partial: bool,
 }
+
+/// Lines that their sender marked, by their number.
+pub type Told = HashMap<u32, Marks>;
 
 impl Marks {
     /// The fields, each with its value as JSON.

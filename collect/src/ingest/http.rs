@@ -18,7 +18,7 @@ use lines::Charset;
 
 use super::decode::Format;
 use super::protocol::Protocol;
-use crate::door::{Door, Identity, Intake, Key, Refused, Settled};
+use crate::door::{Door, Identity, Intake, Key, Refused, Settled, Told};
 
 pub(super) use refusal::Refusal;
 
@@ -140,7 +140,7 @@ impl<P: Protocol> Way<P> {
         let identity = self.protocol.identity(&head)?;
         let format = self.protocol.format(&head)?;
         let charset = charset(&head.headers)?;
-        intake.told(marks::told(&head.headers)?);
+        let told = marks::told(&head.headers)?;
         let encoding = Encoding::of(&head.headers)?;
         let limits = self.door.limits();
         let counting = format.counting(charset);
@@ -148,7 +148,8 @@ impl<P: Protocol> Way<P> {
             .await
             .map_err(NotTaken::ForItsBody)?;
         let tag = format.tag(charset);
-        let (bytes, key) = self.keyed(bytes, tag, &subscriber, identity).await?;
+        let (bytes, told, key) = self.keyed(bytes, tag, told, &subscriber, identity).await?;
+        intake.told(told);
         let first = async {
             match decoded(bytes, format, charset, intake).await {
                 Ok(intake) => self.door.submit(intake, key.as_ref()).await,
@@ -158,21 +159,22 @@ impl<P: Protocol> Way<P> {
         Ok(self.door.once(key.as_ref(), first).await.settled().await)
     }
 
-    /// A body with what it is known by.
+    /// A body and what is said of its lines, with what they are known by.
     async fn keyed(
         &self,
         body: Vec<u8>,
         tag: u8,
+        told: Told,
         subscriber: &Subscriber,
         identity: Option<Identity>,
-    ) -> Result<(Vec<u8>, Option<Key>), Refused> {
+    ) -> Result<(Vec<u8>, Told, Option<Key>), Refused> {
         let Some(identity) = identity else {
-            return Ok((body, None));
+            return Ok((body, told, None));
         };
         let (door, subscriber) = (self.door.clone(), subscriber.clone());
         aside(body.len(), move || {
-            let key = door.key(&subscriber, &identity, tag, &body);
-            Ok((body, Some(key)))
+            let key = door.key(&subscriber, &identity, tag, &body, &told);
+            Ok((body, told, Some(key)))
         })
         .await
     }

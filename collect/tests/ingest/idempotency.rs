@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use collect::TooLong;
+use collect::append::AppendLimits;
+use collect::ingest::Limits;
 use serde_json::json;
 
 use crate::fake::Fault;
@@ -39,6 +42,32 @@ async fn the_same_key_with_another_body_is_a_conflict() {
         .await;
     assert_eq!(format.refusal(), (409, "key_reused"));
     assert_eq!(collector.stored("a/b").len(), 1);
+}
+
+/// What is said of its lines belongs to a request: they are stored with it.
+#[tokio::test]
+async fn the_same_key_with_other_marks_is_a_conflict() {
+    let limits = Limits {
+        too_long: TooLong::Cut,
+        ..Limits::default()
+    };
+    let collector = Collector::with(limits, AppendLimits::default());
+    let marks = |marks| {
+        Post::lines("two\nthree")
+            .key("k2")
+            .header("tailcast-marks", marks)
+    };
+    let first = collector.send(marks("1;cut=7, 2;partial")).await;
+    assert_eq!(first.body["cut"], 1);
+    for other in ["1;cut=8, 2;partial", "1;cut=7", "2;cut=7"] {
+        assert_eq!(
+            collector.send(marks(other)).await.refusal(),
+            (409, "key_reused"),
+            "{other}"
+        );
+    }
+    assert_eq!(collector.send(marks("2;partial, 1;cut=7")).await.text, first.text);
+    assert_eq!(collector.stored("a/b").len(), 2);
 }
 
 #[tokio::test]

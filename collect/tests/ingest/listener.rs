@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use collect::Builder;
-use collect::door::{Identity, Naming, Refused, Settled, Submitted};
+use collect::door::{Identity, Naming, Refused, Settled, Submitted, Told};
 use collect::ingest::listener::{Entrance, NotEntered, Senders};
 use edge::accept::{AcceptLimits, Entered, Protocol, accept};
 use futures_util::StreamExt;
@@ -75,7 +75,7 @@ impl Tiny {
             protocol: "tiny",
             id: id.as_bytes().to_vec(),
         };
-        let key = door.key(subscriber, &identity, 200, text.as_bytes());
+        let key = door.key(subscriber, &identity, 200, text.as_bytes(), &Told::new());
         let first = async {
             let mut intake = match self.0.enter(subscriber) {
                 Ok(intake) => intake,

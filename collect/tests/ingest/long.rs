@@ -117,6 +117,101 @@ async fn of_an_object_that_is_cut_the_members_are_told_as_far_as_they_go() {
     }
 }
 
+/// What is behind an object that is whole is no part of it: all of it is a message then.
+#[tokio::test]
+async fn text_behind_an_object_is_kept_where_the_line_is_cut() {
+    let object = r#"{"level":"error","msg":"failed"}"#;
+    let line = format!("{object} {}", "x".repeat(MOST));
+    let cutting = collector(TooLong::Cut);
+    cutting.send(Post::lines(line.clone())).await;
+    assert_eq!(cutting.stored("a/b"), [cut(&line[..MOST], line.len() - MOST)]);
+    // White space is no text.
+    let line = format!("{object}{}", " ".repeat(MOST));
+    let cutting = collector(TooLong::Cut);
+    cutting.send(Post::lines(line.clone())).await;
+    assert_eq!(
+        cutting.stored("a/b"),
+        [format!(
+            r#"{{"ts":NOW,"level":"error","message":"failed","fields":{{"_cut":{}}}}}"#,
+            line.len() - MOST
+        )]
+    );
+}
+
+/// Docker wraps an application's JSON, and the cut goes through that.
+#[tokio::test]
+async fn of_a_wrapped_object_that_is_cut_the_members_are_told_as_far_as_they_go() {
+    let wrapped = |inner: &str| format!("{{\"log\":{},\"stream\":\"stderr\"}}", json!(inner));
+    let long = "x".repeat(MOST);
+    for (inner, told) in [
+        (
+            format!(r#"{{"level":"error","msg":"failed","stack":"{long}"}}"#),
+            r#","stack":"#,
+        ),
+        // Through a name, and with text behind it all.
+        (format!(r#"{{"level":"error","msg":"failed","{long}":1}}"#), ""),
+    ] {
+        let line = wrapped(&inner);
+        let cutting = collector(TooLong::Cut);
+        cutting.send(Post::lines(line.clone())).await;
+        let stored = cutting.stored("a/b").remove(0);
+        let kept: Value = serde_json::from_str(&stored.replace("NOW", "0")).unwrap();
+        assert_eq!(
+            (&kept["level"], &kept["message"]),
+            (&json!("error"), &json!("failed")),
+            "{stored}"
+        );
+        let stack = kept["fields"]["stack"].as_str().unwrap_or_default();
+        assert!(stored.contains(told), "{stored}");
+        // All that is not there is counted: `{"level":"error","msg":"failed"` has six quotes more with their escapes.
+        let there = match stack.len() {
+            0 => r#"{"log":"{\"level\":\"error\",\"msg\":\"failed\""#.len(),
+            stack => r#"{"log":"{\"level\":\"error\",\"msg\":\"failed\",\"stack\":\""#.len() + stack,
+        };
+        assert_eq!(kept["fields"]["_cut"], json!(line.len() - there), "{stored}");
+    }
+}
+
+/// A line is as long as it came: neither the escapes for what stands raw in its strings count, nor what stands for bytes that
+/// are no text.
+#[tokio::test]
+async fn elements_of_an_array_are_as_long_as_they_came() {
+    let fits = |filler: &[u8]| {
+        let mut value = b"\"".to_vec();
+        while value.len() + filler.len() < MOST {
+            value.extend_from_slice(filler);
+        }
+        value.resize(MOST - 1, b'x');
+        value.push(b'"');
+        value
+    };
+    for filler in [
+        &b"\t"[..],
+        b"\x01",
+        b"\xff",
+        b"\xe2\x82",
+        b"\\ud800",
+        "é".as_bytes(),
+    ] {
+        let value = fits(filler);
+        let mut longer = value.clone();
+        longer.insert(1, b'x');
+        let body = [b"[\"a\tb\xff\",", &value[..], b",", &longer[..], b" ,\"after\"]"].concat();
+        let refusing = collector(TooLong::Refuse);
+        let reply = refusing.send(Post::lines(body).kind("application/json")).await;
+        assert_eq!(reply.rejected(), [(3, "line_too_long")], "{filler:?}");
+        let told = format!("the line has {} bytes, more than {MOST}", MOST + 1);
+        assert_eq!(reply.body["rejected"][0]["error"], told);
+        let stored = refusing.stored("a/b");
+        assert_eq!(
+            (&stored[0], &stored[2]),
+            (&message("a\tb\u{fffd}"), &message("after"))
+        );
+        let text = String::from_utf8_lossy(&value[1..MOST - 1]).replace("\\ud800", "\u{fffd}");
+        assert_eq!(stored[1], message(&text), "{filler:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_a_sender_says_of_its_lines_is_kept_with_them() {
     let body = "one\n{\"msg\":\"two\"}\n\nthree\nfour";
@@ -155,10 +250,19 @@ async fn what_a_sender_says_of_its_lines_is_kept_with_them() {
 async fn a_line_of_which_not_all_was_sent_is_too_long() {
     let collector = collector(TooLong::Refuse);
     let reply = collector
-        .send(Post::lines("short\nother").header("tailcast-marks", "1;cut=1073741824"))
+        .send(Post::lines("short\nother").header("tailcast-marks", "1;cut=7"))
         .await;
     assert_eq!(reply.rejected(), [(1, "line_too_long")]);
     let rejected: &Value = &reply.body["rejected"][0]["error"];
-    assert_eq!(rejected, "the line has 1073741829 bytes, more than 1000");
+    assert_eq!(
+        rejected,
+        "7 bytes of the line were not sent, and only whole lines are kept"
+    );
     assert_eq!(collector.stored("a/b"), [message("other")]);
+    let long = "x".repeat(MOST + 1);
+    let reply = collector
+        .send(Post::lines(long).header("tailcast-marks", "1;cut=1073741824"))
+        .await;
+    let rejected: &Value = &reply.body["rejected"][0]["error"];
+    assert_eq!(rejected, "the line has 1073742825 bytes, more than 1000");
 }

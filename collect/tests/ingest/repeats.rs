@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth::Subscriber;
 use collect::append::AppendLimits;
-use collect::door::{Door, Identity, Limits, Naming, Outcome, Refused};
+use collect::door::{Door, Identity, Limits, Naming, Outcome, Refused, Told};
 use collect::ingest::decode::NDJSON;
 use lines::{LogReader, Offset, StreamName};
 use store::sqlite::{SqliteOptions, SqliteStore};
@@ -30,7 +30,7 @@ async fn sent(
     identity: Option<Identity>,
     body: &str,
 ) -> Result<Outcome, Refused> {
-    let key = identity.map(|identity| door.key(who, &identity, 200, body.as_bytes()));
+    let key = identity.map(|identity| door.key(who, &identity, 200, body.as_bytes(), &Told::new()));
     let first = async {
         let mut intake = match door.enter(who, Naming::Stream("a/b".to_owned())) {
             Ok(intake) => intake,

@@ -89,7 +89,8 @@ impl<'l> Cursor<'l> {
         self.count(|byte| !matches!(byte, b' ' | b'\t'))
     }
 
-    fn count(&self, belongs: impl Fn(&u8) -> bool) -> usize {
+    /// How many bytes stand here that belong together.
+    pub(super) fn count(&self, belongs: impl Fn(&u8) -> bool) -> usize {
         let bytes = self.bytes();
         bytes
             .iter()

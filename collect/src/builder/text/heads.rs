@@ -19,7 +19,7 @@ impl Reader<'_, '_> {
         if number.is_empty() || number.len() > 3 || !behind.pass(b'>') {
             return self.bracketed();
         }
-        let Some(level) = Scale::Priority.level(number) else {
+        let Some(level) = Scale::of_priority(number) else {
             return;
         };
         self.head.level = Some(level);
@@ -193,9 +193,7 @@ impl Reader<'_, '_> {
 
     /// `E1130 05:00:00.123456       1 reflector.go:138] …`.
     fn glog(&mut self) {
-        let Some(level) =
-            level::letter(self.cursor.next(1)).filter(|_| b"DIWEF".contains(&self.cursor.bytes()[0]))
-        else {
+        let Some(level) = level::of_letter(self.cursor.next(1)) else {
             return;
         };
         let mut scan = self.cursor;
@@ -224,21 +222,29 @@ impl Reader<'_, '_> {
             && let Some((when, _)) = time::begin(group)
         {
             self.dated((when, 0));
-            self.head.level = level::letter(letter).filter(|_| letter != "A");
+            // Ruby's `A` is `ANY`: no level.
+            self.head.level = level::of_letter(letter);
         }
     }
 
-    /// `E/ActivityManager( 1702): …`.
+    /// `E/ActivityManager( 1702): …`: a tag has no blank in it, and may be filled with some.
     fn logcat_brief(&mut self) {
-        let letter = self.cursor.next(1);
-        let head = self.cursor.next(self.cursor.bytes().len().min(80));
-        let is_brief = head.split_once("): ").is_some_and(|(before, _)| {
-            before.rsplit_once('(').is_some_and(|(_, pid)| {
-                !pid.is_empty() && pid.bytes().all(|byte| byte == b' ' || byte.is_ascii_digit())
-            })
-        });
-        if is_brief && b"VDIWEFA".contains(&letter.as_bytes()[0]) {
-            self.head.level = level::letter(letter);
+        let mut scan = self.cursor;
+        scan.advance(2);
+        let tag = scan.count(|&byte| byte > b' ' && !matches!(byte, b'(' | b':'));
+        scan.advance(tag);
+        scan.skip_blanks_and_colours();
+        let is_brief = tag > 1
+            && scan.pass(b'(')
+            && {
+                let number = scan.count(|&byte| byte == b' ' || byte.is_ascii_digit());
+                scan.advance(number);
+                number > 0
+            }
+            && scan.pass(b')')
+            && scan.pass(b':');
+        if is_brief {
+            self.head.level = level::of_letter(self.cursor.next(1));
         }
     }
 

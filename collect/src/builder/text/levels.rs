@@ -16,29 +16,78 @@ pub(super) enum After {
     Nothing,
 }
 
-/// Levels that are ordinary words, too: with nothing but a blank behind them they are none.
+/// What stands around a level, and says that it is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Brackets,
+    BeforeColon,
+    /// Between blanks, tabs or bars.
+    Alone,
+}
+
+/// Levels that are ordinary words, too: in text they are levels in capitals alone.
 const ORDINARY: &[&str] = &[
-    "log", "note", "fine", "http", "config", "success", "alert", "verb", "fail", "failure",
+    "log",
+    "note",
+    "fine",
+    "finer",
+    "finest",
+    "config",
+    "success",
+    "alert",
+    "verb",
+    "fail",
+    "failure",
+    "severe",
+    "emergency",
+    "silly",
 ];
 
-/// Levels that are written in lower case with nothing but a blank behind them, too.
-const LOWER_CASE: &[&str] = &[
-    "trace", "debug", "info", "warn", "warning", "error", "fatal", "critical", "notice",
+/// But for where known programs write them so: nginx and Apache, MySQL, .NET, rustc.
+const WRITTEN: &[(&str, Where)] = &[
+    ("alert", Where::Brackets),
+    ("note", Where::Brackets),
+    ("Note", Where::Brackets),
+    ("fail", Where::BeforeColon),
+    ("note", Where::BeforeColon),
 ];
+
+/// Levels that are written in lower case with one blank behind them, too. What else begins a sentence so (`debug mode`,
+/// `critical section`) does.
+const LOWER_CASE: &[&str] = &["info", "warn", "warning", "error"];
+
+/// The level of a word in text.
+fn named(name: &str, place: Where) -> Option<Level> {
+    let level = Level::of_word(name)?;
+    let is = |word: &&str| word.eq_ignore_ascii_case(name);
+    let is_level = if is(&"http") {
+        // What speaks it calls itself so, in capitals too.
+        false
+    } else {
+        is_upper(name) || !ORDINARY.iter().any(is) || WRITTEN.contains(&(name, place))
+    };
+    is_level.then_some(level)
+}
 
 /// The level that stands here as a word of the head, and how many bytes it has.
 pub(super) fn word(cursor: &Cursor<'_>, after: After) -> Option<(Level, usize)> {
     let letters = cursor.letters();
     if letters == 1 {
-        return letter(cursor, after).map(|level| (level, 1));
+        return letter(cursor, after);
     }
     let name = cursor.next(letters);
     if after == After::Nothing && cursor.nth(letters) == Some(b' ') && !is_upper(name) {
         return None;
     }
-    let level = Level::of_word(name)?;
     let length = letters + counted(&cursor.bytes()[letters..]);
-    let is_level = match cursor.nth(length) {
+    let behind = cursor.nth(length);
+    let place = if behind == Some(b':') {
+        Where::BeforeColon
+    } else {
+        Where::Alone
+    };
+    let level = named(name, place)?;
+    let is_level = match behind {
         None => after != After::Nothing,
         Some(b':') => !matches!(cursor.nth(length + 1), Some(b'/' | b'\\' | b':')),
         Some(b']' | b')' | b'|' | b'>' | b';' | b'\t') => true,
@@ -92,31 +141,42 @@ fn counted(bytes: &[u8]) -> usize {
     }
 }
 
-/// A letter: Android's behind two numbers, MongoDB's before the name of a part in capitals, apt's before a colon.
-fn letter(cursor: &Cursor<'_>, after: After) -> Option<Level> {
+/// A letter, and how many bytes it has: Android's behind two numbers, MongoDB's before a part and its context, apt's before a
+/// colon.
+fn letter(cursor: &Cursor<'_>, after: After) -> Option<(Level, usize)> {
     let name = cursor.next(1);
     if !is_upper(name) {
         return None;
     }
+    let length = 1 + counted(&cursor.bytes()[1..]);
     let mut behind = *cursor;
-    behind.advance(1);
+    behind.advance(length);
+    let level = level::of_letter(cursor.next(length))?;
     let is_level = match (after, behind.peek()?) {
         (After::Nothing | After::Time { .. }, b':') => {
-            matches!(name, "E" | "W") && behind.nth(1) == Some(b' ')
+            matches!(cursor.next(length), "E" | "W") && behind.nth(1) == Some(b' ')
         }
-        (After::Time { numbers: 2.. }, b' ') => true,
-        (After::Time { .. }, b' ') => {
-            behind.skip_blanks_and_colours();
-            let part = behind
-                .bytes()
-                .iter()
-                .take_while(|&&byte| byte.is_ascii_uppercase() || byte == b'_')
-                .count();
-            part > 1 && behind.nth(part) == Some(b' ')
-        }
+        (After::Time { numbers: 2.. }, b' ') if length == 1 => before_tag(behind),
+        (After::Time { .. }, b' ') => before_part(behind),
         _ => false,
     };
-    is_level.then(|| level::letter(name))?
+    is_level.then_some((level, length))
+}
+
+/// Android's tag follows, which a colon ends: `WindowManager: `, `chatty  : `.
+fn before_tag(mut behind: Cursor<'_>) -> bool {
+    behind.skip_blanks_and_colours();
+    behind.advance(behind.count(|&byte| byte > b' ' && byte != b':'));
+    behind.skip_blanks_and_colours();
+    behind.pass(b':') && matches!(behind.peek(), None | Some(b' '))
+}
+
+/// The part and the context of MongoDB's lines before 4.4 follow: `NETWORK  [conn1] `.
+fn before_part(mut behind: Cursor<'_>) -> bool {
+    behind.skip_blanks_and_colours();
+    let part = behind.count(|&byte| byte.is_ascii_uppercase() || byte == b'_' || byte == b'-');
+    behind.advance(part);
+    part > 0 && behind.skip_blanks_and_colours() > 0 && behind.peek() == Some(b'[')
 }
 
 /// The level that stands in brackets: alone, with a module before it (`core:error`, `thread/INFO`), with a process behind
@@ -124,21 +184,27 @@ fn letter(cursor: &Cursor<'_>, after: After) -> Option<Level> {
 pub(super) fn in_brackets(inside: &str) -> Option<Level> {
     let plain = level::uncoloured(inside);
     let inside = plain.trim();
-    if inside.len() == 1 {
-        return level::letter(inside).filter(|_| is_upper(inside));
-    }
-    if let Some(level) = level::word(inside) {
+    if let Some(level) = level::of_letter(inside) {
         return Some(level);
     }
-    if let Some((first, _)) = inside.split_once(' ')
-        && is_upper(first)
-        && let Some(level) = Level::of_word(first)
-    {
-        return Some(level);
+    let letters = inside.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (word, rest) = inside.split_at(letters);
+    let place = if rest.starts_with(':') {
+        Where::BeforeColon
+    } else {
+        Where::Brackets
+    };
+    if counted(rest.as_bytes()) == rest.len() {
+        return named(word, place);
+    }
+    if rest.starts_with(' ') && is_upper(word) {
+        return named(word, place);
     }
     let (before, last) = inside.rsplit_once([':', '/'])?;
-    let first = before.split([':', '/']).next().unwrap_or(before);
-    Level::of_word(last).or_else(|| Level::of_word(first).filter(|_| is_upper(first)))
+    let is_path = inside[before.len()..].starts_with('/');
+    named(last, Where::Brackets)
+        .filter(|_| !is_path || is_upper(last))
+        .or_else(|| named(word, place).filter(|_| is_upper(word) && rest.starts_with([':', '/'])))
 }
 
 pub(super) fn is_upper(word: &str) -> bool {

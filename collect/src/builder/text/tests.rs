@@ -128,6 +128,16 @@ fn a_level_stands_behind_the_time() {
             Some(MILLIS),
             INFO,
         ),
+        (
+            "2026-11-30T05:00:00.123+0000 D2 QUERY    [conn1] end",
+            Some(MILLIS),
+            DEBUG,
+        ),
+        (
+            "2026-11-30T05:00:00.123+0000 W -        [main] end",
+            Some(MILLIS),
+            WARN,
+        ),
         ("2026-11-30 05:00:00 ERROR+2 slog", Some(FIVE), ERROR),
         (
             "30-Nov-2026 05:00:00.123 SEVERE [main] org.apache.X.y boom",
@@ -234,6 +244,10 @@ fn a_level_stands_in_brackets() {
         ("INFO[0000] logrus                a=1", None, INFO),
         ("WARN[2026-11-30T05:00:00Z] logrus", Some(FIVE), WARN),
         ("<warn> x", None, WARN),
+        ("2026/11/30 05:00:00 [alert] 42#42: nginx", Some(FIVE), FATAL),
+        ("2026/11/30 05:00:00 [emerg] 42#42: nginx", Some(FIVE), FATAL),
+        ("2026-11-30  5:00:00 0 [Note] InnoDB: MariaDB", Some(FIVE), INFO),
+        ("[main/CONFIG] java", None, DEBUG),
     ]);
 }
 
@@ -280,6 +294,11 @@ fn a_level_stands_before_a_colon_or_first() {
             ERROR,
         ),
         ("web  | WARNING: compose", None, WARN),
+        ("CONFIG: java", None, DEBUG),
+        ("FINE: java", None, DEBUG),
+        ("fail: Microsoft.Hosting[0]", None, ERROR),
+        ("note: rustc", None, INFO),
+        ("ALERT: x", None, FATAL),
     ]);
 }
 
@@ -400,6 +419,37 @@ fn a_word_in_the_middle_is_no_level_and_a_number_no_time() {
         "| a | b |",
         "- error",
         "{\"level\": \"error\"",
+        "http: panic serving",
+        "config: loaded",
+        "Config: loaded",
+        "log: rotated",
+        "verb: run",
+        "Fine: paid",
+        "Success: paid",
+        "Alert: three new messages",
+        "Severe: weather",
+        "Emergency: call 112",
+        "Failure: of the left engine",
+        "HTTP: listening",
+        "[http] GET /",
+        "[HTTP] GET /",
+        "[config] loaded",
+        "[Config] loaded",
+        "[log] rotated",
+        "[fine] paid",
+        "[success] paid",
+        "[proxy:http] GET /",
+        "[orders/error] shown",
+        "[alert box] opened",
+        "http\tGET",
+        "config| loaded",
+        "I/O error (5): closed",
+        "A/B test (2): won",
+        "A/Tag( 42): assert",
+        "I/O Tag( 42): x",
+        "I/O: closed",
+        "W/O (3): x",
+        "D1 is a road",
         "日本 ERROR: x",
         "\u{1b}[31",
         "\u{fffd}",
@@ -416,11 +466,61 @@ fn a_word_in_the_middle_is_no_level_and_a_number_no_time() {
         "2026-11-30 05:00:00 GET ERROR",
         "2026-11-30 05:00:00 \"ERROR\"",
         "2026-11-30 05:00:00 10.0.0.1 ERROR",
+        "2026-11-30 05:00:00 http: panic serving 10.0.0.1:80",
+        "2026-11-30 05:00:00 HTTP: listening",
+        "2026-11-30 05:00:00 HTTP - listening",
+        "2026-11-30 05:00:00 config: loaded",
+        "2026-11-30 05:00:00 [http] GET /",
+        "2026-11-30 05:00:00 [config] loaded",
+        "2026-11-30 05:00:00 log - rotated",
+        "2026-11-30 05:00:00 A NEW day",
+        "2026-11-30 05:00:00 I AM here",
+        "2026-11-30 05:00:00 N NETWORK  [conn1] x",
+        "2026-11-30 05:00:00 D MINOR was played",
+        "2026-11-30 05:00:00 12 14 A Tag: x",
+        "2026-11-30 05:00:00 12 14 D minor was played",
+        "2026-11-30 05:00:00 critical section entered",
+        "2026-11-30 05:00:00 notice board emptied",
+        "2026-11-30 05:00:00 fatal accidents: 0",
+        "2026-11-30 05:00:00 debug mode is on",
+        "2026-11-30 05:00:00 trace id 7",
         "2026-11-30 05:00:00",
     ] {
         assert_eq!(read(line), (Some(FIVE.to_owned()), None), "{line}");
     }
     assert_eq!(read("TRACE - x").1, TRACE);
+}
+
+/// What follows a time may look like its zone.
+#[test]
+fn a_word_behind_a_time_is_no_zone_and_neither_is_an_amount() {
+    holds(&[
+        ("2026-11-30 05:00:00 SST file 7 written", Some(FIVE), None),
+        ("2026-11-30 05:00:00 ART gallery", Some(FIVE), None),
+        ("2026-11-30 05:00:00 WEST gate opened", Some(FIVE), None),
+        ("2026-11-30 05:00:00 PST file 7", Some(FIVE), None),
+        ("2026-11-30 05:00:00 -1500 EUR refunded", Some(FIVE), None),
+        ("2026-11-30 05:00:00 -0107 EUR refunded", Some(FIVE), None),
+        (
+            "2026-11-30 05:00:00 PST [42] LOG:  x",
+            Some("2026-11-30T13:00:00.000000000Z"),
+            INFO,
+        ),
+        (
+            "2026-11-30 05:00:00 PST ERROR x",
+            Some("2026-11-30T13:00:00.000000000Z"),
+            ERROR,
+        ),
+        ("2026-11-30 05:00:00 CET started", Some(FOUR), None),
+        // Which of several it is cannot be told, and it is none of ours.
+        ("2026-11-30 05:00:00 SST [42] LOG:  x", Some(UNDATED), INFO),
+        ("2026-11-30 05:00:00 IST server started", Some(UNDATED), None),
+        (
+            "Mon Nov 30 2026 05:00:00 GMT+0100 (Central European Standard Time) ERROR x",
+            Some(FOUR),
+            ERROR,
+        ),
+    ]);
 }
 
 proptest! {

@@ -3,14 +3,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter::Peekable;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::ndjson::take_cut;
+use super::ndjson::take_json;
 use super::{Counting, Format};
-use crate::builder::{self, Built};
+use crate::builder;
 use crate::door::{Intake, Refused, too_many_lines};
 
 /// Objects, and arrays of lines.
@@ -21,33 +22,85 @@ pub const JSON: Format = Format {
     decode: take,
 };
 
-/// Takes every object, and every element of the arrays. Invalid UTF-8 becomes U+FFFD before anything else, so the length of
-/// an element that holds some counts with that. Nothing is taken before all of the JSON is known to be good.
+/// Takes every object, and every element of the arrays, each as the bytes it came in. Nothing is taken before all of the
+/// JSON is known to be good.
 fn take(body: &[u8], intake: &mut Intake) -> Result<(), Refused> {
     let text = String::from_utf8_lossy(body);
-    intake.charge(match &text {
-        Cow::Borrowed(_) => 0,
-        Cow::Owned(text) => text.len(),
-    })?;
+    let is_lossy = matches!(text, Cow::Owned(_));
+    intake.charge(if is_lossy { text.len() } else { 0 })?;
     let json = builder::repaired(&text);
     let most = intake.most_lines();
-    let escaped;
-    let values = match values(&json, most) {
-        Err(Unread::Bad(told)) => match builder::escaped(&json) {
-            None => return Err(malformed(&told)),
-            Some(json) => {
-                intake.charge(json.len())?;
-                escaped = json;
-                self::values(&escaped, most)?
-            }
-        },
-        values => values?,
+    let as_it_came = values(&json, most);
+    let escaped = match &as_it_came {
+        Err(Unread::Bad(told)) => Some(builder::escaped(&json).ok_or_else(|| malformed(told))?),
+        _ => None,
+    };
+    let (read, values) = match &escaped {
+        Some(escaped) => {
+            intake.charge(escaped.len())?;
+            (escaped.as_str(), values(escaped, most)?)
+        }
+        None => (&*json, as_it_came?),
     };
     intake.charge(size_of_val(values.as_slice()))?;
     if values.is_empty() && from_first_character(&json).is_empty() {
         return Err(Refused::Empty);
     }
-    values.into_iter().try_for_each(|value| take_one(value, intake))
+    let escapes = escaped.iter().flat_map(|_| builder::escapes(&json));
+    let mut in_json = Origin::of(escapes.map(|(at, is)| Replaced { at, was: 1, is }));
+    let mut in_body = Origin::of(Some(body).filter(|_| is_lossy).into_iter().flat_map(invalid));
+    for value in values {
+        let begin = value.get().as_ptr().addr() - read.as_ptr().addr();
+        let [begin, end] = [begin, begin + value.get().len()].map(|at| in_body.find(in_json.find(at)));
+        take_one(&body[begin..end], intake)?;
+    }
+    Ok(())
+}
+
+/// Finds where places of a text are in what the text was made of. To be asked in their order.
+struct Origin<R: Iterator<Item = Replaced>> {
+    replaced: Peekable<R>,
+    /// How much longer the text is, up to here.
+    longer: usize,
+}
+
+/// Bytes for which a text has others, and no less of them.
+struct Replaced {
+    at: usize,
+    was: usize,
+    is: usize,
+}
+
+impl<R: Iterator<Item = Replaced>> Origin<R> {
+    fn of(replaced: R) -> Self {
+        Self {
+            replaced: replaced.peekable(),
+            longer: 0,
+        }
+    }
+
+    fn find(&mut self, at: usize) -> usize {
+        while let Some(before) = self.replaced.next_if(|next| next.at + self.longer < at) {
+            self.longer += before.is - before.was;
+        }
+        at - self.longer
+    }
+}
+
+/// What is no UTF-8, and becomes U+FFFD.
+fn invalid(body: &[u8]) -> impl Iterator<Item = Replaced> {
+    let mut end = 0;
+    body.utf8_chunks().map(move |chunk| {
+        let at = end + chunk.valid().len();
+        let was = chunk.invalid().len();
+        end = at + was;
+        let is = if was == 0 {
+            0
+        } else {
+            char::REPLACEMENT_CHARACTER.len_utf8()
+        };
+        Replaced { at, was, is }
+    })
 }
 
 /// Why there are no values.
@@ -138,21 +191,19 @@ impl<'de> Visitor<'de> for &mut Values<'de> {
     }
 }
 
-fn take_one(element: &RawValue, intake: &mut Intake) -> Result<(), Refused> {
-    let Some((json, terms)) = intake.line(element.get().as_bytes())? else {
-        return Ok(());
-    };
-    // A line is cut at the end of a character.
-    let json = &element.get()[..json.len()];
-    if intake.left_out() > 0 {
-        return take_cut(json, json, &terms, intake);
+/// Takes an object as everywhere, a string as its text, and what else there is as it is written.
+fn take_one(value: &[u8], intake: &mut Intake) -> Result<(), Refused> {
+    match intake.line(value)? {
+        Some((json, terms)) => take_json(json, &terms, intake, |_, json| said(json)),
+        None => Ok(()),
     }
-    match builder::read(json, &terms) {
-        Some(built) => intake.put(&built),
-        None => {
-            let message = builder::string(json).unwrap_or(Cow::Borrowed(json));
-            intake.put(&Built::text(message, &terms))
-        }
+}
+
+fn said(json: &str) -> Cow<'_, str> {
+    let raw = || Some(builder::string(&builder::escaped(json)?)?.into_owned());
+    match builder::string(json) {
+        Some(text) => text,
+        None => raw().map_or(Cow::Borrowed(json), Cow::Owned),
     }
 }
 

@@ -2,19 +2,17 @@
 //!
 //! `3;cut=1048576, 7;partial`: of line 3 of the body so many bytes more were not sent; line 7 had no end when it was sent.
 
-use std::collections::HashMap;
-
 use http::HeaderMap;
 
 use super::Refusal;
-use crate::door::Marks;
+use crate::door::{Marks, Told};
 
 /// The header's name.
 const MARKS: &str = "tailcast-marks";
 
 /// Lines that are marked, by their number.
-pub(super) fn told(headers: &HeaderMap) -> Result<HashMap<u32, Marks>, Refusal> {
-    let mut told = HashMap::new();
+pub(super) fn told(headers: &HeaderMap) -> Result<Told, Refusal> {
+    let mut told = Told::new();
     for value in headers.get_all(MARKS) {
         let value = value.to_str().map_err(|_| Refusal::BadMarks)?;
         for line in value.split(',') {
