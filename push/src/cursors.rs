@@ -32,7 +32,7 @@ use auth::Subscriber;
 use lines::{Offset, StreamName};
 use tokio::time::Instant;
 
-use self::capacity::Capacity;
+use self::capacity::{Capacity, Held};
 use self::filtering::Payer;
 use self::follow::Follow;
 use self::left_off::LeftOff;
@@ -92,6 +92,10 @@ pub(crate) struct Cursors {
     left: LeftOff,
     slots: Vec<Option<Slot>>,
     by_stream: HashMap<StreamName, u32>,
+    /// What all streams take, those of groups too.
+    held: Held,
+    /// No number below it is free.
+    free_from: u32,
     /// Slots that may have something to send.
     pub(crate) ready: Slots,
     /// Slots that wait for the store.
@@ -143,6 +147,8 @@ impl Cursors {
             numbered: 0,
             slots: Vec::new(),
             by_stream: HashMap::new(),
+            held: Held::default(),
+            free_from: 0,
             ready: Slots::default(),
             behind: Slots::default(),
             sifting: Slots::default(),
@@ -172,8 +178,13 @@ impl Cursors {
     }
 
     /// Whether one of them has this stream.
-    fn has_stream(&self, stream: &StreamName) -> bool {
+    pub(crate) fn has_stream(&self, stream: &StreamName) -> bool {
         self.by_stream.contains_key(stream) || self.subscriptions.iter().any(|of| of.carries(stream))
+    }
+
+    /// What they take of the session's capacity.
+    pub(crate) fn held(&self) -> Held {
+        self.held
     }
 
     /// Where the reader stands in each stream that it has by a cursor of its own, once it has what it was told.
@@ -187,7 +198,7 @@ impl Cursors {
         one_alone(&mut self.subscriptions);
         let follow = started
             .group
-            .map(|group| Box::new(Follow::new(group, self.free_number())));
+            .map(|group| Box::new(Follow::new(group, self.take_number())));
         self.subscriptions.push(Subscription {
             terms: Arc::new(started.terms),
             number: self.numbered,
@@ -217,6 +228,7 @@ impl Cursors {
         });
         for beginning in streams {
             let (stream, cursor) = (beginning.member.stream().clone(), beginning.cursor);
+            self.held.add(&stream);
             if let Some(from) = beginning.wanted {
                 let (stream, why) = (stream.clone(), Missing::Retention);
                 out.push(Owed::Gap {
@@ -240,17 +252,19 @@ impl Cursors {
         }
     }
 
-    /// A number that no slot and no group has.
-    fn free_number(&self) -> u32 {
+    /// Takes the lowest number that no slot and no group has.
+    fn take_number(&mut self) -> u32 {
         let is_free = |number: &u32| {
             let place = self.slots.get(*number as usize);
             place.is_none_or(Option::is_none) && self.following(*number).is_none()
         };
-        (0..).find(is_free).unwrap_or_default()
+        let number = (self.free_from..).find(is_free).unwrap_or_default();
+        self.free_from = number + 1;
+        number
     }
 
     fn place(&mut self, mut slot: Slot) {
-        let number = self.free_number();
+        let number = self.take_number();
         let at = number as usize;
         if at >= self.slots.len() {
             one_alone(&mut self.slots);
@@ -267,7 +281,9 @@ impl Cursors {
     pub(crate) fn remove(&mut self, id: &str, out: &mut Vec<Owed>) -> Option<Freed> {
         let at = self.subscriptions.iter().position(|of| of.terms.id == id)?;
         self.stop_following(at);
-        self.subscriptions.remove(at);
+        if let Some(follow) = self.subscriptions.remove(at).follow {
+            self.free_from = self.free_from.min(follow.number);
+        }
         let removed = self.remove_slots(|slot| slot.terms.id == id, out);
         // What was left out for want of room may have some now.
         let mut left_out = false;
@@ -293,6 +309,7 @@ impl Cursors {
             if let Some(mut slot) = self.slots[number].take_if(|slot| gone(slot)) {
                 let stream = slot.member.stream().clone();
                 self.free(number as u32, &stream);
+                self.held.remove(&stream);
                 slot.tell(out);
                 if self.subscriptions.iter().any(|of| of.covers(&stream)) {
                     self.left.put(stream.clone(), slot.cursor, self.numbered);
@@ -307,6 +324,7 @@ impl Cursors {
     /// A stream has no slot any more.
     fn free(&mut self, number: u32, stream: &StreamName) {
         self.by_stream.remove(stream);
+        self.free_from = self.free_from.min(number);
         for slots in [
             &mut self.ready,
             &mut self.behind,

@@ -207,15 +207,16 @@ impl Session {
     }
 
     fn meet(&mut self) {
+        let (cursors, list) = (&self.cursors, std::mem::take(&mut self.list));
+        let streams: Vec<_> = self.met.drain().filter(|of| !cursors.has_stream(of)).collect();
         let covers = self.cursors.covers();
-        let streams = self.met.drain().collect();
-        let list = std::mem::take(&mut self.list);
-        if covers.is_empty() {
+        if covers.is_empty() || (streams.is_empty() && !list) {
             return;
         }
+        let have = if list { self.cursors.streams() } else { Vec::new() };
         let discovery = Discovery {
             sources: Arc::clone(&self.host.sources),
-            asker: self.asker(),
+            asker: self.asker_with(have),
             covers,
             streams,
             list,
@@ -226,10 +227,16 @@ impl Session {
 
     /// Who subscribes, as things are.
     pub(crate) fn asker(&self) -> Asker {
+        self.asker_with(self.cursors.streams())
+    }
+
+    /// The same, where no more of its streams than these could be come upon.
+    fn asker_with(&self, have: Vec<StreamName>) -> Asker {
         Asker {
             subscriber: self.subscriber.clone(),
             wake: Arc::clone(&self.wake),
-            have: self.cursors.streams().into_iter().collect(),
+            have: have.into_iter().collect(),
+            held: self.cursors.held(),
             encoding: self.reads.encoding,
             capacity: self.reads.capacity,
         }

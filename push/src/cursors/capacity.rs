@@ -17,6 +17,13 @@ pub(crate) struct Capacity {
     pub(crate) place_bytes: Option<usize>,
 }
 
+/// What a session has of it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    streams: usize,
+    place_bytes: usize,
+}
+
 /// What is left of it.
 pub(crate) struct Room {
     streams: usize,
@@ -24,17 +31,13 @@ pub(crate) struct Room {
 }
 
 impl Capacity {
-    /// What is left for a session that has these streams.
-    pub(crate) fn room<'a>(&self, have: impl Iterator<Item = &'a StreamName>) -> Room {
-        let mut room = Room {
-            streams: self.streams,
-            place_bytes: self.place_bytes.unwrap_or(usize::MAX),
-        };
-        for stream in have {
-            room.streams = room.streams.saturating_sub(1);
-            room.place_bytes = room.place_bytes.saturating_sub(cost(stream));
+    /// What is left for a session that has so much.
+    pub(crate) fn room(&self, held: Held) -> Room {
+        let place_bytes = self.place_bytes.unwrap_or(usize::MAX);
+        Room {
+            streams: self.streams.saturating_sub(held.streams),
+            place_bytes: place_bytes.saturating_sub(held.place_bytes),
         }
-        room
     }
 
     /// The refusal of streams for which there is no room.
@@ -48,6 +51,25 @@ impl Capacity {
             ),
         };
         Refusal::new("limit", message)
+    }
+}
+
+impl Held {
+    /// The session has a stream more.
+    pub(crate) fn add(&mut self, stream: &StreamName) {
+        self.streams += 1;
+        self.place_bytes += cost(stream);
+    }
+
+    /// It has one less.
+    pub(crate) fn remove(&mut self, stream: &StreamName) {
+        self.streams -= 1;
+        self.place_bytes -= cost(stream);
+    }
+
+    /// How many streams it has.
+    pub(crate) fn streams(self) -> usize {
+        self.streams
     }
 }
 
@@ -90,7 +112,10 @@ mod tests {
                 streams: 5,
                 place_bytes,
             };
-            let mut room = capacity.room(names[..have].iter());
+            let mut held = Held::default();
+            names.iter().for_each(|name| held.add(name));
+            names[have..].iter().for_each(|name| held.remove(name));
+            let mut room = capacity.room(held);
             let taken = names[have..].iter().filter(|name| room.take(name)).count();
             (taken, room.is_full())
         };

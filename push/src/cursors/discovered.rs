@@ -34,7 +34,7 @@ impl Cursors {
         subscriber: &Subscriber,
         out: &mut Vec<Owed>,
     ) -> Vec<StreamName> {
-        let mut room = self.capacity.room(self.streams().iter());
+        let mut room = self.capacity.room(self.held);
         let mut by_subscription: BTreeMap<usize, Vec<Beginning>> = BTreeMap::new();
         let mut again = Vec::new();
         for DiscoveredStream { of, left, beginning } in met.streams {

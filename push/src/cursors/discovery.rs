@@ -37,8 +37,9 @@ pub(crate) struct Discovery {
     pub(crate) asker: Asker,
     /// In the order in which they came: a stream belongs to the first that matches.
     pub(crate) covers: Vec<Cover>,
+    /// None that the session has.
     pub(crate) streams: Vec<StreamName>,
-    /// Also all that the store lists.
+    /// Also all that the store lists, but for what the asker has.
     pub(crate) list: bool,
     /// After what time.
     pub(crate) pause: Option<Duration>,
@@ -96,14 +97,14 @@ impl Discovery {
             let patterns: Vec<_> = self.covers.iter().flat_map(|cover| &cover.patterns).collect();
             streams.extend(subscribe::listed(&self.sources, &self.asker, &patterns).await?);
         }
-        let (most, have) = (self.asker.capacity.streams, &self.asker.have);
+        let (most, asker) = (self.asker.capacity.streams, &self.asker);
         let mut streams: Vec<_> = streams
             .into_iter()
-            .filter(|stream| !have.contains(stream))
+            .filter(|stream| !asker.have.contains(stream))
             .collect();
         // As many as there may be room for, and as many more as the session remembers to have left out. To join all that
         // a store has would cost the node a feed and a route for each, and bring this session nothing.
-        let joinable = most.saturating_sub(have.len()) + most;
+        let joinable = most.saturating_sub(asker.held.streams()) + most;
         let over = streams.split_off(joinable.min(streams.len()));
         let joined = subscribe::join(&self.sources, streams).await?;
         let existing = joined.into_iter().filter(|(_, extent)| extent.exists());

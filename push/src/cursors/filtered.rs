@@ -9,7 +9,7 @@ use dispatch::{MemoryTable, NodeId};
 use edge::sieve::{Sieve, SieveLimits};
 use lines::{LogStore, log_store::Draft};
 
-use super::capacity::Capacity;
+use super::capacity::{Capacity, Held};
 use super::owed::Owed;
 use super::subscription::{From, Mode, Subscribe};
 use super::{Cursors, Step};
@@ -72,6 +72,7 @@ async fn cursors(filter: &str) -> Cursors {
             subscriber: subscriber.clone(),
             wake: Arc::clone(&wake),
             have: HashSet::new(),
+            held: Held::default(),
             encoding: ALL.encoding,
             capacity,
         };

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use lines::{Extent, Offset, Pattern, StreamName, Target};
 
 use crate::StoreAway;
-use crate::cursors::capacity::Capacity;
+use crate::cursors::capacity::{Capacity, Held};
 use crate::cursors::refusal::{Details, Refusal};
 use crate::cursors::sources::Sources;
 use crate::cursors::subscription::{Beginning, From, Mode, Place, Started, Subscribe, Terms};
@@ -30,8 +30,10 @@ const LOOKED_AT_ONCE: usize = 1_000;
 pub(crate) struct Asker {
     pub(crate) subscriber: Subscriber,
     pub(crate) wake: Arc<Wake>,
-    /// The streams of its other subscriptions.
+    /// The streams of its other subscriptions, as far as what is asked for could come upon them.
     pub(crate) have: HashSet<StreamName>,
+    /// What all of them take of its capacity.
+    pub(crate) held: Held,
     /// How many streams it may have.
     pub(crate) capacity: Capacity,
     /// In which bytes it takes lines.
@@ -83,7 +85,7 @@ async fn begin(sources: &Sources, asker: &Asker, request: Subscribe) -> Result<S
         Hold::take(&sources.feeds.patterns, pattern.clone(), subscriber, wake, within)
     };
     let holds = join_all(targets.patterns.iter().map(hold)).await;
-    let mut room = asker.capacity.room(asker.have.iter());
+    let mut room = asker.capacity.room(asker.held);
     let mut names = targets.names;
     if !names.iter().all(|name| room.take(name)) {
         return Err(asker.capacity.exceeded());
