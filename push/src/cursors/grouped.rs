@@ -1,30 +1,26 @@
 //! Sessions that follow the same streams, whatever happens to them, to the streams and to the node: each is told of every
 //! stream what it would be told alone.
 
-use std::collections::BTreeMap;
+mod client;
+mod reader;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use auth::{Claims, Key, Minter, Subscriber, Verifier};
-use bytes::Bytes;
 use dispatch::{MemoryTable, NodeId};
 use edge::sieve::{Sieve, SieveLimits};
 use lines::log_store::Draft;
 use lines::retention::Retention;
 use lines::{Hint, HintSink, LogReader, LogStore, Offset, StreamName, Timestamp};
 use proptest::prelude::*;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::owed::{Missing, Owed};
-use super::subscription::{From, Mode, Subscribe, To};
-use super::{Cursors, subscribe};
-use crate::cursors::capacity::Capacity;
-use crate::feeds::wake::Wake;
+use self::reader::Reader;
+use super::owed::Owed;
+use super::subscribe;
 use crate::memory_store::MemoryStore;
-use crate::session::{Meet, Outbound, Reads, Session};
 use crate::testing::batch;
-use crate::wire::frame::FRAMES;
 use crate::{Limits, Parts, Push};
 
 const STREAMS: [&str; 5] = ["app/a", "app/b", "app/c", "app/d", "app/e"];
@@ -81,270 +77,6 @@ struct World {
     narrow: Subscriber,
     readers: Vec<Reader>,
     _stop: tokio_util::sync::DropGuard,
-}
-
-/// One session, and what its client knows.
-struct Reader {
-    session: Session,
-    out: Out,
-    client: Client,
-}
-
-/// Takes so many bytes.
-struct Out {
-    room: usize,
-    owed: Vec<Owed>,
-}
-
-impl Outbound for Out {
-    fn has_room(&self) -> bool {
-        self.room > 0
-    }
-
-    fn put(&mut self, owed: &mut Vec<Owed>, _: &Cursors) {
-        let bytes = |owed: &Owed| match owed {
-            Owed::Lines(chunk) => chunk.bytes.len(),
-            Owed::Joined(piece) => piece.bytes.len(),
-            _ => 0,
-        };
-        self.room = self.room.saturating_sub(owed.iter().map(bytes).sum());
-        self.owed.append(owed);
-    }
-}
-
-/// What a client knows of its streams: it believes nothing that does not begin where the last thing ended.
-#[derive(Default)]
-struct Client {
-    places: BTreeMap<String, Known>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Known {
-    next: u64,
-    /// The first `gap` may lead to where the stream begins.
-    fresh: bool,
-    /// `live` has yet to come.
-    waits_for_live: bool,
-}
-
-impl Client {
-    fn hear(&mut self, owed: &Owed) {
-        match owed {
-            Owed::Lines(chunk) => self.frames(&chunk.bytes, 1, chunk.lines),
-            Owed::Joined(piece) => self.frames(&piece.bytes, piece.frames, piece.lines),
-            Owed::Begun { streams, .. } => {
-                for begun in streams {
-                    let known = Known {
-                        next: begun.cursor.0,
-                        fresh: true,
-                        waits_for_live: true,
-                    };
-                    let had = self.places.insert(begun.stream.to_string(), known);
-                    assert_eq!(had, None, "{} begins, and was there", begun.stream);
-                }
-            }
-            Owed::Live { stream, head } => {
-                let known = self.known(stream.as_str());
-                assert!(known.waits_for_live, "{stream} is live again");
-                assert_eq!(known.next, head.0, "{stream} is live elsewhere");
-                (known.waits_for_live, known.fresh) = (false, false);
-            }
-            Owed::Gap {
-                stream,
-                from,
-                to,
-                why,
-            } => {
-                assert_eq!(*why, Missing::Retention);
-                let known = self.known(stream.as_str());
-                let begins = known.fresh && known.next == to.0;
-                assert!(
-                    begins || known.next == from.0,
-                    "{stream}: a gap from {from}, {known:?}"
-                );
-                (known.next, known.fresh) = (to.0, false);
-            }
-            Owed::Dropped { streams, .. } => {
-                for stream in streams {
-                    assert!(self.places.remove(stream.as_str()).is_some());
-                }
-            }
-            Owed::Behind { stream, .. } => drop(self.known(stream.as_str())),
-            Owed::Sought { .. } | Owed::LeftOut { .. } => {}
-            Owed::Looked { .. } => panic!("nobody filters"),
-        }
-    }
-
-    fn known(&mut self, stream: &str) -> &mut Known {
-        self.places
-            .get_mut(stream)
-            .unwrap_or_else(|| panic!("nobody has {stream}"))
-    }
-
-    fn frames(&mut self, bytes: &Bytes, frames: u64, lines: u64) {
-        let (mut heard_frames, mut heard_lines) = (0, 0);
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let (payload, after) = frame(rest);
-            let message: Value = serde_json::from_slice(payload).unwrap();
-            heard_frames += 1;
-            heard_lines += self.lines(&message);
-            rest = after;
-        }
-        assert_eq!((heard_frames, heard_lines), (frames, lines), "what is counted");
-    }
-
-    fn lines(&mut self, message: &Value) -> u64 {
-        let known = self.known(message["stream"].as_str().unwrap());
-        assert_eq!(
-            message["first"], known.next,
-            "a hole, or lines that come again: {message}"
-        );
-        let next = message["next"].as_u64().unwrap();
-        let want: Vec<_> = (known.next..next)
-            .map(|offset| format!("line {offset}"))
-            .collect();
-        let lines = message["lines"].as_array().unwrap();
-        let got: Vec<_> = lines
-            .iter()
-            .map(|line| line["message"].as_str().unwrap())
-            .collect();
-        assert_eq!(got, want);
-        (known.next, known.fresh) = (next, false);
-        lines.len() as u64
-    }
-}
-
-/// The payload of the first frame of a server, and what is behind it.
-fn frame(bytes: &[u8]) -> (&[u8], &[u8]) {
-    assert_eq!(bytes[0], 0x81);
-    let (length, header) = match bytes[1] {
-        126 => (usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), 4),
-        127 => panic!("no frame here is that long"),
-        length => (usize::from(length), 2),
-    };
-    bytes[header..].split_at(length)
-}
-
-impl Reader {
-    fn new(push: &Arc<Push>, subscriber: &Subscriber) -> Self {
-        let reads = Reads {
-            encoding: FRAMES,
-            capacity: Capacity {
-                streams: 100,
-                place_bytes: None,
-            },
-        };
-        Self {
-            session: Session::new(
-                Arc::clone(push.host()),
-                subscriber.clone(),
-                Arc::<Wake>::default(),
-                reads,
-            ),
-            out: Out {
-                room: 0,
-                owed: Vec::new(),
-            },
-            client: Client::default(),
-        }
-    }
-
-    fn hear(&mut self) {
-        for owed in self.out.owed.drain(..) {
-            self.client.hear(&owed);
-        }
-    }
-
-    /// Takes at most so much of what there is, until nothing happens for a moment.
-    async fn take(&mut self, room: usize, moment: Duration) {
-        self.out.room = room;
-        loop {
-            self.session.fill(&mut self.out);
-            self.hear();
-            self.session.begin_waiting(self.out.has_room(), Meet::Yes);
-            let happened = tokio::time::timeout(moment, self.session.happening(Meet::Yes)).await;
-            let Ok(happened) = happened else {
-                return;
-            };
-            self.session.react(happened, &mut self.out.owed);
-            self.hear();
-        }
-    }
-
-    async fn subscribe(&mut self, push: &Push, id: &str, targets: &[&str], last: Option<u64>) {
-        if self.session.cursors.has(id) {
-            return;
-        }
-        let request = Subscribe {
-            id: id.to_owned(),
-            streams: targets.iter().map(|&target| target.to_owned()).collect(),
-            from: last.map_or(From::Live, From::Last),
-            filter: None,
-            mode: Mode::Complete,
-        };
-        let sources = Arc::clone(&push.host().sources);
-        // What is refused changes nothing.
-        if let Ok(started) = subscribe::start(sources, self.session.asker(), request).await {
-            self.session.add(started, &mut self.out.owed);
-            self.hear();
-        }
-    }
-
-    async fn unsubscribe(&mut self, id: &str) {
-        let before = self.session.cursors.streams();
-        self.session.remove(id, &mut self.out.owed);
-        self.hear();
-        let after = self.session.cursors.streams();
-        for stream in before.iter().filter(|stream| !after.contains(stream)) {
-            self.client.places.remove(stream.as_str());
-        }
-    }
-
-    async fn seek(&mut self, push: &Push, stream: &str, percent: Option<u64>) {
-        let stream = StreamName::parse(stream).unwrap();
-        let Some(id) = IDS
-            .into_iter()
-            .find(|id| self.session.cursors.check_has(id, &stream).is_ok())
-        else {
-            return;
-        };
-        let sources = Arc::clone(&push.host().sources);
-        let extent = subscribe::extent(sources, id.to_owned(), stream.clone()).await;
-        let extent = extent.unwrap_or_else(|refusal| panic!("{}", refusal.code));
-        let (to, wanted) = match percent {
-            None => (To::Live, None),
-            Some(percent) => (
-                To::Offset(extent.next.0 * percent / 100),
-                Some(extent.next.0 * percent / 100),
-            ),
-        };
-        let mut owed = Vec::new();
-        let sought = self.session.cursors.seek(id, &stream, to, extent, &mut owed);
-        assert!(sought.is_ok());
-        let known = self.client.known(stream.as_str());
-        *known = Known {
-            next: wanted.unwrap_or_else(|| match owed.last() {
-                Some(Owed::Live { head, .. }) => head.0,
-                _ => panic!("who seeks the head is live"),
-            }),
-            fresh: false,
-            waits_for_live: true,
-        };
-        self.out.owed.append(&mut owed);
-        self.hear();
-    }
-
-    /// Streams that it has by cursors of its own though others have them, too.
-    fn alone(&self) -> Vec<String> {
-        let cursors = &self.session.cursors;
-        let slots = cursors.slots.iter().flatten();
-        let grouped = slots.filter(|slot| {
-            let mut of = cursors.subscriptions.iter();
-            of.any(|of| Arc::ptr_eq(&of.terms, &slot.terms) && of.follow.is_some())
-        });
-        grouped.map(|slot| slot.member.stream().to_string()).collect()
-    }
 }
 
 impl World {
@@ -517,6 +249,7 @@ proptest! {
             let mut world = World::new(feeds_bytes, group_bytes).await;
             for step in &steps {
                 world.apply(step).await;
+                world.readers.iter().for_each(Reader::check_accounts);
             }
             world.settle().await;
         });
