@@ -18,6 +18,7 @@ CASES = {
     "fan-batches": f"{FAN} --rate 2000 --lines 100",
     "one-watcher": "--sessions 1 --rate 1000 --seconds 8",
     "singles-3000": "--sessions 1 --streams 1000 --rate 3000 --seconds 8",
+    "collect-1x1": f"{COLLECT} --streams 1 --connections 1 --no-keys",
     "collect-16x1": f"{COLLECT} --streams 16 --connections 16 --no-keys",
     "collect-16x1-keys": f"{COLLECT} --streams 16 --connections 16",
     "collect-64x1": f"{COLLECT} --streams 64 --connections 64 --no-keys",

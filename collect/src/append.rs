@@ -3,15 +3,18 @@
 //!
 //! While one is under way, what comes gathers for the next, until there is enough for a call of its own
 //! ([`LogStore::full_call`]), or the one under way is slow ([`AppendLimits::slow`]). Between two of them is time for whoever
-//! was answered to come again, where he was not alone: a small part of what the last one took.
+//! was answered to come again, where he is not alone and lately did: no more than a quarter of what the last one took, or a
+//! millisecond.
 //!
 //! A stream has one write in flight, so its batches are stored, answered and handed off in the order of their
 //! offsets. Knows nothing of HTTP, tokens or how lines were written by their sender.
 
+mod alarm;
 mod call;
 mod failures;
 mod key;
 mod queue;
+mod returning;
 mod streams;
 mod waiting;
 mod write;
@@ -27,6 +30,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use alarm::Alarm;
 use call::{Call, Done};
 pub(crate) use key::name_of;
 pub use key::{RequestKey, RunKey};
@@ -79,11 +83,19 @@ impl Default for AppendLimits {
 /// For what part of the time that a call took the next one is gathered, at most.
 const GATHERING_PART: u32 = 4;
 const LONGEST_GATHERING: Duration = Duration::from_millis(5);
+/// After a short call it is longer: to come again takes senders some 20 µs each, of a processor that they share with us,
+/// however fast the store is. So half as long again as the call took, and no longer than this.
+const SHORT_GATHERING: Duration = Duration::from_millis(1);
 /// Where a call had so much of what makes it full, its price is that of its bytes: two of them cost hardly more than one, and
 /// while one is under way the bodies of the next are read (measured: to gather them cost a quarter of the lines).
 const LARGE_PART: usize = 4;
-/// What timers can tell apart. Calls so short that less is due are not waited between.
-const SHORTEST_GATHERING: Duration = Duration::from_millis(1);
+
+/// How long is waited at most for whoever was answered by a call that took so long.
+fn longest_gathering(took: Duration) -> Duration {
+    (took / GATHERING_PART)
+        .min(LONGEST_GATHERING)
+        .max((took + took / 2).min(SHORT_GATHERING))
+}
 
 /// How many runs are let in at once, before others get their turn.
 const SLICE: usize = 512;
@@ -189,6 +201,8 @@ struct Inner {
     idle: Notify,
     /// Told when as many are ready as are waited for.
     gathered: Notify,
+    /// Ends that waiting. It is not here while somebody waits.
+    alarm: Mutex<Option<Alarm>>,
     /// Nobody waits for the store any more.
     given_up: CancellationToken,
 }
@@ -208,6 +222,7 @@ impl Appender {
             queue: Mutex::default(),
             idle: Notify::new(),
             gathered: Notify::new(),
+            alarm: Mutex::default(),
             given_up: CancellationToken::new(),
         }))
     }
@@ -347,7 +362,8 @@ impl Inner {
 
     /// One more task calls the store, when something is ready and the bounds allow it.
     fn start_call(inner: &Arc<Self>, queue: &mut Queue) {
-        if queue.wanted > 0 && queue.has_gathered() {
+        if queue.has_gathered() {
+            queue.wanted = 0;
             inner.gathered.notify_one();
         }
         if queue.may_begin(&inner.limits(), inner.store.full_call()) {
@@ -372,25 +388,34 @@ impl Inner {
         }
     }
 
-    /// Whoever was answered usually comes again. Who is the first of them would go alone, and the others with the next
-    /// call: two for what goes in one. So as many are waited for as went last, for a small part of what that took. Whoever
+    /// Whoever was answered usually comes again, and at once. Who is the first of them would go alone, and the others with
+    /// the next call: two for what goes in one. So as many are waited for as lately came again, and not for long. Whoever
     /// sends alone waits for nobody.
     async fn gather(&self, last: &Done) {
         tokio::task::yield_now().await;
-        let most = (last.took / GATHERING_PART).min(LONGEST_GATHERING);
         let is_large = last.bytes >= self.store.full_call().bytes / LARGE_PART;
-        if last.runs < 2 || is_large || most < SHORTEST_GATHERING {
+        let most = if is_large {
+            Duration::ZERO
+        } else {
+            longest_gathering(last.took)
+        };
+        if !self.queue.lock().gather(most) {
             return;
         }
-        {
-            let mut queue = self.queue.lock();
-            queue.wanted = last.runs;
-            if queue.has_gathered() {
-                queue.wanted = 0;
-                return;
+        let alarm = self.alarm.lock().take().unwrap_or_else(Alarm::new);
+        let is_gathered = async {
+            // It may have been told of an earlier one.
+            while self.queue.lock().wanted > 0 {
+                self.gathered.notified().await;
             }
+        };
+        tokio::select! {
+            biased;
+            () = is_gathered => {}
+            () = alarm.wait(most) => {}
         }
-        let _ = tokio::time::timeout(most, self.gathered.notified()).await;
+        alarm.stop();
+        *self.alarm.lock() = Some(alarm);
         self.queue.lock().wanted = 0;
     }
 

@@ -31,8 +31,6 @@ struct State {
 
 /// What a call was.
 pub(super) struct Done {
-    /// Requests that were in it.
-    pub(super) runs: usize,
     /// NDJSON that was in it.
     pub(super) bytes: usize,
     pub(super) took: Duration,
@@ -69,7 +67,6 @@ impl Call {
             bytes.record(draft.lines.ndjson.len() as f64);
         }
         let bytes = drafts.iter().map(|draft| draft.lines.ndjson.len()).sum();
-        let runs = self.state.lock().writes.iter().flatten().map(Write::runs).sum();
         let (begun, got_through) = (Instant::now(), self.inner.queue.lock().got_through);
         self.append(drafts).await;
         let took = begun.elapsed();
@@ -82,7 +79,7 @@ impl Call {
             self.inner.fail_fast();
         }
         failures.log();
-        Done { runs, bytes, took }
+        Done { bytes, took }
     }
 
     /// Until the store has told everything, or nobody waits for it any more.
@@ -123,8 +120,11 @@ impl Call {
             let taken: Vec<(Write, Answer)> = some.into_iter().filter_map(take).collect();
             (taken, state.writes.iter().all(Option::is_none))
         };
-        if taken.iter().any(|(_, answer)| answer.is_ok()) {
-            self.inner.queue.lock().got_through += 1;
+        {
+            let mut queue = self.inner.queue.lock();
+            queue.got_through += u64::from(taken.iter().any(|(_, answer)| answer.is_ok()));
+            let answering = taken.iter().map(|(write, _)| write.last_parts()).sum();
+            queue.returning.answering(answering);
         }
         self.finish(taken.drain(..).map(|(write, answer)| (write, Some(answer))));
         // The rest stands in somebody's way, or somebody in its.

@@ -5,10 +5,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use lines::StreamName;
 use lines::log_store::CallLimits;
+use tokio::time::Instant;
 
+use super::returning::Returning;
 use super::waiting::Waiting;
 use super::write::{Settled, Write};
 use super::{AppendLimits, NotLetIn, Stored};
@@ -32,6 +35,7 @@ pub(super) struct Queue {
     pub(super) got_through: u64,
     /// So many requests are waited for before the next call begins; 0 while nobody waits for them.
     pub(super) wanted: usize,
+    pub(super) returning: Returning,
     /// Requests that were let in and are not wholly in the lanes yet.
     pub(super) entering: usize,
     pub(super) closed: bool,
@@ -101,6 +105,7 @@ impl Queue {
             let _ = waiting.answer.send(Ok(Stored::new()));
             return;
         }
+        self.returning.came();
         let bytes = waiting.bytes();
         match self.lanes.get_mut(&stream) {
             Some(lane) => {
@@ -124,9 +129,22 @@ impl Queue {
         }
     }
 
-    /// Whether as many are ready as are waited for.
+    /// A call is over, and whoever it answered may come again for so long. Whether it is worth waiting for that.
+    pub(super) fn gather(&mut self, most: Duration) -> bool {
+        let expected = self.returning.expected(Instant::now() + most);
+        let together = self.ready.runs + expected;
+        // Beside another one that is waited for, what comes gathers anyway: so never two of them wait.
+        let is_last = self.calls.saturating_sub(self.slow) == 1;
+        let waits = is_last && expected > 0 && together > 1 && !most.is_zero();
+        if waits {
+            self.wanted = together;
+        }
+        waits
+    }
+
+    /// Whether somebody waits, and for no more than are ready.
     pub(super) fn has_gathered(&self) -> bool {
-        self.ready.runs >= self.wanted
+        self.wanted > 0 && (self.ready.runs >= self.wanted || self.returning.is_over())
     }
 
     pub(super) fn entered(&mut self) {

@@ -83,9 +83,10 @@ impl Write {
         self.bytes() + waiting.sum::<usize>()
     }
 
-    /// Requests in it.
-    pub(super) fn runs(&self) -> usize {
-        self.members.len()
+    /// Runs that are done when it is.
+    pub(super) fn last_parts(&self) -> usize {
+        let members = self.members.iter();
+        members.filter(|member| member.waiting.parts.is_empty()).count()
     }
 
     /// Whose lines they are.

@@ -163,6 +163,46 @@ async fn those_who_come_again_when_they_are_answered_go_together_again() {
     assert_eq!(group.sizes(), [16; 10]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn those_who_come_again_go_together_however_they_came_at_first() {
+    let group = Group::start(never_slow());
+    group.store.take(CALL);
+    let begin_late = async |number| {
+        tokio::time::sleep(CALL / 2).await;
+        send_again(&group, number, 10, Duration::ZERO).await;
+    };
+    let early = (0..8).map(|number| send_again(&group, number, 10, Duration::ZERO));
+    tokio::join!(join_all(early), join_all((8..16).map(begin_late)));
+    let (first, rest) = group
+        .sizes()
+        .split_first()
+        .map(|(one, rest)| (*one, rest.to_vec()))
+        .unwrap();
+    assert_eq!(first, 8);
+    assert_eq!(rest, [&[16; 9][..], &[8]].concat());
+}
+
+/// The slow ones cost the fast ones nothing once that is known.
+#[tokio::test(start_paused = true)]
+async fn who_does_not_come_again_is_soon_waited_for_no_more() {
+    let group = Group::start(never_slow());
+    group.store.take(CALL);
+    let mut took = Vec::new();
+    for _ in 0..8 {
+        join_all(group.submit_all(0..4).into_iter().map(outcome)).await;
+        // One of them.
+        let begun = Instant::now();
+        outcome(group.submit(run(&stream(0), vec![part(&["x"], None)])))
+            .await
+            .unwrap();
+        took.push(begun.elapsed().as_millis());
+        tokio::time::sleep(CALL * 10).await;
+    }
+    let call = CALL.as_millis();
+    assert_eq!(took[0], call + call / 4, "the others are expected: {took:?}");
+    assert_eq!(took[1..], [call; 7]);
+}
+
 /// Their bodies are read while a call is under way.
 #[tokio::test(start_paused = true)]
 async fn large_ones_are_not_waited_for() {
