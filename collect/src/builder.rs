@@ -280,7 +280,3 @@ mod tests;
 #[cfg(test)]
 #[path = "builder/loggers.rs"]
 mod loggers;
-
-#[cfg(test)]
-#[path = "builder/formats.rs"]
-mod formats;

@@ -188,11 +188,6 @@ impl Scale {
         Self::Priority.level(number, Writers::NONE)
     }
 
-    /// The level of syslog's severity in text.
-    pub(super) fn of_severity(number: &str) -> Option<Level> {
-        Self::Syslog.level(number, Writers::NONE)
-    }
-
     /// Whether levels under such a name are letters, too.
     fn has_letters(self) -> bool {
         matches!(self, Self::Letters | Self::Level | Self::Severity)

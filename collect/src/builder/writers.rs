@@ -17,10 +17,6 @@ pub enum Writer {
     Datadog,
     /// Falco.
     Falco,
-    /// Kubernetes, of what happens.
-    Kubernetes,
-    /// Apple's systems.
-    Apple,
     /// Microsoft.Extensions.Logging.
     Microsoft,
     /// Windows' events.

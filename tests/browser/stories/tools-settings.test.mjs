@@ -24,7 +24,8 @@ async function opened() {
 }
 
 const panel = (desk) => desk.page.getByRole("dialog", { name: "Settings" });
-const when = (desk) => desk.row("red line").locator(".when").innerText();
+/** Without the year, which is there when it is another one. */
+const when = async (desk) => (await desk.row("red line").locator(".when").innerText()).replace(/^\d{4}-(?=\d\d-\d\d )/, "");
 
 async function choose(desk, label, value) {
   await panel(desk).getByLabel(label, { exact: true }).selectOption(value);
@@ -45,7 +46,8 @@ story("times are written in every format and zone, the browser's own too", async
     ["Asia/Kathmandu", "datetime", "01-16 05:15:05.123"],
     // In full it is as the server has it.
     ["Asia/Kathmandu", "iso", AT],
-    ["Local", "time", "23:30:05.123"],
+    // Of another day than today.
+    ["Local", "time", "01-15 23:30:05.123"],
   ];
   for (const [zone, format, written] of table) {
     await chooseZone(desk, zone);

@@ -2,12 +2,28 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unknownStretches } from "../src/chart/draw.ts";
 import { BANDS, type Bins } from "../src/chart/histogram.ts";
-import { countText, countTicks, pixelOf, rangeFor, spansFor, timeAt, timeText, timeTicks, type Sight } from "../src/chart/scale.ts";
+import { countText, countTicks, pixelOf, rangeFor, spansFor, timeAt, timeText, timeTicks, widthText, type Sight } from "../src/chart/scale.ts";
 import { binAt, summary, valueText } from "../src/chart/words.ts";
 
 const at = (time: string): number => Date.parse(time);
 const NOON = at("2026-11-21T12:00:00Z");
 const MINUTE = 60_000;
+
+test("what a bar is of is told in a unit that people have", () => {
+  const table: readonly [number, string][] = [
+    [50, "0.05 s"],
+    [1_000, "1 s"],
+    [30_000, "30 s"],
+    [90_000, "90 s"],
+    [150_000, "150 s"],
+    [300_000, "5 min"],
+    [7_200_000, "2 h"],
+    [86_400_000, "1 d"],
+    [1_392_396_000, "about 16.1 d"],
+    [10_000_000, "about 2.8 h"],
+  ];
+  for (const [ms, words] of table) assert.equal(widthText(ms), words);
+});
 
 test("round times are ticked, on the zone's own clock", () => {
   const range = { from: NOON, to: NOON + 15 * MINUTE };

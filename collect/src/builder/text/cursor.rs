@@ -109,7 +109,6 @@ impl<'l> Cursor<'l> {
             b'[' => (b'[', b']'),
             b'(' => (b'(', b')'),
             b'<' => (b'<', b'>'),
-            b'{' => (b'{', b'}'),
             _ => return None,
         };
         let mut depth = 0_usize;

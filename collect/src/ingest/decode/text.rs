@@ -1,7 +1,5 @@
 //! `text/plain`, and how bodies come apart into lines.
 
-use std::borrow::Cow;
-
 use super::{Counting, Format};
 use crate::builder::{Built, Terms};
 use crate::door::{Intake, Refused};
@@ -13,7 +11,7 @@ pub const TEXT: Format = Format {
     counting: Counting::LineFeeds,
     decode: |body, intake| {
         each_line(body, intake, |line, terms, intake| {
-            intake.put(&Built::text(lossy(line), terms))
+            intake.put(&Built::text(String::from_utf8_lossy(line), terms))
         })
     },
 };
@@ -43,14 +41,6 @@ pub(super) fn each_line(
         }
     }
     Ok(())
-}
-
-/// The text of a line; what is none becomes U+FFFD. To look for that takes several times as long as to see that there is none.
-pub(super) fn lossy(line: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(line) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(line),
-    }
 }
 
 /// Without what stands before the first character, where a file began or was emptied while somebody wrote it: byte order

@@ -35,9 +35,10 @@ export interface Picture {
 
 /** Below the bars, for the times. */
 const AXIS = 15;
-/** Above the fullest bar: the choice of spans stands there. */
+/** Above the fullest bar: the choice of spans stands there, and nothing is drawn beneath it. */
 const HEAD = 17;
 const HATCH = 6;
+const LEAST_BAR = 2;
 /** So narrow a band can still be seen. */
 const LEAST_BAND = 3;
 
@@ -123,8 +124,8 @@ function drawBars(context: Context, { bins, range, colours, width, height, ratio
   const snap = (x: number) => Math.round(x * ratio) / ratio;
   const unit = (bottom - HEAD) / bins.most;
   for (let bin = 0; bin < bins.known.length; bin += 1) {
-    const left = snap(pixelOf(bins.from + bin * bins.width, range, width));
-    const right = snap(pixelOf(bins.from + (bin + 1) * bins.width, range, width));
+    const left = Math.max(0, snap(pixelOf(bins.from + bin * bins.width, range, width)));
+    const right = Math.min(width, snap(pixelOf(bins.from + (bin + 1) * bins.width, range, width)));
     const gap = right - left > 3 ? 1 : 0;
     let y = bottom;
     for (const band of BANDS.keys()) {
@@ -132,7 +133,9 @@ function drawBars(context: Context, { bins, range, colours, width, height, ratio
       if (count === 0) continue;
       const tall = Math.max(1, count * unit);
       context.fillStyle = colours.bands[band] ?? colours.text;
-      context.fillRect(left, y - tall, Math.max(1 / ratio, right - left - gap), tall);
+      // Of the first and the last one only an edge may be within the range.
+      const wide = Math.max(LEAST_BAR, right - left - gap);
+      context.fillRect(Math.min(left, width - wide), y - tall, wide, tall);
       y -= tall;
     }
   }
@@ -146,14 +149,14 @@ function drawVisible(context: Context, { visible, hover, range, colours, width, 
     if (right > 0 && left < width) {
       context.fillStyle = colours.accent;
       context.globalAlpha = 0.16;
-      context.fillRect(left, 0, right - left, bottom);
+      context.fillRect(left, HEAD, right - left, bottom - HEAD);
       context.globalAlpha = 1;
       context.fillRect(left, bottom, right - left, 2);
     }
   }
   if (hover === undefined) return;
   context.fillStyle = colours.text;
-  context.fillRect(Math.round(pixelOf(hover, range, width)), 0, 1, bottom);
+  context.fillRect(Math.round(pixelOf(hover, range, width)), HEAD, 1, bottom - HEAD);
 }
 
 function drawTimes(context: Context, { ticks, range, colours, font, width, height }: Picture): void {

@@ -122,13 +122,16 @@ export function countText(count: number): string {
   return String(count);
 }
 
-/** What a bar is of, in seconds: `1 s`, `5 min`, `2 h`. */
+/** What a bar is of: `1 s`, `5 min`, `2 h`; of what is no such number, `about 16 d`. */
 export function widthText(ms: number): string {
-  for (const [unit, name] of [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"]] as const) {
-    if (ms >= unit && ms % unit === 0) return `${ms / unit} ${name}`;
-  }
-  return `${ms / SECOND} s`;
+  const exact = WIDTHS.find(([unit]) => ms >= unit && ms % unit === 0);
+  const isPlain = exact !== undefined && ms / exact[0] < 1_000;
+  const [unit, name] = (isPlain ? exact : WIDTHS.find(([unit]) => ms >= 2 * unit)) ?? [SECOND, "s"];
+  const tenths = Math.round((ms / unit) * 10) / 10;
+  return tenths * unit === ms || ms < SECOND ? `${ms / unit} ${name}` : `about ${tenths} ${name}`;
 }
+
+const WIDTHS = [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"], [SECOND, "s"]] as const;
 
 /** A time as the chart names it: with its date when it is not of today, with seconds when bins are that narrow. */
 export function timeText(at: number, zone: Zone, now: number, exact = true): string {

@@ -51,7 +51,7 @@ export function standing(state: SubscriptionState, now: number): Standing {
       return { tone: "live", words: "live", detail: "" };
     case "silent": {
       const seconds = Math.max(0, Math.floor((now - state.since.getTime()) / 1000));
-      const detail = "The server was asked for a sign of life. What it has acknowledged is not lost.";
+      const detail = "What it has acknowledged is not lost.";
       return { tone: "silent", words: `no answer for ${seconds} s`, detail };
     }
     case "paused":

@@ -64,7 +64,9 @@ export class Filtering {
       await client.lines(NOBODY, { filter, limit: 1 });
     } catch (error) {
       if (!(error instanceof TailcastError) || error.code !== "bad_parameter" || error.details.parameter !== "filter") return undefined;
-      const { message, details } = error;
+      const { details } = error;
+      // What of an address it is about means nothing here.
+      const message = error.message.replace(/^`filter`: /, "");
       return { message, ...(details.position === undefined ? {} : { position: details.position }) };
     }
     return undefined;

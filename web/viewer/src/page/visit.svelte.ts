@@ -16,7 +16,7 @@ export class Visit {
   /** Why a token is asked for; empty when there simply is none. `undefined` while there is one. */
   asked = $state<string | undefined>();
   streams = $state.raw<readonly StreamInfo[] | undefined>();
-  /** Why the list of streams may be old. */
+  /** Why the list of streams cannot be read now. */
   problem = $state("");
   /** When the list was read, ms since 1970. */
   readAt = $state(Date.now());
@@ -83,7 +83,7 @@ export class Visit {
     } catch (error) {
       if (client !== this.#client || !(error instanceof TailcastError)) return;
       if (isAboutToken(error) || error.details.status === 401) this.ended(error);
-      else this.problem = `The list may be old: ${error.message}.`;
+      else this.problem = `The list cannot be read: ${error.message}.`;
     }
   }
 
