@@ -14,6 +14,7 @@ mod follow;
 #[allow(clippy::unwrap_used)]
 mod grouped;
 mod left_off;
+mod numbers;
 pub(crate) mod owed;
 pub(crate) mod refusal;
 mod sifting;
@@ -23,7 +24,6 @@ mod steer;
 pub(crate) mod subscribe;
 pub(crate) mod subscription;
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,7 @@ use self::capacity::{Capacity, Held};
 use self::filtering::Payer;
 use self::follow::Follow;
 use self::left_off::LeftOff;
+use self::numbers::Numbers;
 use self::owed::{Begun, Missing, Owed};
 use self::refusal::Refusal;
 pub(crate) use self::sifting::{FilterPass, Filtered};
@@ -91,7 +92,7 @@ pub(crate) struct Cursors {
     /// Where the session stood in streams that it lost.
     left: LeftOff,
     slots: Vec<Option<Slot>>,
-    by_stream: HashMap<StreamName, u32>,
+    by_stream: Numbers,
     /// What all streams take, those of groups too.
     held: Held,
     /// No number below it is free.
@@ -146,7 +147,7 @@ impl Cursors {
             subscriptions: Vec::new(),
             numbered: 0,
             slots: Vec::new(),
-            by_stream: HashMap::new(),
+            by_stream: Numbers::default(),
             held: Held::default(),
             free_from: 0,
             ready: Slots::default(),
@@ -174,12 +175,12 @@ impl Cursors {
     /// The streams of all of them.
     pub(crate) fn streams(&self) -> Vec<StreamName> {
         let carried = self.subscriptions.iter().flat_map(Subscription::carried);
-        self.by_stream.keys().cloned().chain(carried).collect()
+        self.by_stream.streams().cloned().chain(carried).collect()
     }
 
     /// Whether one of them has this stream.
     pub(crate) fn has_stream(&self, stream: &StreamName) -> bool {
-        self.by_stream.contains_key(stream) || self.subscriptions.iter().any(|of| of.carries(stream))
+        self.by_stream.get(stream).is_some() || self.subscriptions.iter().any(|of| of.carries(stream))
     }
 
     /// What they take of the session's capacity.
@@ -342,8 +343,8 @@ impl Cursors {
         }
         if self.slots.len() < self.slots.capacity() / 4 {
             self.slots.shrink_to(self.slots.len() * 2);
-            self.by_stream.shrink_to(self.by_stream.len() * 2);
         }
+        self.by_stream.trim();
     }
 
     /// Sends the next thing, if there is any, to `out`: streams take turns.

@@ -68,7 +68,7 @@ impl Cursors {
         let slot = self
             .by_stream
             .get(stream)
-            .and_then(|&number| self.slots[number as usize].as_ref());
+            .and_then(|number| self.slots[number as usize].as_ref());
         let of_id = |of: &&Subscription| of.terms.id == id;
         let carries = || {
             self.subscriptions
@@ -99,7 +99,9 @@ impl Cursors {
         if let Some(at) = self.subscriptions.iter().position(|of| of.carries(stream)) {
             self.put_down(at, |carried| carried == stream);
         }
-        let number = self.by_stream[stream];
+        let Some(number) = self.by_stream.get(stream) else {
+            return Ok(());
+        };
         let Some(slot) = self.slots[number as usize].as_mut() else {
             return Ok(());
         };

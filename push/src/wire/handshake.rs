@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::session::Host;
+use crate::session::admission::Place;
 use crate::wire::Entered;
 use crate::wire::protocol::SUBPROTOCOL;
 use crate::wire::websocket::WebSocket;
@@ -37,13 +38,19 @@ pub(super) async fn open(
                 let wake = Arc::clone(place.wake());
                 let mut session = Box::new(WebSocket::new(host, subscriber, epoch, wake, io));
                 session.welcome(&place.id());
-                session.run().await;
+                // A task of its own, which has no room for what it took to get here.
+                tokio::spawn(serve(session, place));
             }
             Err(error) => tracing::debug!(%error, "a client went away while its connection was upgraded"),
         }
-        drop(place);
     });
     Ok(switching(&accept, subprotocol))
+}
+
+/// A session, until it ends: then its place is free.
+pub(super) async fn serve(session: Box<WebSocket<edge::Socket>>, place: Place) {
+    session.run().await;
+    drop(place);
 }
 
 pub(crate) fn switching(accept: &str, subprotocol: Option<HeaderValue>) -> Response {

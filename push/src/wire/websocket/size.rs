@@ -3,12 +3,13 @@
 use std::mem::size_of;
 
 use super::*;
+use crate::wire::handshake::serve;
 
 /// Each bound is a little more than what there is. Whoever needs more asks first whether most sessions need it: what few
 /// have is boxed, and a future that is awaited in place has its room in every session.
 #[test]
 fn an_idle_session_is_small() {
-    fn future_of<F>(_: impl FnOnce(Box<WebSocket<edge::Socket>>) -> F) -> usize {
+    fn future_of<A, F>(_: impl FnOnce(A) -> F) -> usize {
         size_of::<F>()
     }
     let sizes = [
@@ -20,7 +21,17 @@ fn an_idle_session_is_small() {
             SESSION_BYTES,
         ),
         // A part of its task, with the timer.
-        ("its future", future_of(WebSocket::run), FUTURE_BYTES),
+        (
+            "its future",
+            future_of(WebSocket::<edge::Socket>::run),
+            FUTURE_BYTES,
+        ),
+        // The rest of it is what the runtime adds, about 110 bytes.
+        (
+            "what its task runs",
+            future_of(|(session, place)| serve(session, place)),
+            TASK_BYTES,
+        ),
         // One for each session, beside it: feeds hold it.
         ("its wake-up", size_of::<Wake>(), 128),
     ];
@@ -31,3 +42,4 @@ fn an_idle_session_is_small() {
 
 const SESSION_BYTES: usize = 1_280;
 const FUTURE_BYTES: usize = 512;
+const TASK_BYTES: usize = 656;
