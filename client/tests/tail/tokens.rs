@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use client::{From, TokenError, Tokens};
 use futures_util::future::BoxFuture;
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::fake::subscribed;
 use crate::told::{a_from, stay, told, told_with};
@@ -100,12 +100,25 @@ async fn nobody_comes_back_with_a_token_that_ended() {
     );
 }
 
-/// What stands in a file that somebody else renews.
-struct Renewed(Mutex<&'static str>);
+/// What stands in a file that somebody else renews, and how often it was read.
+struct Renewed {
+    token: Mutex<&'static str>,
+    read: watch::Sender<u32>,
+}
+
+impl Renewed {
+    fn with(token: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            token: Mutex::new(token),
+            read: watch::Sender::new(0),
+        })
+    }
+}
 
 impl Tokens for Renewed {
     fn token(&self) -> BoxFuture<'_, Result<String, TokenError>> {
-        let token = (*self.0.lock().unwrap()).to_owned();
+        let token = (*self.token.lock().unwrap()).to_owned();
+        self.read.send_modify(|read| *read += 1);
         Box::pin(async { Ok(token) })
     }
 
@@ -116,15 +129,16 @@ impl Tokens for Renewed {
 
 #[tokio::test]
 async fn another_token_is_waited_for_where_one_may_come_and_nobody_is_bothered_meanwhile() {
-    let file = Arc::new(Renewed(Mutex::new("t0")));
+    let file = Renewed::with("t0");
     let tokens = Arc::clone(&file);
     let told = told_with(a_from(From::Live), tokens, 6, |fake| async move {
         let mut peer = fake.serve_a(5).await;
         peer.send(ended()).await;
         peer.close(4003, "token_expired").await;
         let renewed = async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            *file.0.lock().unwrap() = "t1";
+            // Once for the session that ended, and then to find the same.
+            file.read.subscribe().wait_for(|read| *read > 3).await.unwrap();
+            *file.token.lock().unwrap() = "t1";
         };
         let (mut peer, ()) = tokio::join!(fake.welcome("e1"), renewed);
         assert_eq!(
@@ -141,7 +155,7 @@ async fn another_token_is_waited_for_where_one_may_come_and_nobody_is_bothered_m
 
 #[tokio::test]
 async fn a_token_that_was_never_good_is_the_end_also_where_another_may_come() {
-    let file = Arc::new(Renewed(Mutex::new("t0")));
+    let file = Renewed::with("t0");
     let told = told_with(a_from(From::Live), file, 10, |fake| async move {
         fake.refuse(
             401,

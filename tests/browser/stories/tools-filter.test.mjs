@@ -192,6 +192,8 @@ story("Enter and Esc leave the box, and the keys go on in the lines", async () =
   await desk.page.keyboard.press("Enter");
   await desk.until(focused, "log");
   await desk.until(() => desk.applied, "line");
+  // Another view, which has no line to go to before it is loaded.
+  await desk.until(async () => (await desk.messages()).at(-1), "line 9");
   await desk.page.keyboard.press("k");
   await desk.until(() => desk.log.locator(".row.current").count(), 1);
   await desk.page.keyboard.press("/");
