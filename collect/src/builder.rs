@@ -278,5 +278,13 @@ impl<'a> Built<'a> {
 mod tests;
 
 #[cfg(test)]
+#[path = "builder/owners.rs"]
+mod owners;
+
+#[cfg(test)]
 #[path = "builder/loggers.rs"]
 mod loggers;
+
+#[cfg(test)]
+#[path = "builder/formats.rs"]
+mod formats;

@@ -63,6 +63,22 @@ pub const SYNONYMS: &[(&str, Level)] = &[
 /// The longest word in [`SYNONYMS`], in bytes.
 const LONGEST: usize = 13;
 
+/// Of each first letter a bit for each length that a name or a synonym has.
+static LENGTHS: [u16; 26] = {
+    let mut lengths = [0; 26];
+    let mut nth = 0;
+    while nth < Level::ALL.len() + SYNONYMS.len() {
+        let word = if nth < Level::ALL.len() {
+            Level::ALL[nth].as_str()
+        } else {
+            SYNONYMS[nth - Level::ALL.len()].0
+        };
+        lengths[(word.as_bytes()[0] - b'a') as usize] |= 1 << word.len();
+        nth += 1;
+    }
+    lengths
+};
+
 impl Level {
     /// Every level, from least to most grave.
     pub const ALL: [Self; 6] = [
@@ -89,7 +105,12 @@ impl Level {
     /// The level that a word stands for, in any case: its name, or one of [`SYNONYMS`]. Nothing else about a word is
     /// forgiven here.
     pub fn of_word(word: &str) -> Option<Self> {
-        if word.len() < 3 || word.len() > LONGEST {
+        // Hardly any word that is asked about is a level: the first letter and the length tell most of the others.
+        let lengths = match word.as_bytes() {
+            [first, ..] if first.is_ascii_alphabetic() => LENGTHS[usize::from((first | 0x20) - b'a')],
+            _ => return None,
+        };
+        if word.len() > LONGEST || lengths & (1 << word.len()) == 0 {
             return None;
         }
         let is = |name: &str| name.eq_ignore_ascii_case(word);

@@ -89,6 +89,8 @@ pub const TELLTALES: &[(&str, Writer)] = &[
     ("dd.trace_id", Writer::Datadog),
     ("dd.service", Writer::Datadog),
     ("output_fields", Writer::Falco),
+    ("involvedObject", Writer::Kubernetes),
+    ("eventMessage", Writer::Apple),
     ("EventId", Writer::Microsoft),
     ("EventID", Writer::Windows),
     ("ProviderGuid", Writer::Windows),
@@ -138,6 +140,11 @@ pub const NAMES: &[Name] = &[
     ts("EventTime", Time::Large, "Windows (NXLog), AWS CloudTrail"),
     ts("unixTime", Time::Large, "osquery"),
     ts("calendarTime", Time::Text, "osquery"),
+    ts("lastTimestamp", Time::Text, "Kubernetes (events)"),
+    ts("stageTimestamp", Time::Text, "Kubernetes (audit)"),
+    ts("requestReceivedTimestamp", Time::Text, "Kubernetes (audit)"),
+    ts("eventTimestamp", Time::Large, "Cloudflare (Workers)"),
+    ts("EdgeStartTimestamp", Time::Large, "Cloudflare (Logpush)"),
     ts("event.created", Time::Large, "ECS"),
     ts("receiveTimestamp", Time::Large, "GCP"),
     // Levels.
@@ -170,6 +177,8 @@ pub const NAMES: &[Name] = &[
     level("SeverityValue", Scale::Nxlog, "Windows (NXLog)").only(NXLOG),
     level("severityLevel", Scale::Insights, "Azure Application Insights").only(INSIGHTS),
     level("detected_level", Scale::Words, "Grafana Loki"),
+    level("type", Scale::Words, "Kubernetes (events)").only(KUBERNETES),
+    level("messageType", Scale::Words, "Apple (`log show`)").only(APPLE),
     level("status", Scale::Words, "Datadog").only(DATADOG),
     level("@l", Scale::Words, "Serilog (compact), zap (development: `L`)"),
     level("s", Scale::Letters, "MongoDB").only(MONGODB),
@@ -195,6 +204,8 @@ pub const NAMES: &[Name] = &[
     message("event.original", Said::Raw, "ECS"),
     message("text", Said::Message, "loguru"),
     message("request", Said::Message, "nginx"),
+    message("resultDescription", Said::Message, "Azure"),
+    message("eventMessage", Said::Message, "Apple (`log show`)"),
     message("output", Said::Message, "Falco").only(FALCO),
     // What belongs to others.
     nanos("instant.nanoOfSecond", "log4j2"),
@@ -206,6 +217,8 @@ const SYSLOG: Writers = Writers::of(Writer::Syslog)
     .and(Writers::of(Writer::Falco));
 const MONGODB: Writers = Writers::of(Writer::MongoDb);
 const DATADOG: Writers = Writers::of(Writer::Datadog);
+const KUBERNETES: Writers = Writers::of(Writer::Kubernetes);
+const APPLE: Writers = Writers::of(Writer::Apple);
 const FALCO: Writers = Writers::of(Writer::Falco);
 const WINDOWS: Writers = Writers::of(Writer::Windows);
 const NXLOG: Writers = Writers::of(Writer::Nxlog);
@@ -301,6 +314,8 @@ mod tests {
             Writer::Osquery => "osquery",
             Writer::Datadog => "Datadog",
             Writer::Falco => "Falco",
+            Writer::Kubernetes => "Kubernetes",
+            Writer::Apple => "Apple",
             Writer::Microsoft => "Microsoft",
             Writer::Windows => "Windows",
             Writer::Nxlog => "NXLog",

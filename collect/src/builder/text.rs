@@ -7,10 +7,12 @@
 //! The line itself stays whole. Hardly anything here allocates, and a line that begins with an ordinary word is left after
 //! that word.
 
+mod android;
 mod cursor;
 mod heads;
 mod levels;
 mod logfmt;
+mod programs;
 
 use lines::{Level, Timestamp};
 
@@ -72,26 +74,64 @@ impl<'l> Reader<'l, '_> {
         self.cursor.skip_blanks_and_colours();
         match self.cursor.peek() {
             // The frames of traces, and what goes on of the line before.
+            Some(b'A'..=b'Z') if first == Some(b' ') => self.filled(),
             Some(b'A'..=b'Z' | b'a'..=b'z') if indented => {}
             Some(b'<') => self.priority(),
             Some(b'[') => self.bracketed(),
             Some(b'0'..=b'9') => self.digit_first(),
             Some(b'A'..=b'Z' | b'a'..=b'z') => self.letter_first(coloured),
             Some(b':') => self.access(),
+            Some(b'=') => self.erlang(),
+            // Cisco's clock is not synchronized, or was not.
+            Some(b'*' | b'.') if self.cursor.nth(1).is_some_and(|byte| byte.is_ascii_uppercase()) => {
+                self.cursor.advance(1);
+                if self.time() {
+                    self.parts(After::Time { numbers: 0 });
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// ` INFO | …` (ActiveMQ), ` WARN [main] …`, ` ERROR app > …`: a level that was filled to its width, or has a blank before
+    /// it.
+    fn filled(&mut self) {
+        let name = self.cursor.next(self.cursor.letters());
+        let mut behind = self.cursor;
+        behind.advance(name.len());
+        let blanks = behind.skip_blanks_and_colours();
+        let mut target = behind;
+        target.advance(target.token());
+        let delimited = matches!(behind.peek(), Some(b'[' | b'(' | b'|')) || behind.next(2) == "- ";
+        if name.len() > 3 && levels::is_upper(name) && blanks > 0 && (delimited || target.next(3) == " > ") {
+            self.head.level = lines::Level::of_word(name);
         }
     }
 
     /// What stands between a time, or brackets, and what is said: the level is one of the first parts, or nowhere.
     fn parts(&mut self, mut after: After) {
-        for _ in 0..MOST_PARTS {
+        if let (After::Time { .. }, Some(level)) = (after, levels::between(&self.cursor)) {
+            self.head.level = Some(level);
+            return;
+        }
+        for nth in 0..MOST_PARTS {
             self.cursor.skip_separators();
+            if nth == 0 && after != After::Brackets && self.begins_another() {
+                return self.line_inside();
+            }
             match self.cursor.peek() {
                 Some(b'[' | b'(' | b'<') => {
                     if !self.group() {
                         return;
                     }
                 }
+                // Nobody puts levels in these.
+                Some(b'{') => {
+                    if self.cursor.group().is_none() {
+                        return;
+                    }
+                }
+                Some(b'%') => return self.cisco(),
                 Some(b'0'..=b'9') => {
                     if after == After::Brackets && self.time() {
                         after = After::Time { numbers: 0 };
@@ -100,7 +140,10 @@ impl<'l> Reader<'l, '_> {
                     }
                 }
                 Some(b'A'..=b'Z' | b'a'..=b'z' | b'@' | b'_') => {
-                    if self.level(after) || self.logfmt() || !self.name() {
+                    if self.cursor.nth(1) == Some(b'/') {
+                        return self.tagged();
+                    }
+                    if self.level(after) || self.pairs(after) || !self.name() {
                         return;
                     }
                 }
@@ -110,6 +153,30 @@ impl<'l> Reader<'l, '_> {
                 return;
             }
         }
+    }
+
+    /// Whether a line of its own stands behind a time that another program put there (`kubectl logs --timestamps`,
+    /// `docker logs -t`): JSON, or what begins with a time itself.
+    fn begins_another(&self) -> bool {
+        let rest = self.cursor.rest();
+        match rest.as_bytes() {
+            [b'{', rest @ ..] => rest.trim_ascii_start().starts_with(b"\""),
+            [b'0'..=b'9', ..] => time::begin(rest).is_some(),
+            [b'D' | b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..] => time::glog(&rest[1..]).is_some(),
+            [b'D' | b'I' | b'W' | b'E' | b'F', b',', b' ', b'[', ..] => true,
+            _ => false,
+        }
+    }
+
+    /// Pairs of logfmt, and the level that may stand behind them and before a colon: `pid=42 tid=abc WARN: …` (Sidekiq),
+    /// `user=ann,db=shop FATAL:  …` (PostgreSQL).
+    fn pairs(&mut self, after: After) -> bool {
+        let are_there = self.logfmt();
+        let letters = self.cursor.letters();
+        if are_there && self.head.level.is_none() && self.cursor.nth(letters) == Some(b':') {
+            self.level(after);
+        }
+        are_there
     }
 
     /// A level as a word.
@@ -141,8 +208,14 @@ impl<'l> Reader<'l, '_> {
         let letter = self.cursor.next(1);
         if self.cursor.nth(1) == Some(b' ') && levels::is_upper(letter) {
             self.cursor.advance(2);
-            if self.time() {
+            let read = time::glog(self.cursor.rest());
+            if self.time() || read.is_some_and(|read| self.dated(read)) {
                 self.head.level = level::of_letter(letter);
+            }
+        } else if group.len() == 10 && self.cursor.digits() == 10 {
+            // unbound and Nagios.
+            if let Some(ts) = time::text(group, self.here) {
+                self.dated((When::At(ts), group.len()));
             }
         } else if self.time() {
             self.parts(After::Time { numbers: 0 });
@@ -157,6 +230,14 @@ impl<'l> Reader<'l, '_> {
         let After::Time { numbers } = after else {
             return false;
         };
+        if self.cursor.next(2) == "0x" {
+            let token = self.cursor.token();
+            self.cursor.advance(token);
+            return true;
+        }
+        if self.cursor.nth(digits) != Some(b' ') && self.name() {
+            return true;
+        }
         let ends = matches!(self.cursor.nth(digits), Some(b' ' | b'\t'));
         if ends {
             *numbers += 1;
@@ -172,6 +253,11 @@ impl<'l> Reader<'l, '_> {
             let rank = Key::of(name).and_then(|key| key.found().rank);
             match rank.map(|rank| NAMES[usize::from(rank)].part) {
                 Some(Part::Level(scale)) if head.level.is_none() => head.level = level::of_pair(value, scale),
+                _ if name == "msg" && value.starts_with("audit(") && head.ts.is_none() => {
+                    // auditd.
+                    let when = value["audit(".len()..].split(':').next().unwrap_or_default();
+                    head.ts = time::text(when, here);
+                }
                 Some(Part::Ts(_)) if head.ts.is_none() => {
                     head.ts = time::text(value, here);
                     head.undated = head.ts.is_none();

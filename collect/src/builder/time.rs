@@ -84,10 +84,13 @@ pub(super) fn begin(text: &str) -> Option<(When, usize)> {
 
 /// The same where only a program's own form is meant: it has no year, or has it in two digits, and would be ambiguous
 /// elsewhere.
-pub(super) use form::{glog, logcat, spark};
+pub(super) use form::{american, glog, logcat, spark, zabbix};
 
 /// What a whole text says.
 pub(super) fn text(text: &str, here: Here<'_>) -> Option<Timestamp> {
+    if let Some(ts) = form::usual(text.as_bytes()) {
+        return Some(ts);
+    }
     let text = text.trim();
     if let Some((when, length)) = begin(text)
         && length == text.len()

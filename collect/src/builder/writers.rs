@@ -17,6 +17,10 @@ pub enum Writer {
     Datadog,
     /// Falco.
     Falco,
+    /// Kubernetes, of what happens.
+    Kubernetes,
+    /// Apple's systems.
+    Apple,
     /// Microsoft.Extensions.Logging.
     Microsoft,
     /// Windows' events.

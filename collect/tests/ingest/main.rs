@@ -13,6 +13,7 @@ mod fixture;
 mod forms;
 mod gathering;
 mod idempotency;
+mod keys;
 mod listener;
 mod long;
 mod over_http;

@@ -109,6 +109,7 @@ impl<'l> Cursor<'l> {
             b'[' => (b'[', b']'),
             b'(' => (b'(', b')'),
             b'<' => (b'<', b'>'),
+            b'{' => (b'{', b'}'),
             _ => return None,
         };
         let mut depth = 0_usize;

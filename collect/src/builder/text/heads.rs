@@ -2,9 +2,9 @@
 
 use lines::Level;
 
+use super::cursor::Cursor;
 use super::levels::{self, After};
-use super::{Reader, Scale, level, time};
-use crate::builder::time::When;
+use super::{Reader, Scale, time};
 
 /// How far the time of an access log is looked for, in bytes.
 const ACCESS: usize = 160;
@@ -33,6 +33,15 @@ impl Reader<'_, '_> {
 
     /// `[error] 42#42: …`, `[2026-11-30T05:00:00Z ERROR app] …`, `[main] ERROR app - …`, `[42] 2026/11/30 05:00:00 [INF] …`.
     pub(super) fn bracketed(&mut self) {
+        let mut behind = self.cursor;
+        match behind.group() {
+            Some("Nest") => {
+                self.cursor = behind;
+                return self.nest();
+            }
+            Some(group) if self.long(group) => return,
+            _ => {}
+        }
         if self.group() {
             let dated = self.head.ts.is_some() || self.head.undated;
             if dated && self.head.level.is_none() {
@@ -48,67 +57,37 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// `[ERROR] [2026-11-30 05:00:00] …`.
+    /// `[ERROR] [2026-11-30 05:00:00] …`, `ERROR [main] 2026-11-30 05:00:00 …` (Cassandra).
     fn dated_behind(&mut self) {
-        if let Some(group) = self.cursor.group()
-            && let Some((when, _)) = time::begin(group)
-        {
-            self.dated((when, 0));
+        if let Some(group) = self.cursor.group() {
+            match time::begin(group) {
+                Some((when, _)) => self.dated((when, 0)),
+                None => {
+                    self.cursor.skip_separators();
+                    self.time()
+                }
+            };
         }
     }
 
     pub(super) fn digit_first(&mut self) {
+        let line = self.cursor.rest();
         if self.time() {
-            return self.parts(After::Time { numbers: 0 });
-        }
-        let rest = self.cursor.rest();
-        if let Some(read) = time::logcat(rest).or_else(|| time::spark(rest)) {
-            let before = self.cursor;
-            self.dated(read);
-            self.parts(After::Time { numbers: 0 });
+            self.falco(&line[..line.len() - self.cursor.rest().len()]);
             if self.head.level.is_none() {
-                // Without the level that goes with it, it may be another day.
-                self.cursor = before;
-                self.head = super::Head::default();
+                self.parts(After::Time { numbers: 0 });
             }
-        } else if !self.redis() && !self.unix() {
+            return;
+        }
+        let is_known = self.logcat()
+            || time::spark(line).is_some_and(|read| self.doubtful(read))
+            || time::glog(line).is_some_and(|read| self.doubtful(read))
+            || self.redis()
+            || self.unix()
+            || self.zabbix();
+        if !is_known {
+            self.vpc_flow();
             self.access();
-        }
-    }
-
-    /// `42:M 30 Nov 2026 05:00:00.123 * Ready` (Redis).
-    fn redis(&mut self) -> bool {
-        let mut scan = self.cursor;
-        scan.advance(scan.digits());
-        if !scan.pass(b':')
-            || !matches!(scan.peek(), Some(b'M' | b'S' | b'C' | b'X'))
-            || scan.nth(1) != Some(b' ')
-        {
-            return false;
-        }
-        scan.advance(2);
-        let Some(read) = time::begin(scan.rest()) else {
-            return false;
-        };
-        self.cursor = scan;
-        self.dated(read);
-        self.cursor.skip_blanks_and_colours();
-        self.head.level = match self.cursor.next(2) {
-            ". " => Some(Level::Debug),
-            "- " | "* " => Some(Level::Info),
-            "# " => Some(Level::Warn),
-            _ => None,
-        };
-        true
-    }
-
-    /// `1796014800.123    157 127.0.0.1 TCP_MISS/200 …` (Squid): Unix seconds with a fraction.
-    fn unix(&mut self) -> bool {
-        let token = self.cursor.next(self.cursor.token());
-        let is_time = token.find('.') == Some(10) && token.len() > 13;
-        match is_time.then(|| time::text(token, self.here)).flatten() {
-            Some(ts) => self.dated((When::At(ts), token.len())),
-            None => false,
         }
     }
 
@@ -120,7 +99,7 @@ impl Reader<'_, '_> {
             return;
         };
         let blanks = near[..at].iter().filter(|&&byte| byte == b' ').count();
-        if !(2..=4).contains(&blanks) || bytes.get(at + 4) != Some(&b'/') {
+        if !(1..=4).contains(&blanks) || bytes.get(at + 4) != Some(&b'/') {
             return;
         }
         let mut scan = self.cursor;
@@ -141,7 +120,9 @@ impl Reader<'_, '_> {
         match self.cursor.nth(letters) {
             Some(b'0'..=b'9') if letters == 1 => return self.glog(),
             Some(b',') if letters == 1 => return self.ruby(),
-            Some(b'/') if letters == 1 => return self.logcat_brief(),
+            Some(b'/') if letters == 1 => return self.tagged(),
+            Some(b'(') if letters == 1 => return self.of_process(),
+            Some(b' ' | b':') if self.kernel() => return,
             _ => {}
         }
         let behind = if coloured { After::Brackets } else { After::Nothing };
@@ -181,70 +162,23 @@ impl Reader<'_, '_> {
             scan.advance(2);
             self.cursor = scan;
             self.line_inside();
-        } else if token.contains(".log") && scan.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+        } else if scan.peek().is_some_and(|byte| byte.is_ascii_digit()) && token.contains(".log") {
             self.cursor = scan;
             if self.time() {
                 self.parts(After::Time { numbers: 0 });
             }
-        } else if scan.next(2) == "- " || token.contains('.') || token.contains(':') {
+        } else if matches!(token, "http" | "https" | "h2" | "grpcs" | "ws" | "wss") {
+            // AWS' load balancers.
+            self.cursor = scan;
+            self.time();
+        } else if token == "tls" {
+            let version = scan.token();
+            scan.advance(version);
+            scan.skip_blanks_and_colours();
+            self.cursor = scan;
+            self.time();
+        } else if is_owner(token) || scan.next(2) == "- " || token.contains('.') || token.contains(':') {
             self.access();
-        }
-    }
-
-    /// `E1130 05:00:00.123456       1 reflector.go:138] …`.
-    fn glog(&mut self) {
-        let Some(level) = level::of_letter(self.cursor.next(1)) else {
-            return;
-        };
-        let mut scan = self.cursor;
-        scan.advance(1);
-        let Some(read) = time::glog(scan.rest()) else {
-            return;
-        };
-        scan.advance(read.1);
-        let head = scan.bytes();
-        if memchr::memmem::find(&head[..head.len().min(ACCESS)], b"] ").is_some() {
-            self.dated(read);
-            self.head.level = Some(level);
-        }
-    }
-
-    /// `E, [2026-11-30T05:00:00.123456 #42] ERROR -- : …`.
-    fn ruby(&mut self) {
-        let letter = self.cursor.next(1);
-        let mut scan = self.cursor;
-        scan.advance(1);
-        if scan.next(3) != ", [" {
-            return;
-        }
-        scan.advance(2);
-        if let Some(group) = scan.group()
-            && let Some((when, _)) = time::begin(group)
-        {
-            self.dated((when, 0));
-            // Ruby's `A` is `ANY`: no level.
-            self.head.level = level::of_letter(letter);
-        }
-    }
-
-    /// `E/ActivityManager( 1702): …`: a tag has no blank in it, and may be filled with some.
-    fn logcat_brief(&mut self) {
-        let mut scan = self.cursor;
-        scan.advance(2);
-        let tag = scan.count(|&byte| byte > b' ' && !matches!(byte, b'(' | b':'));
-        scan.advance(tag);
-        scan.skip_blanks_and_colours();
-        let is_brief = tag > 1
-            && scan.pass(b'(')
-            && {
-                let number = scan.count(|&byte| byte == b' ' || byte.is_ascii_digit());
-                scan.advance(number);
-                number > 0
-            }
-            && scan.pass(b')')
-            && scan.pass(b':');
-        if is_brief {
-            self.head.level = level::of_letter(self.cursor.next(1));
         }
     }
 
@@ -260,6 +194,17 @@ impl Reader<'_, '_> {
         let blanks = scan.skip_blanks_and_colours();
         if blanks == 0 {
             return false;
+        }
+        if token == "heroku[router]:" && self.heroku(scan.rest()) {
+            return false;
+        }
+        if let Some(level) = category(token, scan) {
+            self.head.level = Some(level);
+            return false;
+        }
+        if is_id(token) || token.len() > 1 && token.ends_with('|') {
+            self.cursor = scan;
+            return true;
         }
         if matches!(token, "stdout" | "stderr") && matches!(scan.next(2), "F " | "P ") {
             scan.advance(2);
@@ -285,9 +230,15 @@ impl Reader<'_, '_> {
         false
     }
 
-    /// The program of a syslog's line: `app[42]:`, and `kernel:` where the time is syslog's.
+    /// The program of a syslog's line: `app[42]:`, `unbound[42:0]`, and `kernel:` where the time is syslog's.
     fn is_program(&self, token: &str) -> bool {
-        token.ends_with("]:") || self.syslog && token.len() > 1 && token.ends_with(':')
+        let numbered = || {
+            let process = token.strip_suffix(']').and_then(|token| token.split_once('['));
+            process.is_some_and(|(name, number)| {
+                !name.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+            })
+        };
+        token.ends_with("]:") || numbered() || self.syslog && token.len() > 1 && token.ends_with(':')
     }
 
     /// `production.ERROR: …` (Monolog's lines, Laravel's).
@@ -299,20 +250,28 @@ impl Reader<'_, '_> {
         self.head.level = self.head.level.or(level);
         level.is_some()
     }
+}
 
-    /// `PHP Warning:  …`, `PHP Fatal error:  …`.
-    fn php(&mut self, token: &str) -> bool {
-        if token != "PHP" {
-            return false;
-        }
-        let said = self.cursor.rest().get(4..).unwrap_or_default();
-        let kind = said.split_once(':').map_or("", |(kind, _)| kind);
-        self.head.level = match kind {
-            "Notice" | "Deprecated" => Some(Level::Info),
-            "Warning" => Some(Level::Warn),
-            "Fatal error" | "Parse error" | "Recoverable fatal error" => Some(Level::Error),
-            _ => None,
-        };
-        self.head.level.is_some()
-    }
+/// The level behind a part of the program and before a colon: `general: error: …` (BIND), `wazuh-analysisd: ERROR: …`.
+fn category(token: &str, behind: Cursor<'_>) -> Option<Level> {
+    let part = token.strip_suffix(':')?;
+    let is_part = part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let letters = behind.letters();
+    let (level, length) = levels::word(&behind, After::Nothing).filter(|_| is_part)?;
+    (length == letters && letters > 1 && behind.nth(length) == Some(b':')).then_some(level)
+}
+
+/// What tells a request or a thread: a UUID, or none yet (AWS Lambda), Sidekiq's.
+fn is_id(token: &str) -> bool {
+    let is_uuid = token.len() == 36
+        && token.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    is_uuid || token == "undefined" || token.starts_with("TID-")
+}
+
+/// Whose bucket it is: access logs of AWS' S3 begin so.
+fn is_owner(token: &str) -> bool {
+    token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

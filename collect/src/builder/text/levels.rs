@@ -92,7 +92,11 @@ pub(super) fn word(cursor: &Cursor<'_>, after: After) -> Option<(Level, usize)> 
         Some(b':') => !matches!(cursor.nth(length + 1), Some(b'/' | b'\\' | b':')),
         Some(b']' | b')' | b'|' | b'>' | b';' | b'\t') => true,
         Some(b',') => after != After::Nothing,
-        Some(b'/') => after != After::Nothing && is_upper(name) && !is_ordinary(name),
+        Some(b'/') => {
+            after != After::Nothing
+                && (is_upper(name) && !is_ordinary(name) || before_facility(cursor, length))
+        }
+        Some(b'(') => after == After::Nothing && before_scope(cursor, length),
         Some(b'[') => is_upper(name),
         Some(0x1b) => level::colour(cursor.rest().get(length..)?).is_some(),
         Some(b' ') => stands_alone(cursor, length, name, after),
@@ -100,6 +104,58 @@ pub(super) fn word(cursor: &Cursor<'_>, after: After) -> Option<(Level, usize)> 
     };
     is_level.then_some((level, length))
 }
+
+/// `critical/ApiListener: ` (Icinga).
+fn before_facility(cursor: &Cursor<'_>, length: usize) -> bool {
+    let mut behind = *cursor;
+    behind.advance(length + 1);
+    let letters = behind.letters();
+    letters > 0 && behind.nth(letters) == Some(b':') && behind.nth(letters + 1) == Some(b' ')
+}
+
+/// `error(net): ` (Zig).
+fn before_scope(cursor: &Cursor<'_>, length: usize) -> bool {
+    let mut behind = *cursor;
+    behind.advance(length + 1);
+    let scope = behind.count(|&byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    behind.advance(scope);
+    // `error(s): `.
+    scope > 1 && behind.next(3) == "): "
+}
+
+/// `error codes.vapor.application : ` (swift-log): a label with dots, and a colon.
+fn before_label(mut behind: Cursor<'_>) -> bool {
+    let label = behind.next(behind.token());
+    behind.advance(label.len());
+    label.contains('.') && (label.ends_with(':') || behind.next(3) == " : ")
+}
+
+/// The level between what separates the parts of a head, where that stands right behind its time: `|ERROR|App|…` (NLog),
+/// `:WARN :oejh.HttpParser:…` (Jetty), `:10.0.0.1(5000):ann@shop:[42]:ERROR:  …` (PostgreSQL on RDS).
+pub(super) fn between(cursor: &Cursor<'_>) -> Option<Level> {
+    let separator = cursor.peek().filter(|byte| b"|:,;".contains(byte))?;
+    if !cursor
+        .nth(1)
+        .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'[' | b':'))
+    {
+        return None;
+    }
+    let parts = cursor.rest()[1..].split(char::from(separator));
+    let (before_last, _) = cursor.rest().rsplit_once(char::from(separator))?;
+    let delimited = before_last.len();
+    let mut at = 1;
+    parts
+        .take(MOST_BETWEEN)
+        .take_while(|part| {
+            let is_delimited = at + part.len() <= delimited;
+            at += part.len() + 1;
+            is_delimited && !part.trim_end().contains(' ')
+        })
+        .find_map(|part| named(part.trim_end(), Where::Alone))
+}
+
+/// So many parts are looked at.
+const MOST_BETWEEN: usize = 8;
 
 /// Whether a word with a blank behind it is a level, and does not begin a sentence.
 fn stands_alone(cursor: &Cursor<'_>, length: usize, name: &str, after: After) -> bool {
@@ -119,7 +175,7 @@ fn stands_alone(cursor: &Cursor<'_>, length: usize, name: &str, after: After) ->
         After::Brackets => is_upper(name) && (delimited || blanks > 1 || !is_ordinary(name)),
         After::Time { .. } => {
             let usual = is_upper(name) && !is_ordinary(name) || LOWER_CASE.contains(&name);
-            delimited || blanks > 1 || behind.peek().is_none() || usual
+            delimited || blanks > 1 || behind.peek().is_none() || usual || before_label(behind)
         }
     }
 }
@@ -157,7 +213,8 @@ fn letter(cursor: &Cursor<'_>, after: After) -> Option<(Level, usize)> {
             matches!(cursor.next(length), "E" | "W") && behind.nth(1) == Some(b' ')
         }
         (After::Time { numbers: 2.. }, b' ') if length == 1 => before_tag(behind),
-        (After::Time { .. }, b' ') => before_part(behind),
+        // etcd before 3.4.
+        (After::Time { .. }, b' ') => before_part(behind) || behind.next(3) == " | ",
         _ => false,
     };
     is_level.then_some((level, length))
@@ -199,6 +256,14 @@ pub(super) fn in_brackets(inside: &str) -> Option<Level> {
     }
     if rest.starts_with(' ') && is_upper(word) {
         return named(word, place);
+    }
+    // `42:42:1130/050000.123456:ERROR:gpu_init.cc(523)` (Chromium).
+    if let Some(level) = inside
+        .split(':')
+        .filter(|part| is_upper(part))
+        .find_map(|part| named(part, place))
+    {
+        return Some(level);
     }
     let (before, last) = inside.rsplit_once([':', '/'])?;
     let is_path = inside[before.len()..].starts_with('/');

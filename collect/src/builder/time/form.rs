@@ -1,21 +1,70 @@
 //! The forms of times that are told in words and digits: each is read where it stands, and says how far it goes.
 
 use jiff::civil::{Date, DateTime, Time};
+use lines::Timestamp;
 
 use super::When;
 use super::zone::{self, Zone};
 
-/// `1130 05:00:00.123456` or `20261130 05:00:00.123456`, behind glog's letter.
+/// `2026-11-30T05:00:00.123456789Z`, with any number of decimals up to nine: what most lines have, read where each part is
+/// bound to stand. `None` of everything else, and of what needs thinking (leap seconds): that is read part by part.
+pub(super) fn usual(text: &[u8]) -> Option<Timestamp> {
+    let (date_and_time, rest) = text.split_at_checked(19)?;
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if marks.iter().any(|&(at, mark)| date_and_time[at] != mark) {
+        return None;
+    }
+    let two = |at: usize| {
+        let (tens, ones) = (
+            date_and_time[at].wrapping_sub(b'0'),
+            date_and_time[at + 1].wrapping_sub(b'0'),
+        );
+        (tens < 10 && ones < 10).then(|| i64::from(tens) * 10 + i64::from(ones))
+    };
+    let (year, month, day) = (two(0)? * 100 + two(2)?, two(5)?, two(8)?);
+    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
+    let in_month = match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=in_month).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let decimals = match rest {
+        b"Z" => &[][..],
+        [b'.', decimals @ .., b'Z'] if (1..=9).contains(&decimals.len()) => decimals,
+        _ => return None,
+    };
+    let mut nanos = 0;
+    for place in 0..9 {
+        let digit = decimals.get(place).map_or(0, |digit| digit.wrapping_sub(b'0'));
+        if digit > 9 {
+            return None;
+        }
+        nanos = nanos * 10 + i64::from(digit);
+    }
+    let seconds = zone::days_from_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    let nanos = seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?;
+    Some(Timestamp::from_nanos(nanos))
+}
+
+/// `1130 05:00:00.123456` or `20261130 05:00:00.123456`, behind glog's letter; `261130 05:00:00`, behind CockroachDB's and
+/// Tornado's, and in MySQL's old lines.
 pub(in crate::builder) fn glog(text: &str) -> Option<(When, usize)> {
     let mut scan = Scan::of(text);
     let digits = scan.bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let year = match digits {
         8 => Some(scan.digits(4)?),
+        6 => Some(2000 + scan.digits(2)?),
         4 => None,
         _ => return None,
     };
     let (month, day) = (scan.digits(2)?, scan.digits(2)?);
     scan.byte(b' ')?;
+    scan.blanks();
     scan.on(year, month, day)
 }
 
@@ -50,6 +99,31 @@ pub(in crate::builder) fn spark(text: &str) -> Option<(When, usize)> {
     let day = scan.digits(2)?;
     scan.byte(b' ')?;
     scan.on(Some(year), month, day)
+}
+
+/// `20261130:050000.123` (Zabbix).
+pub(in crate::builder) fn zabbix(text: &str) -> Option<(When, usize)> {
+    let mut scan = Scan::of(text);
+    let date = date(scan.digits(4)?, scan.digits(2)?, scan.digits(2)?)?;
+    scan.byte(b':')?;
+    let civil = scan.basic_clock()?.on(date)?;
+    scan.ends()?;
+    Some((When::Local(civil), scan.at))
+}
+
+/// `11/30/2026, 5:00:00 AM`: the month first, as Americans write it.
+pub(in crate::builder) fn american(text: &str) -> Option<When> {
+    let mut scan = Scan::of(text);
+    let month = scan.number(2)?;
+    scan.byte(b'/')?;
+    let day = scan.number(2)?;
+    scan.byte(b'/')?;
+    let date = date(scan.digits(4)?, month, day)?;
+    scan.byte(b',')?;
+    scan.blanks();
+    let mut clock = scan.clock()?;
+    scan.half_of_day(&mut clock);
+    (scan.at == text.len()).then(|| clock.on(date).map(When::Local))?
 }
 
 /// Reads a text from its beginning, byte by byte.
@@ -107,7 +181,7 @@ impl<'a> Scan<'a> {
         let year = self.digits(4)?;
         let separator = self.peek();
         let date = match separator {
-            Some(separator @ (b'-' | b'/')) => {
+            Some(separator @ (b'-' | b'/' | b'.')) => {
                 self.at += 1;
                 let month = self.digits(2)?;
                 self.byte(separator)?;
@@ -116,12 +190,14 @@ impl<'a> Scan<'a> {
             _ => date(year, self.digits(2)?, self.digits(2)?)?,
         };
         match self.peek()? {
-            b'T' | b't' | b'_' => self.at += 1,
+            b'T' | b't' | b'_' | b'\t' => self.at += 1,
+            // RocksDB.
+            b'-' if separator.is_some() => self.at += 1,
             b' ' => self.blanks(),
             _ => return None,
         }
         let clock = match separator {
-            Some(b'-' | b'/') => self.clock()?,
+            Some(b'-' | b'/' | b'.') => self.clock()?,
             _ if self.bytes.get(self.at + 2) == Some(&b':') => self.clock()?,
             _ => self.basic_clock()?,
         };
@@ -144,6 +220,11 @@ impl<'a> Scan<'a> {
         let date = date(self.digits(4)?, month, day)?;
         match (self.peek()?, separator) {
             (b':', b'/') => self.at += 1,
+            // Erlang.
+            (b':', b'-') => {
+                self.at += 1;
+                self.byte(b':')?;
+            }
             (b',', _) => {
                 self.at += 1;
                 self.blanks();
@@ -177,6 +258,10 @@ impl<'a> Scan<'a> {
             }
             self.byte(b' ')?;
             self.blanks();
+            // systemd.
+            if self.is_digit(self.at) {
+                return self.year_first();
+            }
         }
         let month = self.month()?;
         self.byte(b' ')?;

@@ -1,5 +1,6 @@
 //! Which forms of times are read, and as what.
 
+use proptest::prelude::*;
 use serde_json::value::RawValue;
 
 use super::*;
@@ -254,5 +255,23 @@ fn a_time_without_a_year_is_of_the_one_in_which_it_was_lately() {
         ("Oct 29 12:00:00", "2026-11-30T00:00:00Z", None),
     ] {
         assert_eq!(read(form, arrived).as_deref(), expected, "{form} {arrived}");
+    }
+}
+
+proptest! {
+    /// What is read where each part is bound to stand is read part by part as the same.
+    #[test]
+    fn the_usual_form_is_read_as_any_other(
+        text in prop_oneof![
+            "(1[6-9]|2[0-3])[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,10})?Z",
+            "2026-11-30T05:00:0[0-9:/]\\.?[0-9:/]{0,3}[Zz]?",
+        ],
+    ) {
+        let zone = TimeZone::UTC;
+        let by_parts = begin(&text).filter(|(_, length)| *length == text.len());
+        let by_parts = by_parts.and_then(|(when, _)| when.resolve(here(&zone)));
+        if let Some(usual) = form::usual(text.as_bytes()) {
+            prop_assert_eq!(Some(usual), by_parts, "{}", text);
+        }
     }
 }

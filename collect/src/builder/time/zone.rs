@@ -274,7 +274,7 @@ pub(super) fn at(civil: DateTime, seconds_ahead: i32) -> Option<Timestamp> {
 }
 
 /// Howard Hinnant's `days_from_civil`: whole days since 1970-01-01 of the Gregorian calendar.
-const fn days_from_1970(year: i64, month: i64, day: i64) -> i64 {
+pub(super) const fn days_from_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);

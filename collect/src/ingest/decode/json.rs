@@ -10,6 +10,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::ndjson::take_json;
+use super::text::lossy;
 use super::{Counting, Format};
 use crate::builder;
 use crate::door::{Intake, Refused, too_many_lines};
@@ -25,7 +26,7 @@ pub const JSON: Format = Format {
 /// Takes every object, and every element of the arrays, each as the bytes it came in. Nothing is taken before all of the
 /// JSON is known to be good.
 fn take(body: &[u8], intake: &mut Intake) -> Result<(), Refused> {
-    let text = String::from_utf8_lossy(body);
+    let text = lossy(body);
     let is_lossy = matches!(text, Cow::Owned(_));
     intake.charge(if is_lossy { text.len() } else { 0 })?;
     let json = builder::repaired(&text);

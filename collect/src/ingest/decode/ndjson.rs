@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::text::each_line;
+use super::text::{each_line, lossy};
 use super::{Counting, Format};
 use crate::builder::{self, Built, Terms};
 use crate::door::{Intake, Refused};
@@ -34,7 +34,7 @@ pub(super) fn take_json(
     intake: &mut Intake,
     message: impl for<'t> Fn(&'t str, &'t str) -> Cow<'t, str>,
 ) -> Result<(), Refused> {
-    let text = String::from_utf8_lossy(line);
+    let text = lossy(line);
     let json = builder::repaired(&text);
     if let Some(built) = builder::read(&json, terms) {
         intake.leave_out(built.left_out());

@@ -1,5 +1,7 @@
 //! `text/plain`, and how bodies come apart into lines.
 
+use std::borrow::Cow;
+
 use super::{Counting, Format};
 use crate::builder::{Built, Terms};
 use crate::door::{Intake, Refused};
@@ -11,7 +13,7 @@ pub const TEXT: Format = Format {
     counting: Counting::LineFeeds,
     decode: |body, intake| {
         each_line(body, intake, |line, terms, intake| {
-            intake.put(&Built::text(String::from_utf8_lossy(line), terms))
+            intake.put(&Built::text(lossy(line), terms))
         })
     },
 };
@@ -41,6 +43,14 @@ pub(super) fn each_line(
         }
     }
     Ok(())
+}
+
+/// The text of a line; what is none becomes U+FFFD. To look for that takes several times as long as to see that there is none.
+pub(super) fn lossy(line: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(line) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(line),
+    }
 }
 
 /// Without what stands before the first character, where a file began or was emptied while somebody wrote it: byte order
