@@ -1,18 +1,22 @@
 //! Retention in the file: floors are raised first, and what lies below them is deleted later, in steps between which
 //! appends get their turn.
 
+mod clock;
+
 use std::time::Duration;
 
 use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::{Offset, StoreError, StreamName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+pub(super) use self::clock::{allow, keep, mark};
+use self::clock::{newest, remembered};
 use super::away;
 use super::queries::{StreamId, from_sql, to_sql};
 use super::recent::Recent;
 use super::room::Steps;
 use super::sketches;
-use crate::clock::{Mark, Stamped, TOLERANCE};
+use crate::clock::TOLERANCE;
 use crate::oldest::{Gap, Kept, Next, Oldest, Raise, Why, cutoff};
 use crate::position::Position;
 
@@ -386,76 +390,6 @@ pub(super) fn restore(connection: &mut Connection, which: &Hidden) -> Sql<Vec<Re
     }
     transaction.commit()?;
     Ok(restored)
-}
-
-/// Somebody says that the clock is right, and that everything old may go.
-pub(super) fn allow(connection: &mut Connection, mark: Mark, grace: Duration) -> Sql<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute("UPDATE streams SET held = NULL WHERE held IS NOT NULL", [])?;
-    // The clock may have leapt since they were noted: what is invisible stays on the disk for the grace, whatever it says.
-    transaction.execute("UPDATE hidden SET after = ?1", [mark.time.plus(grace).nanos()])?;
-    remember(&transaction, "allowed", mark.time.nanos())?;
-    keep_mark(&transaction, mark)?;
-    transaction.commit()
-}
-
-/// Keeps when the clock was last relied on, and stamps anew what was stamped by one that was behind.
-pub(super) fn keep(connection: &mut Connection, mark: Option<Mark>, stamped: Option<Stamped>) -> Sql<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(mark) = mark {
-        keep_mark(&transaction, mark)?;
-    }
-    if let Some(Stamped { from, to, behind }) = stamped {
-        let behind = i64::try_from(behind.as_nanos()).unwrap_or(i64::MAX);
-        transaction.execute(
-            "UPDATE batches SET arrived = arrived + ?3 WHERE arrived >= ?1 AND arrived <= ?2",
-            (from.nanos(), to.nanos(), behind),
-        )?;
-    }
-    transaction.commit()
-}
-
-fn keep_mark(connection: &Connection, mark: Mark) -> Sql<()> {
-    remember(connection, "seen", mark.time.nanos())?;
-    let steady = i64::try_from(mark.steady.as_secs()).unwrap_or(i64::MAX);
-    remember(connection, "steady", steady)
-}
-
-fn remember(connection: &Connection, name: &str, value: i64) -> Sql<()> {
-    connection
-        .prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")?
-        .execute((name, value))?;
-    Ok(())
-}
-
-fn remembered(connection: &Connection, name: &str) -> Sql<Option<i64>> {
-    connection
-        .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))
-        .optional()
-}
-
-/// When the clock was last relied on. A store that never kept it knows when its last batch arrived.
-pub(super) fn mark(connection: &Connection, recent: &Recent, now: Timestamp) -> Sql<Option<Mark>> {
-    let seen = match remembered(connection, "seen")? {
-        Some(seen) => Some(seen),
-        None => newest(connection, recent, now)?.map(Timestamp::nanos),
-    };
-    let steady = remembered(connection, "steady")?.unwrap_or_default();
-    Ok(seen.map(|seen| Mark {
-        time: Timestamp::from_nanos(seen),
-        steady: Duration::from_secs(u64::try_from(steady).unwrap_or_default()),
-    }))
-}
-
-/// When the newest batch arrived, of those that can have arrived.
-fn newest(connection: &Connection, recent: &Recent, now: Timestamp) -> Sql<Option<Timestamp>> {
-    let latest = now.plus(TOLERANCE);
-    let lately = recent.newest(latest);
-    let newest: Option<i64> = connection
-        .prepare_cached("SELECT max(arrived) FROM batches WHERE arrived <= ?1")?
-        .query_row([latest.nanos()], |row| row.get(0))?;
-    Ok(newest.map(Timestamp::from_nanos).max(lately))
 }
 
 /// What is kept, and what is on its way out.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lines::retention::{Deletable, Retention};
-use lines::{AppendError, LogStore, Offset};
+use lines::{AppendError, LogReader, LogStore, Offset};
 use mongodb::bson::{Document, doc};
 use store::mongo::{MongoOptions, MongoStore};
 
 use crate::cable::{Cable, Wire};
 use crate::merged::merge_all;
 use crate::merging::{place, shape};
-use crate::place::{append, at, draft, draft_at, extent, keyed, numbered, read_all, store_lines};
+use crate::place::{Place, append, at, draft, draft_at, extent, keyed, numbered, read_all, store_lines};
 
 /// The trap of `store::mongo::tails`, without end: this one believes for an hour in what it knows, as one does whose clock
 /// stands still with its machine.
@@ -204,6 +204,72 @@ async fn appends_go_on_while_a_transaction_that_nobody_ends_holds_the_batches() 
             dead.abort_transaction().await.unwrap();
             deleting.delete_hidden(Deletable::All).await.unwrap();
             assert_eq!(shape(place, "s").await, []);
+        })
+        .await;
+}
+
+/// As if whoever had them had been away for longer than they last.
+async fn free_leases(place: &Place) {
+    let free = doc! {"$unset": {"after": "", "holder": ""}, "$set": {"until": mongodb::bson::DateTime::from_millis(0)}};
+    let which = doc! {"_id": {"$in": ["merge", "trim"]}};
+    let update = doc! {
+        "update": "cluster", "updates": [{"q": which, "u": free, "multi": true}], "maxTimeMS": 300,
+    };
+    // Whoever stands still right before it commits cannot have lost it any more.
+    let _ = place.database().await.run_command(update).await;
+}
+
+/// The merger is stopped in the middle, others go on, and it wakes up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merger_that_was_stopped_does_no_harm_when_it_wakes() {
+    let (place, address, options) = place();
+    place
+        .run(async |place| {
+            let store = place.store().await;
+            let mut expected = Vec::new();
+            let cable = Cable::to_the_primary().await;
+
+            let through = cable.store_address(place);
+            for round in 0..8 {
+                for i in 0..40 {
+                    let text = format!("{round} {i}");
+                    expected.push(text.clone());
+                    store_lines(&*store, "s", &[&text]).await;
+                }
+                let stopped = MongoStore::connect(&through, options.clone()).await.unwrap();
+                stopped.epoch().await.unwrap();
+                free_leases(place).await;
+                let mut merging = tokio::spawn(async move { stopped.merge().await });
+                // Between two of its round trips, each time later.
+                let done = tokio::select! {
+                    () = cable.carries(1 + 2 * round) => None,
+                    done = &mut merging => Some(done),
+                };
+                cable.wire.send_replace(Wire::Held);
+                free_leases(place).await;
+                let meanwhile = async {
+                    let retention = Retention {
+                        age: None,
+                        bytes: Some(u64::MAX),
+                    };
+                    store.trim(&retention, at(0)).await.unwrap();
+                    merge_all(&address, &options).await
+                };
+                // What it has begun to change waits for it.
+                let _ = tokio::time::timeout(Duration::from_millis(500), meanwhile).await;
+                cable.wire.send_replace(Wire::Open);
+                let _ = match done {
+                    Some(done) => done.unwrap(),
+                    None => merging.await.unwrap(),
+                };
+                let read: Vec<String> = read_all(&*store, "s", 0)
+                    .await
+                    .into_iter()
+                    .map(|(_, text)| text)
+                    .collect();
+                assert_eq!(read, expected, "round {round}");
+            }
+            assert_eq!(extent(&*store, "s").await, (0, expected.len() as u64));
         })
         .await;
 }
