@@ -6,9 +6,13 @@ use std::io;
 
 use parking_lot::Mutex;
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::CParameter;
 
 /// Fast, and logs still shrink to a quarter.
 const LEVEL: i32 = 1;
+/// The table of places that were seen fits a processor's nearest cache, beside what is compressed. With the table of twice
+/// the size that the level has for texts above 16 KiB, it takes 4 to 6 % longer, for 1 % more bytes at 230 kB (measured).
+const HASH_LOG: u32 = 13;
 /// Contexts of each kind that are kept while nobody needs them.
 const KEPT: usize = 8;
 
@@ -46,6 +50,7 @@ pub(super) fn of(ndjson: &[u8]) -> io::Result<Vec<u8>> {
 fn compressor() -> io::Result<Compressor<'static>> {
     let mut compressor = Compressor::new(LEVEL)?;
     compressor.include_checksum(true)?;
+    compressor.set_parameter(CParameter::HashLog(HASH_LOG))?;
     Ok(compressor)
 }
 

@@ -5,7 +5,7 @@
 use lines::log_store::{Digest, Draft, PriorRun, StoredKey};
 use lines::{Batch, Offset, StoreError, StreamName, Timestamp};
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::{RawBsonRef, cstr};
+use mongodb::bson::raw::{RawBinaryRef, RawBsonRef, cstr};
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, DateTime, RawArrayBuf, RawDocument, RawDocumentBuf};
 
@@ -56,28 +56,39 @@ pub(super) fn encode(
         for run in &draft.keys {
             let mut key = RawDocumentBuf::new();
             key.append(cstr!("k"), &*run.key.0);
-            key.append(cstr!("d"), binary(&run.digest.0));
+            key.append(cstr!("d"), bytes(&run.digest.0));
             key.append(cstr!("i"), i64::from(run.skip));
             key.append(cstr!("n"), i64::from(run.count));
             keys.push(key);
         }
         document.append(cstr!("keys"), keys);
     }
-    match (compressed, std::str::from_utf8(&draft.lines.ndjson)) {
-        (None, Ok(text)) => document.append(cstr!("lines"), text),
-        (None, Err(_)) => document.append(cstr!("lines"), binary(&draft.lines.ndjson)),
-        (Some(compressed), _) => {
-            document.append(cstr!("b"), to_bson(Offset(draft.lines.ndjson.len() as u64)));
-            document.append(cstr!("z"), binary(compressed));
+    let ndjson = &draft.lines.ndjson;
+    match compressed {
+        Some(compressed) => {
+            document.append(cstr!("b"), to_bson(Offset(ndjson.len() as u64)));
+            document.append(cstr!("z"), bytes(compressed));
         }
+        None => match std::str::from_utf8(ndjson) {
+            Ok(text) => document.append(cstr!("lines"), text),
+            Err(_) => document.append(cstr!("lines"), bytes(ndjson)),
+        },
     }
     document
 }
 
+/// The same as a value of a `Document`.
 pub(super) fn binary(bytes: &[u8]) -> Binary {
     Binary {
         subtype: BinarySubtype::Generic,
         bytes: bytes.to_vec(),
+    }
+}
+
+fn bytes(bytes: &[u8]) -> RawBinaryRef<'_> {
+    RawBinaryRef {
+        subtype: BinarySubtype::Generic,
+        bytes,
     }
 }
 
