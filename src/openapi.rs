@@ -153,9 +153,12 @@ fn paths() -> Paths {
             items.push((path, PathItem::default()));
             items.len() - 1
         });
+        let item = &mut items[at].1;
         let slot = match method {
-            HttpMethod::Get => &mut items[at].1.get,
-            _ => &mut items[at].1.post,
+            HttpMethod::Put => &mut item.put,
+            HttpMethod::Post => &mut item.post,
+            HttpMethod::Delete => &mut item.delete,
+            _ => &mut item.get,
         };
         match slot {
             Some(known) => known.servers.get_or_insert_default().push(server(route.reach)),
@@ -177,6 +180,8 @@ fn method(route: &Route) -> Option<HttpMethod> {
     match route.method.as_str() {
         "GET" => Some(HttpMethod::Get),
         "POST" => Some(HttpMethod::Post),
+        "PUT" => Some(HttpMethod::Put),
+        "DELETE" => Some(HttpMethod::Delete),
         _ => None,
     }
 }

@@ -64,6 +64,7 @@ const fn route(reach: Reach, method: Method, path: &'static str, door: Door, tol
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
+const DELETE: Method = Method::DELETE;
 
 /// All of them.
 pub(crate) const ROUTES: &[Route] = &[
@@ -89,6 +90,20 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Public, GET, "/readyz", Door::Open, openapi::ready),
     route(Internal, GET, "/internal/v1/link", Door::Pass, openapi::link),
     route(Internal, GET, "/v1/nodes", Door::Admin, openapi::list_nodes),
+    route(
+        Internal,
+        GET,
+        "/v1/streams/{*name}",
+        Door::Admin,
+        openapi::find_streams,
+    ),
+    route(
+        Internal,
+        DELETE,
+        "/v1/streams/{*name}",
+        Door::Admin,
+        openapi::delete_stream,
+    ),
     route(Internal, GET, "/v1/retention", Door::Admin, openapi::retention),
     route(
         Internal,

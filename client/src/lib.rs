@@ -19,7 +19,7 @@ mod tail;
 pub use history::{History, Past, Question};
 pub use lines::filter::Reading;
 pub use lines::{Epoch, Level, Line, Offset, StreamInfo, StreamName};
-pub use list::{AskError, Node};
+pub use list::{AskError, DeletedStream, Node};
 pub use outcome::{Rejected, Report, SendError, SendLimits, Stopped, Summary, Unfinished};
 pub use problem::Problem;
 pub use retention::{Allowed, HiddenEntry, Restored, RetentionStatus, Why};

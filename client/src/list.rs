@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use lines::StreamInfo;
+use lines::{StreamInfo, StreamName};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,17 @@ pub enum AskError {
     },
 }
 
+/// A stream that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct DeletedStream {
+    /// Its name.
+    pub stream: String,
+    /// The first offset that it had.
+    pub from: u64,
+    /// Where it ended, and goes on when somebody sends to it again.
+    pub next: u64,
+}
+
 /// A process of the installation that is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Node {
@@ -72,6 +83,30 @@ impl Server {
         let mut answer: Answer = self.ask(url).await?;
         answer.streams.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(answer.streams)
+    }
+
+    /// The streams that a name or a pattern means, whoever may read them, by name. Answered by an internal listener of a
+    /// collector, to a token with `admin`.
+    pub async fn find_streams(&self, target: &str) -> Result<Vec<StreamInfo>, AskError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            streams: Vec<StreamInfo>,
+        }
+        let answer: Answer = self.ask(self.at(&format!("v1/streams/{target}"))).await?;
+        Ok(answer.streams)
+    }
+
+    /// Deletes a stream, with every line of it, for good; `None` when there is no such stream. Asked as
+    /// [`Server::find_streams`] is.
+    pub async fn delete_stream(&self, stream: &StreamName) -> Result<Option<DeletedStream>, AskError> {
+        let url = self.at(&format!("v1/streams/{stream}"));
+        match self.answer(self.http().delete(url)).await {
+            Ok(deleted) => Ok(Some(deleted)),
+            Err(AskError::Refused(problem)) if problem.code.as_deref() == Some("stream_not_found") => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The nodes that are alive. Answered by an internal listener, to a token with `admin`.

@@ -132,6 +132,7 @@ impl<'de> Deserialize<'de> for StreamInfo {
             extent: Extent {
                 first_available: read.first_available,
                 next: read.next,
+                ..Extent::default()
             },
             last_arrival: read.last_arrival,
             lines_per_second: read.lines_per_second,

@@ -2,6 +2,8 @@
 //!
 //! First a stream's floor is raised: from then on no reader sees what lies below it. Later, when that was long enough
 //! ago, it is deleted. In between the floor can be lowered again.
+//!
+//! A stream that is deleted has its floor raised to its head, in the same way, and never lowered again.
 
 use std::time::Duration;
 
@@ -86,6 +88,15 @@ pub struct Restored {
     pub to: Offset,
 }
 
+/// Lines of one stream that were deleted with it, for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deleted {
+    /// The first of them.
+    pub from: Offset,
+    /// Where the stream ended, and what is appended to it later begins.
+    pub next: Offset,
+}
+
 /// What a store keeps, and what of it is on its way out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holdings {
@@ -93,7 +104,7 @@ pub struct Holdings {
     pub bytes: u64,
     /// Invisible, not deleted yet.
     pub hidden_bytes: u64,
-    /// Streams with invisible lines.
+    /// Streams with invisible lines that can be brought back.
     pub hidden_streams: u64,
     /// Streams of which age takes nothing, since lines of them were brought back.
     pub held_streams: u64,

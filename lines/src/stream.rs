@@ -37,19 +37,23 @@ impl fmt::Debug for Offset {
 }
 
 /// What the store keeps of a stream: the lines from `first_available` (inclusive) to `next` (exclusive, the head).
-/// A stream that never had a line is `0..0`; one that retention emptied is `n..n`.
+/// A stream that never had a line is `0..0`; one that retention emptied is `n..n`, and so is one that was deleted, which
+/// has `n` in `deleted`, too, until it is written again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Extent {
     /// The oldest offset still kept.
     pub first_available: Offset,
     /// The next offset to be given.
     pub next: Offset,
+    /// Where the stream ended when it was last deleted; 0 when it never was.
+    pub deleted: Offset,
 }
 
 impl Extent {
-    /// Whether the stream ever had a line. One that never had does not exist, as far as readers can tell.
+    /// Whether the stream ever had a line, or had one since it was deleted. One that had none does not exist, as far as
+    /// readers can tell.
     pub fn exists(&self) -> bool {
-        self.next > Offset::ZERO
+        self.next > self.deleted
     }
 }
 
@@ -64,6 +68,18 @@ pub struct StreamInfo {
     pub last_arrival: Option<Timestamp>,
     /// Lines that arrived in the last minute, a second.
     pub lines_per_second: f64,
+}
+
+impl StreamInfo {
+    /// Leaves out of the rate what was deleted with the stream: no more can have arrived than did since then.
+    #[must_use]
+    pub fn since_deleted(self) -> Self {
+        let most = self.extent.next.since(self.extent.deleted) as f64 / 60.0;
+        Self {
+            lines_per_second: self.lines_per_second.min(most),
+            ..self
+        }
+    }
 }
 
 /// Which database a cursor belongs to: made once with the database, part of every cursor (invariant 10).

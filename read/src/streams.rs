@@ -1,8 +1,8 @@
 //! Which streams there are: `GET /v1/streams`.
 //!
 //! Requests within [`Limits::listing_age`] share a listing of the store, and none holds one while its reader takes its
-//! time: an answer on its way keeps the name that it has come to, and goes on from there in the newest listing. Streams
-//! are never forgotten, so none is left out by that, and none comes twice.
+//! time: an answer on its way keeps the name that it has come to, and goes on from there in the newest listing. So no stream
+//! that is there all the while is left out, and none comes twice.
 //!
 //! Knows nothing of sessions, feeds and routes.
 //!

@@ -45,7 +45,9 @@ const FLAGS: &[(&[&str], &[&str], &str)] = &[
 pub(super) fn sentence(error: &clap::Error, words: &[String]) -> String {
     let rendered = error.render().to_string();
     let lines = rendered.lines().map(str::trim).filter(|line| {
-        let is_shown_by_help = line.starts_with("Usage:") || line.starts_with("For more information");
+        // A command that has commands of its own has a usage of several lines.
+        let is_usage = line.starts_with("Usage:") || line.starts_with("tailcast ");
+        let is_shown_by_help = is_usage || line.starts_with("For more information");
         // Nobody means a value by `-f`.
         let is_of_no_use = line.starts_with("tip: to pass");
         !(line.is_empty() || is_shown_by_help || is_of_no_use)

@@ -1,4 +1,6 @@
-//! `tailcast streams`: which streams there are.
+//! `tailcast streams`: which streams there are, and deleting some.
+
+mod delete;
 
 use anyhow::anyhow;
 use lines::{Pattern, StreamInfo, Timestamp};
@@ -10,14 +12,20 @@ use super::show::{self, ago, table};
 
 /// Which.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Only streams that the token may read are listed.
 
 Examples:
   tailcast streams
   tailcast streams 'payments/**'
-  tailcast streams --json | jq -r .name")]
+  tailcast streams --json | jq -r .name
+  tailcast streams delete payments/old --dry-run"
+)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// A pattern: `*` is one segment, `**` any number of them [default: all]
     pattern: Option<String>,
     /// One JSON object per stream
@@ -27,8 +35,17 @@ pub(crate) struct Args {
     connection: Connection,
 }
 
-/// Prints them.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Delete streams with all their lines, for good
+    Delete(delete::Args),
+}
+
+/// Prints them, or deletes some.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    if let Some(What::Delete(args)) = args.what {
+        return delete::run(args).await;
+    }
     if let Some(pattern) = &args.pattern {
         Pattern::parse(pattern).map_err(|error| Failure::Misused(error.into()))?;
     }
@@ -103,6 +120,7 @@ mod tests {
             extent: Extent {
                 first_available: Offset(first_available),
                 next: Offset(next),
+                ..Extent::default()
             },
             last_arrival: last_arrival.and_then(Timestamp::parse),
             lines_per_second: 1.25,

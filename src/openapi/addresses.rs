@@ -342,6 +342,52 @@ pub(crate) fn list_nodes() -> Told {
     Told::new("listNodes", "admin", "Who is alive", "").answer(200, "Nodes.", vec![(JSON, named("Nodes"))])
 }
 
+/// A stream by its name, for administrators.
+fn of_a_name(told: Told, about: &str) -> Told {
+    told.parameter(ParameterIn::Path, "name", Required::True, about, text(""))
+        .refuses(400, &["bad_parameter"])
+        .refuses(503, &["unavailable"])
+}
+
+pub(crate) fn find_streams() -> Told {
+    let about = "All that there are, whoever may read them.";
+    of_a_name(
+        Told::new(
+            "findStreams",
+            "admin",
+            "Which streams a name or a pattern means",
+            about,
+        ),
+        "A name, with its slashes, or a pattern.",
+    )
+    .answer(200, "Streams.", vec![(JSON, named("Streams"))])
+}
+
+pub(crate) fn delete_stream() -> Told {
+    let about = "Every line of it, for good, at once and for everybody: it is as if it never had one. What is sent to it later \
+        goes on where it ended. Repeating it does no harm.";
+    of_a_name(
+        Told::new("deleteStream", "admin", "Delete a stream", about),
+        "Its name, with its slashes.",
+    )
+    .answer(
+        200,
+        "It is deleted.",
+        vec![(
+            JSON,
+            object(
+                "",
+                vec![
+                    ("stream", Always, text("")),
+                    ("from", Always, whole("The first offset that it had.")),
+                    ("next", Always, whole("Where it ended, and goes on.")),
+                ],
+            ),
+        )],
+    )
+    .refuses(404, &["stream_not_found"])
+}
+
 /// Whatever asks the store about retention.
 fn asks_retention(told: Told) -> Told {
     told.refuses(503, &["unavailable"])

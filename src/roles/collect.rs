@@ -9,6 +9,7 @@ use ::dispatch::Roster;
 use ::dispatch::link::{RemoteHandoff, To};
 use ::lines::HintSink;
 use ::store::clock::SystemClock;
+use ::store::deleting;
 use ::store::sketcher::{Sizes, Sketcher};
 use ::store::trim::{self, Trimmer};
 use anyhow::Context;
@@ -47,6 +48,7 @@ pub(super) fn service(
     Ok(service
         .public(lines_in)
         .internal(trim::admin::router(verifier.clone(), trimmer.clone()))
+        .internal(deleting::router(verifier.clone(), store.clone()))
         // Requests under way wait for the appender, which takes their lines as long as they come. Those that still wait
         // for the store at the end are answered then.
         .ending(Phase::Storing, |until| async move {

@@ -14,6 +14,7 @@ mod append;
 mod away;
 mod connection;
 mod contended;
+mod delete_stream;
 mod deletion;
 mod documents;
 mod fence;
@@ -36,7 +37,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, Merged, PriorRun, StoredKey, Told};
-use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use lines::retention::{Deletable, Deleted, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::sketch::{Reach, Sketch};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -260,6 +261,11 @@ impl LogStore for MongoStore {
 
     async fn restore(&self, which: &Hidden) -> Result<Vec<Restored>, StoreError> {
         self.ask(Operation::Restore, self.bring_back(which)).await
+    }
+
+    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+        self.ask(Operation::DeleteStream, self.delete_all_of(stream))
+            .await
     }
 
     async fn allow(&self) -> Result<(), StoreError> {

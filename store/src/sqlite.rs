@@ -4,6 +4,7 @@
 //! reaches the disk before it is answered (`synchronous=FULL`), and all appends that wait are one commit. Small batches
 //! go where that is cheap, and are merged per stream later.
 
+mod delete_stream;
 mod insert;
 mod keys;
 mod ledger;
@@ -32,7 +33,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, PriorRun, StoredKey};
-use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use lines::retention::{Deletable, Deleted, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::sketch::{Reach, Sketch};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -301,6 +302,11 @@ impl LogStore for SqliteStore {
 
     async fn restore(&self, which: &Hidden) -> Result<Vec<Restored>, StoreError> {
         answered(Operation::Restore, self.options.deadline, self.bring_back(which)).await
+    }
+
+    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+        let deleted = self.delete_all_of(stream);
+        answered(Operation::DeleteStream, self.options.deadline, deleted).await
     }
 
     async fn allow(&self) -> Result<(), StoreError> {

@@ -13,6 +13,8 @@ mod commands;
 mod damage;
 #[path = "store/damaging.rs"]
 mod damaging;
+#[path = "store/delete_stream.rs"]
+mod delete_stream;
 #[path = "store/deletion.rs"]
 mod deletion;
 #[path = "store/faults.rs"]
@@ -112,6 +114,13 @@ every_store! {
             a_key_that_is_repeated_in_a_crowd_is_stored_once
             readers_beside_an_appender_see_each_line_once_and_in_order
             nobody_who_races_waits_for_more_than_a_few_turns_of_the_others;
+        delete_stream:
+            a_deleted_stream_is_as_if_it_never_had_a_line
+            a_deleted_stream_that_is_written_again_goes_on_where_it_ended
+            a_repeated_request_brings_nothing_of_a_deleted_stream_back
+            an_appender_that_slept_through_a_deletion_reuses_no_offset
+            the_rate_of_a_stream_is_of_what_came_since_it_was_deleted
+            deletions_beside_appenders_and_readers_give_no_offset_twice_and_take_all_that_was_acknowledged;
         retention:
             without_limits_nothing_is_removed
             what_is_too_old_goes_as_whole_batches
@@ -142,6 +151,10 @@ every_store! {
             sketches_of_lines_that_were_lost_hide_no_others
             sketches_of_lines_that_others_came_in_place_of_are_made_anew
             sketches_stay_with_lines_that_come_back;
+        delete_stream:
+            nothing_brings_a_deleted_stream_back
+            what_retention_hid_comes_back_from_after_a_deletion_only
+            a_deletion_that_is_given_up_is_done_or_not;
         retention:
             what_was_stamped_in_the_future_goes_with_what_follows_it
             what_waits_behind_younger_lines_holds_no_other_stream_up
@@ -175,6 +188,10 @@ against! {
             a_store_that_works_says_so
             the_epoch_stays_the_same_when_the_store_is_opened_again
             everything_is_there_when_the_store_is_opened_again;
+        delete_stream:
+            a_deleted_stream_is_as_if_it_never_had_a_line
+            a_deleted_stream_that_is_written_again_goes_on_where_it_ended
+            nothing_brings_a_deleted_stream_back;
         retention:
             without_limits_nothing_is_removed
             an_emptied_stream_goes_on_where_it_ended
@@ -190,6 +207,11 @@ against! {
             a_key_that_is_repeated_in_a_crowd_is_stored_once
             readers_beside_an_appender_see_each_line_once_and_in_order
             nobody_who_races_waits_for_more_than_a_few_turns_of_the_others;
+        delete_stream:
+            a_deleted_stream_that_is_written_again_goes_on_where_it_ended
+            an_appender_that_slept_through_a_deletion_reuses_no_offset
+            deletions_beside_appenders_and_readers_give_no_offset_twice_and_take_all_that_was_acknowledged
+            a_deletion_that_is_given_up_is_done_or_not;
         retention:
             an_emptied_stream_goes_on_where_it_ended
             an_appender_that_slept_through_a_trim_reuses_no_offset
@@ -226,6 +248,12 @@ joined! {
         a_key_that_is_repeated_in_a_crowd_is_stored_once
         readers_beside_an_appender_see_each_line_once_and_in_order
         nobody_who_races_waits_for_more_than_a_few_turns_of_the_others;
+    delete_stream:
+        a_deleted_stream_is_as_if_it_never_had_a_line
+        a_deleted_stream_that_is_written_again_goes_on_where_it_ended
+        a_repeated_request_brings_nothing_of_a_deleted_stream_back
+        nothing_brings_a_deleted_stream_back
+        deletions_beside_appenders_and_readers_give_no_offset_twice_and_take_all_that_was_acknowledged;
     retention:
         without_limits_nothing_is_removed
         an_emptied_stream_goes_on_where_it_ended

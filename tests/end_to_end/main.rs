@@ -11,6 +11,7 @@ mod cluster;
 mod command_line;
 mod compose;
 mod counts;
+mod deleting;
 mod faults;
 mod finding;
 mod ingest;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lines::log_store::{Draft, PriorRun, StoredKey, Told};
-use lines::retention::{Retention, Trimmed};
+use lines::retention::{Deleted, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Hint, HintSink, Listing, LogReader, LogStore, Offset, StoreError,
     StreamName, Timestamp,
@@ -215,6 +215,7 @@ impl LogReader for FakeStore {
                 .batches(stream.as_str())
                 .last()
                 .map_or(Offset::ZERO, |batch| batch.next()),
+            ..Extent::default()
         };
         Ok(streams.iter().map(extent).collect())
     }
@@ -287,6 +288,10 @@ impl LogStore for FakeStore {
 
     async fn trim(&self, _: &Retention, _: Timestamp) -> Result<Trimmed, StoreError> {
         Ok(Trimmed::default())
+    }
+
+    async fn delete_stream(&self, _: &StreamName) -> Result<Option<Deleted>, StoreError> {
+        Ok(None)
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -104,6 +104,7 @@ impl Feed {
         let mut state = self.state.lock();
         let held = state.head.window().held();
         let news = state.head.heard(extent.next);
+        state.head.window().forget_before(extent.first_available);
         self.budget.account(held, state.head.window().held());
         if news == News::Old {
             state.opened = true;
@@ -230,6 +231,9 @@ impl Feed {
             drop(state);
             return Some(self.checked(extent, now));
         }
+        let held = state.head.window().held();
+        state.head.window().forget_before(extent.first_available);
+        self.budget.account(held, state.head.window().held());
         let ahead = extent.next > state.head.head();
         ahead.then(|| state.checks.after(self.limits.head_first, now))
     }
@@ -299,6 +303,7 @@ mod tests {
         Extent {
             first_available: Offset(0),
             next: Offset(next),
+            ..Extent::default()
         }
     }
 
@@ -323,6 +328,24 @@ mod tests {
             "a stream that moves is not read"
         );
         assert!(matches!(feed.check_due(now, now), Due::Void));
+    }
+
+    /// A stream that is deleted has its floor at its head: whoever subscribes tells the feed.
+    #[tokio::test]
+    async fn a_feed_lets_go_of_lines_before_a_floor_that_it_hears_of() {
+        let feed = feed();
+        feed.open(extent(5), Instant::now());
+        feed.take(batch("s", 5, 3));
+        let deleted = |floor| Extent {
+            first_available: Offset(floor),
+            ..extent(8)
+        };
+        feed.open(deleted(5), Instant::now());
+        assert!(feed.budget.held() > 0);
+        feed.open(deleted(8), Instant::now());
+        assert_eq!((feed.budget.held(), feed.head()), (0, Offset(8)));
+        feed.take(batch("s", 8, 1));
+        assert!(feed.budget.held() > 0, "it goes on");
     }
 
     #[tokio::test]

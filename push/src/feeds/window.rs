@@ -84,6 +84,23 @@ impl Window {
         if self.bytes > half {
             self.clear();
         }
+        self.forget_chunks();
+    }
+
+    /// Lets go of what lies before a stream's floor: the lines are gone, and nobody is to be shown them any more.
+    pub(crate) fn forget_before(&mut self, floor: Offset) {
+        let mut is_cut = false;
+        while let Some(batch) = self.batches.pop_front_if(|batch| batch.next() <= floor) {
+            self.bytes -= batch.lines.ndjson.len();
+            is_cut = true;
+        }
+        if is_cut {
+            self.forget_chunks();
+        }
+    }
+
+    /// Of chunks, those stay whose lines are here.
+    fn forget_chunks(&mut self) {
         let start = self.range().map(|(start, _)| start);
         self.chunks
             .retain(|(_, chunk)| start.is_some_and(|start| chunk.first >= start));
@@ -367,6 +384,22 @@ mod tests {
             (chunk.first, chunk.next, chunk.lines),
             (Offset(101), Offset(102), 1)
         );
+    }
+
+    #[test]
+    fn what_lies_before_the_floor_is_let_go_of_with_its_chunks() {
+        let mut window = window(&[1, 10, 3]);
+        for from in [100, 103, 111] {
+            window.cut(Offset(from), Offset(114), 100, &ALL).unwrap();
+        }
+        window.forget_before(Offset(100));
+        assert_eq!(window.range(), Some((Offset(100), Offset(114))));
+        window.forget_before(Offset(111));
+        assert_eq!(window.range(), Some((Offset(111), Offset(114))));
+        assert!(window.known(Offset(103), &ALL).is_none());
+        assert!(window.known(Offset(111), &ALL).is_some());
+        window.forget_before(Offset(114));
+        assert_eq!((window.range(), window.held()), (None, 0));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use lines::filter::needs::Needs;
 use lines::log_reader::Damage;
 use lines::log_store::{Draft, PriorRun, StoredKey};
-use lines::retention::{Retention, Trimmed};
+use lines::retention::{Deleted, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Lines, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
@@ -203,6 +203,10 @@ impl LogStore for FaultyStore {
 
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
         self.inner.trim(retention, now).await
+    }
+
+    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+        self.inner.delete_stream(stream).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -44,6 +44,7 @@ fn extent(next: u64) -> Extent {
     Extent {
         first_available: Offset::ZERO,
         next: Offset(next),
+        ..Extent::default()
     }
 }
 

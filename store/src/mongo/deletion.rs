@@ -4,7 +4,8 @@
 //! be deleted by the database's clock, `batches`, `bytes`, and `size`, whether it went for the store's size), and `gone`:
 //! whatever lies below it may be deleted already. Deleting sets `gone` first, only where what is to be deleted is still
 //! noted as invisible, and deletes what `gone` then says; bringing back lowers the floor to `gone`. Both are one change
-//! of one document, so whichever comes first, nothing is deleted that anybody can see.
+//! of one document, so whichever comes first, nothing is deleted that anybody can see. `deleted` is where the stream ended
+//! when it was deleted as a whole ([`delete_stream`](super::delete_stream)): no floor is lowered beyond it.
 //!
 //! Before anything is deleted, the [fence](super::fence) is raised: nobody gives its offsets to other lines.
 
@@ -128,12 +129,18 @@ impl MongoStore {
             let updates: Vec<Document> = found
                 .iter()
                 .map(|hidden| {
-                    let first = doc! {"$getField": {"field": "from", "input": {"$first": "$hidden"}}};
+                    let (comes, stays) = (above_deleted(true), above_deleted(false));
+                    let first = doc! {"$getField": {"field": "from", "input": {"$first": comes}}};
+                    let floor = doc! {"$min": ["$floor", {"$max": ["$gone", "$deleted", first]}]};
+                    let last = doc! {"$max": "$hidden.below"};
                     doc! {
-                        "q": {"_id": hidden.stream.as_str(), "hidden.0": {"$exists": true}},
+                        "q": {
+                            "_id": hidden.stream.as_str(), "hidden.0": {"$exists": true},
+                            "$expr": {"$gt": [last, {"$ifNull": ["$deleted", 0]}]},
+                        },
                         "u": [
-                            {"$set": {"held": "$floor", "floor": {"$min": ["$floor", {"$max": ["$gone", first]}]}}},
-                            {"$unset": "hidden"},
+                            {"$set": {"held": "$floor", "floor": floor, "hidden": stays}},
+                            {"$set": {"hidden": {"$cond": [{"$eq": ["$hidden", []]}, "$$REMOVE", "$hidden"]}}},
                         ],
                     }
                 })
@@ -197,8 +204,9 @@ impl MongoStore {
         let pipeline = vec![
             doc! {"$match": {"hidden.after": {"$exists": true}}},
             doc! {"$sort": {"_id": 1}},
+            doc! {"$set": {"hidden": above_deleted(true)}},
             doc! {"$project": {
-                "floor": 1, "from": {"$max": ["$gone", {"$min": "$hidden.from"}]},
+                "floor": 1, "from": {"$max": ["$gone", "$deleted", {"$min": "$hidden.from"}]},
                 "bytes": {"$sum": "$hidden.bytes"}, "after": {"$min": "$hidden.after"},
             }},
         ];
@@ -210,6 +218,12 @@ impl MongoStore {
         }
         Ok(found)
     }
+}
+
+/// An expression: what is noted as invisible and went after the stream was last deleted, or all else of it.
+fn above_deleted(is_above: bool) -> Document {
+    let above = doc! {"$gt": ["$$this.below", {"$ifNull": ["$deleted", 0]}]};
+    doc! {"$filter": {"input": "$hidden", "cond": {"$eq": [above, is_above]}}}
 }
 
 fn hidden_lines(document: &RawDocument) -> Option<HiddenLines> {
@@ -400,6 +414,7 @@ async fn held(ready: &Ready, asked: &[HiddenLines]) -> Result<Vec<Restored>, Sto
 /// What is invisible, all in all.
 #[derive(Default)]
 pub(super) struct HiddenSums {
+    /// Of which lines can be brought back.
     pub(super) streams: u64,
     pub(super) bytes: u64,
     /// When the next of it may be deleted.
@@ -407,10 +422,12 @@ pub(super) struct HiddenSums {
 }
 
 pub(super) async fn hidden_sums(ready: &Ready) -> Result<HiddenSums, StoreError> {
+    let can_come_back = doc! {"$gt": [{"$max": "$hidden.below"}, {"$ifNull": ["$deleted", 0]}]};
     let pipeline = vec![
         doc! {"$match": {"hidden.after": {"$exists": true}}},
         doc! {"$group": {
-            "_id": null, "streams": {"$sum": 1}, "bytes": {"$sum": {"$sum": "$hidden.bytes"}},
+            "_id": null, "streams": {"$sum": {"$cond": [can_come_back, 1, 0]}},
+            "bytes": {"$sum": {"$sum": "$hidden.bytes"}},
             "after": {"$min": {"$min": "$hidden.after"}},
         }},
     ];

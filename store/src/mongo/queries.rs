@@ -90,7 +90,7 @@ impl MongoStore {
         let ready = self.connection.ready().await?;
         let minute_ago = self.times.now(ready).await?.minus(Duration::from_secs(60));
         let pipeline = vec![
-            doc! {"$project": {"floor": 1}},
+            doc! {"$project": {"floor": 1, "deleted": 1}},
             union(last_batches(doc! {})),
             union(vec![
                 doc! {"$match": {"at": {"$gte": to_date(minute_ago)}}},
@@ -117,6 +117,7 @@ impl MongoStore {
                     extent: Extent {
                         first_available: floor,
                         next: floor,
+                        deleted: deleted(document),
                     },
                     last_arrival: None,
                     lines_per_second: 0.0,
@@ -125,7 +126,8 @@ impl MongoStore {
             }
         }
         // A stream whose first batch never came is none.
-        let mut streams: Vec<StreamInfo> = found.into_values().filter(|i| i.extent.exists()).collect();
+        let existing = found.into_values().filter(|info| info.extent.exists());
+        let mut streams: Vec<_> = existing.map(StreamInfo::since_deleted).collect();
         streams.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(streams)
     }
@@ -223,7 +225,7 @@ pub(super) async fn ends(
             open,
             doc! {"$unionWith": {"coll": "streams", "pipeline": [
                 {"$match": {"_id": {"$in": &names}}},
-                {"$project": {"floor": 1}},
+                {"$project": {"floor": 1, "deleted": 1}},
             ]}},
             union(last_batches(doc! {"s": {"$in": &names}})),
         ];
@@ -242,6 +244,7 @@ pub(super) async fn ends(
             *arrived = document.get_datetime("at").ok().map(from_date).or(*arrived);
             if let Some(floor) = number(document, "floor") {
                 extent.first_available = from_bson(floor);
+                extent.deleted = deleted(document);
             }
             // The next offset is the greater one of the last batch's end and the floor (invariant 10).
             extent.next = extent.next.max(extent.first_available).max(end(document));
@@ -373,6 +376,11 @@ fn last_batches(of: Document) -> Vec<Document> {
             "_id": "$s", "o": {"$first": "$o"}, "n": {"$first": "$n"}, "at": {"$first": "$at"},
         }},
     ]
+}
+
+/// Where the stream of a document ended when it was last deleted.
+fn deleted(document: &RawDocument) -> Offset {
+    number(document, "deleted").map_or(Offset::ZERO, from_bson)
 }
 
 /// Where the batch of a document ends; zero when it is no batch.

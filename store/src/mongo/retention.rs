@@ -191,6 +191,8 @@ impl MongoStore {
         let joins = doc! {"$and": [
             {"$gte": ["$$last.after", {"$add": ["$$NOW", millis(grace - grace / TOGETHER_PART)]}]},
             {"$eq": ["$$last.size", size]},
+            // A stream that was deleted does not come back with what goes later.
+            {"$ne": ["$$last.below", "$deleted"]},
         ]};
         let joined = entry(
             "$$last.from".into(),

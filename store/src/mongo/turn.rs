@@ -1,4 +1,5 @@
-//! Whose turn it is to trim, to delete or to merge: one process of the cluster at a time, for a while.
+//! Whose turn it is to trim, to delete or to merge: one process of the cluster at a time, for a while. Whoever deletes a
+//! stream, which somebody waits for, takes the turn from those.
 //!
 //! The three stand in each other's way: a floor that is raised by what batches were a moment ago must not come to lie
 //! within one that was merged since. So whatever they do to floors and batches is done in transactions that depend on the
@@ -27,17 +28,23 @@ pub(super) struct Lease {
 impl Lease {
     /// `None` when somebody else has it.
     pub(super) async fn take(ready: &Ready, length: Duration) -> Result<Option<Self>, StoreError> {
-        let holder = uuid::Uuid::new_v4().to_string();
         let free = doc! {"_id": "trim", "$expr": {"$lte": ["$until", "$$NOW"]}};
         // A date that is further off than any lease is by a clock that was wrong.
         let wrong =
             doc! {"_id": "trim", "$expr": {"$gt": ["$until", {"$add": ["$$NOW", millis(length) * 2]}]}};
+        Self::take_where(ready, doc! {"$or": [free, wrong]}, length).await
+    }
+
+    async fn take_where(
+        ready: &Ready,
+        which: Document,
+        length: Duration,
+    ) -> Result<Option<Self>, StoreError> {
+        let holder = uuid::Uuid::new_v4().to_string();
         let take = doc! {"$set": {
             "until": {"$add": ["$$NOW", millis(length)]}, "holder": &holder, "taken": "$$NOW",
         }};
-        let taken = ready
-            .change("cluster", doc! {"$or": [free, wrong]}, vec![take])
-            .await?;
+        let taken = ready.change("cluster", which, vec![take]).await?;
         let Some(taken) = taken else { return Ok(None) };
         let date = |name| taken.get_datetime(name).ok().copied();
         Ok(date("taken").map(|now| Self {
@@ -48,6 +55,12 @@ impl Lease {
             },
             now,
         }))
+    }
+
+    /// Takes it from whoever has it: what that one has begun does not happen any more, and it looks again later.
+    pub(super) async fn seize(ready: &Ready, length: Duration) -> Result<Self, StoreError> {
+        let seized = Self::take_where(ready, doc! {"_id": "trim"}, length).await?;
+        seized.ok_or_else(|| StoreError::Away("the database has lost whose turn it is".into()))
     }
 
     /// Lets a transaction happen, unless somebody else has taken the lease since it began to read. It is looked at last:

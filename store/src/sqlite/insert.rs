@@ -52,7 +52,7 @@ impl Ends {
         self.0.clear();
     }
 
-    /// All recent lines of a stream are merged.
+    /// All recent lines of a stream are merged or deleted.
     pub(super) fn merged(&mut self, stream: &StreamName) {
         if let Some(end) = self.0.get_mut(stream) {
             end.recent = false;

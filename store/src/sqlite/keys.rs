@@ -56,18 +56,37 @@ pub(super) fn insert(
     batch: Offset,
     given: &PriorRun,
 ) -> Result<(), rusqlite::Error> {
-    connection
-        .prepare_cached(
-            "INSERT INTO keys (stream, key, digest, batch, first, next) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute((
-            stream,
-            &*given.key.0,
-            given.digest.0,
-            to_sql(batch),
-            to_sql(given.first),
-            to_sql(given.next),
-        ))?;
+    const INSERT: &str =
+        "INSERT INTO keys (stream, key, digest, batch, first, next) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    put(connection, INSERT, stream, batch, given)
+}
+
+/// The same, unless the key is there, as it may be of a damaged batch.
+pub(super) fn insert_new(
+    connection: &Connection,
+    stream: StreamId,
+    batch: Offset,
+    given: &PriorRun,
+) -> Result<(), rusqlite::Error> {
+    const INSERT: &str = "INSERT OR IGNORE INTO keys (stream, key, digest, batch, first, next) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    put(connection, INSERT, stream, batch, given)
+}
+
+fn put(
+    connection: &Connection,
+    insert: &str,
+    stream: StreamId,
+    batch: Offset,
+    given: &PriorRun,
+) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached(insert)?.execute((
+        stream,
+        &*given.key.0,
+        given.digest.0,
+        to_sql(batch),
+        to_sql(given.first),
+        to_sql(given.next),
+    ))?;
     Ok(())
 }
 

@@ -34,6 +34,28 @@ pub(super) fn find(
         .optional()
 }
 
+/// A stream's row.
+pub(super) struct Kept {
+    pub(super) id: StreamId,
+    pub(super) floor: Offset,
+    /// Where it ended when it was last deleted.
+    pub(super) deleted: Offset,
+}
+
+/// A stream's row; `None` when it never had a line.
+pub(super) fn kept(connection: &Connection, stream: &StreamName) -> Result<Option<Kept>, rusqlite::Error> {
+    connection
+        .prepare_cached("SELECT id, floor, deleted FROM streams WHERE name = ?1")?
+        .query_row([stream.as_str()], |row| {
+            Ok(Kept {
+                id: row.get(0)?,
+                floor: from_sql(row.get(1)?),
+                deleted: from_sql(row.get(2)?),
+            })
+        })
+        .optional()
+}
+
 /// When the last batch of a stream arrived.
 pub(super) fn last_arrival(
     connection: &Connection,
@@ -64,11 +86,12 @@ pub(super) fn extents(
     streams
         .iter()
         .zip(ends)
-        .map(|(stream, end)| match find(connection, stream)? {
+        .map(|(stream, end)| match kept(connection, stream)? {
             None => Ok(Extent::default()),
-            Some((id, floor)) => Ok(Extent {
+            Some(Kept { id, floor, deleted }) => Ok(Extent {
                 first_available: floor,
                 next: head_behind(connection, id, floor, end)?,
+                deleted,
             }),
         })
         .collect::<Result<_, _>>()
@@ -164,7 +187,7 @@ fn place_after(connection: &Connection, id: StreamId, at: Offset) -> Result<Opti
         .optional()
 }
 
-/// Every stream, by name, with its lines a second as `rates` has them. Looks up the last batch of each, so it costs
+/// Every stream that exists, by name, with its lines a second as `rates` has them. Looks up the last batch of each, so it costs
 /// what there are of streams, whatever there is of batches.
 pub(super) fn streams(
     connection: &Connection,
@@ -180,7 +203,7 @@ fn list(
     rates: &HashMap<StreamName, f64>,
 ) -> Result<Vec<StreamInfo>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(
-        "SELECT s.name, s.floor, b.first, b.count, b.arrived FROM streams s
+        "SELECT s.name, s.floor, b.first, b.count, b.arrived, s.deleted FROM streams s
          LEFT JOIN batches b ON b.id = (SELECT id FROM batches WHERE stream = s.id ORDER BY first DESC LIMIT 1)
          ORDER BY s.name",
     )?;
@@ -205,15 +228,21 @@ fn list(
             .copied()
             .or(in_place)
             .filter(|end| end.next > floor);
-        streams.push(StreamInfo {
-            extent: Extent {
-                first_available: floor,
-                next: end.map_or(floor, |end| end.next),
-            },
+        let extent = Extent {
+            first_available: floor,
+            next: end.map_or(floor, |end| end.next),
+            deleted: from_sql(row.get(5)?),
+        };
+        if !extent.exists() {
+            continue;
+        }
+        let info = StreamInfo {
+            extent,
             last_arrival: end.map(|end| end.arrived),
             lines_per_second: rates.get(&name).copied().unwrap_or_default(),
             name,
-        });
+        };
+        streams.push(info.since_deleted());
     }
     Ok(streams)
 }

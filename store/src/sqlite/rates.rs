@@ -63,6 +63,11 @@ impl Rates {
         }
     }
 
+    /// A stream was deleted.
+    pub(super) fn forget(&self, stream: &StreamName) {
+        self.0.lock().by_stream.remove(stream);
+    }
+
     /// Lines a second of each stream with any, over the minute before `now`.
     pub(super) fn at(&self, now: Timestamp) -> HashMap<StreamName, f64> {
         let state = self.0.lock();

@@ -6,7 +6,8 @@
 //!   or in both, whatever is merged between the two looks, and tells them apart by their offsets.
 //! - **A row of the table counts from `streams.merged` on.** Merging moves that in the transaction that writes the merged
 //!   batch, and rows are deleted later, when nothing in them counts any more: so a crash at any point leaves each line once.
-//! - **No floor lies above a recent line**: whatever retention is to look at is merged first.
+//! - **No floor lies above a recent line**: whatever retention is to look at is merged first, and a stream that is deleted
+//!   has no recent lines from then on.
 
 mod table;
 
@@ -151,7 +152,7 @@ impl Recent {
         }
     }
 
-    /// What a stream has up to a row is merged, on the disk.
+    /// What a stream has up to a row is merged or deleted, on the disk.
     pub(super) fn merged(&self, stream: &StreamName, row: i64) {
         let mut state = self.0.write();
         let state = &mut *state;
@@ -161,6 +162,9 @@ impl Recent {
         while let Some(entry) = lately.entries.pop_front_if(|entry| entry.row <= row) {
             state.bytes -= entry.bytes;
             lately.bytes -= entry.bytes;
+            if lately.aside {
+                state.aside_bytes -= entry.bytes;
+            }
             for run in &entry.keys {
                 lately.keys.remove(&run.key);
             }

@@ -208,8 +208,9 @@ fn is_an_end(connection: &Connection, stream: StreamId, floor: Offset) -> Sql<bo
     Ok(end.is_none_or(|end| end <= to_sql(floor)))
 }
 
-/// Notes what is to be deleted, and when; together with what was made invisible a moment before.
-fn hide(
+/// Notes what is to be deleted, and when; together with what was made invisible a moment before, unless that was the whole
+/// stream, which does not come back.
+pub(super) fn hide(
     connection: &Connection,
     raise: &Raise<StreamId>,
     size: bool,
@@ -221,7 +222,8 @@ fn hide(
     let joined = connection
         .prepare_cached(
             "UPDATE hidden SET below = ?3, after = ?4, batches = batches + ?5, bytes = bytes + ?6
-             WHERE stream = ?1 AND below = ?2 AND size = ?7 AND after >= ?8",
+             WHERE stream = ?1 AND below = ?2 AND size = ?7 AND after >= ?8
+             AND below > (SELECT deleted FROM streams WHERE id = ?1)",
         )?
         .execute((
             raise.stream,
@@ -361,13 +363,13 @@ fn delete_below(
     Ok(Some(reached))
 }
 
-/// Lowers the floors of these streams to the first line that is not deleted.
+/// Lowers the floors of these streams to the first line that is not deleted, and never to one that went with its stream.
 pub(super) fn restore(connection: &mut Connection, which: &Hidden) -> Sql<Vec<Restored>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let hidden: Vec<(StreamId, String, i64, i64)> = transaction
         .prepare(
             "SELECT s.id, s.name, min(h.begins), s.floor FROM hidden h JOIN streams s ON s.id = h.stream
-             GROUP BY s.id ORDER BY s.name",
+             WHERE h.below > s.deleted GROUP BY s.id ORDER BY s.name",
         )?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
         .collect::<Sql<_>>()?;
@@ -380,7 +382,9 @@ pub(super) fn restore(connection: &mut Connection, which: &Hidden) -> Sql<Vec<Re
             .prepare_cached("UPDATE streams SET floor = ?2, held = floor WHERE id = ?1")?
             .execute((id, from))?;
         transaction
-            .prepare_cached("DELETE FROM hidden WHERE stream = ?1")?
+            .prepare_cached(
+                "DELETE FROM hidden WHERE stream = ?1 AND below > (SELECT deleted FROM streams WHERE id = ?1)",
+            )?
             .execute([id])?;
         restored.push(Restored {
             stream,
@@ -418,7 +422,10 @@ pub(super) fn holdings(
         Ok(Holdings {
             bytes: size("SELECT value FROM meta WHERE name = 'bytes'")? + lately.0,
             hidden_bytes: size("SELECT coalesce(sum(bytes), 0) FROM hidden")?,
-            hidden_streams: size("SELECT count(DISTINCT stream) FROM hidden")?,
+            hidden_streams: size(
+                "SELECT count(DISTINCT h.stream) FROM hidden h JOIN streams s ON s.id = h.stream
+                 WHERE h.below > s.deleted",
+            )?,
             held_streams: size("SELECT count(*) FROM streams WHERE held IS NOT NULL")?,
             oldest: [oldest.map(Timestamp::from_nanos), lately.1]
                 .into_iter()
@@ -437,7 +444,8 @@ pub(super) fn hidden(connection: &Connection, most: usize) -> Result<Vec<HiddenL
     let hidden = || -> Sql<Vec<HiddenLines>> {
         let mut statement = connection.prepare_cached(
             "SELECT s.name, min(h.begins), s.floor, sum(h.bytes), min(h.after)
-             FROM hidden h JOIN streams s ON s.id = h.stream GROUP BY s.id ORDER BY s.name LIMIT ?1",
+             FROM hidden h JOIN streams s ON s.id = h.stream WHERE h.below > s.deleted
+             GROUP BY s.id ORDER BY s.name LIMIT ?1",
         )?;
         let mut rows = statement.query([i64::try_from(most).unwrap_or(i64::MAX)])?;
         let mut found = Vec::new();

@@ -16,7 +16,7 @@ const LOCK: &str = "tailcast.lock";
 /// "tail", so that a database of another program is told from an empty one.
 const APPLICATION: i64 = 0x7461_696c;
 /// The format that this version writes.
-const FORMAT: i64 = 6;
+const FORMAT: i64 = 7;
 
 // `lines` stands last, so that the columns before it are read without it. `bytes` is what the batch takes on the disk,
 // rows of keys and of indexes included, roughly; `meta.bytes` is the sum of it.
@@ -118,6 +118,10 @@ const MIGRATIONS: &[&str] = &[
     // What tells the last line of a sketch from another that may come to have its offset.
     "
     ALTER TABLE sketches ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+    ",
+    // Where a stream ended when it was last deleted. Nothing before that comes back.
+    "
+    ALTER TABLE streams ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
     ",
 ];
 

@@ -125,6 +125,19 @@ impl Writer {
         .await
     }
 
+    /// The same, with all that the thread has.
+    pub(super) async fn run_beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Thread) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(|answer| {
+            Command::Do(Box::new(move |thread| {
+                let _ = answer.send(work(thread));
+            }))
+        })
+        .await
+    }
+
     /// Gives some free pages back to the file system, when there are many. `true` means that more may follow.
     pub(super) async fn give_back(&self, spare_bytes: u64) -> Result<bool, StoreError> {
         self.ask(|answer| Command::GiveBack { spare_bytes, answer }).await

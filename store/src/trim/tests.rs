@@ -108,6 +108,7 @@ impl Machine {
         let Extent {
             first_available,
             next,
+            ..
         } = self.trimmer.parts.store.extents(&stream).await.unwrap()[0];
         (first_available.0, next.0)
     }

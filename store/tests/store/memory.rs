@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lines::filter::needs::Needs;
 use lines::log_store::{Draft, PriorRun, StoredKey};
-use lines::retention::{Retention, Trimmed};
+use lines::retention::{Deleted, Retention, Trimmed};
 use lines::sketch::place;
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamInfo,
@@ -29,6 +29,7 @@ const MINUTE_NANOS: i64 = 60_000_000_000;
 struct Kept {
     floor: Offset,
     next: Offset,
+    deleted: Offset,
     batches: Vec<Arc<Batch>>,
     keys: HashMap<StoredKey, PriorRun>,
 }
@@ -73,6 +74,7 @@ impl Kept {
         Extent {
             first_available: self.floor,
             next: self.next,
+            deleted: self.deleted,
         }
     }
 
@@ -161,7 +163,9 @@ impl LogReader for MemoryStore {
                 lines_per_second: f64::from(lines) / 60.0,
             }
         };
-        Ok(Arc::new(Listing::new(streams.iter().map(info).collect())))
+        let existing = streams.iter().filter(|(_, kept)| kept.extent().exists());
+        let infos = existing.map(info).map(StreamInfo::since_deleted);
+        Ok(Arc::new(Listing::new(infos.collect())))
     }
 
     async fn first_since(&self, stream: &StreamName, since: Timestamp) -> Result<Offset, StoreError> {
@@ -232,6 +236,21 @@ impl LogStore for MemoryStore {
             oldest.remove_oldest(&mut trimmed);
         }
         Ok(trimmed)
+    }
+
+    /// The keys stay for good.
+    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+        let mut streams = self.streams.lock().await;
+        let Some(kept) = streams.get_mut(stream).filter(|kept| kept.extent().exists()) else {
+            return Ok(None);
+        };
+        let deleted = Deleted {
+            from: kept.floor,
+            next: kept.next,
+        };
+        kept.batches.clear();
+        (kept.floor, kept.deleted) = (kept.next, kept.next);
+        Ok(Some(deleted))
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lines::log_store::{Draft, Look, Merged, PriorRun, StoredKey};
-use lines::retention::{Deletable, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use lines::retention::{Deletable, Deleted, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
@@ -120,6 +120,10 @@ impl LogStore for MergedStore {
 
     async fn restore(&self, which: &Hidden) -> Result<Vec<Restored>, StoreError> {
         self.merged().await.restore(which).await
+    }
+
+    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+        self.merged().await.delete_stream(stream).await
     }
 
     async fn allow(&self) -> Result<(), StoreError> {

@@ -365,6 +365,7 @@ pub(crate) async fn extent(store: &dyn LogStore, name: &str) -> (u64, u64) {
         Extent {
             first_available,
             next,
+            ..
         },
     ] = extents[..]
     else {

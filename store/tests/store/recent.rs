@@ -269,7 +269,8 @@ async fn small_batches_of_an_older_version_are_joined_while_nothing_else_is_to_b
     drop(store);
     database(folder.path())
         .execute_batch(
-            "DROP TABLE recent; ALTER TABLE streams DROP COLUMN merged; ALTER TABLE sketches DROP COLUMN last;
+            "DROP TABLE recent; ALTER TABLE streams DROP COLUMN merged; ALTER TABLE streams DROP COLUMN deleted;
+             ALTER TABLE sketches DROP COLUMN last;
              DELETE FROM meta WHERE name = 'swept';
              PRAGMA user_version = 4;",
         )

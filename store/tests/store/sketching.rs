@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lines::log_store::{Draft, PriorRun, StoredKey};
-use lines::retention::{Retention, Trimmed};
+use lines::retention::{Deleted, Retention, Trimmed};
 use lines::sketch::{Reach, Sketch};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -84,6 +84,10 @@ impl LogStore for Own {
 
     async fn trim(&self, retention: &Retention, now: Timestamp) -> Result<Trimmed, StoreError> {
         self.shared.memory.trim(retention, now).await
+    }
+
+    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+        self.shared.memory.delete_stream(stream).await
     }
 
     async fn is_to_sketch(&self) -> Result<bool, StoreError> {

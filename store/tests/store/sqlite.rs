@@ -76,12 +76,12 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     drop(open(root.path()).unwrap());
     let file = root.path().join("lines.sqlite3");
     let database = rusqlite::Connection::open(&file).unwrap();
-    database.pragma_update(None, "user_version", 7).unwrap();
+    database.pragma_update(None, "user_version", 8).unwrap();
     drop(database);
     assert_eq!(
         refusal(root.path()),
         format!(
-            "{} was written by a newer tailcast (format 7, this one knows 6): use that version",
+            "{} was written by a newer tailcast (format 8, this one knows 7): use that version",
             file.display()
         )
     );
@@ -141,7 +141,8 @@ async fn a_database_of_an_older_version_is_brought_up_to_date() {
         .execute_batch(
             "DROP TABLE recent; ALTER TABLE streams DROP COLUMN merged; DROP TABLE sketches; DROP TABLE sketch_slices;
              DROP TABLE ledger; DROP TABLE ledger_log; DELETE FROM meta WHERE name LIKE 'ledger_%';
-             DROP TABLE hidden; ALTER TABLE streams DROP COLUMN held; PRAGMA user_version = 1;
+             DROP TABLE hidden; ALTER TABLE streams DROP COLUMN held;
+             ALTER TABLE streams DROP COLUMN deleted; PRAGMA user_version = 1;
              DELETE FROM batches WHERE first < 1; UPDATE streams SET floor = 1;",
         )
         .unwrap();

@@ -280,7 +280,7 @@ impl Thread {
         check(&mut self.connection).map_err(away)
     }
 
-    fn failed(&mut self, error: rusqlite::Error) -> StoreError {
+    pub(in crate::sqlite) fn failed(&mut self, error: rusqlite::Error) -> StoreError {
         let full = self.room.refusal(&self.connection, &error);
         full.unwrap_or_else(|| away(error))
     }

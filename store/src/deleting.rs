@@ -1,0 +1,114 @@
+//! `/v1/streams/{name}`: which streams there are, and deleting one of them, for whoever may use the admin API.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{Need, Subscriber, Verifier};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use edge::{Problem, bad_parameter};
+use http::StatusCode;
+use lines::retention::Deleted;
+use lines::{LogStore, Pattern, StoreError, StreamInfo};
+use serde::Serialize;
+
+/// For the internal listener.
+pub fn router(verifier: Arc<Verifier>, store: Arc<dyn LogStore>) -> Router {
+    let routes = Router::new()
+        .route("/v1/streams/{*name}", get(found).delete(delete))
+        .with_state(store);
+    auth::guarded(routes, verifier, Need::Admin)
+}
+
+#[derive(Serialize)]
+struct Found {
+    streams: Vec<FoundEntry>,
+}
+
+#[derive(Serialize)]
+struct FoundEntry {
+    name: String,
+    first_available: u64,
+    next: u64,
+    last_arrival: Option<String>,
+    lines_per_second: f64,
+}
+
+impl From<&StreamInfo> for FoundEntry {
+    fn from(info: &StreamInfo) -> Self {
+        Self {
+            name: info.name.to_string(),
+            first_available: info.extent.first_available.0,
+            next: info.extent.next.0,
+            last_arrival: info.last_arrival.map(|at| at.to_string()),
+            lines_per_second: info.lines_per_second,
+        }
+    }
+}
+
+/// What a name or a pattern means.
+async fn found(
+    State(store): State<Arc<dyn LogStore>>,
+    subscriber: Subscriber,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let text = match text.as_str() {
+        "@me" => subscriber.personal().as_str(),
+        text => text,
+    };
+    let pattern =
+        Pattern::parse(text).map_err(|error| bad_parameter("name", &format!("the name: {error}")))?;
+    let listing = store.streams().await.map_err(|error| unavailable(&error))?;
+    let meant = listing.candidates(&pattern).iter();
+    let streams = meant
+        .filter(|info| pattern.matches(&info.name))
+        .map(FoundEntry::from)
+        .collect();
+    Ok(Json(Found { streams }).into_response())
+}
+
+#[derive(Serialize)]
+struct Answer {
+    stream: String,
+    from: u64,
+    next: u64,
+}
+
+async fn delete(
+    State(store): State<Arc<dyn LogStore>>,
+    subscriber: Subscriber,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let stream = subscriber
+        .names(&text)
+        .map_err(|error| bad_parameter("name", &format!("the name, which is of one stream: {error}")))?;
+    let deleted = store.delete_stream(&stream).await;
+    let Some(Deleted { from, next }) = deleted.map_err(|error| unavailable(&error))? else {
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "stream_not_found",
+            format!("there is no stream {stream}"),
+        ));
+    };
+    let lines = next.since(from);
+    tracing::info!(%stream, lines, %next, by = subscriber.sub(), "a stream was deleted");
+    Ok(Json(Answer {
+        stream: stream.to_string(),
+        from: from.0,
+        next: next.0,
+    })
+    .into_response())
+}
+
+/// Also where the outcome is not known: to ask again does no harm.
+fn unavailable(error: &StoreError) -> Problem {
+    tracing::warn!(%error, "a stream could not be found or deleted");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        "the store does not answer at the moment; ask again",
+    )
+    .retry_after(Duration::from_secs(1))
+}
