@@ -65,7 +65,6 @@ pub(crate) struct Kept {
     /// All lines.
     pub store: Arc<dyn LogStore>,
     /// What else is kept: each user of it has a prefix of its own.
-    #[allow(dead_code, reason = "what is kept in it says so, each in its role")]
     pub ledger: Arc<dyn Ledger>,
     /// The lines, as all who read ask for them.
     pub questions: Arc<Questions>,

@@ -45,6 +45,7 @@ const TAGS: &[(&str, &str)] = &[
     ("lines", "Sending lines, and reading what was sent."),
     ("sessions", "Following streams live."),
     ("tokens", "What tokens allow."),
+    ("views", "What readers look at, kept under a name."),
     ("node", "How a node is."),
     (
         "admin",

@@ -64,6 +64,7 @@ const fn route(reach: Reach, method: Method, path: &'static str, door: Door, tol
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
 const DELETE: Method = Method::DELETE;
 
 /// All of them.
@@ -73,6 +74,16 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Public, GET, "/v1/lines", Door::Token, openapi::read_lines),
     route(Public, GET, "/v1/counts", Door::Token, openapi::count_lines),
     route(Public, GET, "/v1/streams", Door::Token, openapi::list_streams),
+    route(Public, GET, "/v1/views", Door::Token, openapi::list_views),
+    route(Public, GET, "/v1/views/{id}", Door::Token, openapi::read_view),
+    route(Public, PUT, "/v1/views/{id}", Door::Token, openapi::write_view),
+    route(
+        Public,
+        DELETE,
+        "/v1/views/{id}",
+        Door::Token,
+        openapi::delete_view,
+    ),
     route(Public, GET, "/v1/ws", Door::Token, openapi::follow),
     route(Public, GET, "/v1/sse", Door::Token, openapi::follow_events),
     route(Public, POST, "/v1/introspect", Door::Token, openapi::introspect),

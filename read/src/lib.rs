@@ -1,4 +1,5 @@
-//! Questions about what was: lines and how many there are ([`history`]), and which streams.
+//! Questions about what was: lines and how many there are ([`history`]), and which streams; and the [`views`] that readers
+//! save.
 //!
 //! From the bottom: [`questions`] asks the store once for all who want the same at the same time, also for who is not of
 //! this crate; a [`scan`] finds the lines that answer a question, of one stream or of several merged by time; [`history`]
@@ -8,6 +9,7 @@
 //! nothing of that itself.
 
 pub mod scan;
+pub mod views;
 
 mod history;
 mod limits;

@@ -20,6 +20,7 @@ use edge::ServeLimits;
 use edge::sieve::SieveLimits;
 use push::AdmissionLimits;
 use read::QuestionLimits;
+use read::views::ViewLimits;
 use store::mongo::MongoOptions;
 use store::sqlite::SqliteOptions;
 
@@ -58,6 +59,8 @@ pub(crate) struct Limits {
     pub fan_out: FanOutLimits,
     /// Questions about history.
     pub history: read::Limits,
+    /// Views that readers save.
+    pub views: ViewLimits,
     /// What sessions and history ask of the store.
     pub questions: QuestionLimits,
     /// What filters may compute.
@@ -81,6 +84,7 @@ limits! {
         sessions: group,
         fan_out: group,
         history: group,
+        views: group,
         questions: group,
         filters: group,
         introspect: group,

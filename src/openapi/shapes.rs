@@ -25,6 +25,8 @@ pub(super) fn all() -> Vec<(&'static str, Shape)> {
         ("Page", page()),
         ("Counts", counts()),
         ("Streams", streams()),
+        ("View", object("What a reader looks at.", view())),
+        ("SavedView", saved_view()),
         ("Introspection", introspection()),
         ("Nodes", nodes()),
         ("Held", held()),
@@ -344,6 +346,71 @@ fn streams() -> Shape {
         ),
     ];
     object("Streams, by name.", members)
+}
+
+/// What is kept.
+fn view() -> Vec<(&'static str, Is, Shape)> {
+    let column = vec![
+        (
+            "path",
+            Always,
+            text("The field, and the fields within it, joined by dots."),
+        ),
+        ("width", Sometimes, whole("In characters.")),
+    ];
+    let at = vec![
+        ("stream", Sometimes, text("Of a line.")),
+        ("offset", Sometimes, whole("Of a line.")),
+        ("time", Sometimes, time("Where no line is named.")),
+    ];
+    vec![
+        (
+            "name",
+            Always,
+            text("What a person calls it: 1 to 100 characters."),
+        ),
+        (
+            "shared",
+            Sometimes,
+            truth("Whether whoever has a token and its id may read it. Not, unless named."),
+        ),
+        (
+            "streams",
+            Always,
+            list(text("A name, a pattern, or `@me`, which is whoever reads.")),
+        ),
+        ("filter", Sometimes, text("What lines are like.")),
+        (
+            "columns",
+            Sometimes,
+            list(object("A field in a column of its own.", column)),
+        ),
+        (
+            "hidden",
+            Sometimes,
+            list(text("A stream that is followed and not shown.")),
+        ),
+        ("at", Sometimes, object("Where it begins, instead of live.", at)),
+        ("find", Sometimes, text("What is looked for in the lines.")),
+    ]
+}
+
+fn saved_view() -> Shape {
+    let mut members = vec![
+        ("id", Always, text("Which.")),
+        (
+            "version",
+            Always,
+            text("Which of its versions, as its `ETag` has it."),
+        ),
+        (
+            "own",
+            Always,
+            truth("Whether it is one's own, and can be changed."),
+        ),
+    ];
+    members.extend(view());
+    object("A view that is kept.", members)
 }
 
 fn introspection() -> Shape {

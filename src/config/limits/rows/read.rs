@@ -1,5 +1,6 @@
 //! Of `read`.
 
+use ::read::views::ViewLimits;
 use ::read::{Limits, QuestionLimits};
 
 use super::*;
@@ -24,6 +25,15 @@ limits! {
         stall: duration(s(1), HOUR),
         listing_age: duration(ms(1), HOUR),
         filter: group,
+    }
+
+    ViewLimits {
+        of_subscriber: count(1, 100_000),
+        bytes: size(KIB, 32 * KIB),
+        burst: count(1, 1_000_000),
+        per_minute: count(1, 1_000_000),
+        listing_bytes: size(MIB, TIB),
+        stall: duration(s(1), HOUR),
     }
 
     QuestionLimits {
