@@ -77,7 +77,7 @@ const STATES = [
     await desk.button("Saved views").click();
     await desk.page.getByRole("textbox", { name: "Name for this view" }).fill("mine");
     await desk.page.keyboard.press("Enter");
-    await desk.page.getByRole("link", { name: "mine" }).waitFor();
+    await desk.page.getByRole("link", { name: "mine" }).first().waitFor();
   }],
   ["the export dialog", press("e")],
   ["the export dialog with times", async (desk) => {

@@ -1,4 +1,4 @@
-// The address holds the view, never the token; what is saved and preferred is remembered.
+// The address holds the view, never the token; what is preferred is remembered.
 
 import assert from "node:assert/strict";
 import { story } from "../browser.mjs";
@@ -100,32 +100,3 @@ story("the token leaves the address at once, and is in no history and nothing th
   await desk.until(() => desk.page.getByText("here").count(), 0);
 });
 
-story("a view is saved, opened, renamed and deleted, and outlives the page", async () => {
-  const stream = fresh();
-  await table.server.send(stream, LINES.slice(0, 6));
-  const desk = await table.open(stream, { view: "?filter=level:warn&columns=status:9" });
-  await desk.shows("line 0", "line 3");
-  const { page } = desk;
-  const menu = page.getByRole("dialog", { name: "Saved views" });
-  await desk.button("Saved views").click();
-  await menu.getByRole("textbox", { name: "Name for this view" }).fill("warnings");
-  await page.keyboard.press("Enter");
-  await menu.getByRole("link", { name: "warnings" }).waitFor();
-  await page.keyboard.press("Escape");
-  await menu.waitFor({ state: "hidden" });
-  await desk.filter("");
-  await desk.until(async () => (await desk.messages()).length, 6);
-  await page.reload();
-  await desk.stands(/^live$/);
-  await desk.button("Saved views").click();
-  await menu.getByRole("link", { name: "warnings" }).click();
-  await desk.shows("line 0", "line 3");
-  assert.equal(await desk.filterBox.inputValue(), "level:warn");
-  await desk.button("Saved views").click();
-  await menu.getByRole("button", { name: "Rename warnings" }).click();
-  await menu.getByRole("textbox", { name: "New name" }).fill("grave");
-  await page.keyboard.press("Enter");
-  await menu.getByRole("link", { name: "grave" }).waitFor();
-  await menu.getByRole("button", { name: "Delete grave" }).click();
-  await menu.getByText("None yet.").waitFor();
-});

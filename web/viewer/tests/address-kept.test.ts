@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FilterHistory } from "../src/address/filters.ts";
 import { DEFAULTS, KeptPreferences, preferencesOf } from "../src/address/preferences.ts";
-import { MOST_SAVED, SavedViews } from "../src/address/saved.ts";
+import { BrowserViews } from "../src/address/saved.ts";
 import type { Ground } from "../src/address/shelf.ts";
 import { KeptToken, tokenEnd, tokenFrom, tokenSubscriber } from "../src/address/token.ts";
 
@@ -66,36 +66,22 @@ test("where the browser keeps nothing, everything lives as long as the page", ()
   assert.equal(token.read(), undefined);
   token.write("aa.bb.cc");
   assert.equal(token.read(), "aa.bb.cc");
-  const views = new SavedViews(FORBIDDEN);
-  assert.match(views.save("mine", "#/stream/a") ?? "", /gone when the page is closed/);
-  assert.deepEqual(views.list(), [{ name: "mine", fragment: "#/stream/a" }]);
 });
 
-test("views are saved, replaced, renamed and deleted", () => {
-  const { ground } = new Browser();
-  const views = new SavedViews(ground);
-  assert.equal(views.save(" slow   requests ", "#/stream/web?filter=took%3E1000"), undefined);
-  assert.equal(views.save("errors", "#/stream/**?filter=level%3E%3Derror"), undefined);
-  assert.equal(views.save("errors", "#/stream/a"), undefined);
+test("views that an earlier version kept in the browser are read, and removed", () => {
+  const { ground, kept } = new Browser();
+  kept.set("tailcast.views", JSON.stringify([
+    { name: "slow requests", fragment: "#/stream/web?filter=took%3E1000" },
+    { name: "errors", fragment: "#/stream/a" },
+    { name: "elsewhere", fragment: "javascript:alert(1)" },
+  ]));
+  const views = new BrowserViews(ground);
   assert.deepEqual(views.list(), [
     { name: "errors", fragment: "#/stream/a" },
     { name: "slow requests", fragment: "#/stream/web?filter=took%3E1000" },
   ]);
-  assert.match(views.rename("errors", "slow requests") ?? "", /of that name/);
-  assert.equal(views.rename("errors", "all errors"), undefined);
-  assert.equal(views.remove("slow requests"), undefined);
-  assert.deepEqual(new SavedViews(ground).list(), [{ name: "all errors", fragment: "#/stream/a" }]);
-});
-
-test("a view without a name, an address elsewhere and one too many are refused", () => {
-  const { ground } = new Browser();
-  const views = new SavedViews(ground);
-  assert.match(views.save("  ", "#/") ?? "", /needs a name/);
-  assert.notEqual(views.save("x", "javascript:alert(1)"), undefined);
-  assert.notEqual(views.save("x", `#/${"x".repeat(8_000)}`), undefined);
-  for (let n = 0; n < MOST_SAVED; n += 1) assert.equal(views.save(`view ${n}`, "#/"), undefined);
-  assert.match(views.save("one more", "#/") ?? "", /Delete one first/);
-  assert.equal(views.save("view 7", "#/stream/a"), undefined);
+  views.remove("slow requests");
+  assert.deepEqual(new BrowserViews(ground).list(), [{ name: "errors", fragment: "#/stream/a" }]);
 });
 
 const BROKEN = ["", "{", "null", "7", '{"a":1}', '[null,7,{"name":"x"},{"name":"x","fragment":"https://example.org"},["a"]]'];
@@ -104,18 +90,16 @@ for (const text of BROKEN) {
   test(`a storage that holds ${text || "nothing"} is survived`, () => {
     const { ground, kept } = new Browser();
     for (const key of ["tailcast.views", "tailcast.filters", "tailcast.preferences"]) kept.set(key, text);
-    assert.deepEqual(new SavedViews(ground).list(), []);
+    assert.deepEqual(new BrowserViews(ground).list(), []);
     assert.deepEqual(new FilterHistory(ground).list(), []);
     assert.deepEqual(new KeptPreferences(ground).read(), DEFAULTS);
-    assert.equal(new SavedViews(ground).save("x", "#/stream/a"), undefined);
-    assert.equal(new SavedViews(ground).list().length, 1);
   });
 }
 
 test("another tab's changes are told, other keys' are not", () => {
   const browser = new Browser();
   let changes = 0;
-  const stop = new SavedViews(browser.ground).watch(() => (changes += 1));
+  const stop = new BrowserViews(browser.ground).watch(() => (changes += 1));
   browser.otherTabWrote("tailcast.views");
   browser.otherTabWrote("tailcast.filters");
   browser.otherTabWrote(null);

@@ -1,4 +1,5 @@
 // The view, as the part of the address behind `#` holds it: `#/stream/payments/**?filter=level%3E%3Dwarn&at=web/access:1234`.
+// Or `#view=ID`, which is whatever is saved under that id.
 // Pure. Addresses are read by people, sent through chat programs and typed by hand: what is written is plain, and what is
 // read may be bent. Knows nothing of what a stream or a filter means; the server refuses those that are none.
 
@@ -24,6 +25,8 @@ export interface View {
   /** Names of streams that are followed and not shown. */
   readonly hidden: readonly string[];
   readonly find?: string;
+  /** The saved view that it came from. Alone, without streams, it stands for all of that. */
+  readonly saved?: string;
 }
 
 /** What an address says. */
@@ -34,6 +37,9 @@ export interface Address {
 }
 
 export const NO_VIEW: View = { streams: [], filter: "", columns: [], hidden: [] };
+
+/** What the id of a saved view looks like: 128 bits in base64url. */
+export const SAVED_ID = /^[A-Za-z0-9_-]{22}$/;
 
 /** Longer addresses are cut off on their way by some programs. */
 export const MOST_CHARACTERS = 8_000;
@@ -55,6 +61,7 @@ export function readAddress(fragment: string): Address {
 
 /** The fragment that shows a view, with its `#`. It is never too long: {@link fits} tells whether it is all of the view. */
 export function fragmentOf(view: View): string {
+  if (view.streams.length === 0 && view.saved) return `#view=${view.saved}`;
   const members = membersOf(view);
   const path = pathOf(view.streams);
   for (const name of LEAST_IMPORTANT_FIRST) {
@@ -103,6 +110,8 @@ function unbent(text: string): string {
 }
 
 function readView(text: string): View {
+  const saved = savedIn(/^view=([^&]*)/.exec(text)?.[1]);
+  if (saved) return { ...NO_VIEW, ...saved };
   const [, path = "", query = ""] = /^([^?]*)\??(.*)$/s.exec(text) ?? [];
   const streams = /^\/stream\/(.+)$/s.exec(decoded(path))?.[1];
   if (streams === undefined) return NO_VIEW;
@@ -116,7 +125,12 @@ function readView(text: string): View {
     columns: readColumns(members.get("columns") ?? ""),
     hidden: splitNames(members.get("hide") ?? ""),
     ...(find ? { find } : {}),
+    ...savedIn(members.get("view")),
   };
+}
+
+function savedIn(id: string | undefined): { readonly saved: string } | undefined {
+  return id !== undefined && SAVED_ID.test(id) ? { saved: id } : undefined;
 }
 
 /** The first of each name counts. A `+` is a space, as in forms: one that is meant is written `%2B`. */
@@ -182,7 +196,7 @@ function pathOf(streams: readonly string[]): string {
   return streams.length > 0 ? `/stream/${streams.slice(0, MOST_NAMES).map(plain).join(",")}` : "/";
 }
 
-function membersOf({ streams, filter, at, columns, hidden, find }: View): Map<string, string> {
+function membersOf({ streams, filter, at, columns, hidden, find, saved }: View): Map<string, string> {
   const members = new Map<string, string>();
   if (streams.length === 0) return members;
   if (filter) members.set("filter", filter);
@@ -190,6 +204,7 @@ function membersOf({ streams, filter, at, columns, hidden, find }: View): Map<st
   if (columns.length > 0) members.set("columns", columns.map(columnText).join(","));
   if (hidden.length > 0) members.set("hide", hidden.join(","));
   if (find) members.set("find", find);
+  if (saved) members.set("view", saved);
   return members;
 }
 

@@ -4,6 +4,9 @@ import { KeptPreferences, type Preferences } from "../address/preferences.ts";
 import { NO_VIEW, type View, fragmentOf, readAddress } from "../address/view.ts";
 import { tokenFrom, tokenSubscriber } from "../address/token.ts";
 import { isAboutToken } from "../follow/words.ts";
+import { isSamePlace, type SavedView } from "../views/saved.ts";
+import { ViewsServer } from "../views/server.ts";
+import { Views } from "../views/views.svelte.ts";
 import { startWorker } from "../find/start.ts";
 import { WatchedWorker } from "../find/watched.ts";
 import { Kept } from "./kept.svelte.ts";
@@ -24,6 +27,8 @@ export interface Offered {
 
 export class Page {
   readonly visit: Visit;
+  /** What the reader saved, and the saved view that is open. */
+  readonly views: Views;
   /** Until the reader says whether to take it: whoever makes a link could sign others in as themselves. */
   offered = $state.raw<Offered | undefined>();
   /** Highlights that stay. */
@@ -43,7 +48,9 @@ export class Page {
     const worker = new WatchedWorker(startWorker);
     this.kept = new Kept(worker);
     this.#make = (view, moved) => new Reading({ ...options(view), view, moved, find: { worker, kept: this.kept } });
-    this.visit = new Visit(new URL(".", location.href.split("#")[0]));
+    const base = new URL(".", location.href.split("#")[0]);
+    this.visit = new Visit(base);
+    this.views = new Views(new ViewsServer({ base, token: () => this.visit.token }));
     const dark = matchMedia("(prefers-color-scheme: dark)");
     this.#darkSystem = dark.matches;
     dark.addEventListener("change", () => {
@@ -71,12 +78,14 @@ export class Page {
   takeToken(token: string): void {
     // What one subscriber was shown is not another's to see.
     if (this.reading && tokenSubscriber(token) !== this.visit.subscriber) this.#close();
+    if (tokenSubscriber(token) !== this.visit.subscriber) this.views.forget();
     this.#signIn(token);
     if (!this.reading) this.#read();
   }
 
   signOut(): void {
     this.#close();
+    this.views.forget();
     this.visit.signOut();
     history.replaceState(null, "", fragmentOf(NO_VIEW));
   }
@@ -95,6 +104,14 @@ export class Page {
     const fragment = fragmentOf(view);
     if (fragment === location.hash) this.#read();
     else location.hash = fragment;
+  }
+
+  /** What is on the page is saved as this now, and its address is the short one. */
+  adopt(saved: SavedView): void {
+    const { reading } = this;
+    if (!reading) return;
+    reading.cameFrom(saved.id);
+    this.#write(reading);
   }
 
   /** The view has ended: by its token, another one is asked for. What is on the page stays in it. */
@@ -137,6 +154,7 @@ export class Page {
     if (takeIt === "take") {
       // What one subscriber was shown is not another's to see.
       this.#close();
+      this.views.forget();
       this.visit.streams = undefined;
       this.#signIn(offered.token);
     }
@@ -147,6 +165,7 @@ export class Page {
     const { client } = this.visit;
     const open = this.reading;
     if (!client && !open) return;
+    if (this.#saved(view)) return;
     if (view.streams.length === 0) {
       this.#close();
       return;
@@ -161,6 +180,33 @@ export class Page {
     if (client) reading.start(client);
   }
 
+  /** Looks for the saved view that an address names. Answers whether there is nothing to show before it is found. */
+  #saved(view: View): boolean {
+    const { views } = this;
+    const { saved } = view;
+    if (saved === undefined) {
+      views.opened = views.lost = undefined;
+      return false;
+    }
+    const isAlone = view.streams.length === 0;
+    if (isAlone || views.opened?.id !== saved) void this.#find(saved, isAlone);
+    return isAlone;
+  }
+
+  /** Looks again for what a link leads to. */
+  find(saved: string): void {
+    void this.#find(saved, true);
+  }
+
+  async #find(saved: string, isAlone: boolean): Promise<void> {
+    const { hash } = location;
+    const found = await this.views.find(saved);
+    // The reader went on elsewhere meanwhile.
+    if (location.hash !== hash || !isAlone) return;
+    if (found) this.#show(found.view);
+    else this.#close();
+  }
+
   #close(): void {
     clearTimeout(this.#settle);
     this.reading?.stop();
@@ -170,9 +216,16 @@ export class Page {
   #moved(reading: Reading): void {
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => {
-      if (reading !== this.reading) return;
-      const fragment = fragmentOf(reading.view);
-      if (fragment !== location.hash) history.replaceState(null, "", fragment);
+      if (reading === this.reading) this.#write(reading);
     }, SETTLE_MS);
+  }
+
+  /** Into the address. As long as a saved view is shown as it is saved, that is its link. */
+  #write(reading: Reading): void {
+    const { view } = reading;
+    const { opened } = this.views;
+    const isSaved = opened !== undefined && view.saved === opened.id && isSamePlace(view, opened.view);
+    const fragment = fragmentOf(isSaved ? { ...NO_VIEW, saved: opened.id } : view);
+    if (fragment !== location.hash) history.replaceState(null, "", fragment);
   }
 }

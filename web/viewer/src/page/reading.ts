@@ -48,6 +48,8 @@ export class Reading {
   readonly journey: Journey;
   readonly loader: Loader;
   readonly finding: Finding;
+  /** The saved view that it came from. */
+  #saved: string | undefined;
   /** Which stretch of lost lines was shown last. */
   #lostAt = 0;
 
@@ -56,6 +58,7 @@ export class Reading {
     this.#options = options;
     this.streams = view.streams;
     this.filter = view.filter;
+    this.#saved = view.saved;
     this.many = isMany(view.streams);
     this.standing = new Standing(() => this.#tells());
     this.overview = new Overview(view.filter, () => (this.standing.version += 1));
@@ -144,11 +147,18 @@ export class Reading {
 
   /** Takes over what can change in an open view. */
   adapt(view: View): void {
+    this.#saved = view.saved;
     this.display.adopt(view);
     this.finding.adopt(view.find);
     const position = positionOf(view);
     if (position) void this.journey.to(position);
     else this.journey.toLive();
+  }
+
+  /** What is on the page is saved now; or it came from nothing that is. */
+  cameFrom(saved: string | undefined): void {
+    this.#saved = saved;
+    this.standing.soon();
   }
 
   /** The view as it is now. */
@@ -158,7 +168,9 @@ export class Reading {
     const find = this.finding.query.text;
     const { columns, hidden } = this.display;
     const { streams, filter } = this;
-    return { streams, filter, columns, hidden: [...hidden], ...(at ? { at } : {}), ...(find ? { find } : {}) };
+    const saved = this.#saved;
+    const optional = { ...(at ? { at } : {}), ...(find ? { find } : {}), ...(saved ? { saved } : {}) };
+    return { streams, filter, columns, hidden: [...hidden], ...optional };
   }
 
   #on(view: View): On {

@@ -32,6 +32,11 @@ export class Visit {
     setInterval(() => void this.readStreams(), LIST_EVERY_MS);
   }
 
+  /** What who reads is known by; `undefined` while it is asked for. */
+  get token(): string | undefined {
+    return this.#client && this.#kept.read();
+  }
+
   /** `undefined` while a token is asked for. */
   get client(): Client | undefined {
     return this.#client;
