@@ -107,7 +107,10 @@ async fn a_deleted_stream_is_gone_on_every_node_and_goes_on_where_it_ended() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["offset"].clone())
         .collect();
     assert_eq!(offsets, [json!(5), json!(6), json!(7)]);
-    assert!(is_listed(cluster.read(0), STREAM).await);
+    until("it is listed again", async || {
+        is_listed(cluster.read(0), STREAM).await.then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
