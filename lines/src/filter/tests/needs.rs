@@ -1,5 +1,6 @@
 //! What is needed is never more than a line has that matches, and is enough to be worth asking for.
 
+use super::properties::{filters, lines};
 use super::*;
 use crate::filter::needs::{Has, Need, Needs, searched};
 
