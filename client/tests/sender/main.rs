@@ -1,16 +1,13 @@
 //! A sender against a server that does what the test says.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::VecDeque;
+mod fake;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse, Response};
 use client::{
     FixedToken, Marks, Rejected, Report, SendError, SendLimits, Sender, Server, Stopped, Summary, TokenError,
     Tokens, Unfinished,
@@ -18,128 +15,8 @@ use client::{
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
-/// What the server does with a request.
-enum Reply {
-    /// Keeps everything.
-    Accept,
-    /// Keeps everything, and its answer is cut off.
-    BreakOff,
-    /// Answers this status, with this body, and perhaps a `Retry-After` in seconds.
-    Say(u16, Value, Option<u32>),
-}
-
-/// A request as it arrived, its body inflated.
-#[derive(Debug, Clone, PartialEq)]
-struct Seen {
-    key: String,
-    token: String,
-    encoding: Option<String>,
-    marks: Option<String>,
-    body: String,
-}
-
-#[derive(Clone)]
-struct Fake {
-    url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    script: Arc<Mutex<VecDeque<Reply>>>,
-    /// One permit lets one request be answered.
-    gate: Arc<Semaphore>,
-}
-
-impl Fake {
-    /// Follows the script, and then accepts everything.
-    async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let fake = Self {
-            url: format!("http://{}", listener.local_addr().unwrap()),
-            seen: Arc::default(),
-            script: Arc::new(Mutex::new(script.into_iter().collect())),
-            gate: Arc::new(Semaphore::new(10_000)),
-        };
-        let router = Router::new().fallback(answer).with_state(fake.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        fake
-    }
-
-    fn hold(&self) {
-        self.gate.forget_permits(10_000);
-    }
-
-    fn let_go(&self) {
-        self.gate.add_permits(10_000);
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    fn bodies(&self) -> Vec<String> {
-        self.seen().into_iter().map(|seen| seen.body).collect()
-    }
-
-    async fn has_seen(&self, requests: usize) {
-        while self.seen().len() < requests {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    }
-
-    fn sender(&self, limits: SendLimits) -> (Sender, Arc<Mutex<Vec<Report>>>) {
-        self.sender_with(limits, Arc::new(FixedToken("token".into())))
-    }
-
-    fn sender_with(&self, limits: SendLimits, tokens: Arc<dyn Tokens>) -> (Sender, Arc<Mutex<Vec<Report>>>) {
-        let reports: Arc<Mutex<Vec<Report>>> = Arc::default();
-        let sink = Arc::clone(&reports);
-        let server = Server::new(&self.url, tokens).unwrap();
-        let sender = Sender::start(server, "my/app", limits, move |report| {
-            sink.lock().unwrap().push(report);
-        });
-        (sender, reports)
-    }
-}
-
-async fn answer(State(fake): State<Fake>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    assert_eq!(uri.to_string(), "/v1/lines?stream=my%2Fapp");
-    assert_eq!(headers["content-type"], "application/x-ndjson");
-    let text = |name: &str| Some(headers.get(name)?.to_str().unwrap().to_owned());
-    let encoding = text("content-encoding");
-    let body = match encoding.as_deref() {
-        Some("zstd") => zstd::bulk::decompress(&body, 10_000_000).unwrap(),
-        None => body.to_vec(),
-        other => panic!("{other:?}"),
-    };
-    let body = String::from_utf8(body).unwrap();
-    let lines = body.lines().filter(|line| !line.is_empty()).count();
-    fake.seen.lock().unwrap().push(Seen {
-        key: text("idempotency-key").unwrap(),
-        token: text("authorization").unwrap(),
-        encoding,
-        marks: text("tailcast-marks"),
-        body,
-    });
-    fake.gate.acquire().await.unwrap().forget();
-    let reply = fake.script.lock().unwrap().pop_front().unwrap_or(Reply::Accept);
-    match reply {
-        Reply::Accept => json!({"accepted": lines, "rejected": [], "streams": {}})
-            .to_string()
-            .into_response(),
-        Reply::BreakOff => {
-            let pieces = [Ok("{\"accep"), Err(std::io::Error::other("cut"))];
-            Body::from_stream(futures_util::stream::iter(pieces)).into_response()
-        }
-        Reply::Say(status, body, retry_after) => {
-            let mut response = body.to_string().into_response();
-            *response.status_mut() = status.try_into().unwrap();
-            if let Some(seconds) = retry_after {
-                response.headers_mut().insert("retry-after", seconds.into());
-            }
-            response
-        }
-    }
-}
+use crate::fake::{Fake, Reply};
 
 fn quick() -> SendLimits {
     SendLimits {
@@ -275,7 +152,7 @@ async fn rejected_lines_are_reported_by_their_number_over_all_requests() {
     sender.push(b"1").await.unwrap();
     fake.has_seen(1).await;
     sender.push(b"2\n3\n4").await.unwrap();
-    fake.gate.add_permits(1);
+    fake.let_one_go();
     fake.has_seen(2).await;
     sender.push(b"5").await.unwrap();
     fake.let_go();
