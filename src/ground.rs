@@ -83,6 +83,7 @@ impl<'a> Ground<'a> {
             tokio::spawn(parts::tell_whether_there(store.clone()));
             // On the threads that answer: a reader of history does not wait for sessions who ask the same.
             let questions = Questions::new(store.clone(), config.limits.questions, Handle::current());
+            keys.verifier.look_first(config.tokens.staleness);
             Some(Kept {
                 store,
                 ledger,

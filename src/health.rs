@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use auth::Verifier;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -22,14 +23,17 @@ pub(crate) struct Health {
     draining: AtomicBool,
     /// What the node cannot work without; `None` for roles that read and write no lines.
     store: Option<Arc<dyn LogStore>>,
+    /// Knows, or does not, what was revoked.
+    verifier: Arc<Verifier>,
 }
 
 impl Health {
     /// A node that is not leaving.
-    pub(crate) fn new(store: Option<Arc<dyn LogStore>>) -> Arc<Self> {
+    pub(crate) fn new(store: Option<Arc<dyn LogStore>>, verifier: Arc<Verifier>) -> Arc<Self> {
         Arc::new(Self {
             draining: AtomicBool::new(false),
             store,
+            verifier,
         })
     }
 
@@ -48,6 +52,9 @@ impl Health {
         }
         let Some(store) = &self.store else { return Ok(()) };
         match tokio::time::timeout(STORE_DEADLINE, store.check()).await {
+            Ok(Ok(())) if self.verifier.is_stale() => Err(not_ready(
+                "it is not known which tokens were revoked lately".into(),
+            )),
             Ok(Ok(())) => Ok(()),
             Ok(Err(full @ StoreError::Full(_))) => Err(not_ready(full.to_string())),
             // Why stays in the log of whoever uses the store: an address may have a password in it.

@@ -13,9 +13,9 @@ use store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::config::mask::Address;
 use crate::config::{Config, RoutesChoice, StoreChoice};
 
-/// Whether the node reads or writes lines.
+/// Whether the node reads or writes lines, or what is kept beside them.
 pub(crate) fn needs_store(config: &Config) -> bool {
-    let roles = [Role::Collect, Role::Push, Role::Read];
+    let roles = [Role::Collect, Role::Push, Role::Read, Role::Auth];
     roles.into_iter().any(|role| config.has(role))
 }
 

@@ -62,6 +62,11 @@ impl Checked {
         Some(subscriber)
     }
 
+    /// What was found good by other keys is to be checked anew.
+    pub(crate) fn forget(&self) {
+        *self.0.lock() = Generations::default();
+    }
+
     /// Remembers that a token was found good just now.
     pub(crate) fn is_good(&self, token: &str, subscriber: &Subscriber, now: i64) {
         if token.len() > LONGEST {

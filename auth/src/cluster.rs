@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::key::{Key, KeyError};
-use crate::token::{TokenError, check_header, unix_now};
+use crate::token::{TokenError, unix_now};
+use crate::verifier::header::Header as TokenHeader;
 
 /// A pass opens links and nothing else: a subscriber's token opens none.
 const AUDIENCE: &str = "tailcast-link";
@@ -159,7 +160,7 @@ impl Gate {
     }
 
     fn admit_at(&self, pass: &str, now: i64) -> Result<String, PassError> {
-        check_header(pass).map_err(|_| PassError::Foreign)?;
+        TokenHeader::of(pass).map_err(|_| PassError::Foreign)?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["sub", "aud", "exp"]);
         validation.set_audience(&[AUDIENCE]);

@@ -1,5 +1,7 @@
 //! Where a request carries its token, and the refusal when it carries none that is good.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use edge::{Parameters, Problem};
@@ -7,7 +9,8 @@ use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTIC
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use crate::grants::Subscriber;
-use crate::token::{TokenError, Verifier};
+use crate::token::TokenError;
+use crate::verifier::Verifier;
 
 /// The subprotocol that carries a browser's token begins so: browsers set no headers on WebSockets.
 const BEARER_SUBPROTOCOL: &str = "bearer.";
@@ -17,6 +20,9 @@ const ASK: HeaderValue = HeaderValue::from_static("Bearer realm=\"tailcast\"");
 /// The same for who showed a token.
 const ASK_ANEW: HeaderValue = HeaderValue::from_static("Bearer realm=\"tailcast\", error=\"invalid_token\"");
 
+/// When who could not be told good or bad asks again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Why a request is nobody's, with the refusal, ready to be answered.
 #[derive(Debug)]
 pub enum NoEntry {
@@ -24,11 +30,13 @@ pub enum NoEntry {
     NoToken(Problem),
     /// There is one, and it is not good.
     BadToken(Problem),
+    /// There is one, and whether it is good cannot be told now.
+    Unknown(Problem),
 }
 
 impl From<NoEntry> for Problem {
     fn from(entry: NoEntry) -> Self {
-        let (NoEntry::NoToken(refusal) | NoEntry::BadToken(refusal)) = entry;
+        let (NoEntry::NoToken(refusal) | NoEntry::BadToken(refusal) | NoEntry::Unknown(refusal)) = entry;
         refusal
     }
 }
@@ -38,7 +46,11 @@ impl From<NoEntry> for Problem {
 /// A token stands in `Authorization` (Bearer, or the password of Basic for shippers that know nothing else), or, where
 /// a WebSocket is asked for, in a subprotocol. In the query it is refused, whatever else there is: queries end up in
 /// the logs of everything in between.
-pub fn authenticate(verifier: &Verifier, headers: &HeaderMap, uri: &Uri) -> Result<Subscriber, NoEntry> {
+pub async fn authenticate(
+    verifier: &Verifier,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Subscriber, NoEntry> {
     refuse_token_in_query(uri).map_err(NoEntry::NoToken)?;
     let token = match headers.get(AUTHORIZATION) {
         Some(value) => token_of_header(value),
@@ -48,9 +60,11 @@ pub fn authenticate(verifier: &Verifier, headers: &HeaderMap, uri: &Uri) -> Resu
     let Some(token) = token else {
         return Err(NoEntry::NoToken(no_token()));
     };
-    verifier
-        .verify(&token)
-        .map_err(|error| NoEntry::BadToken(refused(&error)))
+    match verifier.verify(&token).await {
+        Ok(subscriber) => Ok(subscriber),
+        Err(error @ TokenError::NotYetKnown) => Err(NoEntry::Unknown(refused(&error))),
+        Err(error) => Err(NoEntry::BadToken(refused(&error))),
+    }
 }
 
 fn no_token() -> Problem {
@@ -60,6 +74,10 @@ fn no_token() -> Problem {
 
 /// The refusal of a token that is not accepted.
 pub fn refused(error: &TokenError) -> Problem {
+    if *error == TokenError::NotYetKnown {
+        let (status, detail) = (StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+        return Problem::new(status, "unavailable", detail).retry_after(ASK_AGAIN);
+    }
     Problem::new(StatusCode::UNAUTHORIZED, "bad_token", error.to_string()).header(WWW_AUTHENTICATE, ASK_ANEW)
 }
 

@@ -26,17 +26,46 @@ pub struct Grants {
     pub introspect: bool,
 }
 
+impl Grants {
+    /// Whether `other` allows nothing that these do not allow, of streams and of rights.
+    pub fn include(&self, other: &Self) -> bool {
+        let all = |ours: &[Pattern], theirs: &[Pattern]| {
+            theirs
+                .iter()
+                .all(|part| ours.iter().any(|whole| whole.includes(part)))
+        };
+        all(&self.read, &other.read)
+            && all(&self.write, &other.write)
+            && (self.admin || !other.admin)
+            && (self.introspect || !other.introspect)
+    }
+}
+
+/// What somebody showed to say who they are, as far as it is needed to know later whether it was taken back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Who says it: the `iss`.
+    pub issuer: Option<Arc<str>>,
+    /// The `kid` of the key that it is signed with.
+    pub key: Option<Arc<str>>,
+    /// When it was issued, in Unix seconds.
+    pub issued_at: Option<i64>,
+    /// The first half of the SHA-256 of its bytes.
+    pub hash: Option<[u8; 16]>,
+}
+
 /// The owner of a verified token, with what the token allows. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Subscriber(Arc<Verified>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Verified {
     sub: String,
     personal: StreamName,
     grants: Grants,
     expires_at: i64,
     token_id: Option<String>,
+    shown: Shown,
 }
 
 impl Subscriber {
@@ -55,7 +84,21 @@ impl Subscriber {
             grants,
             expires_at,
             token_id,
+            shown: Shown::default(),
         })))
+    }
+
+    /// The same, with what was shown.
+    #[must_use]
+    pub fn by(self, shown: Shown) -> Self {
+        let mut verified = Arc::unwrap_or_clone(self.0);
+        verified.shown = shown;
+        Self(Arc::new(verified))
+    }
+
+    /// What was shown.
+    pub fn shown(&self) -> &Shown {
+        &self.0.shown
     }
 
     /// The token's `sub`.

@@ -15,7 +15,7 @@ use http::request::Parts;
 
 use crate::credential::{NoEntry, authenticate};
 use crate::grants::Subscriber;
-use crate::token::Verifier;
+use crate::verifier::Verifier;
 
 /// What a token has to allow before a request is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +62,12 @@ struct Door {
     need: Need,
 }
 
-async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
-    match door.admit(&request) {
+async fn pass(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    match door.admit(&head).await {
         Ok(subscriber) => {
-            request.extensions_mut().insert(subscriber);
-            next.run(request).await
+            head.extensions.insert(subscriber);
+            next.run(Request::from_parts(head, body)).await
         }
         Err(refusal) => {
             metrics::counter!("tailcast_requests_not_admitted_total", "code" => refusal.code()).increment(1);
@@ -76,11 +77,11 @@ async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Res
 }
 
 impl Door {
-    fn admit(&self, request: &Request) -> Result<Subscriber, Problem> {
-        let visitor = request.extensions().get::<Visitor>();
-        let subscriber = match authenticate(&self.verifier, request.headers(), request.uri()) {
+    async fn admit(&self, head: &Parts) -> Result<Subscriber, Problem> {
+        let visitor = head.extensions.get::<Visitor>();
+        let subscriber = match authenticate(&self.verifier, &head.headers, &head.uri).await {
             Ok(subscriber) => subscriber,
-            Err(NoEntry::NoToken(refusal)) => return Err(refusal),
+            Err(NoEntry::NoToken(refusal) | NoEntry::Unknown(refusal)) => return Err(refusal),
             Err(NoEntry::BadToken(refusal)) => {
                 visitor.map_or(Ok(()), Visitor::showed_a_bad_token)?;
                 return Err(refusal);

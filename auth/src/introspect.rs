@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::grants::Subscriber;
 use crate::guard::{Need, guarded};
-use crate::token::{AUDIENCE, Verifier};
+use crate::token::AUDIENCE;
+use crate::verifier::Verifier;
 
 /// What the service needs.
 #[derive(Clone)]
@@ -95,7 +96,7 @@ async fn introspect(
 ) -> Result<Response, Problem> {
     let Question { token } = question(request, parts.limits).await?;
     // Why a token is not active is not said (RFC 7662 §2.2).
-    let found = parts.verifier.verify(&token).ok();
+    let found = parts.verifier.verify(&token).await.ok();
     let found = found.filter(|found| may_know(&caller, found));
     let answer = Answer {
         active: found.is_some(),

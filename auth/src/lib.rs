@@ -5,15 +5,22 @@
 mod checked;
 pub mod cluster;
 pub mod credential;
+mod follow;
 pub mod grants;
 pub mod guard;
 pub mod introspect;
 pub mod key;
+pub mod revoked;
+pub mod ring;
 pub mod token;
+pub mod verifier;
 
 pub use cluster::{ClusterSecret, Gate, PassError, Sealed};
 pub use credential::authenticate;
-pub use grants::{Action, Grants, Subscriber, may};
+pub use follow::follow;
+pub use grants::{Action, Grants, Shown, Subscriber, may};
 pub use guard::{Need, guarded};
 pub use key::{Key, KeyError};
-pub use token::{Claims, Minter, TokenError, Verifier};
+pub use ring::Ring;
+pub use token::{Claims, Minter, TokenError};
+pub use verifier::{Staleness, Verifier};

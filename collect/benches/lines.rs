@@ -109,7 +109,7 @@ async fn main() {
     let mut claims = Claims::new("bench", jiff::Timestamp::now().as_second() + 3_600);
     claims.write = vec!["**".to_owned()];
     let token = Minter::hs256(&key, "tailcast").mint(&claims).unwrap();
-    let subscriber = Verifier::hs256(&key, "tailcast").verify(&token).unwrap();
+    let subscriber = Verifier::hs256(&key, "tailcast").check(&token).unwrap();
 
     let bodies: Vec<String> = FORMS
         .iter()

@@ -2,6 +2,8 @@
 //!
 //! `parse` is the one door; behind it nobody checks again.
 
+mod inclusion;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
@@ -116,6 +118,15 @@ impl Pattern {
         let pattern: Vec<&str> = self.0.split('/').collect();
         let name: Vec<&str> = stream.0.split('/').collect();
         segments_match(&pattern, &name)
+    }
+
+    /// Whether every stream that `other` covers is covered by this one, too: `a/**` includes `a/*/x`, and `a/*` does not
+    /// include `a/**`. Of patterns that are too intricate to tell within a bounded time it says no.
+    pub fn includes(&self, other: &Self) -> bool {
+        if self.0.starts_with('@') || other.0.starts_with('@') {
+            return self.0 == other.0 || &*self.0 == "@*" && other.0.starts_with('@');
+        }
+        inclusion::includes(&self.0, &other.0)
     }
 
     /// The pattern as it is written.

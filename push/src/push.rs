@@ -99,6 +99,8 @@ impl Push {
                 pages.sweep();
             }
         });
+        let host = Arc::clone(&self.host);
+        parts.spawn(async move { host.heed_revocations().await });
         let ended = tokio::select! {
             () = shutdown.cancelled() => return,
             ended = parts.join_next() => ended,

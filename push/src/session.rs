@@ -13,12 +13,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Subscriber, Verifier};
+use auth::{Subscriber, TokenError, Verifier};
 use dispatch::NodeId;
 use lines::{StreamName, Timestamp};
 use metrics::Counter;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use self::admission::Admission;
 use self::close::{Again, Close};
@@ -32,7 +31,7 @@ use crate::cursors::subscription::Started;
 use crate::cursors::{Cursors, Fetch, Fetched, FilterPass, Filtered, Freed, Step};
 use crate::feeds::pages::pause_before;
 use crate::feeds::view::Encoding;
-use crate::feeds::wake::Wake;
+use crate::feeds::wake::{Ending, Wake};
 
 /// Readers that come back at once after an end are spread over this time.
 const COME_BACK_WITHIN: Duration = Duration::from_secs(1);
@@ -120,6 +119,21 @@ pub(crate) enum Meet {
     Yes,
     /// A request under way may bring the pattern that a stream was offered for.
     Later,
+}
+
+impl Host {
+    /// Ends the session of everybody whose token is taken back. Never ends itself.
+    pub(crate) async fn heed_revocations(&self) {
+        let mut news = self.verifier.news();
+        loop {
+            self.admission
+                .revoke(|subscriber| self.verifier.stands(subscriber) != Err(TokenError::Revoked));
+            if news.changed().await.is_err() {
+                // Nobody is left who could take anything back.
+                return std::future::pending().await;
+            }
+        }
+    }
 }
 
 impl Delivered {
@@ -253,14 +267,14 @@ impl Session {
         }
     }
 
-    /// Takes in what happened. The answer says when to leave, if the session was told to.
-    pub(crate) fn react(&mut self, happened: Happened, owed: &mut Vec<Owed>) -> Option<Instant> {
+    /// Takes in what happened. The answer says how it ends, if the session was told to.
+    pub(crate) fn react(&mut self, happened: Happened, owed: &mut Vec<Owed>) -> Option<Ending> {
         match happened {
             Happened::News => {
                 let news = self.wake.take(&mut self.cursors.ready);
                 self.list |= news.too_many_offers;
                 self.met.extend(news.offers);
-                return news.leave_at;
+                return news.ending;
             }
             Happened::Met(met) => self.have_met(met, owed),
             Happened::Fetched(fetched) => {

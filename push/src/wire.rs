@@ -15,7 +15,7 @@ mod websocket;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Need, Subscriber};
+use auth::{Need, Subscriber, credential};
 use axum::Router;
 use axum::routing::get;
 use edge::Problem;
@@ -46,7 +46,10 @@ struct Entered {
 
 impl Entered {
     async fn by(host: &Host, subscriber: &Subscriber) -> Result<Self, Problem> {
-        let place = host.admission.enter(subscriber.sub()).map_err(no_place)?;
+        let place = host.admission.enter(subscriber).map_err(no_place)?;
+        // It can have been taken back before the place was there to be told of it.
+        let stands = host.verifier.stands(subscriber);
+        stands.map_err(|error| credential::refused(&error))?;
         let epoch = host.sources.store.epoch().await.map_err(|_| {
             Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,

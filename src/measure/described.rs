@@ -50,6 +50,14 @@ const METRICS: &[Described] = &[
         "tailcast_bad_tokens_slowed_total",
         "bad tokens answered 429, because too many came from one address",
     ),
+    gauge(
+        "tailcast_revocations",
+        "revocations in force, as this node knows them",
+    ),
+    gauge(
+        "tailcast_revocations_age_seconds",
+        "for how long it could not be asked which tokens were revoked; 0 while it can",
+    ),
     // Lines come in.
     counter(
         "tailcast_ingest_requests_total",

@@ -1,4 +1,4 @@
-//! What every node does, whatever its roles: it says how it is, and what it answers.
+//! What every node does, whatever its roles: it says how it is and what it answers, and knows what was taken back.
 
 use crate::ground::Ground;
 use crate::health::{self, Health};
@@ -9,8 +9,19 @@ use crate::service::Service;
 
 /// The service. From the first moment of the end on it is not ready.
 pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
-    let (health, metrics) = (Health::new(ground.store()), ground.metrics.clone());
-    Ok(Service::new()
+    let verifier = ground.keys.verifier.clone();
+    let health = Health::new(ground.store(), verifier.clone());
+    let metrics = ground.metrics.clone();
+    let service = match ground.kept() {
+        Ok(kept) => {
+            let followed = ::auth::follow(kept.ledger.clone(), verifier);
+            Service::new().task(Phase::Working, |stop| async move {
+                stop.run_until_cancelled(followed).await;
+            })
+        }
+        Err(_) => Service::new(),
+    };
+    Ok(service
         .public(health::router(health.clone()))
         .public(openapi::router()?)
         .internal(health::router(health.clone()))

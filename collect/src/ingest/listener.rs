@@ -83,13 +83,14 @@ impl Entrance {
 
     /// Who sends on a connection, by the token that it showed. Whoever showed a good one keeps its place among the
     /// connections.
-    pub fn admit(&self, token: Option<&str>, visitor: &Visitor) -> Result<Subscriber, NotAdmitted> {
+    pub async fn admit(&self, token: Option<&str>, visitor: &Visitor) -> Result<Subscriber, NotAdmitted> {
         let verifier = match &self.senders {
             Senders::All(subscriber) => return Ok(subscriber.clone()),
             Senders::ByToken(verifier) => verifier,
         };
-        let subscriber = match verifier.verify(token.ok_or(NotAdmitted::NoToken)?) {
+        let subscriber = match verifier.verify(token.ok_or(NotAdmitted::NoToken)?).await {
             Ok(subscriber) => subscriber,
+            Err(error @ TokenError::NotYetKnown) => return Err(NotAdmitted::BadToken(error)),
             Err(error) => {
                 let slowed = visitor.showed_a_bad_token();
                 slowed.map_err(|problem| NotAdmitted::TooMany(problem.detail().to_owned()))?;

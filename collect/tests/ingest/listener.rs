@@ -36,7 +36,7 @@ impl Protocol for Tiny {
             return;
         };
         let token = Some(token).filter(|token| !token.is_empty());
-        let subscriber = match self.0.admit(token.as_deref(), &visitor) {
+        let subscriber = match self.0.admit(token.as_deref(), &visitor).await {
             Ok(subscriber) => subscriber,
             Err(error) => {
                 let _ = writer.write_all(format!("no - {error}\n").as_bytes()).await;

@@ -27,7 +27,7 @@ async fn cursors(filter: &str) -> Cursors {
     let mut claims = Claims::new("alice", auth::token::unix_now() + 1_000);
     claims.read = vec!["**".to_owned()];
     let token = Minter::hs256(&key, "tailcast").mint(&claims).unwrap();
-    let subscriber = verifier.verify(&token).unwrap();
+    let subscriber = verifier.check(&token).unwrap();
     let store: Arc<dyn LogStore> = Arc::new(MemoryStore::default());
     for stream in ["a", "b"] {
         let batch = batch(stream, 0, 10);

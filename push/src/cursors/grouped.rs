@@ -87,7 +87,7 @@ impl World {
             let mut claims = Claims::new("alice", auth::token::unix_now() + 1_000_000);
             claims.read = read.iter().map(|&of| of.to_owned()).collect();
             let token = Minter::hs256(&key, "tailcast").mint(&claims).unwrap();
-            verifier.verify(&token).unwrap()
+            verifier.check(&token).unwrap()
         };
         let (wide, narrow) = (subscriber(&[WIDE]), subscriber(&NARROW));
         let store = Arc::<MemoryStore>::default();

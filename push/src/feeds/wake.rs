@@ -40,8 +40,17 @@ pub(crate) struct News {
     pub(crate) offers: Vec<StreamName>,
     /// There were more of them than are kept here: list the store.
     pub(crate) too_many_offers: bool,
+    /// The session ends, and why.
+    pub(crate) ending: Option<Ending>,
+}
+
+/// Why a session ends of which nobody asked that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
     /// The node is being stopped: leave then.
-    pub(crate) leave_at: Option<Instant>,
+    Leave(Instant),
+    /// What its reader was let in by was taken back: at once.
+    Revoked,
 }
 
 impl Wake {
@@ -99,9 +108,14 @@ impl Wake {
         self.notify.notified().await;
     }
 
-    /// Tells the session to leave, and wakes it.
-    pub(crate) fn leave(&self, at: Instant) {
-        self.marks.lock().news.leave_at = Some(at);
+    /// Tells the session to end, and wakes it. Who was revoked is not told to come back instead.
+    pub(crate) fn end(&self, ending: Ending) {
+        {
+            let told = &mut self.marks.lock().news.ending;
+            if *told != Some(Ending::Revoked) {
+                *told = Some(ending);
+            }
+        }
         self.notify.notify_one();
     }
 

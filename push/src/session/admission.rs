@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::Subscriber;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use uuid::Uuid;
 
-use crate::feeds::wake::Wake;
+use crate::feeds::wake::{Ending, Wake};
 use crate::session::rate::Rate;
 
 /// How many sessions a node takes.
@@ -43,10 +44,17 @@ pub(crate) struct Admission {
 }
 
 struct Open {
-    wakes: HashMap<Uuid, Arc<Wake>>,
+    sessions: HashMap<Uuid, Present>,
     by_subscriber: HashMap<String, usize>,
     rate: Rate,
     leaving: bool,
+}
+
+/// A session that is open.
+struct Present {
+    wake: Arc<Wake>,
+    /// Who reads, by the token that was shown last.
+    subscriber: Subscriber,
 }
 
 /// Why there is no place for one more.
@@ -63,7 +71,6 @@ pub(crate) enum NoPlace {
 /// A session's place among them. Ending is dropping it.
 pub(crate) struct Place {
     admission: Arc<Admission>,
-    subscriber: String,
     id: Uuid,
     wake: Arc<Wake>,
     _waited_for: TaskTrackerToken,
@@ -75,7 +82,7 @@ impl Admission {
         Arc::new(Self {
             limits,
             open: Mutex::new(Open {
-                wakes: HashMap::new(),
+                sessions: HashMap::new(),
                 by_subscriber: HashMap::new(),
                 rate: Rate::new(per_second, per_second, Instant::now()),
                 leaving: false,
@@ -85,12 +92,16 @@ impl Admission {
     }
 
     /// A place for one more session of a subscriber.
-    pub(crate) fn enter(self: &Arc<Self>, subscriber: &str) -> Result<Place, NoPlace> {
+    pub(crate) fn enter(self: &Arc<Self>, subscriber: &Subscriber) -> Result<Place, NoPlace> {
         let id = Uuid::now_v7();
         let wake = Arc::<Wake>::default();
         let limits = *self.limits.borrow();
         let mut open = self.open.lock();
-        let theirs = open.by_subscriber.get(subscriber).copied().unwrap_or_default();
+        let theirs = open
+            .by_subscriber
+            .get(subscriber.sub())
+            .copied()
+            .unwrap_or_default();
         if open.leaving {
             return Err(NoPlace::Leaving);
         }
@@ -99,24 +110,46 @@ impl Admission {
         }
         let per_second = f64::from(limits.sessions_per_second);
         open.rate.adjust(per_second, per_second);
-        if open.wakes.len() >= limits.sessions || !open.rate.take(Instant::now()) {
+        if open.sessions.len() >= limits.sessions || !open.rate.take(Instant::now()) {
             return Err(NoPlace::Busy);
         }
-        open.by_subscriber.insert(subscriber.to_owned(), theirs + 1);
-        open.wakes.insert(id, Arc::clone(&wake));
-        metrics::gauge!("tailcast_sessions").set(open.wakes.len() as f64);
+        open.by_subscriber.insert(subscriber.sub().to_owned(), theirs + 1);
+        let present = Present {
+            wake: Arc::clone(&wake),
+            subscriber: subscriber.clone(),
+        };
+        open.sessions.insert(id, present);
+        metrics::gauge!("tailcast_sessions").set(open.sessions.len() as f64);
         Ok(Place {
             admission: Arc::clone(self),
-            subscriber: subscriber.to_owned(),
             id,
             wake,
             _waited_for: self.tracker.token(),
         })
     }
 
+    /// Ends the sessions of all who do not stand any more.
+    pub(crate) fn revoke(&self, stands: impl Fn(&Subscriber) -> bool) {
+        let open = self.open.lock();
+        for session in open
+            .sessions
+            .values()
+            .filter(|session| !stands(&session.subscriber))
+        {
+            session.wake.end(Ending::Revoked);
+        }
+    }
+
+    /// The subscriber of this session showed another token.
+    pub(crate) fn showed(&self, id: Uuid, subscriber: &Subscriber) {
+        if let Some(present) = self.open.lock().sessions.get_mut(&id) {
+            present.subscriber = subscriber.clone();
+        }
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.open.lock().wakes.len()
+        self.open.lock().sessions.len()
     }
 
     /// Tells all to leave, evenly over `time`, and waits until they have. None can enter any more.
@@ -124,9 +157,10 @@ impl Admission {
         {
             let mut open = self.open.lock();
             open.leaving = true;
-            let (now, count) = (Instant::now(), open.wakes.len().max(1) as f64);
-            for (nth, wake) in open.wakes.values().enumerate() {
-                wake.leave(now + time.mul_f64(nth as f64 / count));
+            let (now, count) = (Instant::now(), open.sessions.len().max(1) as f64);
+            for (nth, session) in open.sessions.values().enumerate() {
+                let at = now + time.mul_f64(nth as f64 / count);
+                session.wake.end(Ending::Leave(at));
             }
         }
         self.tracker.close();
@@ -136,8 +170,8 @@ impl Admission {
 
 impl Place {
     /// The session's name.
-    pub(crate) fn id(&self) -> String {
-        self.id.simple().to_string()
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Its wake-up.
@@ -149,13 +183,15 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.admission.open.lock();
-        open.wakes.remove(&self.id);
-        if let Some(theirs) = open.by_subscriber.get_mut(&self.subscriber) {
+        let Some(Present { subscriber, .. }) = open.sessions.remove(&self.id) else {
+            return;
+        };
+        if let Some(theirs) = open.by_subscriber.get_mut(subscriber.sub()) {
             *theirs -= 1;
             if *theirs == 0 {
-                open.by_subscriber.remove(&self.subscriber);
+                open.by_subscriber.remove(subscriber.sub());
             }
         }
-        metrics::gauge!("tailcast_sessions").set(open.wakes.len() as f64);
+        metrics::gauge!("tailcast_sessions").set(open.sessions.len() as f64);
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::Limits;
+use crate::feeds::wake::Ending;
 use crate::session::close::{self, Close};
 
 /// Pings of different sessions are this part of the heartbeat apart, up or down.
@@ -22,8 +23,8 @@ pub(crate) struct Clock {
     ends_at: Instant,
     /// When the client is told of it.
     expiring_at: Option<Instant>,
-    /// The node's end.
-    leave_at: Option<Instant>,
+    /// Another end, and why.
+    ending: Option<(Instant, &'static Close)>,
 }
 
 /// What a connection waits for.
@@ -55,7 +56,7 @@ impl Clock {
             ping_at: now + jittered(limits.heartbeat),
             ends_at: now,
             expiring_at: None,
-            leave_at: None,
+            ending: None,
             limits,
         };
         clock.renew(expires_at, now);
@@ -73,9 +74,13 @@ impl Clock {
         self.expiring_at = Some(now + left.saturating_sub(self.limits.expiring_ahead));
     }
 
-    /// The node wants the session to end then.
-    pub(crate) fn leave(&mut self, at: Instant) {
-        self.leave_at = Some(at);
+    /// The session is told to end.
+    pub(crate) fn end(&mut self, ending: Ending, now: Instant) {
+        match ending {
+            Ending::Revoked => self.ending = Some((now, &close::REVOKED)),
+            Ending::Leave(_) if self.ending.is_some_and(|(_, why)| *why == close::REVOKED) => {}
+            Ending::Leave(at) => self.ending = Some((at, &close::DRAINING)),
+        }
     }
 
     /// When something is due next, if nothing happens before.
@@ -98,7 +103,7 @@ impl Clock {
 
     /// Everything that will be due if nothing happens before, and when. What goes before what stands before it.
     fn deadlines(&self, vitals: Vitals) -> [Option<(Instant, Alarm)>; 5] {
-        let leave = self.leave_at.map(|at| (at, Alarm::Close(&close::DRAINING)));
+        let told = self.ending.map(|(at, why)| (at, Alarm::Close(why)));
         let end = (self.ends_at, Alarm::Close(&close::TOKEN_EXPIRED));
         // While bytes wait to be written the peer is judged by what it takes: its pongs may stand behind them.
         let peer = match vitals {
@@ -108,7 +113,7 @@ impl Clock {
         };
         let expiring = self.expiring_at.map(|at| (at, Alarm::Expiring));
         let ping = (self.ping_at, Alarm::Ping);
-        [leave, Some(end), peer, expiring, Some(ping)]
+        [told, Some(end), peer, expiring, Some(ping)]
     }
 }
 

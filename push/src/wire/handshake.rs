@@ -35,9 +35,8 @@ pub(super) async fn open(
     fan_out.spawn(async move {
         match edge::upgraded(upgrade).await {
             Ok(io) => {
-                let wake = Arc::clone(place.wake());
-                let mut session = Box::new(WebSocket::new(host, subscriber, epoch, wake, io));
-                session.welcome(&place.id());
+                let mut session = Box::new(WebSocket::new(host, subscriber, epoch, &place, io));
+                session.welcome();
                 // A task of its own, which has no room for what it took to get here.
                 tokio::spawn(serve(session, place));
             }

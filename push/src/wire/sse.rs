@@ -338,8 +338,8 @@ impl EventStream {
 
     fn react(&mut self, happened: Happened) {
         let mut owed = Vec::new();
-        if let Some(at) = self.session.react(happened, &mut owed) {
-            self.clock.leave(at);
+        if let Some(ending) = self.session.react(happened, &mut owed) {
+            self.clock.end(ending, Instant::now());
         }
         self.out.put(&mut owed, &self.session.cursors);
     }

@@ -22,13 +22,14 @@ use futures_util::FutureExt;
 use lines::Epoch;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
+use uuid::Uuid;
 
 use self::requests::Answer;
 use crate::cursors::Cursors;
 use crate::cursors::capacity::Capacity;
 use crate::cursors::owed::Owed;
 use crate::cursors::refusal::Refusal;
-use crate::feeds::wake::Wake;
+use crate::session::admission::Place;
 use crate::session::clock::{Alarm, Clock};
 use crate::session::close::{self, Close};
 use crate::session::{self, Host, Meet, Outbound, Reads, Session, Waiting, running};
@@ -43,6 +44,8 @@ const HEARD_AT_ONCE: u32 = 64;
 /// A session, its WebSocket, and what its client asked for.
 pub(crate) struct WebSocket<S> {
     host: Arc<Host>,
+    /// What it is called among the sessions of the node.
+    id: Uuid,
     session: Session,
     out: Out<S>,
     clock: Clock,
@@ -78,7 +81,7 @@ enum End {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    pub(crate) fn new(host: Arc<Host>, subscriber: Subscriber, epoch: Epoch, wake: Arc<Wake>, io: S) -> Self {
+    pub(crate) fn new(host: Arc<Host>, subscriber: Subscriber, epoch: Epoch, place: &Place, io: S) -> Self {
         let limits = &host.limits;
         let now = Instant::now();
         let socket = Socket::new(
@@ -100,7 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             request: None,
             inbound_rate: InboundRate::new(limits, now),
             at_once: 0,
-            session: Session::new(Arc::clone(&host), subscriber, wake, reads),
+            session: Session::new(Arc::clone(&host), subscriber, Arc::clone(place.wake()), reads),
+            id: place.id(),
             host,
         }
     }
@@ -124,11 +128,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Queues the first message: what the client may rely on, and the session's name.
-    pub(crate) fn welcome(&mut self, id: &str) {
+    pub(crate) fn welcome(&mut self) {
         let limits = &self.host.limits;
         let expires_at = self.session.expires_at();
+        let id = self.id.simple().to_string();
         let welcome = Message::Welcome(Welcome {
-            session: id,
+            session: &id,
             node: self.host.node.as_str(),
             subscriber: self.session.subscriber.sub(),
             epoch: self.out.epoch.as_str(),
@@ -234,8 +239,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         match happened {
             Happened::Session(happened) => {
                 let mut owed = Vec::new();
-                if let Some(at) = self.session.react(happened, &mut owed) {
-                    self.clock.leave(at);
+                if let Some(ending) = self.session.react(happened, &mut owed) {
+                    self.clock.end(ending, Instant::now());
                 }
                 self.put(&mut owed);
             }
@@ -245,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             Happened::Socket(Event::Left) => return Err(End::Left),
             Happened::Socket(Event::Broken(close)) => return Err(End::Close(close)),
             Happened::Socket(Event::Gone) => return Err(End::Gone),
-            Happened::Answered(answer) => self.answered(answer),
+            Happened::Answered(answer) => self.answered(answer)?,
             Happened::Alarm => self.alarm()?,
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use auth::{Subscriber, TokenError};
 use lines::{Extent, StreamName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -15,10 +16,12 @@ use crate::cursors::unknown;
 use crate::session::close;
 use crate::wire::protocol::{Message, Request, Seek};
 
-/// What became of a request that had to wait for the store.
+/// What became of a request that had to wait for the store, or for somebody's keys.
 pub(super) enum Answer {
     Subscribe(Result<Started, Refusal>),
     Seek(Result<Sought, Refusal>),
+    /// Of a `refresh`, with its `id`.
+    Refresh(Option<String>, Result<Subscriber, TokenError>),
 }
 
 /// What a `seek` needs to know.
@@ -43,7 +46,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     fn perform(&mut self, request: Request) -> Result<(), End> {
         let done = match request {
-            Request::Refresh { id, token } => return self.refresh(id.as_deref(), &token),
+            Request::Refresh { id, token } => {
+                self.refresh(id, token);
+                Ok(())
+            }
             Request::Ping { id } => {
                 let id = id.as_deref();
                 self.out
@@ -127,21 +133,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok(())
     }
 
+    fn refresh(&mut self, id: Option<String>, token: String) {
+        let verifier = Arc::clone(&self.host.verifier);
+        self.request = Some(Box::pin(async move {
+            let verified = verifier.verify(&token).await;
+            Answer::Refresh(id, verified)
+        }));
+    }
+
     /// A new token, for the same subscriber. What it no longer allows ends at once.
-    fn refresh(&mut self, id: Option<&str>, token: &str) -> Result<(), End> {
-        let subscriber = match self.host.verifier.verify(token) {
-            Ok(subscriber) => subscriber,
-            Err(error) => {
-                let refusal = Refusal::new("bad_token", error.to_string());
-                self.refuse(&match id {
-                    Some(id) => refusal.to(id),
-                    None => refusal,
-                });
-                return Ok(());
-            }
-        };
+    fn refreshed(&mut self, id: Option<&str>, subscriber: Subscriber) -> Result<(), End> {
         if subscriber.sub() != self.session.subscriber.sub() {
             return Err(End::Close(&close::WRONG_SUBSCRIBER));
+        }
+        self.host.admission.showed(self.id, &subscriber);
+        // It can have been taken back before it was known as this session's.
+        if self.host.verifier.stands(&subscriber).is_err() {
+            return Err(End::Close(&close::REVOKED));
         }
         self.clock.renew(subscriber.expires_at(), Instant::now());
         let mut owed = Vec::new();
@@ -157,8 +165,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok(())
     }
 
-    /// Takes the answer to a request that waited for the store.
-    pub(super) fn answered(&mut self, answer: Answer) {
+    /// Takes the answer to a request that waited.
+    pub(super) fn answered(&mut self, answer: Answer) -> Result<(), End> {
         self.request = None;
         let mut owed = Vec::new();
         let done = match answer {
@@ -173,10 +181,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 extent,
             })) => self.session.cursors.seek(&id, &stream, to, extent, &mut owed),
             Answer::Subscribe(Err(refusal)) | Answer::Seek(Err(refusal)) => Err(refusal),
+            Answer::Refresh(id, Ok(subscriber)) => return self.refreshed(id.as_deref(), subscriber),
+            Answer::Refresh(id, Err(error)) => {
+                let refusal = Refusal::new("bad_token", error.to_string());
+                Err(match id {
+                    Some(id) => refusal.to(&id),
+                    None => refusal,
+                })
+            }
         };
         self.put(&mut owed);
         if let Err(refusal) = done {
             self.refuse(&refusal);
         }
+        Ok(())
     }
 }

@@ -20,7 +20,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::WebSocket;
-use crate::feeds::wake::Wake;
 use crate::memory_store::MemoryStore;
 use crate::testing::batch;
 use crate::{Limits, Parts, Push};
@@ -203,7 +202,7 @@ impl Story {
         let mut claims = Claims::new("alice", auth::token::unix_now() + 1_000_000);
         claims.read = vec!["**".to_owned()];
         let subscriber = verifier
-            .verify(&Minter::hs256(&key, "tailcast").mint(&claims).unwrap())
+            .check(&Minter::hs256(&key, "tailcast").mint(&claims).unwrap())
             .unwrap();
         let store: Arc<dyn LogStore> = Arc::new(MemoryStore::default());
         let push = Push::new(Parts {
@@ -226,11 +225,11 @@ impl Story {
         let wire = Wire::new();
         let (node, io) = (Arc::clone(push.host()), wire.clone());
         let session = tokio::spawn(async move {
-            let wake = Arc::<Wake>::default();
+            let place = node.admission.enter(&subscriber).ok().unwrap();
             let polls = io.clone();
             let epoch = Epoch::from_text("epoch");
-            let mut session = Box::new(WebSocket::new(node, subscriber, epoch, wake, io));
-            session.welcome("a session");
+            let mut session = Box::new(WebSocket::new(node, subscriber, epoch, &place, io));
+            session.welcome();
             let mut running = std::pin::pin!(session.run());
             std::future::poll_fn(|cx| {
                 polls.0.lock().polls += 1;

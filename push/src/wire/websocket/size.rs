@@ -3,6 +3,7 @@
 use std::mem::size_of;
 
 use super::*;
+use crate::feeds::wake::Wake;
 use crate::wire::handshake::serve;
 
 /// Each bound is a little more than what there is. Whoever needs more asks first whether most sessions need it: what few

@@ -1,0 +1,223 @@
+//! Who shows a token: the one place where tokens are checked, for every listener, protocol and role.
+//!
+//! A node checks by what it holds in memory: the keys of its [`Ring`], and what was [taken back](crate::revoked). Both are kept
+//! like the ledger's by [`crate::follow`]. Nothing is asked for a token, and no token is good for longer than it says.
+
+mod claims;
+pub(crate) mod header;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jsonwebtoken::Validation;
+use jsonwebtoken::errors::ErrorKind;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use self::claims::Claims;
+use self::header::Header;
+use crate::checked::Checked;
+use crate::grants::{Shown, Subscriber};
+use crate::key::Key;
+use crate::revoked::Revoked;
+use crate::ring::{CheckKey, Ring};
+use crate::token::{AUDIENCE, LEEWAY_SECONDS, TokenError, unix_now};
+
+/// The longest token that is looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// Checks tokens.
+pub struct Verifier {
+    issuer: Arc<str>,
+    ring: RwLock<Arc<Ring>>,
+    checked: Checked,
+    revoked: RwLock<Knowledge>,
+    /// When the ledger last said that this is all.
+    heard: Mutex<Option<Instant>>,
+    made: Instant,
+    /// Of a node that follows what is taken back.
+    staleness: Mutex<Option<Staleness>>,
+    /// Counts what was taken back or changed, for whoever holds a subscriber for long.
+    news: watch::Sender<u64>,
+}
+
+/// When a node has not heard for too long what was taken back, and what it does then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Staleness {
+    /// So long.
+    pub after: Duration,
+    /// Whether nobody is let in then. Who is in stays.
+    pub refuse: bool,
+}
+
+/// What is known of what was taken back.
+enum Knowledge {
+    /// Not yet looked.
+    None,
+    /// This.
+    Some(Arc<Revoked>),
+}
+
+impl Verifier {
+    /// For tokens that this installation makes in the name of `issuer`, where nothing can be taken back.
+    pub fn new(issuer: &str, ring: Ring) -> Self {
+        Self {
+            issuer: issuer.into(),
+            ring: RwLock::new(Arc::new(ring)),
+            checked: Checked::default(),
+            revoked: RwLock::new(Knowledge::Some(Arc::default())),
+            heard: Mutex::new(None),
+            made: Instant::now(),
+            staleness: Mutex::new(None),
+            news: watch::Sender::new(0),
+        }
+    }
+
+    /// For tokens signed with `key` whose `iss` is `issuer`.
+    pub fn hs256(key: &Key, issuer: &str) -> Self {
+        Self::new(issuer, Ring::default().with(CheckKey::hs256(key)))
+    }
+
+    /// From now on no token is good before it is known what was taken back, which [`crate::follow`] finds out; and what is to be
+    /// done while nothing is heard of it.
+    pub fn look_first(&self, staleness: Staleness) {
+        *self.revoked.write() = Knowledge::None;
+        *self.staleness.lock() = Some(staleness);
+    }
+
+    /// What this installation's own tokens carry as `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The owner of a token, when the token is good now.
+    pub async fn verify(&self, token: &str) -> Result<Subscriber, TokenError> {
+        self.check(token)
+    }
+
+    /// The same, by what is known at the moment.
+    pub fn check(&self, token: &str) -> Result<Subscriber, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        let now = unix_now();
+        let (owner, known) = match self.checked.owner(token, now) {
+            Some(owner) => (owner, true),
+            None => (self.read(token, now)?, false),
+        };
+        self.stands(&owner)?;
+        if !known {
+            self.checked.is_good(token, &owner, now);
+        }
+        Ok(owner)
+    }
+
+    /// Whether somebody whose token was good is still let in: nothing that it rests on was taken back since. (When it ends is
+    /// another thing.)
+    pub fn stands(&self, subscriber: &Subscriber) -> Result<(), TokenError> {
+        if self.staleness.lock().is_some_and(|staleness| staleness.refuse) && self.is_stale() {
+            return Err(TokenError::NotYetKnown);
+        }
+        match &*self.revoked.read() {
+            Knowledge::None => Err(TokenError::NotYetKnown),
+            Knowledge::Some(revoked) if revoked.covers(subscriber) => Err(TokenError::Revoked),
+            Knowledge::Some(_) => Ok(()),
+        }
+    }
+
+    /// Tells when anything was taken back: time to ask of everybody who is here whether they [stand](Self::stands).
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// The ledger answered just now: what is known is all there is.
+    pub(crate) fn heard(&self) {
+        *self.heard.lock() = Some(Instant::now());
+    }
+
+    /// How long ago that was; or since this was made.
+    pub(crate) fn heard_ago(&self) -> Duration {
+        self.heard.lock().unwrap_or(self.made).elapsed()
+    }
+
+    /// Whether it is not known what was taken back, or was known last too long ago.
+    pub fn is_stale(&self) -> bool {
+        let Some(Staleness { after, .. }) = *self.staleness.lock() else {
+            return false;
+        };
+        self.heard.lock().is_none_or(|at| at.elapsed() > after)
+    }
+
+    /// From now on this is what was taken back.
+    pub(crate) fn know(&self, revoked: Revoked) {
+        *self.revoked.write() = Knowledge::Some(Arc::new(revoked));
+        self.news.send_modify(|count| *count += 1);
+    }
+
+    /// From now on tokens are checked with these keys. What was found good by others is checked anew.
+    pub fn swap(&self, ring: Ring) {
+        *self.ring.write() = Arc::new(ring);
+        self.checked.forget();
+        self.news.send_modify(|count| *count += 1);
+    }
+
+    fn read(&self, token: &str, now: i64) -> Result<Subscriber, TokenError> {
+        let header = Header::of(token)?;
+        let ring = Arc::clone(&self.ring.read());
+        let mut refusal = TokenError::BadSignature;
+        for key in ring.find(&header, now) {
+            match self.read_with(token, &key) {
+                Err(TokenError::BadSignature) => {}
+                Err(other) => refusal = other,
+                good => return good,
+            }
+        }
+        Err(refusal)
+    }
+
+    fn read_with(&self, token: &str, key: &CheckKey) -> Result<Subscriber, TokenError> {
+        let mut validation = Validation::new(key.algorithm);
+        // `set_audience` alone would let a token without `aud` pass: the claims have to be required, too.
+        validation.set_required_spec_claims(&["sub", "iss", "aud", "exp"]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[&self.issuer]);
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY_SECONDS;
+        let read = jsonwebtoken::decode::<Claims>(token, &key.key, &validation).map_err(refusal)?;
+        read.claims.subscriber(Shown {
+            issuer: Some(Arc::clone(&self.issuer)),
+            key: key.kid.clone(),
+            ..Shown::token(token)
+        })
+    }
+}
+
+impl Shown {
+    /// A token, of which nothing is known but its bytes.
+    pub(crate) fn token(token: &str) -> Self {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest(&SHA256, token.as_bytes()).as_ref()[..16]);
+        Self {
+            hash: Some(hash),
+            ..Self::default()
+        }
+    }
+}
+
+fn refusal(error: jsonwebtoken::errors::Error) -> TokenError {
+    match error.into_kind() {
+        ErrorKind::ExpiredSignature => TokenError::Expired,
+        ErrorKind::ImmatureSignature => TokenError::NotYet,
+        ErrorKind::InvalidIssuer => TokenError::WrongIssuer,
+        ErrorKind::InvalidAudience => TokenError::WrongAudience,
+        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
+            TokenError::BadSignature
+        }
+        ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
+            TokenError::BadClaim(claim)
+        }
+        _ => TokenError::Malformed,
+    }
+}

@@ -1,0 +1,56 @@
+//! What the claims of this installation's own tokens say, once their signature was checked.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::grants::{Grants, Shown, Subscriber};
+use crate::token::{TokenError, parse_grants};
+
+#[derive(Deserialize)]
+pub(super) struct Claims {
+    // Both are required by the validation, which names what is missing: the defaults are never seen.
+    #[serde(default)]
+    sub: String,
+    #[serde(default, deserialize_with = "numeric_date")]
+    exp: i64,
+    #[serde(default)]
+    jti: Option<String>,
+    #[serde(default, deserialize_with = "some_numeric_date")]
+    iat: Option<i64>,
+    #[serde(default)]
+    read: Vec<String>,
+    #[serde(default)]
+    write: Vec<String>,
+    #[serde(default)]
+    admin: bool,
+    #[serde(default)]
+    introspect: bool,
+}
+
+impl Claims {
+    /// Whose they are. `shown` knows the rest of the token; what is said here of it is added.
+    pub(super) fn subscriber(self, shown: Shown) -> Result<Subscriber, TokenError> {
+        let grants = Grants {
+            read: parse_grants(&self.read)?,
+            write: parse_grants(&self.write)?,
+            admin: self.admin,
+            introspect: self.introspect,
+        };
+        let shown = Shown {
+            issued_at: self.iat,
+            ..shown
+        };
+        let subscriber = Subscriber::new(&self.sub, grants, self.exp, self.jti);
+        Ok(subscriber.map_err(TokenError::BadSubject)?.by(shown))
+    }
+}
+
+/// A NumericDate may have a fraction (RFC 7519 §2); it is cut off, so that nothing lives longer than it says.
+fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    // The cast saturates: a date beyond all dates stays one.
+    Ok(seconds.floor() as i64)
+}
+
+fn some_numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    numeric_date(deserializer).map(Some)
+}
