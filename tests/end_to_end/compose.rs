@@ -236,7 +236,7 @@ fn no_service_may_more_than_it_needs() {
         let image = service.settings["image"].first().unwrap();
         let pinned = image.split([':', '-']).any(|part| part.split('.').count() == 3);
         assert!(image == "tailcast" || pinned, "{name} runs any {image}");
-        let stores = ["collect", "push", "read"]
+        let stores = ["collect", "push", "read", "auth"]
             .iter()
             .any(|role| name.starts_with(role));
         assert_eq!(service.has("secrets", "store"), stores, "{name}");
