@@ -31,9 +31,6 @@ const PAUSES: backoff::Limits = backoff::Limits {
     most: Duration::from_secs(2),
 };
 
-/// For how long nothing has been heard.
-const AGE: &str = "tailcast_revocations_age_seconds";
-
 /// Keeps what `verifier` knows like the ledger. Never ends; whoever drops it ends it.
 pub async fn follow(ledger: Arc<dyn Ledger>, verifier: Arc<Verifier>) {
     let mut pauses = Backoff::new(PAUSES);
@@ -50,11 +47,12 @@ pub async fn follow(ledger: Arc<dyn Ledger>, verifier: Arc<Verifier>) {
             tracing::info!(%error, "what was revoked is looked up again");
             continue;
         }
-        if !told {
+        // Whose store was never there says so itself.
+        if !told && verifier.has_heard() {
             tracing::warn!(%error, "what was revoked cannot be asked for; what is known counts, and it is tried until there is an answer");
             told = true;
         }
-        metrics::gauge!(AGE).set(verifier.heard_ago().as_secs_f64());
+        metrics::gauge!("tailcast_revocations_age_seconds").set(verifier.heard_ago().as_secs_f64());
         tokio::time::sleep(pauses.pause()).await;
     }
 }
@@ -97,7 +95,7 @@ impl Follower<'_> {
         self.take(|_| true);
         loop {
             self.verifier.heard();
-            metrics::gauge!(AGE).set(0.0);
+            metrics::gauge!("tailcast_revocations_age_seconds").set(0.0);
             pauses.reset();
             if std::mem::take(told) {
                 tracing::info!("what was revoked is known again");

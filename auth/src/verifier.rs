@@ -28,6 +28,9 @@ use crate::token::{AUDIENCE, LEEWAY_SECONDS, TokenError, unix_now};
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
+/// So long somebody waits for a node that does not know yet what was taken back.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
+
 /// Checks tokens.
 pub struct Verifier {
     issuer: Arc<str>,
@@ -93,8 +96,18 @@ impl Verifier {
     }
 
     /// The owner of a token, when the token is good now.
+    ///
+    /// A node that has just begun is given a moment to look.
     pub async fn verify(&self, token: &str) -> Result<Subscriber, TokenError> {
-        self.check(token)
+        let mut news = self.news();
+        match self.check(token) {
+            Err(TokenError::NotYetKnown) => {
+                // Whether it came or not: the check says.
+                let _ = tokio::time::timeout(LOOK_WITHIN, news.changed()).await;
+                self.check(token)
+            }
+            known => known,
+        }
     }
 
     /// The same, by what is known at the moment.
@@ -135,6 +148,11 @@ impl Verifier {
     /// The ledger answered just now: what is known is all there is.
     pub(crate) fn heard(&self) {
         *self.heard.lock() = Some(Instant::now());
+    }
+
+    /// Whether it ever did.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.heard.lock().is_some()
     }
 
     /// How long ago that was; or since this was made.

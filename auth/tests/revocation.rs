@@ -261,3 +261,21 @@ async fn who_is_to_refuse_when_nothing_is_heard_refuses_until_something_is() {
     node.book.away(false);
     node.judges(&alice, Ok(())).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_a_node_looks_waits_a_moment_and_is_let_in() {
+    let book = Book::default();
+    book.away(true);
+    let node = begin(book, LONG);
+    let (verifier, alice) = (node.verifier.clone(), token("alice"));
+    let waits = tokio::spawn(async move { verifier.verify(&alice).await.map(|_| ()) });
+    tokio::task::yield_now().await;
+    node.book.away(false);
+    assert_eq!(waits.await.unwrap(), Ok(()));
+
+    let book = Book::default();
+    book.away(true);
+    let node = begin(book, LONG);
+    let judged = node.verifier.verify(&token("alice")).await.map(|_| ());
+    assert_eq!(judged, Err(TokenError::NotYetKnown), "and not for ever");
+}

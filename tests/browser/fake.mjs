@@ -190,6 +190,7 @@ export class Fake {
       }));
       return answer(200, "application/json", JSON.stringify({ streams }));
     }
+    if (url.pathname === "/v1/views") return answer(200, "application/json", JSON.stringify({ views: [] }));
     answer(200, "application/json", JSON.stringify(this.#page(url.searchParams)));
   }
 
