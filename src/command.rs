@@ -11,6 +11,7 @@ mod misuse;
 mod near;
 mod nodes;
 mod retention;
+mod revoke;
 mod send;
 mod serve;
 mod show;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Retention(retention::Args),
     /// Print a token
     Token(token::Args),
+    /// Take tokens back before they end
+    Revoke(revoke::Args),
     /// Measure the load and latency of an installation
     Bench(bench::Args),
     /// Check the configuration, explain it, and try what it names
@@ -124,6 +127,7 @@ impl Command {
                 Self::Nodes(args) => nodes::run(args).await,
                 Self::Retention(args) => retention::run(args).await,
                 Self::Token(args) => token::run(&args),
+                Self::Revoke(args) => revoke::run(args).await,
                 Self::Bench(args) => bench::run(args).await,
                 Self::Check(args) => check::run(args).await,
                 Self::Completions(args) => completions::run(&args, CommandLine::command()),

@@ -50,7 +50,7 @@ pub(crate) fn services(ground: &Ground<'_>) -> anyhow::Result<Vec<Service>> {
     }
     services.extend(links::inbound(ground, dispatcher, sessions));
     if has(Role::Auth) {
-        services.push(auth::service(ground));
+        services.push(auth::service(ground)?);
     }
     if has(Role::Web) {
         services.push(web::service());

@@ -87,6 +87,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Public, GET, "/v1/ws", Door::Token, openapi::follow),
     route(Public, GET, "/v1/sse", Door::Token, openapi::follow_events),
     route(Public, POST, "/v1/introspect", Door::Token, openapi::introspect),
+    route(Public, POST, "/v1/revoke", Door::Token, openapi::revoke),
     route(Public, GET, "/", Door::Open, openapi::viewer),
     route(Public, GET, "/assets/{name}", Door::Open, openapi::viewer_file),
     route(
@@ -246,7 +247,7 @@ mod tests {
             }
             let poor = match (route.door, route.path) {
                 // Behind the door the form is read, and is to be had.
-                (_, "/v1/introspect") | (Door::Open, _) => continue,
+                (_, "/v1/introspect" | "/v1/revoke") | (Door::Open, _) => continue,
                 _ => status(&node, route, &bearer(&may_nothing)).await,
             };
             match route.door {

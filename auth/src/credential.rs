@@ -75,8 +75,8 @@ fn no_token() -> Problem {
 /// The refusal of a token that is not accepted.
 pub fn refused(error: &TokenError) -> Problem {
     if *error == TokenError::NotYetKnown {
-        let (status, detail) = (StatusCode::SERVICE_UNAVAILABLE, error.to_string());
-        return Problem::new(status, "unavailable", detail).retry_after(ASK_AGAIN);
+        let detail = error.to_string();
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(ASK_AGAIN);
     }
     Problem::new(StatusCode::UNAUTHORIZED, "bad_token", error.to_string()).header(WWW_AUTHENTICATE, ASK_ANEW)
 }

@@ -8,10 +8,10 @@ pub mod credential;
 mod follow;
 pub mod grants;
 pub mod guard;
-pub mod introspect;
 pub mod key;
 pub mod revoked;
 pub mod ring;
+pub mod service;
 pub mod token;
 pub mod verifier;
 

@@ -3,6 +3,8 @@
 //! A mark says it for all nodes, in the ledger, for as long as there can be a token that it is about. A node holds all of them
 //! in memory: whether a token was taken back costs a look into a map, and nothing while there are none.
 
+mod marks;
+
 use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -10,6 +12,8 @@ use lines::ledger::{Entry, LedgerKey};
 use serde::{Deserialize, Serialize};
 
 use crate::grants::Subscriber;
+use crate::token::LEEWAY_SECONDS;
+pub use marks::{MarkLimits, Marks, NotMarked};
 
 /// What the keys of marks begin with.
 pub(crate) const PREFIX: &str = "auth/revoked/";
@@ -35,6 +39,16 @@ pub enum Revocable {
     Key(String),
 }
 
+impl Revocable {
+    /// Whether it matters when something was issued.
+    pub fn is_by_time(&self) -> bool {
+        match self {
+            Self::Token { .. } | Self::Bytes(_) => false,
+            Self::Subscriber(_) | Self::Issuer(_) | Self::Key(_) => true,
+        }
+    }
+}
+
 /// That something was taken back, as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -43,13 +57,63 @@ pub struct Mark {
     /// What was issued up to this Unix second; later ones are good again. A token says nothing finer than seconds, so those of
     /// the same second are taken back, too. Of one token it says nothing.
     pub before: i64,
-    /// When the mark can be forgotten, since all that it is about has ended: Unix seconds.
+    /// When the mark can be forgotten, since all that it is about has ended: Unix seconds; [`NEVER`] where nobody knows.
     pub until: i64,
     /// Who took it back.
     pub by: String,
 }
 
+/// No end: a token lasts as long as it says, and one that was issued before may say anything.
+pub const NEVER: i64 = i64::MAX;
+
 impl Mark {
+    /// Takes back the token that somebody showed, and no other.
+    pub fn of_token(owner: &Subscriber, by: &str, now: i64) -> Option<Self> {
+        let shown = owner.shown();
+        let what = match (&shown.issuer, owner.token_id(), shown.hash) {
+            (Some(issuer), Some(id), _) => Revocable::Token {
+                issuer: issuer.to_string(),
+                id: id.to_owned(),
+            },
+            (_, _, Some(hash)) => Revocable::Bytes(hex(&hash)),
+            _ => return None,
+        };
+        let mark = Self::new(what, by, now);
+        Some(mark.ending(owner.expires_at()))
+    }
+
+    /// Takes back what was issued up to `now`.
+    pub fn new(what: Revocable, by: &str, now: i64) -> Self {
+        let by = by.to_owned();
+        Self {
+            what,
+            before: now,
+            until: NEVER,
+            by,
+        }
+    }
+
+    /// The same about what ends at `expires_at`. A clock may be behind.
+    #[must_use]
+    pub fn ending(self, expires_at: i64) -> Self {
+        let until = expires_at.saturating_add_unsigned(LEEWAY_SECONDS);
+        Self { until, ..self }
+    }
+
+    /// Both at once: of two who take the same thing back neither makes less of what the other did.
+    fn with(self, other: &Self) -> Self {
+        let before = if self.what.is_by_time() {
+            self.before.max(other.before)
+        } else {
+            self.before
+        };
+        Self {
+            before,
+            until: self.until.max(other.until),
+            ..self
+        }
+    }
+
     /// The one place of a mark about this in the ledger: a later one takes it.
     pub fn key(&self) -> Option<LedgerKey> {
         let named = serde_json::to_vec(&self.what).ok()?;
@@ -66,8 +130,10 @@ pub(crate) struct Revoked {
     subscribers: HashMap<String, i64>,
     issuers: HashMap<String, i64>,
     keys: HashMap<String, i64>,
-    /// How many marks there are.
+    /// How many marks there are…
     count: usize,
+    /// … and how many of them somebody made.
+    made: HashMap<String, usize>,
 }
 
 impl Revoked {
@@ -84,8 +150,9 @@ impl Revoked {
     }
 
     fn add(&mut self, mark: Mark) {
-        let Mark { what, before, .. } = mark;
+        let Mark { what, before, by, .. } = mark;
         self.count += 1;
+        *self.made.entry(by).or_default() += 1;
         match what {
             Revocable::Token { issuer, id } => {
                 self.tokens.entry(issuer).or_default().insert(id);
@@ -108,6 +175,11 @@ impl Revoked {
     /// How many marks there are.
     pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// How many of them somebody made.
+    pub(crate) fn made_by(&self, sub: &str) -> usize {
+        self.made.get(sub).copied().unwrap_or_default()
     }
 
     /// Whether what the subscriber showed was taken back.

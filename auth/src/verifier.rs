@@ -55,6 +55,15 @@ pub struct Staleness {
     pub refuse: bool,
 }
 
+/// When a token may begin to be good (`nbf`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// It has to be so now.
+    Past,
+    /// It may be so later, too.
+    Whenever,
+}
+
 /// What is known of what was taken back.
 enum Knowledge {
     /// Not yet looked.
@@ -118,13 +127,21 @@ impl Verifier {
         let now = unix_now();
         let (owner, known) = match self.checked.owner(token, now) {
             Some(owner) => (owner, true),
-            None => (self.read(token, now)?, false),
+            None => (self.read(token, now, Beginning::Past)?, false),
         };
         self.stands(&owner)?;
         if !known {
             self.checked.is_good(token, &owner, now);
         }
         Ok(owner)
+    }
+
+    /// Whose a token is that is good, was taken back, or will be good once its time comes: for whoever takes it back.
+    pub async fn whose(&self, token: &str) -> Result<Subscriber, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        self.read(token, unix_now(), Beginning::Whenever)
     }
 
     /// Whether somebody whose token was good is still let in: nothing that it rests on was taken back since. (When it ends is
@@ -181,12 +198,20 @@ impl Verifier {
         self.news.send_modify(|count| *count += 1);
     }
 
-    fn read(&self, token: &str, now: i64) -> Result<Subscriber, TokenError> {
+    /// What was taken back, where it is known.
+    pub(crate) fn revoked(&self) -> Option<Arc<Revoked>> {
+        match &*self.revoked.read() {
+            Knowledge::None => None,
+            Knowledge::Some(revoked) => Some(Arc::clone(revoked)),
+        }
+    }
+
+    fn read(&self, token: &str, now: i64, beginning: Beginning) -> Result<Subscriber, TokenError> {
         let header = Header::of(token)?;
         let ring = Arc::clone(&self.ring.read());
         let mut refusal = TokenError::BadSignature;
         for key in ring.find(&header, now) {
-            match self.read_with(token, &key) {
+            match self.read_with(token, &key, beginning) {
                 Err(TokenError::BadSignature) => {}
                 Err(other) => refusal = other,
                 good => return good,
@@ -195,13 +220,13 @@ impl Verifier {
         Err(refusal)
     }
 
-    fn read_with(&self, token: &str, key: &CheckKey) -> Result<Subscriber, TokenError> {
+    fn read_with(&self, token: &str, key: &CheckKey, beginning: Beginning) -> Result<Subscriber, TokenError> {
         let mut validation = Validation::new(key.algorithm);
         // `set_audience` alone would let a token without `aud` pass: the claims have to be required, too.
         validation.set_required_spec_claims(&["sub", "iss", "aud", "exp"]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&self.issuer]);
-        validation.validate_nbf = true;
+        validation.validate_nbf = beginning == Beginning::Past;
         validation.leeway = LEEWAY_SECONDS;
         let read = jsonwebtoken::decode::<Claims>(token, &key.key, &validation).map_err(refusal)?;
         read.claims.subscriber(Shown {

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use auth::introspect::{Limits, Parts, router};
+use auth::service::Limits;
+use auth::service::introspect::{Parts, router};
 use auth::token::unix_now;
 use auth::{Claims, Key, Minter, Verifier};
 use axum::body::{Body, to_bytes};

@@ -1,140 +1,17 @@
 //! What a node knows of what was taken back, by a ledger that answers, fails and forgets.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod book;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use auth::revoked::{Mark, Revocable};
 use auth::{Claims, Key, Minter, Staleness, TokenError, Verifier, token::unix_now};
-use lines::ledger::{
-    Change, Changes, CommitError, Entry, KeyPrefix, Ledger, LedgerError, LedgerKey, Page, Revision,
-    WatchError, Write,
-};
-use parking_lot::Mutex;
-use tokio::sync::Notify;
+
+use book::Book;
 
 const KEY: &str = "an installation's key of 32 bytes or more";
-
-/// A ledger in memory, to which a test writes.
-#[derive(Default)]
-struct Book {
-    state: Mutex<State>,
-    news: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    log: Vec<Change>,
-    away: bool,
-    /// Changes up to this revision are not told any more.
-    forgotten: u64,
-}
-
-impl Book {
-    fn put(&self, mark: &Mark) {
-        let mut state = self.state.lock();
-        let revision = Revision(state.log.len() as u64 + 1);
-        state.log.push(Change {
-            key: mark.key().unwrap(),
-            revision,
-            value: Some(serde_json::to_vec(mark).unwrap().into()),
-        });
-        self.news.notify_waiters();
-    }
-
-    fn delete(&self, mark: &Mark) {
-        let mut state = self.state.lock();
-        let revision = Revision(state.log.len() as u64 + 1);
-        let key = mark.key().unwrap();
-        state.log.push(Change {
-            key,
-            revision,
-            value: None,
-        });
-        self.news.notify_waiters();
-    }
-
-    fn away(&self, away: bool) {
-        self.state.lock().away = away;
-        self.news.notify_waiters();
-    }
-
-    fn forget(&self) {
-        let mut state = self.state.lock();
-        state.forgotten = state.log.len() as u64;
-    }
-
-    fn told(&self, after: Revision) -> Result<Changes, WatchError> {
-        let state = self.state.lock();
-        if state.away {
-            return Err(LedgerError::Away("the plug is out".into()).into());
-        }
-        if after.0 < state.forgotten {
-            return Err(WatchError::StartOver { after });
-        }
-        Ok(Changes {
-            changes: state.log[after.0 as usize..].to_vec(),
-            upto: Revision(state.log.len() as u64),
-        })
-    }
-}
-
-#[async_trait]
-impl Ledger for Book {
-    async fn get(&self, _: &LedgerKey) -> Result<Option<Entry>, LedgerError> {
-        unreachable!("nothing is asked for a token")
-    }
-
-    async fn list(
-        &self,
-        prefix: &KeyPrefix,
-        after: Option<&LedgerKey>,
-        most: usize,
-    ) -> Result<Page, LedgerError> {
-        let state = self.state.lock();
-        if state.away {
-            return Err(LedgerError::Away("the plug is out".into()));
-        }
-        let mut rows = std::collections::BTreeMap::new();
-        for Change { key, revision, value } in &state.log {
-            match value.clone() {
-                Some(value) => rows.insert(
-                    key.clone(),
-                    Entry {
-                        key: key.clone(),
-                        revision: *revision,
-                        value,
-                    },
-                ),
-                None => rows.remove(key),
-            };
-        }
-        let beyond = |key: &LedgerKey| prefix.covers(key) && after.is_none_or(|after| key > after);
-        let mut entries: Vec<Entry> = rows.into_values().filter(|entry| beyond(&entry.key)).collect();
-        let more = entries.len() > most;
-        entries.truncate(most);
-        Ok(Page {
-            entries,
-            revision: Revision(state.log.len() as u64),
-            more,
-        })
-    }
-
-    async fn commit(&self, _: Vec<Write>) -> Result<Revision, CommitError> {
-        unreachable!("who follows writes nothing")
-    }
-
-    async fn changes(&self, _: &KeyPrefix, after: Revision, within: Duration) -> Result<Changes, WatchError> {
-        let news = self.news.notified();
-        let told = self.told(after)?;
-        if !told.changes.is_empty() {
-            return Ok(told);
-        }
-        let _ = tokio::time::timeout(within, news).await;
-        self.told(after)
-    }
-}
 
 fn mark(what: Revocable) -> Mark {
     Mark {

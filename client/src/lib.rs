@@ -12,6 +12,7 @@ mod outcome;
 mod post;
 mod problem;
 mod retention;
+mod revoke;
 mod send;
 mod server;
 mod tail;
@@ -23,6 +24,7 @@ pub use list::{AskError, DeletedStream, Node};
 pub use outcome::{Rejected, Report, SendError, SendLimits, Stopped, Summary, Unfinished};
 pub use problem::Problem;
 pub use retention::{Allowed, HiddenEntry, Restored, RetentionStatus, Why};
+pub use revoke::{Revocation, Revoked};
 pub use send::{Haste, Marks, Progress, Sender};
 pub use server::{AddressError, FixedToken, Server, TokenError, Tokens};
 pub use tail::{

@@ -11,7 +11,8 @@ mod rows;
 mod tests;
 mod together;
 
-use auth::introspect;
+use auth::revoked::MarkLimits;
+use auth::service;
 use collect::append::AppendLimits;
 use collect::ingest;
 use dispatch::link::LinkLimits;
@@ -65,8 +66,10 @@ pub(crate) struct Limits {
     pub questions: QuestionLimits,
     /// What filters may compute.
     pub filters: SieveLimits,
-    /// Questions about tokens.
-    pub introspect: introspect::Limits,
+    /// Questions about tokens, and words about them.
+    pub introspect: service::Limits,
+    /// What was taken back.
+    pub revocations: MarkLimits,
 }
 
 limits! {
@@ -88,6 +91,7 @@ limits! {
         questions: group,
         filters: group,
         introspect: group,
+        revocations: group,
     }
 }
 

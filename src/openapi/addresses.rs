@@ -4,7 +4,7 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::ParameterIn;
 
 use super::shapes::{
-    Is::Always, any, list, named, object, one_of, removed, restore, text, time, truth, whole,
+    Is::Always, Is::Sometimes, any, list, named, object, one_of, removed, restore, text, time, truth, whole,
 };
 use super::told::Told;
 
@@ -347,6 +347,42 @@ pub(crate) fn introspect() -> Told {
         .refuses(400, &["bad_request"])
         .refuses(408, &["too_slow"])
         .refuses(413, &["too_large"])
+}
+
+pub(crate) fn revoke() -> Told {
+    let about = "A token as a form (RFC 7009), or exactly one thing as JSON. Without `admin` one revokes what is one's own \
+        subscriber's: of another's token nothing is said but that nothing was revoked. Repeating it does no harm.";
+    let form = object("", vec![("token", Always, text("The token that is revoked."))]);
+    let answer = vec![
+        (
+            "revoked",
+            Always,
+            truth("Whether anything was. Why not is not said."),
+        ),
+        (
+            "before",
+            Sometimes,
+            whole("Of a subscriber, an issuer or a key: what was issued up to this Unix second is revoked."),
+        ),
+    ];
+    let types = vec![
+        ("application/x-www-form-urlencoded", form),
+        (JSON, named("Revocation")),
+    ];
+    Told::new("revoke", "tokens", "Revoke tokens", about)
+        .body("What.", types)
+        .answer(
+            200,
+            "It is revoked, durably, or there was nothing to revoke.",
+            vec![(JSON, object("", answer))],
+        )
+        .refuses(400, &["bad_request"])
+        .refuses(403, &["forbidden"])
+        .refuses(408, &["too_slow"])
+        .refuses(409, &["too_many_revocations"])
+        .refuses(413, &["too_large"])
+        .refuses(500, &["store_damaged"])
+        .refuses(503, &["unavailable", "unknown_outcome"])
 }
 
 pub(crate) fn viewer() -> Told {

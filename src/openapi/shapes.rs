@@ -28,6 +28,7 @@ pub(super) fn all() -> Vec<(&'static str, Shape)> {
         ("View", object("What a reader looks at.", view())),
         ("SavedView", saved_view()),
         ("Introspection", introspection()),
+        ("Revocation", revocation()),
         ("Nodes", nodes()),
         ("Held", held()),
         ("Retention", retention()),
@@ -432,6 +433,46 @@ fn introspection() -> Shape {
         ("introspect", Sometimes, truth("")),
     ];
     object("What a token is (RFC 7662).", members)
+}
+
+fn revocation() -> Shape {
+    let id = vec![
+        ("id", Always, text("Its `jti`.")),
+        (
+            "issuer",
+            Sometimes,
+            text("Its `iss`; this installation's unless named."),
+        ),
+        (
+            "expires_at",
+            Sometimes,
+            whole("Its `exp`, in Unix seconds: after that nobody has to remember it."),
+        ),
+    ];
+    let members = vec![
+        ("token", Sometimes, text("A token.")),
+        (
+            "token_id",
+            Sometimes,
+            object("A token by its id. For admins.", id),
+        ),
+        (
+            "subscriber",
+            Sometimes,
+            text("Whose tokens, those that were issued up to now."),
+        ),
+        (
+            "issuer",
+            Sometimes,
+            text("Whose tokens, by their `iss`. For admins."),
+        ),
+        (
+            "key",
+            Sometimes,
+            text("The `kid` of the key that they are signed with. For admins."),
+        ),
+    ];
+    object("What is revoked: exactly one of these.", members)
 }
 
 fn nodes() -> Shape {

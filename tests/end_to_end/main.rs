@@ -15,6 +15,7 @@ mod deleting;
 mod faults;
 mod finding;
 mod ingest;
+mod revoking;
 mod sending;
 mod sessions;
 mod settings;

@@ -1,7 +1,7 @@
 //! Of `auth`.
 
-use ::auth::introspect;
-use introspect::Limits;
+use ::auth::revoked::MarkLimits;
+use ::auth::service::Limits;
 
 use super::*;
 
@@ -10,5 +10,13 @@ limits! {
         // A token has up to 16 KiB, and may be written with `%`.
         form_bytes: size(KIB, MIB),
         form_within: duration(ms(100), HOUR),
+    }
+}
+
+limits! {
+    MarkLimits {
+        // Every node holds all of them in memory, some 200 bytes each.
+        marks: count(1, 10_000_000),
+        own_marks: count(1, 10_000_000),
     }
 }

@@ -1,24 +1,21 @@
-//! The `auth` role's service: token introspection (RFC 7662) for services that hold no key.
+//! Token introspection (RFC 7662) for services that hold no key.
 //!
 //! Who may ask about every token has the grant `introspect`, or is an admin. Everybody else may ask about tokens of their
 //! own `sub`; of any other they hear what they would hear of nonsense, as RFC 7662 §2.2 has it for those who "are not
 //! allowed to introspect a particular token" (§4: else the service helps whoever scans for tokens).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{Form, FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use edge::Problem;
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONNECTION, HeaderValue, PRAGMA};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::header::{CACHE_CONTROL, PRAGMA};
 use lines::Pattern;
 use serde::{Deserialize, Serialize};
 
+use super::body::{Limits, Whole};
 use crate::grants::Subscriber;
 use crate::guard::{Need, guarded};
 use crate::token::AUDIENCE;
@@ -33,24 +30,6 @@ pub struct Parts {
     pub issuer: Arc<str>,
     /// What a question may take.
     pub limits: Limits,
-}
-
-/// What a question may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The bytes of a question's form: 16 KiB.
-    pub form_bytes: usize,
-    /// From a question's head to the last byte of its form: 5 s.
-    pub form_within: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            form_bytes: 16 * 1024,
-            form_within: Duration::from_secs(5),
-        }
-    }
 }
 
 /// `POST /v1/introspect`, behind a door for tokens.
@@ -94,7 +73,8 @@ async fn introspect(
     caller: Subscriber,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Question { token } = question(request, parts.limits).await?;
+    let request = Whole::read(request, parts.limits).await?;
+    let Question { token } = request.form(WANTED).await?;
     // Why a token is not active is not said (RFC 7662 §2.2).
     let found = parts.verifier.verify(&token).await.ok();
     let found = found.filter(|found| may_know(&caller, found));
@@ -105,52 +85,11 @@ async fn introspect(
     Ok(([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], Json(answer)).into_response())
 }
 
+const WANTED: &str = "send the token to look at as a form: `token=TOKEN` (application/x-www-form-urlencoded)";
+
 fn may_know(caller: &Subscriber, asked: &Subscriber) -> bool {
     let grants = caller.grants();
     grants.introspect || grants.admin || caller.sub() == asked.sub()
-}
-
-async fn question(request: Request, limits: Limits) -> Result<Question, Problem> {
-    let (head, body) = request.into_parts();
-    let whole = Limited::new(body, limits.form_bytes).collect();
-    let body = match tokio::time::timeout(limits.form_within, whole).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = "the form is longer than any question about a token";
-            return Err(closing(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                detail,
-            )));
-        }
-        Ok(Err(_)) => return Err(bad_request()),
-        Err(_) => {
-            let detail = "the form did not come in time: send it at once";
-            return Err(closing(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "too_slow",
-                detail,
-            )));
-        }
-    };
-    let request = Request::from_parts(head, Body::from(body));
-    let form = Form::from_request(request, &())
-        .await
-        .map_err(|_| bad_request())?;
-    Ok(form.0)
-}
-
-/// The rest of the form is not waited for.
-fn closing(refusal: Problem) -> Problem {
-    refusal.header(CONNECTION, HeaderValue::from_static("close"))
-}
-
-fn bad_request() -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "bad_request",
-        "send the token to look at as a form: `token=TOKEN` (application/x-www-form-urlencoded)",
-    )
 }
 
 fn claims<'a>(subscriber: &'a Subscriber, issuer: &'a str) -> ActiveClaims<'a> {
