@@ -28,22 +28,26 @@ use super::turn::{Lease, millis};
 
 /// Batches at each end of a stream that are weighed. Those of a longer one are taken to be like them.
 const WEIGHED: i64 = 500;
+/// Batches that are counted. That a stream has more of them is no reason to look at each: it is to go.
+const COUNTED: i64 = 300_000;
+/// Until somebody else who deletes a stream is looked for again.
+const PAUSE: Duration = Duration::from_millis(30);
 
 impl MongoStore {
     pub(super) async fn delete_all_of(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
         loop {
-            let ready = self.connection.ready().await?;
             let attempt = Attempt {
                 connection: Arc::clone(&self.connection),
-                lease: Lease::seize(ready, self.options.deadline * 2).await?,
                 stream: stream.clone(),
                 grace: self.options.grace,
+                deadline: self.options.deadline,
             };
             let tried = tokio::spawn(attempt.run()).await;
             let tried = tried.map_err(|stopped| StoreError::Away(Box::new(stopped)))?;
             match tried? {
                 Tried::Done(deleted) => return Ok(deleted),
                 Tried::Overtaken => {}
+                Tried::NotItsTurn => tokio::time::sleep(PAUSE).await,
             }
         }
     }
@@ -52,21 +56,24 @@ impl MongoStore {
 /// One look at a stream's end, and the change that follows from it.
 struct Attempt {
     connection: Arc<Connection>,
-    lease: Lease,
     stream: StreamName,
     grace: Duration,
+    deadline: Duration,
 }
 
 impl Attempt {
     async fn run(self) -> Result<Tried, StoreError> {
         let ready = self.connection.ready().await?;
-        let tried = self.delete(ready).await;
-        let position = self.lease.position;
-        self.lease.give_back(ready, position).await?;
+        let Some(lease) = Lease::seize(ready, self.deadline * 2).await? else {
+            return Ok(Tried::NotItsTurn);
+        };
+        let tried = self.delete(ready, &lease).await;
+        let position = lease.position;
+        lease.give_back(ready, position).await?;
         tried
     }
 
-    async fn delete(&self, ready: &Ready) -> Result<Tried, StoreError> {
+    async fn delete(&self, ready: &Ready, lease: &Lease) -> Result<Tried, StoreError> {
         let stream = &self.stream;
         let (found, _) = ends(ready, std::slice::from_ref(stream)).await?;
         let extent = found.get(stream).map(|end| end.extent).unwrap_or_default();
@@ -75,7 +82,7 @@ impl Attempt {
         }
         let weight = weigh(ready, stream, extent).await?;
         let update = self.to_deleted(extent.next, &weight);
-        Ok(match self.lease.update_streams(ready, vec![update]).await? {
+        Ok(match lease.update_streams(ready, vec![update]).await? {
             Some(1) => Tried::Done(Some(Deleted {
                 from: extent.first_available,
                 next: extent.next,
@@ -113,6 +120,8 @@ enum Tried {
     Done(Option<Deleted>),
     /// Somebody else changed it, or took the turn.
     Overtaken,
+    /// Somebody else deletes a stream.
+    NotItsTurn,
 }
 
 /// What a stream's batches take, about.
@@ -122,7 +131,7 @@ struct Weight {
     bytes: i64,
 }
 
-/// Counts the batches by the index alone, and weighs those at both ends.
+/// Counts the batches by the index alone, as far as that is soon done, and weighs those at both ends.
 async fn weigh(ready: &Ready, stream: &StreamName, extent: Extent) -> Result<Weight, StoreError> {
     let within = doc! {"$gte": to_bson(extent.first_available), "$lt": to_bson(extent.next)};
     let matching = doc! {"$match": {"s": stream.as_str(), "o": within}};
@@ -131,25 +140,88 @@ async fn weigh(ready: &Ready, stream: &StreamName, extent: Extent) -> Result<Wei
             matching.clone(),
             doc! {"$sort": {"s": direction, "o": direction}},
             doc! {"$limit": WEIGHED},
-            doc! {"$group": {"_id": null, "weighed": {"$sum": 1}, "bytes": {"$sum": {"$bsonSize": "$$ROOT"}}}},
+            doc! {"$group": {
+                "_id": null, "weighed": {"$sum": 1}, "lines": {"$sum": "$n"}, "bytes": {"$sum": {"$bsonSize": "$$ROOT"}},
+            }},
         ]
     };
-    let mut pipeline = vec![matching.clone(), doc! {"$count": "batches"}];
+    let counted = [doc! {"$limit": COUNTED}, doc! {"$count": "batches"}];
+    let mut pipeline = vec![matching.clone()];
+    pipeline.extend(counted);
     pipeline.extend([1, -1].map(|direction| {
         doc! {"$unionWith": {"coll": "batches", "pipeline": weighed(direction)}}
     }));
     let mut cursor = ready.aggregate(&ready.batches, pipeline, 8).await?;
-    let (mut batches, mut weighed, mut bytes) = (0, 0, 0);
+    let mut sums = Sums::default();
     while cursor.advance().await.map_err(|e| ready.error(e))? {
         let document = cursor.current();
         let add = |name| number(document, name).unwrap_or_default();
-        batches += add("batches");
-        weighed += add("weighed");
-        bytes += add("bytes");
+        sums.batches += add("batches");
+        sums.weighed += add("weighed");
+        sums.lines += add("lines");
+        sums.bytes += add("bytes");
     }
-    let mean = bytes / weighed.max(1);
-    Ok(Weight {
-        batches,
-        bytes: mean.saturating_mul(batches),
-    })
+    Ok(sums.weight(extent))
+}
+
+/// What was counted, and what was weighed.
+#[derive(Default)]
+struct Sums {
+    batches: i64,
+    weighed: i64,
+    lines: i64,
+    bytes: i64,
+}
+
+impl Sums {
+    fn weight(&self, extent: Extent) -> Weight {
+        let part = |of: i64, whole: i64, total: i64| {
+            let part = i128::from(of) * i128::from(total) / i128::from(whole.max(1));
+            i64::try_from(part).unwrap_or(i64::MAX)
+        };
+        let batches = if self.batches < COUNTED {
+            self.batches
+        } else {
+            let lines = to_bson(extent.next) - to_bson(extent.first_available);
+            part(self.weighed, self.lines, lines).max(COUNTED)
+        };
+        Weight {
+            batches,
+            bytes: part(self.bytes, self.weighed, batches),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weight(batches: i64, weighed: i64, lines: i64, bytes: i64, of: u64) -> (i64, i64) {
+        let sums = Sums {
+            batches,
+            weighed,
+            lines,
+            bytes,
+        };
+        let extent = Extent {
+            first_available: Offset(0),
+            next: Offset(of),
+            ..Extent::default()
+        };
+        let weight = sums.weight(extent);
+        (weight.batches, weight.bytes)
+    }
+
+    #[test]
+    fn what_is_weighed_at_the_ends_stands_for_the_whole() {
+        assert_eq!(weight(0, 0, 0, 0, 0), (0, 0));
+        assert_eq!(weight(3, 6, 12, 600, 6), (3, 300), "both ends are the whole");
+        assert_eq!(weight(2_000, 1_000, 5_000, 100_000, 10_000), (2_000, 200_000));
+        let many = 10 * COUNTED as u64;
+        assert_eq!(
+            weight(COUNTED, 1_000, 1_000, 100_000, many),
+            (many as i64, many as i64 * 100),
+            "by their lines, where they are too many to be counted"
+        );
+    }
 }

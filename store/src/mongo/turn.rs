@@ -1,5 +1,6 @@
 //! Whose turn it is to trim, to delete or to merge: one process of the cluster at a time, for a while. Whoever deletes a
-//! stream, which somebody waits for, takes the turn from those.
+//! stream, which somebody waits for, takes the turn from those, and from nobody who deletes one, too: two who took it from
+//! each other would both never end.
 //!
 //! The three stand in each other's way: a floor that is raised by what batches were a moment ago must not come to lie
 //! within one that was merged since. So whatever they do to floors and batches is done in transactions that depend on the
@@ -28,22 +29,24 @@ pub(super) struct Lease {
 impl Lease {
     /// `None` when somebody else has it.
     pub(super) async fn take(ready: &Ready, length: Duration) -> Result<Option<Self>, StoreError> {
-        let free = doc! {"_id": "trim", "$expr": {"$lte": ["$until", "$$NOW"]}};
-        // A date that is further off than any lease is by a clock that was wrong.
-        let wrong =
-            doc! {"_id": "trim", "$expr": {"$gt": ["$until", {"$add": ["$$NOW", millis(length) * 2]}]}};
-        Self::take_where(ready, doc! {"$or": [free, wrong]}, length).await
+        let holder = uuid::Uuid::new_v4().to_string();
+        let which = doc! {"$or": [is_free(), is_wrong(length)]};
+        Self::take_where(ready, which, holder, length, Document::new()).await
     }
 
     async fn take_where(
         ready: &Ready,
-        which: Document,
+        mut which: Document,
+        holder: String,
         length: Duration,
+        more: Document,
     ) -> Result<Option<Self>, StoreError> {
-        let holder = uuid::Uuid::new_v4().to_string();
-        let take = doc! {"$set": {
+        which.insert("_id", "trim");
+        let mut set = doc! {
             "until": {"$add": ["$$NOW", millis(length)]}, "holder": &holder, "taken": "$$NOW",
-        }};
+        };
+        set.extend(more);
+        let take = doc! {"$set": set};
         let taken = ready.change("cluster", which, vec![take]).await?;
         let Some(taken) = taken else { return Ok(None) };
         let date = |name| taken.get_datetime(name).ok().copied();
@@ -57,10 +60,15 @@ impl Lease {
         }))
     }
 
-    /// Takes it from whoever has it: what that one has begun does not happen any more, and it looks again later.
-    pub(super) async fn seize(ready: &Ready, length: Duration) -> Result<Self, StoreError> {
-        let seized = Self::take_where(ready, doc! {"_id": "trim"}, length).await?;
-        seized.ok_or_else(|| StoreError::Away("the database has lost whose turn it is".into()))
+    /// Takes it, to delete a stream, from whoever trims or merges: what that one has begun does not happen any more, and it
+    /// looks again later. `None` when somebody else deletes a stream.
+    pub(super) async fn seize(ready: &Ready, length: Duration) -> Result<Option<Self>, StoreError> {
+        let holder = uuid::Uuid::new_v4().to_string();
+        // Told by the holder's own name, since whoever takes it after that says nothing of it.
+        let deletes = doc! {"deleter": &holder};
+        let tidies = doc! {"$expr": {"$ne": ["$deleter", "$holder"]}};
+        let which = doc! {"$or": [tidies, is_free(), is_wrong(length)]};
+        Self::take_where(ready, which, holder, length, deletes).await
     }
 
     /// Lets a transaction happen, unless somebody else has taken the lease since it began to read. It is looked at last:
@@ -118,13 +126,23 @@ impl Lease {
     }
 }
 
-/// Lets the next trim begin with the oldest batch of all.
+fn is_free() -> Document {
+    doc! {"$expr": {"$lte": ["$until", "$$NOW"]}}
+}
+
+/// A date that is further off than any lease is by a clock that was wrong.
+fn is_wrong(length: Duration) -> Document {
+    doc! {"$expr": {"$gt": ["$until", {"$add": ["$$NOW", millis(length) * 2]}]}}
+}
+
+/// Lets the next trim begin with the oldest batch of all. Whoever has the turn loses it, and would not give it back: so it
+/// is free.
 pub(super) async fn begin_anew(ready: &Ready) -> Result<(), StoreError> {
     ready
         .write(doc! {"update": "cluster", "updates": [{
             "q": {"_id": "trim"},
             // Whoever trims now must not note where it came to.
-            "u": {"$set": {"holder": ""}, "$unset": {"after": "", "whole": ""}},
+            "u": {"$set": {"holder": "", "until": DateTime::from_millis(0)}, "$unset": {"after": "", "whole": ""}},
         }]})
         .await
         .map(drop)

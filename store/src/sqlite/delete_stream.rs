@@ -16,6 +16,9 @@ use super::writer::Thread;
 use super::{SqliteStore, away, keys, retention};
 use crate::oldest::{Raise, Why};
 
+/// Batches at each end of a stream that are weighed. Those of a longer one are taken to be like them.
+const WEIGHED: u64 = 1000;
+
 /// What a stream has in place, and takes there.
 #[derive(Clone, Copy, Default)]
 struct Weight {
@@ -65,20 +68,33 @@ impl Thread {
     }
 }
 
+/// Counts the batches by the index alone, and weighs them: many of them at both ends only, since each is a look of its own.
 fn weigh(connection: &Connection, stream: &StreamName) -> Result<Weight, rusqlite::Error> {
     let Some(Kept { id, floor, .. }) = queries::kept(connection, stream)? else {
         return Ok(Weight::default());
     };
-    connection
-        .prepare_cached(
-            "SELECT count(*), coalesce(sum(bytes), 0) FROM batches WHERE stream = ?1 AND first >= ?2",
-        )?
-        .query_row((id, to_sql(floor)), |row| {
-            Ok(Weight {
-                batches: u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default(),
-                bytes: u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default(),
-            })
-        })
+    let of = (id, to_sql(floor));
+    let unsigned = |n: i64| u64::try_from(n).unwrap_or_default();
+    let batches = connection
+        .prepare_cached("SELECT count(*) FROM batches WHERE stream = ?1 AND first >= ?2")?
+        .query_row(of, |row| row.get(0))
+        .map(unsigned)?;
+    let sum = |in_order: &str, most: u64| {
+        connection
+            .prepare_cached(&format!(
+                "SELECT coalesce(sum(bytes), 0) FROM (
+                     SELECT bytes FROM batches WHERE stream = ?1 AND first >= ?2 ORDER BY first {in_order} LIMIT {most}
+                 )"
+            ))?
+            .query_row(of, |row| row.get(0))
+            .map(unsigned)
+    };
+    let bytes = if batches <= 2 * WEIGHED {
+        sum("ASC", 2 * WEIGHED)?
+    } else {
+        (sum("ASC", WEIGHED)? + sum("DESC", WEIGHED)?) / (2 * WEIGHED) * batches
+    };
+    Ok(Weight { batches, bytes })
 }
 
 fn delete(

@@ -1,6 +1,7 @@
 //! Much that is small: it is merged bit by bit, while others get their turns, and what is read of it afterwards is no more
 //! than what was asked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lines::log_store::Merged;
@@ -80,12 +81,10 @@ async fn a_merger_whose_turn_it_is_not_comes_again_later() {
             for message in ["a", "b"] {
                 store_lines(&*store, "s", &[message]).await;
             }
-            let cluster = place.database().await.collection::<Document>("cluster");
-            let until = DateTime::from_millis(DateTime::now().timestamp_millis() + 15_000);
-            let taken = doc! {"$set": {"until": until, "holder": "another one"}};
-            cluster.update_one(doc! {"_id": "trim"}, taken).await.unwrap();
+            take_turn(place, None).await;
             let merger = MongoStore::connect(&address, options).await.unwrap();
             assert_eq!(merger.merge().await.unwrap(), Merged::default());
+            let cluster = place.database().await.collection::<Document>("cluster");
             let free = doc! {"$set": {"until": DateTime::from_millis(0)}};
             cluster.update_one(doc! {"_id": "trim"}, free).await.unwrap();
             // What was looked at is not looked at again.
@@ -93,6 +92,61 @@ async fn a_merger_whose_turn_it_is_not_comes_again_later() {
             assert_eq!((merged.batches, merged.into), (2, 1));
         })
         .await;
+}
+
+/// Bringing lines back takes the turn from whoever trims, who then has none to give back.
+#[tokio::test]
+async fn whoever_brings_lines_back_leaves_the_turn_to_the_next() {
+    let (place, address, options) = place();
+    place
+        .run(async |place| {
+            let store = place.store().await;
+            for message in ["a", "b"] {
+                store_lines(&*store, "s", &[message]).await;
+            }
+            take_turn(place, None).await;
+            store.restore(&lines::retention::Hidden::All).await.unwrap();
+            let merger = MongoStore::connect(&address, options).await.unwrap();
+            assert_eq!(merger.merge().await.unwrap().batches, 2);
+        })
+        .await;
+}
+
+/// Two who take the turn from each other would never end. From whoever tidies up it is taken.
+#[tokio::test]
+async fn whoever_deletes_a_stream_waits_for_another_who_does() {
+    let (place, ..) = place();
+    place
+        .run(async |place| {
+            let store = place.store().await;
+            let deletion = |name: &'static str| {
+                let store = Arc::clone(&store);
+                async move { store.delete_stream(&stream(name)).await.unwrap() }
+            };
+            for name in ["a", "b"] {
+                store_lines(&*store, name, &["x"]).await;
+            }
+            take_turn(place, None).await;
+            assert!(deletion("a").await.is_some());
+            take_turn(place, Some("another one")).await;
+            let waiting = tokio::spawn(deletion("b"));
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert_eq!(extent(&*store, "b").await, (0, 1), "it is not its turn");
+            let cluster = place.database().await.collection::<Document>("cluster");
+            let free = doc! {"$set": {"until": DateTime::from_millis(0)}};
+            cluster.update_one(doc! {"_id": "trim"}, free).await.unwrap();
+            assert!(waiting.await.unwrap().is_some());
+            assert_eq!(extent(&*store, "b").await, (1, 1));
+        })
+        .await;
+}
+
+/// Somebody else trims, or deletes streams, as the database says.
+async fn take_turn(place: &Place, deleter: Option<&str>) {
+    let until = DateTime::from_millis(DateTime::now().timestamp_millis() + 15_000);
+    let taken = doc! {"$set": {"until": until, "holder": "another one", "deleter": deleter}};
+    let cluster = place.database().await.collection::<Document>("cluster");
+    cluster.update_one(doc! {"_id": "trim"}, taken).await.unwrap();
 }
 
 /// A page is a few documents, however many follow.

@@ -269,7 +269,7 @@ async fn everything_at_once(place: &Place) {
     drop(appended);
     // As long as it takes until much was merged under them.
     let mut enough = merged.subscribe();
-    tokio::time::timeout(Duration::from_secs(120), enough.wait_for(|merged| *merged >= 120))
+    tokio::time::timeout(Duration::from_secs(300), enough.wait_for(|merged| *merged >= 120))
         .await
         .expect("batches are merged")
         .unwrap();
