@@ -9,8 +9,7 @@ use utoipa::openapi::response::{Response, ResponseBuilder, ResponsesBuilder};
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Ref, Schema};
 use utoipa::openapi::{Content, RefOr, Required};
 
-/// A schema, or the name of one.
-pub(super) type Shape = RefOr<Schema>;
+use super::shapes::{self, Shape};
 
 /// An address and a method: what is asked, what is answered, what is refused.
 pub(crate) struct Told {
@@ -156,7 +155,7 @@ fn refusal(status: u16, codes: &[&str]) -> Response {
         429 | 503 => refusal.header(
             "Retry-After",
             HeaderBuilder::new()
-                .schema(Some(super::shapes::whole("")))
+                .schema(Some(shapes::whole("")))
                 .description(Some("Repeat the request after so many seconds."))
                 .build(),
         ),
