@@ -1,5 +1,5 @@
 //! What a line costs from a body to the bytes that are stored, in nanoseconds, by its form: median, least and most of many
-//! rounds. Nothing is stored.
+//! rounds. Nothing is stored. Of plain text also what it costs when nothing is read of it.
 //!
 //! ```sh
 //! cargo bench -p collect --bench lines
@@ -14,6 +14,7 @@ use std::time::Instant;
 use auth::{Claims, Key, Minter, Verifier};
 use collect::Door;
 use collect::append::{AppendLimits, Appender};
+use collect::builder::{PlainText, Reading};
 use collect::door::{Limits, Naming};
 use collect::ingest::decode::{Format, NDJSON, TEXT};
 use lines::{Hint, HintSink};
@@ -105,6 +106,11 @@ async fn main() {
     let store = Arc::new(SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap());
     let appender = Appender::new(store, Arc::new(Nobody), watch::channel(AppendLimits::default()).1);
     let door = Door::new(appender, Limits::default());
+    let unread = door.clone().reading(Reading {
+        plain_text: PlainText::Unread,
+        ..Reading::default()
+    });
+    let doors = [door, unread];
     let key = Key::from_text("a key of the bench, which is long enough for it").unwrap();
     let mut claims = Claims::new("bench", jiff::Timestamp::now().as_second() + 3_600);
     claims.write = vec!["**".to_owned()];
@@ -115,23 +121,33 @@ async fn main() {
         .iter()
         .map(|(_, _, line)| format!("{line}\n").repeat(LINES))
         .collect();
-    let mut took = vec![Vec::with_capacity(ROUNDS); FORMS.len()];
+    let mut took = vec![[const { Vec::new() }; 2]; FORMS.len()];
     for _ in 0..ROUNDS {
-        for (nth, (_, format, _)) in FORMS.iter().enumerate() {
-            let mut intake = door.enter(&subscriber, Naming::Stream("a/b".to_owned())).unwrap();
-            let begin = Instant::now();
-            (format.decode)(black_box(bodies[nth].as_bytes()), &mut intake).unwrap();
-            took[nth].push(begin.elapsed().as_nanos() as f64 / LINES as f64);
-            black_box(intake.bytes());
+        for (nth, (name, format, _)) in FORMS.iter().enumerate() {
+            let is_text = name.starts_with("text");
+            for (door, took) in doors.iter().zip(&mut took[nth]).take(1 + usize::from(is_text)) {
+                let mut intake = door.enter(&subscriber, Naming::Stream("a/b".to_owned())).unwrap();
+                let begin = Instant::now();
+                (format.decode)(black_box(bodies[nth].as_bytes()), &mut intake).unwrap();
+                took.push(begin.elapsed().as_nanos() as f64 / LINES as f64);
+                black_box(intake.bytes());
+            }
         }
     }
-    for ((name, _, _), mut took) in FORMS.iter().zip(took) {
-        took.sort_by(f64::total_cmp);
-        println!(
-            "{name:24} {:7.0} ns a line ({:.0} to {:.0})",
-            took[ROUNDS / 2],
-            took[ROUNDS / 20],
-            took[ROUNDS - ROUNDS / 20]
-        );
+    for ((name, _, _), [read, unread]) in FORMS.iter().zip(took) {
+        let unread = median(unread).map_or_else(String::new, |(median, ..)| format!(", {median:.0} unread"));
+        if let Some((median, least, most)) = median(read) {
+            println!("{name:24} {median:7.0} ns a line ({least:.0} to {most:.0}){unread}");
+        }
     }
+}
+
+/// The median of some figures, and what a twentieth is below and above.
+fn median(mut took: Vec<f64>) -> Option<(f64, f64, f64)> {
+    took.sort_by(f64::total_cmp);
+    let nth = |share: f64| took.get((took.len() as f64 * share) as usize).copied();
+    nth(0.5)
+        .zip(nth(0.05))
+        .zip(nth(0.95))
+        .map(|((median, least), most)| (median, least, most))
 }

@@ -2,6 +2,7 @@
 
 mod form;
 mod number;
+mod scan;
 mod zone;
 
 use jiff::civil::{Date, DateTime};
@@ -59,6 +60,9 @@ impl When {
 }
 
 fn in_zone(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    if *zone == TimeZone::UTC {
+        return zone::at(civil, 0);
+    }
     let instant = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
     i64::try_from(instant.as_nanosecond())
         .ok()
@@ -69,7 +73,8 @@ fn in_zone(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
 fn this_year(civil: DateTime, here: Here<'_>) -> Option<Timestamp> {
     let arrived = jiff::Timestamp::from_nanosecond(i128::from(here.arrived.nanos())).ok()?;
     let year = here.zone.to_datetime(arrived).year();
-    [year - 1, year, year + 1].into_iter().find_map(|year| {
+    // One at most is near enough, and nearly always this one.
+    [year, year - 1, year + 1].into_iter().find_map(|year| {
         let date = Date::new(year, civil.month(), civil.day()).ok()?;
         let ts = in_zone(date.to_datetime(civil.time()), here.zone)?;
         let after = ts.nanos().saturating_sub(here.arrived.nanos());

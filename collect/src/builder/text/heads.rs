@@ -70,6 +70,8 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// How many digits there are, and what follows them, tells whose line it may be where no time stands: it is nobody's but
+    /// theirs, or one of an access log.
     pub(super) fn digit_first(&mut self) {
         let line = self.cursor.rest();
         if self.time() {
@@ -79,14 +81,18 @@ impl Reader<'_, '_> {
             }
             return;
         }
-        let is_known = self.logcat()
-            || time::spark(line).is_some_and(|read| self.doubtful(read))
-            || time::glog(line).is_some_and(|read| self.doubtful(read))
-            || self.redis()
-            || self.unix()
-            || self.zabbix();
+        let digits = self.cursor.digits();
+        let is_known = match (digits, self.cursor.nth(digits)) {
+            (2, Some(b'-')) => self.logcat(),
+            (2, Some(b'/')) => time::spark(line).is_some_and(|read| self.doubtful(read)),
+            (4 | 6 | 8, Some(b' ')) => time::glog(line).is_some_and(|read| self.doubtful(read)),
+            (10, Some(b'.')) => self.unix(),
+            (10, Some(b':')) => self.redis() || self.unix() || self.zabbix(),
+            (_, Some(b':')) => self.redis() || self.zabbix(),
+            (_, Some(b' ')) => self.vpc_flow(),
+            _ => false,
+        };
         if !is_known {
-            self.vpc_flow();
             self.access();
         }
     }
@@ -95,18 +101,17 @@ impl Reader<'_, '_> {
     pub(super) fn access(&mut self) {
         let bytes = self.cursor.bytes();
         let near = &bytes[..bytes.len().min(ACCESS)];
-        let Some(at) = memchr::memmem::find(near, b" [") else {
+        let Some(at) = memchr::memchr_iter(b'[', near).find(|&at| at > 0 && near[at - 1] == b' ') else {
             return;
         };
-        let blanks = near[..at].iter().filter(|&&byte| byte == b' ').count();
-        if !(1..=4).contains(&blanks) || bytes.get(at + 4) != Some(&b'/') {
+        let blanks = memchr::memchr_iter(b' ', &near[..at]).count();
+        if !(2..=5).contains(&blanks) || bytes.get(at + 3) != Some(&b'/') {
             return;
         }
-        let mut scan = self.cursor;
-        scan.advance(at + 1);
-        if let Some(group) = scan.group()
-            && let Some((when, length)) = time::begin(group)
-            && length == group.len()
+        // No time has a bracket that would not be closed in it.
+        let behind = &self.cursor.rest()[at + 1..];
+        if let Some((when, length)) = time::begin(behind)
+            && behind.as_bytes().get(length) == Some(&b']')
         {
             self.dated((when, 0));
         }

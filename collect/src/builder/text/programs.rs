@@ -165,15 +165,16 @@ impl Reader<'_, '_> {
 
     /// `2 123456789010 eni-1235b8ca123456789 10.0.0.1 10.0.0.2 443 5000 6 20 4249 1796014800 1796014860 ACCEPT OK`: a VPC's flow
     /// begins at the eleventh place.
-    pub(super) fn vpc_flow(&mut self) {
+    pub(super) fn vpc_flow(&mut self) -> bool {
         let mut places = self.cursor.rest().split(' ');
         let is_flow = places.nth(2).is_some_and(|place| place.starts_with("eni-"));
         if let (true, Some(begin)) = (is_flow, places.nth(7))
             && begin.len() == 10
             && let Some(ts) = time::text(begin, self.here)
         {
-            self.dated((When::At(ts), 0));
+            return self.dated((When::At(ts), 0));
         }
+        false
     }
 
     /// `=ERROR REPORT==== 30-Nov-2026::05:00:00.123456 ===` (Erlang).

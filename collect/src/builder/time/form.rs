@@ -1,9 +1,10 @@
 //! The forms of times that are told in words and digits: each is read where it stands, and says how far it goes.
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime};
 use lines::Timestamp;
 
 use super::When;
+use super::scan::{Clock, Scan};
 use super::zone::{self, Zone};
 
 /// `2026-11-30T05:00:00.123456789Z`, with any number of decimals up to nine: what most lines have, read where each part is
@@ -55,8 +56,7 @@ pub(super) fn usual(text: &[u8]) -> Option<Timestamp> {
 /// Tornado's, and in MySQL's old lines.
 pub(in crate::builder) fn glog(text: &str) -> Option<(When, usize)> {
     let mut scan = Scan::of(text);
-    let digits = scan.bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let year = match digits {
+    let year = match scan.count_digits() {
         8 => Some(scan.digits(4)?),
         6 => Some(2000 + scan.digits(2)?),
         4 => None,
@@ -126,43 +126,20 @@ pub(in crate::builder) fn american(text: &str) -> Option<When> {
     (scan.at == text.len()).then(|| clock.on(date).map(When::Local))?
 }
 
-/// Reads a text from its beginning, byte by byte.
-#[derive(Clone, Copy)]
-struct Scan<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-/// A time of day.
-#[derive(Clone, Copy)]
-struct Clock {
-    hour: i8,
-    minute: i8,
-    second: i8,
-    nanos: i32,
-}
-
-/// See [`super::begin`].
+/// See [`super::begin`]. How many digits it begins with, and what follows them, tells the only form that it may have.
 pub(super) fn begin(text: &str) -> Option<(When, usize)> {
     let scan = Scan::of(text);
-    match scan.bytes.first()? {
-        b'0'..=b'9' => scan
-            .year_first()
-            .or_else(|| scan.day_first())
-            .or_else(|| scan.of_day()),
-        b'A'..=b'Z' => scan.name_first(),
+    let digits = scan.count_digits();
+    match (digits, scan.bytes.get(digits)?) {
+        (0, b'A'..=b'Z') => scan.name_first(),
+        (1 | 2, b':') => scan.of_day(),
+        (1 | 2, b'/' | b'-' | b' ' | b'.') => scan.day_first(),
+        (4, b'-' | b'/' | b'.') | (8, _) => scan.year_first(),
         _ => None,
     }
 }
 
-impl<'a> Scan<'a> {
-    fn of(text: &'a str) -> Self {
-        Self {
-            bytes: text.as_bytes(),
-            at: 0,
-        }
-    }
-
+impl Scan<'_> {
     /// A time of day on a day, whose year may not be told.
     fn on(mut self, year: Option<i32>, month: i32, day: i32) -> Option<(When, usize)> {
         let clock = self.clock()?;
@@ -326,159 +303,6 @@ impl<'a> Scan<'a> {
             }
         }
     }
-
-    /// `5:00:00 AM`.
-    fn half_of_day(&mut self, clock: &mut Clock) {
-        let mut scan = *self;
-        scan.blanks();
-        let afternoon = match scan.bytes.get(scan.at..scan.at + 2) {
-            Some(b"AM" | b"am") => false,
-            Some(b"PM" | b"pm") => true,
-            _ => return,
-        };
-        scan.at += 2;
-        if (1..=12).contains(&clock.hour) && scan.ends().is_some() {
-            clock.hour = clock.hour % 12 + if afternoon { 12 } else { 0 };
-            *self = scan;
-        }
-    }
-
-    /// `05:00:00`, `05:00`, `5:00:00`, with a fraction of any length behind `.`, `,` or (of three digits) `:`.
-    fn clock(&mut self) -> Option<Clock> {
-        let hour = self.number(2)?;
-        self.byte(b':')?;
-        let minute = self.digits(2)?;
-        let second = match self.byte(b':') {
-            Some(()) => self.digits(2)?,
-            None => 0,
-        };
-        self.fraction(hour, minute, second)
-    }
-
-    /// `050000`.
-    fn basic_clock(&mut self) -> Option<Clock> {
-        let (hour, minute, second) = (self.digits(2)?, self.digits(2)?, self.digits(2)?);
-        self.fraction(hour, minute, second)
-    }
-
-    fn fraction(&mut self, hour: i32, minute: i32, second: i32) -> Option<Clock> {
-        let mut nanos = 0;
-        let digits = |scan: &Self| {
-            let rest = scan.bytes.get(scan.at + 1..).unwrap_or_default();
-            rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
-        };
-        let is_fraction = match self.peek() {
-            Some(b'.' | b',') => digits(self) > 0,
-            Some(b':') => digits(self) == 3,
-            _ => false,
-        };
-        if is_fraction {
-            self.at += 1;
-            let mut unit = 100_000_000;
-            while let Some(digit @ b'0'..=b'9') = self.peek() {
-                nanos += i32::from(digit - b'0') * unit;
-                unit /= 10;
-                self.at += 1;
-            }
-        }
-        // A leap second is the last one before it.
-        let (second, nanos) = if second == 60 {
-            (59, 999_999_999)
-        } else {
-            (second, nanos)
-        };
-        let fits = hour < 24 && minute < 60 && second < 60;
-        fits.then_some(Clock {
-            hour: hour as i8,
-            minute: minute as i8,
-            second: second as i8,
-            nanos,
-        })
-    }
-
-    fn month(&mut self) -> Option<i32> {
-        let name = self.bytes.get(self.at..self.at + 3)?;
-        let nth = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(name))?;
-        self.at += 3;
-        Some(nth as i32 + 1)
-    }
-
-    fn weekday(&mut self) -> Option<()> {
-        let name = self.bytes.get(self.at..self.at + 3)?;
-        WEEKDAYS.contains(&name).then(|| self.at += 3)
-    }
-
-    /// Four digits that no colon follows.
-    fn year(&mut self) -> Option<i32> {
-        let mut scan = *self;
-        let year = scan.digits(4)?;
-        scan.ends()
-            .or_else(|| scan.peek().filter(|&byte| byte == b',').map(|_| ()))?;
-        *self = scan;
-        Some(year)
-    }
-
-    /// Exactly so many digits.
-    fn digits(&mut self, count: usize) -> Option<i32> {
-        let digits = self.bytes.get(self.at..self.at + count)?;
-        let mut number = 0;
-        for &digit in digits {
-            if !digit.is_ascii_digit() {
-                return None;
-            }
-            number = number * 10 + i32::from(digit - b'0');
-        }
-        self.at += count;
-        Some(number)
-    }
-
-    /// One digit, or so many at most.
-    fn number(&mut self, most: usize) -> Option<i32> {
-        let rest = self.rest();
-        let count = rest
-            .iter()
-            .take(most)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        (count > 0).then(|| self.digits(count))?
-    }
-
-    fn byte(&mut self, byte: u8) -> Option<()> {
-        (self.peek() == Some(byte)).then(|| self.at += 1)
-    }
-
-    fn blanks(&mut self) {
-        while self.peek() == Some(b' ') {
-            self.at += 1;
-        }
-    }
-
-    /// Whether what was read ends here, and does not go on as something else.
-    fn ends(&self) -> Option<()> {
-        match self.peek() {
-            Some(byte) if byte.is_ascii_alphanumeric() || byte == b'.' && self.is_digit(self.at + 1) => None,
-            _ => Some(()),
-        }
-    }
-
-    fn is_digit(&self, at: usize) -> bool {
-        self.bytes.get(at).is_some_and(u8::is_ascii_digit)
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn rest(&self) -> &[u8] {
-        &self.bytes[self.at..]
-    }
-}
-
-impl Clock {
-    fn on(self, date: Date) -> Option<DateTime> {
-        let time = Time::new(self.hour, self.minute, self.second, self.nanos).ok()?;
-        Some(date.to_datetime(time))
-    }
 }
 
 impl Zone {
@@ -497,9 +321,3 @@ fn date(year: i32, month: i32, day: i32) -> Option<Date> {
 
 /// Stands in for the year where none is told: one with a 29th of February.
 const YEAR_OF_NONE: i32 = 2000;
-
-const MONTHS: [&[u8]; 12] = [
-    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-];
-
-const WEEKDAYS: [&[u8]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];

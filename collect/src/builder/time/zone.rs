@@ -16,11 +16,11 @@ pub(super) enum Zone {
     Abbreviation(Abbreviation),
 }
 
-/// Three to five capital letters.
+/// Two to five capital letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::builder) struct Abbreviation {
-    letters: [u8; 5],
-    length: usize,
+    /// As [`packed`].
+    letters: u32,
     /// Whether it is a word, or stands for something else, as often as it is a zone.
     doubtful: bool,
 }
@@ -58,6 +58,32 @@ const SEVERAL: &[&str] = &[
 const DOUBTFUL: &[&str] = &[
     "ACT", "AMT", "ART", "AST", "ECT", "EET", "EST", "GST", "MST", "PST", "SST", "WEST", "WET",
 ];
+
+/// All of them, [`packed`]: most words in capitals that follow a time are levels, and none of these.
+const ABBREVIATIONS: [u32; KNOWN.len() + SEVERAL.len()] = {
+    let mut all = [0; KNOWN.len() + SEVERAL.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = packed(if at < KNOWN.len() {
+            KNOWN[at].0.as_bytes()
+        } else {
+            SEVERAL[at - KNOWN.len()].as_bytes()
+        });
+        at += 1;
+    }
+    all
+};
+
+/// Up to six capital letters as one number, no two texts as the same.
+const fn packed(letters: &[u8]) -> u32 {
+    let mut number = 0;
+    let mut at = 0;
+    while at < letters.len() {
+        number = number << 5 | (letters[at] - b'A' + 1) as u32;
+        at += 1;
+    }
+    number
+}
 
 impl Zone {
     pub(super) fn may_stand_apart(&self) -> bool {
@@ -219,28 +245,25 @@ fn ends(text: &[u8], at: usize) -> bool {
 impl Abbreviation {
     /// Something that no clock goes by: a time with it cannot be told.
     const UNKNOWN: Self = Self {
-        letters: [0; 5],
-        length: 0,
+        letters: 0,
         doubtful: false,
     };
 
     /// One that is known, in whichever meaning.
     fn of(letters: &[u8]) -> Option<Self> {
-        let known = KNOWN.iter().any(|(name, _)| name.as_bytes() == letters)
-            || SEVERAL.iter().any(|name| name.as_bytes() == letters);
-        known.then(|| {
-            let mut called = Self {
-                letters: [0; 5],
-                length: letters.len(),
-                doubtful: DOUBTFUL.iter().any(|name| name.as_bytes() == letters),
-            };
-            called.letters[..letters.len()].copy_from_slice(letters);
-            called
+        if !(2..=5).contains(&letters.len()) {
+            return None;
+        }
+        let packed = packed(letters);
+        ABBREVIATIONS.contains(&packed).then(|| Self {
+            letters: packed,
+            doubtful: DOUBTFUL.iter().any(|name| name.as_bytes() == letters),
         })
     }
 
     fn is(&self, name: &str) -> bool {
-        self.letters[..self.length] == *name.as_bytes()
+        let letters = name.as_bytes();
+        letters.len() <= 5 && letters.iter().all(u8::is_ascii_uppercase) && packed(letters) == self.letters
     }
 }
 
