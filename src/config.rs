@@ -231,11 +231,11 @@ impl Config {
             );
         }
         let apart = self.has(Role::Collect) != self.has(Role::Push)
-            || self.has(Role::Read) && !self.has(Role::Collect);
+            || [Role::Read, Role::Auth].into_iter().any(|role| self.has(role)) && !self.has(Role::Collect);
         if apart && self.store.place == StoreChoice::Sqlite {
             return conflict(
-                "collect, push and read share the store, and SQLite serves one process only: \
-                 set --store mongodb://HOST/NAME, or give the node all three roles",
+                "collect, push, read and auth share the store, and SQLite serves one process only: \
+                 set --store mongodb://HOST/NAME, or give the node all four roles",
             );
         }
         Ok(())

@@ -22,8 +22,11 @@ const PREFIX: &str = "auth/";
 /// Entries of one page of a listing.
 const PAGE: usize = 1_000;
 
-/// So long a change is waited for before the ledger is asked again whether it is there.
+/// So long a change is waited for, at most, before the ledger is asked again whether it is there.
 const WITHIN: Duration = Duration::from_secs(5);
+
+/// Where a node is stale after less than that, it is asked so many times in between: what keeps quiet is not away.
+const ASKED_BEFORE_STALE: u32 = 3;
 
 /// Pauses while the ledger does not answer.
 const PAUSES: backoff::Limits = backoff::Limits {
@@ -91,16 +94,20 @@ impl Follower<'_> {
         told: &mut bool,
     ) -> Result<std::convert::Infallible, Interrupted> {
         let prefix = KeyPrefix::parse(PREFIX)?;
+        let stale_after = self.verifier.stale_after().unwrap_or(Duration::MAX);
+        let within = WITHIN.min(stale_after / ASKED_BEFORE_STALE);
         self.look(&prefix).await?;
+        // Before it is handed over: whoever waits for that is let in then.
+        self.verifier.heard();
         self.take(|_| true);
         loop {
-            self.verifier.heard();
             metrics::gauge!("tailcast_revocations_age_seconds").set(0.0);
             pauses.reset();
             if std::mem::take(told) {
                 tracing::info!("what was revoked is known again");
             }
-            let changes = self.ledger.changes(&prefix, self.after, WITHIN).await?;
+            let changes = self.ledger.changes(&prefix, self.after, within).await?;
+            self.verifier.heard();
             self.after = changes.upto;
             let changed: Vec<LedgerKey> = changes.changes.iter().map(|change| change.key.clone()).collect();
             changes.changes.into_iter().for_each(|change| self.change(change));

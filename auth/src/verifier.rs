@@ -110,7 +110,8 @@ impl Verifier {
     pub async fn verify(&self, token: &str) -> Result<Subscriber, TokenError> {
         let mut news = self.news();
         match self.check(token) {
-            Err(TokenError::NotYetKnown) => {
+            // Who has not heard for long hears no sooner because somebody waits.
+            Err(TokenError::NotYetKnown) if self.revoked().is_none() => {
                 // Whether it came or not: the check says.
                 let _ = tokio::time::timeout(LOOK_WITHIN, news.changed()).await;
                 self.check(token)
@@ -175,6 +176,11 @@ impl Verifier {
     /// How long ago that was; or since this was made.
     pub(crate) fn heard_ago(&self) -> Duration {
         self.heard.lock().unwrap_or(self.made).elapsed()
+    }
+
+    /// How long nothing may be heard, on a node that follows what is taken back.
+    pub(crate) fn stale_after(&self) -> Option<Duration> {
+        self.staleness.lock().map(|staleness| staleness.after)
     }
 
     /// Whether it is not known what was taken back, or was known last too long ago.

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::service::Limits;
 use auth::service::introspect::{Parts, router};
 use auth::token::unix_now;
-use auth::{Claims, Key, Minter, Verifier};
+use auth::{Claims, Key, Minter, Staleness, Verifier};
 use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -25,8 +26,13 @@ async fn ask(caller: Option<&str>, form: String) -> (StatusCode, Value) {
 }
 
 async fn ask_with(caller: Option<&str>, form: Body) -> (StatusCode, Value) {
+    let verifier = Arc::new(Verifier::hs256(&key(), "tailcast"));
+    ask_of(verifier, caller, form).await
+}
+
+async fn ask_of(verifier: Arc<Verifier>, caller: Option<&str>, form: Body) -> (StatusCode, Value) {
     let parts = Parts {
-        verifier: Arc::new(Verifier::hs256(&key(), "tailcast")),
+        verifier,
         issuer: "tailcast".into(),
         limits: Limits::default(),
     };
@@ -144,6 +150,27 @@ async fn a_token_that_is_not_good_is_inactive_and_nothing_more() {
         let (status, answer) = ask(Some(&caller), format!("token={asked}")).await;
         assert_eq!((status, answer), (StatusCode::OK, json!({"active": false})));
     }
+}
+
+/// Who asks may keep the answer: that a good token is dead is never said for want of knowing.
+#[tokio::test(start_paused = true)]
+async fn that_it_is_not_known_whether_a_token_counts_is_no_word_that_it_does_not() {
+    let verifier = Arc::new(Verifier::hs256(&key(), "tailcast"));
+    let caller = token(&Claims::new("service", unix_now() + 60));
+    let (forgetful, form) = (verifier.clone(), format!("token={caller}"));
+    // The caller is let in already.
+    let later = futures_util::stream::once(async move {
+        forgetful.look_first(Staleness {
+            after: Duration::from_secs(600),
+            refuse: false,
+        });
+        Ok::<_, std::io::Error>(form)
+    });
+    let (status, answer) = ask_of(verifier, Some(&caller), Body::from_stream(later)).await;
+    assert_eq!(
+        (status, &answer["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"))
+    );
 }
 
 #[tokio::test]

@@ -139,6 +139,42 @@ async fn who_is_to_refuse_when_nothing_is_heard_refuses_until_something_is() {
     node.judges(&alice, Ok(())).await;
 }
 
+/// A ledger that has nothing to tell is heard before the node would be stale, however soon that is.
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_ledger_is_quiet_is_never_stale() {
+    for seconds in [1, 2, 4, 6] {
+        let staleness = Staleness {
+            after: Duration::from_secs(seconds),
+            refuse: true,
+        };
+        let node = begin(Book::default(), staleness);
+        let alice = token("alice");
+        assert!(node.verifier.verify(&alice).await.is_ok(), "{seconds} s");
+        for _ in 0..6_000 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(!node.verifier.is_stale(), "{seconds} s");
+        }
+    }
+}
+
+/// Nothing comes sooner because somebody waits.
+#[tokio::test(start_paused = true)]
+async fn a_stale_node_refuses_at_once() {
+    let staleness = Staleness {
+        after: Duration::from_secs(30),
+        refuse: true,
+    };
+    let node = begin(Book::default(), staleness);
+    let alice = token("alice");
+    node.judges(&alice, Ok(())).await;
+    node.book.away(true);
+    node.judges(&alice, Err(TokenError::NotYetKnown)).await;
+    let asked = tokio::time::Instant::now();
+    let judged = node.verifier.verify(&alice).await.map(|_| ());
+    assert_eq!(judged, Err(TokenError::NotYetKnown));
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_comes_while_a_node_looks_waits_a_moment_and_is_let_in() {
     let book = Book::default();

@@ -63,7 +63,7 @@ fn a_flag_goes_before_a_variable_before_the_file() {
     let file = folder.path().join("tailcast.toml");
     fs::write(
         &file,
-        "retain_age = \"1d\"\nretain_bytes = 500\ntrim_every = \"5s\"\nroles = [\"auth\", \"web\"]\n",
+        "retain_age = \"1d\"\nretain_bytes = 500\ntrim_every = \"5s\"\nroles = [\"web\"]\n",
     )
     .unwrap();
     let variables = [
@@ -81,7 +81,7 @@ fn a_flag_goes_before_a_variable_before_the_file() {
             bytes: Some(500)
         }
     );
-    assert_eq!(config.node.roles, [Role::Auth, Role::Web].into_iter().collect());
+    assert_eq!(config.node.roles, [Role::Web].into_iter().collect());
     assert_eq!(
         found.found("trim_every").unwrap().origin.to_string(),
         "--trim-every"
@@ -318,11 +318,18 @@ fn roles_that_cannot_meet_the_others_do_not_start() {
             "{apart}: {refusal}"
         );
     }
+    // A store of its own, where nothing is ever revoked.
+    for apart in ["auth", "auth,web"] {
+        let refusal = refusal(&[("roles", apart)], &[]);
+        assert!(
+            refusal.contains("set --store mongodb://HOST/NAME"),
+            "{apart}: {refusal}"
+        );
+    }
     for alone in [
-        "auth",
         "web",
-        "auth,web",
         "collect,dispatch,push",
+        "collect,dispatch,push,auth",
         "collect,dispatch,push,read",
     ] {
         assert!(read(&[("roles", alone)], &[]).is_ok(), "{alone}");
@@ -330,6 +337,8 @@ fn roles_that_cannot_meet_the_others_do_not_start() {
     // Who answers questions needs the store, and nobody else.
     let reads = [("roles", "read"), ("store", "mongodb://db/tailcast")];
     assert!(read(&reads, &shared).is_ok());
+    let knows = [("roles", "auth"), ("store", "mongodb://db/tailcast")];
+    assert!(read(&knows, &shared).is_ok());
     assert!(read(&[("roles", "dispatch"), ("routes", "redis://cache")], &shared).is_ok());
 }
 

@@ -16,9 +16,10 @@ use lines::Pattern;
 use serde::{Deserialize, Serialize};
 
 use super::body::{Limits, Whole};
+use crate::credential::refused;
 use crate::grants::Subscriber;
 use crate::guard::{Need, guarded};
-use crate::token::AUDIENCE;
+use crate::token::{AUDIENCE, TokenError};
 use crate::verifier::Verifier;
 
 /// What the service needs.
@@ -75,8 +76,11 @@ async fn introspect(
 ) -> Result<Response, Problem> {
     let request = Whole::read(request, parts.limits).await?;
     let Question { token } = request.form(WANTED).await?;
-    // Why a token is not active is not said (RFC 7662 §2.2).
-    let found = parts.verifier.verify(&token).await.ok();
+    // Why a token is not active is not said (RFC 7662 §2.2); that nobody knows is: the answer may be kept.
+    let found = match parts.verifier.verify(&token).await {
+        Err(error @ TokenError::NotYetKnown) => return Err(refused(&error)),
+        found => found.ok(),
+    };
     let found = found.filter(|found| may_know(&caller, found));
     let answer = Answer {
         active: found.is_some(),

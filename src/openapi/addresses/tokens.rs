@@ -20,6 +20,7 @@ pub(crate) fn introspect() -> Told {
         .refuses(400, &["bad_request"])
         .refuses(408, &["too_slow"])
         .refuses(413, &["too_large"])
+        .refuses(503, &["unavailable"])
 }
 
 pub(crate) fn revoke() -> Told {

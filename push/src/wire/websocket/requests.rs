@@ -147,8 +147,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             return Err(End::Close(&close::WRONG_SUBSCRIBER));
         }
         self.host.admission.showed(self.id, &subscriber);
-        // It can have been taken back before it was known as this session's.
-        if self.host.verifier.stands(&subscriber).is_err() {
+        // It can have been taken back before it was known as this session's. Where that is not known, who is in stays.
+        if self.host.verifier.stands(&subscriber) == Err(TokenError::Revoked) {
             return Err(End::Close(&close::REVOKED));
         }
         self.clock.renew(subscriber.expires_at(), Instant::now());
