@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use auth::{ClusterSecret, Key, Verifier};
+use auth::{ClusterSecret, Key, Minter, Signing, Verifier};
 use dispatch::{NodeId, Role};
 use edge::sieve::Sieve;
 use lines::{Ledger, LogStore};
@@ -23,6 +23,8 @@ pub(crate) struct Keys {
     pub verifier: Arc<Verifier>,
     /// What those carry as `iss`.
     pub issuer: Arc<str>,
+    /// What the node signs tokens with.
+    pub signing: Arc<Signing>,
     /// What it proves itself to other nodes with; none on a node that is no part of a cluster.
     pub cluster: Option<Arc<ClusterSecret>>,
 }
@@ -33,6 +35,7 @@ impl Keys {
         Ok(Self {
             verifier: Arc::new(Verifier::hs256(key, &config.tokens.issuer)),
             issuer: config.tokens.issuer.as_str().into(),
+            signing: Arc::new(Signing::with(Minter::hs256(key, &config.tokens.issuer))),
             cluster: parts::cluster_secret(config)?,
         })
     }

@@ -1,8 +1,11 @@
 //! Tokens that were found good lately: a sender shows the same one with every request.
 //!
 //! A token is known by a digest of all of it, by the verifier whose key it is signed with, and never longer than that
-//! verifier. It counts from when it was checked to its `exp`; at any other time, by a clock that was set back for example, it
-//! is checked again, and the check decides. Of tokens that are not good nothing is kept.
+//! verifier. It counts from when it was checked to its `exp`, or to the end of its key; at any other time, by a clock that was
+//! set back for example, it is checked again, and the check decides. Of tokens that are not good nothing is kept.
+//!
+//! When keys change, all is forgotten; and what was checked by those of before and is told later is not kept either. So
+//! each set of keys has a number, which whoever checks takes together with them.
 
 use std::collections::HashMap;
 
@@ -30,6 +33,8 @@ struct Generations {
     young: HashMap<Digest, Good>,
     /// Before that.
     old: HashMap<Digest, Good>,
+    /// The number of the keys by which these are good.
+    keys: u64,
 }
 
 /// A good token.
@@ -37,11 +42,23 @@ struct Good {
     subscriber: Subscriber,
     /// When it was checked, in Unix seconds.
     since: i64,
+    /// When it ends, or its key.
+    until: i64,
+}
+
+/// What a check found.
+pub(crate) struct Found {
+    /// Whose the token is.
+    pub owner: Subscriber,
+    /// When it ends, or its key: in Unix seconds.
+    pub until: i64,
+    /// The number of the keys that it was checked with.
+    pub keys: u64,
 }
 
 impl Good {
     fn counts(&self, now: i64) -> bool {
-        (self.since..self.subscriber.expires_at()).contains(&now)
+        (self.since..self.until).contains(&now)
     }
 }
 
@@ -62,25 +79,28 @@ impl Checked {
         Some(subscriber)
     }
 
-    /// What was found good by other keys is to be checked anew.
-    pub(crate) fn forget(&self) {
-        *self.0.lock() = Generations::default();
+    /// From now on tokens are checked by the keys of this number: what was found good by others is to be checked anew.
+    pub(crate) fn forget(&self, keys: u64) {
+        *self.0.lock() = Generations {
+            keys,
+            ..Generations::default()
+        };
     }
 
-    /// Remembers that a token was found good just now.
-    pub(crate) fn is_good(&self, token: &str, subscriber: &Subscriber, now: i64) {
+    /// Remembers that a token was found good at `now`, unless other keys count meanwhile.
+    pub(crate) fn is_good(&self, token: &str, found: &Found, now: i64) {
         if token.len() > LONGEST {
             return;
         }
-        if let Some(name) = name_of(token) {
-            let subscriber = subscriber.clone();
-            self.0.lock().put(
-                name,
-                Good {
-                    subscriber,
-                    since: now,
-                },
-            );
+        let Some(name) = name_of(token) else { return };
+        let mut generations = self.0.lock();
+        if generations.keys == found.keys {
+            let good = Good {
+                subscriber: found.owner.clone(),
+                since: now,
+                until: found.until,
+            };
+            generations.put(name, good);
         }
     }
 }
@@ -104,14 +124,18 @@ mod tests {
     use super::*;
     use crate::grants::Grants;
 
-    fn subscriber(name: &str, expires_at: i64) -> Subscriber {
-        Subscriber::new(name, Grants::default(), expires_at, None).unwrap()
+    fn found(name: &str) -> Found {
+        Found {
+            owner: Subscriber::new(name, Grants::default(), 200, None).unwrap(),
+            until: 200,
+            keys: 0,
+        }
     }
 
     #[test]
     fn a_token_counts_from_when_it_was_checked_until_it_ends() {
         let checked = Checked::default();
-        checked.is_good("a.b.c", &subscriber("alice", 200), 100);
+        checked.is_good("a.b.c", &found("alice"), 100);
         let owner = |token: &str, now| checked.owner(token, now).map(|owner| owner.sub().to_owned());
         for (now, known) in [
             (99, false),
@@ -128,12 +152,40 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_good_by_keys_of_before_is_not_kept() {
+        let checked = Checked::default();
+        let early = found("alice");
+        checked.is_good("before", &early, 100);
+        checked.forget(1);
+        checked.is_good("between", &early, 100);
+        checked.is_good("after", &Found { keys: 1, ..early }, 100);
+        for (token, known) in [("before", false), ("between", false), ("after", true)] {
+            assert_eq!(checked.owner(token, 100).is_some(), known, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_known_no_longer_than_its_key_counts() {
+        let checked = Checked::default();
+        let until = 150;
+        checked.is_good(
+            "a.b.c",
+            &Found {
+                until,
+                ..found("alice")
+            },
+            100,
+        );
+        assert!(checked.owner("a.b.c", 149).is_some() && checked.owner("a.b.c", 150).is_none());
+    }
+
+    #[test]
     fn what_is_shown_stays_known_and_all_of_it_is_bounded() {
         let checked = Checked::default();
-        let shown = subscriber("shown", 200);
+        let shown = found("shown");
         checked.is_good("shown", &shown, 100);
         for number in 0..3 * MOST {
-            checked.is_good(&number.to_string(), &subscriber("many", 200), 100);
+            checked.is_good(&number.to_string(), &found("many"), 100);
             assert!(checked.owner("shown", 100).is_some(), "{number}");
         }
         let long = "x".repeat(LONGEST + 1);

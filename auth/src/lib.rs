@@ -12,6 +12,7 @@ pub mod key;
 pub mod revoked;
 pub mod ring;
 pub mod service;
+pub mod signing;
 pub mod token;
 pub mod verifier;
 
@@ -22,5 +23,6 @@ pub use grants::{Action, Grants, Shown, Subscriber, may};
 pub use guard::{Need, guarded};
 pub use key::{Key, KeyError};
 pub use ring::Ring;
+pub use signing::{Signer, Signing};
 pub use token::{Claims, Minter, TokenError};
 pub use verifier::{Staleness, Verifier};

@@ -1,13 +1,14 @@
 //! Tokens: JSON Web Tokens (RFC 7519), why one is not accepted, and how they are made.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use lines::{NameError, Pattern};
 use serde::Serialize;
 
 use crate::grants::{Grants, Subscriber};
 use crate::key::Key;
+use crate::signing::Signer;
 
 /// What every token of Tailcast names in `aud`.
 pub const AUDIENCE: &str = "tailcast";
@@ -64,7 +65,13 @@ pub enum TokenError {
         "a grant cannot say \"@me\": one's own personal stream can always be read, `@NAME` grants another one"
     )]
     GrantForMe,
-    /// The library could not sign.
+    /// It is to last longer than its key lets it.
+    #[error("a token lasts {0:?} at the most (`max_lifetime`)")]
+    TooLong(Duration),
+    /// There is nothing to sign with here, or not yet.
+    #[error("there is no key to sign tokens with here")]
+    NoKey,
+    /// It could not be signed.
     #[error("the token could not be signed")]
     Unsigned,
 }
@@ -102,17 +109,37 @@ impl Claims {
 
 /// Makes tokens.
 pub struct Minter {
-    key: EncodingKey,
-    issuer: String,
+    signer: Signer,
+    issuer: Arc<str>,
 }
 
 impl Minter {
-    /// Signs with `key` in the name of `issuer`.
-    pub fn hs256(key: &Key, issuer: &str) -> Self {
+    /// Signs in the name of `issuer`.
+    pub fn new(signer: Signer, issuer: &str) -> Self {
         Self {
-            key: EncodingKey::from_secret(key.bytes()),
-            issuer: issuer.to_owned(),
+            signer,
+            issuer: issuer.into(),
         }
+    }
+
+    /// Signs with a shared key.
+    pub fn hs256(key: &Key, issuer: &str) -> Self {
+        Self::new(Signer::hs256(key), issuer)
+    }
+
+    /// What it signs with.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// In whose name: the `iss` of its tokens.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// How long a token of its may last; none where that is not bounded.
+    pub fn longest(&self) -> Option<Duration> {
+        self.signer.longest()
     }
 
     /// Makes a token, refusing claims that no verifier would accept.
@@ -124,20 +151,24 @@ impl Minter {
             introspect: claims.introspect,
         };
         Subscriber::new(&claims.sub, grants, claims.expires_at, None).map_err(TokenError::BadSubject)?;
-        let written = WrittenClaims {
+        let now = unix_now();
+        if let Some(longest) = self.longest()
+            && claims.expires_at > now.saturating_add_unsigned(longest.as_secs())
+        {
+            return Err(TokenError::TooLong(longest));
+        }
+        self.signer.sign(&WrittenClaims {
             sub: &claims.sub,
             iss: &self.issuer,
             aud: AUDIENCE,
-            iat: unix_now(),
+            iat: now,
             exp: claims.expires_at,
             jti: uuid::Uuid::new_v4().simple().to_string(),
             read: &claims.read,
             write: &claims.write,
             admin: claims.admin,
             introspect: claims.introspect,
-        };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &written, &self.key)
-            .map_err(|_| TokenError::Unsigned)
+        })
     }
 }
 

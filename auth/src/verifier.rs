@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use self::claims::Claims;
 use self::header::Header;
-use crate::checked::Checked;
+use crate::checked::{Checked, Found};
 use crate::grants::{Shown, Subscriber};
 use crate::key::Key;
 use crate::revoked::Revoked;
@@ -34,7 +34,8 @@ const LOOK_WITHIN: Duration = Duration::from_secs(2);
 /// Checks tokens.
 pub struct Verifier {
     issuer: Arc<str>,
-    ring: RwLock<Arc<Ring>>,
+    /// What tokens are checked with.
+    keys: RwLock<Keys>,
     checked: Checked,
     revoked: RwLock<Knowledge>,
     /// When the ledger last said that this is all.
@@ -64,6 +65,13 @@ enum Beginning {
     Whenever,
 }
 
+/// The keys of the moment, with a number that no others had.
+#[derive(Clone)]
+struct Keys {
+    ring: Arc<Ring>,
+    number: u64,
+}
+
 /// What is known of what was taken back.
 enum Knowledge {
     /// Not yet looked.
@@ -77,7 +85,10 @@ impl Verifier {
     pub fn new(issuer: &str, ring: Ring) -> Self {
         Self {
             issuer: issuer.into(),
-            ring: RwLock::new(Arc::new(ring)),
+            keys: RwLock::new(Keys {
+                ring: Arc::new(ring),
+                number: 0,
+            }),
             checked: Checked::default(),
             revoked: RwLock::new(Knowledge::Some(Arc::default())),
             heard: Mutex::new(None),
@@ -126,15 +137,14 @@ impl Verifier {
             return Err(TokenError::Malformed);
         }
         let now = unix_now();
-        let (owner, known) = match self.checked.owner(token, now) {
-            Some(owner) => (owner, true),
-            None => (self.read(token, now, Beginning::Past)?, false),
-        };
-        self.stands(&owner)?;
-        if !known {
-            self.checked.is_good(token, &owner, now);
+        if let Some(owner) = self.checked.owner(token, now) {
+            self.stands(&owner)?;
+            return Ok(owner);
         }
-        Ok(owner)
+        let found = self.read(token, now, Beginning::Past)?;
+        self.stands(&found.owner)?;
+        self.checked.is_good(token, &found, now);
+        Ok(found.owner)
     }
 
     /// Whose a token is that is good, was taken back, or will be good once its time comes: for whoever takes it back.
@@ -142,7 +152,8 @@ impl Verifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
-        self.read(token, unix_now(), Beginning::Whenever)
+        let found = self.read(token, unix_now(), Beginning::Whenever)?;
+        Ok(found.owner)
     }
 
     /// Whether somebody whose token was good is still let in: nothing that it rests on was taken back since. (When it ends is
@@ -199,8 +210,14 @@ impl Verifier {
 
     /// From now on tokens are checked with these keys. What was found good by others is checked anew.
     pub fn swap(&self, ring: Ring) {
-        *self.ring.write() = Arc::new(ring);
-        self.checked.forget();
+        let mut keys = self.keys.write();
+        *keys = Keys {
+            ring: Arc::new(ring),
+            number: keys.number + 1,
+        };
+        // Before anybody can check with them.
+        self.checked.forget(keys.number);
+        drop(keys);
         self.news.send_modify(|count| *count += 1);
     }
 
@@ -212,15 +229,22 @@ impl Verifier {
         }
     }
 
-    fn read(&self, token: &str, now: i64, beginning: Beginning) -> Result<Subscriber, TokenError> {
+    fn read(&self, token: &str, now: i64, beginning: Beginning) -> Result<Found, TokenError> {
         let header = Header::of(token)?;
-        let ring = Arc::clone(&self.ring.read());
+        let Keys { ring, number } = self.keys.read().clone();
         let mut refusal = TokenError::BadSignature;
         for key in ring.find(&header, now) {
             match self.read_with(token, &key, beginning) {
                 Err(TokenError::BadSignature) => {}
                 Err(other) => refusal = other,
-                good => return good,
+                Ok(owner) => {
+                    let end = owner.expires_at();
+                    return Ok(Found {
+                        until: key.until.map_or(end, |until| end.min(until)),
+                        keys: number,
+                        owner,
+                    });
+                }
             }
         }
         Err(refusal)

@@ -93,7 +93,7 @@ impl Credentials {
             Given::Token(token) => Tickets::One(token),
             Given::File(path) => Tickets::One(TokenFile::open(path)?.read().map_err(unusable)?),
             Given::Nothing => Tickets::Each {
-                minter: self.minter()?,
+                minter: Box::new(self.minter()?),
                 expires_at: unix_now().saturating_add_unsigned(seconds),
                 pattern: pattern.to_owned(),
             },
@@ -136,7 +136,7 @@ pub(crate) enum Tickets {
     /// One for each.
     Each {
         /// Makes them.
-        minter: Minter,
+        minter: Box<Minter>,
         /// In Unix seconds.
         expires_at: i64,
         /// What may be read and written.

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use auth::{Claims, Minter, token::unix_now};
+use auth::{Claims, Signing, token::unix_now};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +58,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         ),
     };
     let keys = Keys::new(&key, &config)?;
+    let signing = keys.signing.clone();
     let files = descriptors::Limit::raise();
     let node = Node::start(&config, keys, metrics, files.shares()).await?;
     files.tell();
@@ -67,7 +68,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         println!("{name:<9} {address}");
     }
     if own_key {
-        println!("viewer    {}", viewer(node.public(), &key, &config)?);
+        println!("viewer    {}", viewer(node.public(), &signing, &config)?);
     }
     let stopping = CancellationToken::new();
     tokio::spawn(stop_on_signals(stopping.clone()));
@@ -89,9 +90,9 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// How to look at it. The address carries a token only where a person sees it: what goes anywhere else ends up in a log.
-fn viewer(public: SocketAddr, key: &auth::Key, config: &Config) -> anyhow::Result<String> {
+fn viewer(public: SocketAddr, signing: &Signing, config: &Config) -> anyhow::Result<String> {
     if std::io::stdout().is_terminal() {
-        return Ok(format!("http://{public}/#token={}", viewer_token(key, config)?));
+        return Ok(format!("http://{public}/#token={}", viewer_token(signing)?));
     }
     let data = config.node.data.display();
     Ok(format!(
@@ -100,14 +101,14 @@ fn viewer(public: SocketAddr, key: &auth::Key, config: &Config) -> anyhow::Resul
 }
 
 /// For the person who started the server, to read and write everything.
-fn viewer_token(key: &auth::Key, config: &Config) -> anyhow::Result<String> {
+fn viewer_token(signing: &Signing) -> anyhow::Result<String> {
     let everything = || vec!["**".to_owned(), "@*".to_owned()];
     let claims = Claims {
         read: everything(),
         write: everything(),
         ..Claims::new("owner", unix_now() + VIEWER_TOKEN_SECONDS)
     };
-    Ok(Minter::hs256(key, &config.tokens.issuer).mint(&claims)?)
+    Ok(signing.minter()?.mint(&claims)?)
 }
 
 /// A word for every SIGHUP. Several that come before one is heeded are one.
