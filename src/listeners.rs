@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use edge::{AcceptLimits, ConnectionLimits, Http, Problem, ServeLimits};
+use edge::{AcceptLimits, ConnectionLimits, Http, Problem, ServeLimits, Tls};
 use http::{Method, StatusCode, Uri};
 use tokio::net::TcpListener;
 
@@ -48,8 +48,8 @@ impl<'a> Listeners<'a> {
         }
     }
 
-    /// Serves what is to be had there over HTTP.
-    pub(crate) fn serve(&self, bound: Bound, router: Router, reach: Reach) {
+    /// Serves what is to be had there over HTTP, inside of `tls` where that is spoken.
+    pub(crate) fn serve(&self, bound: Bound, router: Router, reach: Reach, tls: Option<Tls>) {
         let (http, connections) = match reach {
             Reach::Public => (Http::OneAndTwo, self.public()),
             Reach::Internal => (Http::One, self.closed("internal".into(), self.shares.internal)),
@@ -64,19 +64,20 @@ impl<'a> Listeners<'a> {
             };
             Box::pin(edge::serve(listener, router, limits, stop))
         });
-        self.begin(bound, speak, connections);
+        self.begin(bound, speak, connections, tls);
     }
 
     /// Speaks what a role speaks there.
     pub(crate) fn speak(&self, bound: Bound, listener: Listener) {
         let connections = self.open(listener.name, self.shares.further);
         tracing::info!(listener = &*connections.listener, address = %bound.address, "listening");
-        self.begin(bound, listener.speak, connections);
+        self.begin(bound, listener.speak, connections, None);
     }
 
-    fn begin(&self, bound: Bound, speak: Speak, connections: ConnectionLimits) {
+    fn begin(&self, bound: Bound, speak: Speak, connections: ConnectionLimits, tls: Option<Tls>) {
         let limits = AcceptLimits {
             connections,
+            tls,
             // How long it is waited for is decided for all phases together.
             shutdown: STOPS_WITHIN,
             ..self.config.limits.http.accept.clone()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::certificates::Follower;
 use crate::config::Config;
 use crate::descriptors::Shares;
 use crate::fan_out::FanOut;
@@ -48,6 +49,9 @@ impl Node {
         shares: Shares,
     ) -> anyhow::Result<Self> {
         let phases = ground.phases.clone();
+        let shown = ground.config.listeners.tls.clone();
+        let shown = shown.map(|files| Follower::start(files, "public")).transpose()?;
+        let tls = shown.as_ref().map(Follower::tls);
         let mut further = Vec::new();
         for listener in services
             .iter_mut()
@@ -80,8 +84,11 @@ impl Node {
             _fan_out: ground.fan_out().ok().cloned(),
         };
         let listeners = Listeners::new(ground.config, shares, further.len(), &phases);
-        listeners.serve(public, on_public, Reach::Public);
-        listeners.serve(internal, on_internal, Reach::Internal);
+        listeners.serve(public, on_public, Reach::Public, tls);
+        listeners.serve(internal, on_internal, Reach::Internal, None);
+        if let Some(shown) = shown {
+            phases.of(Phase::Serving).begin(|stop| shown.run(stop));
+        }
         for (bound, listener) in further {
             listeners.speak(bound, listener);
         }

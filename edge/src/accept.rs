@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +16,8 @@ use tokio_util::task::TaskTracker;
 use crate::attempts::AttemptLimits;
 use crate::connections::{ConnectionLimits, Full, Place};
 use crate::seldom::Seldom;
-use crate::socket::Socket;
+use crate::socket::{Carrier, Socket};
+use crate::tls::{Handshakes, NoTls, Tls};
 use crate::visitor::{Listening, Visitor};
 
 /// What a listener lets in. Each field says its default.
@@ -25,7 +27,9 @@ pub struct AcceptLimits {
     pub connections: ConnectionLimits,
     /// How many bad credentials an address may bring.
     pub attempts: AttemptLimits,
-    /// From the connection to its first byte: 5 s.
+    /// What is shown to those who connect, where TLS is spoken: nothing.
+    pub tls: Option<Tls>,
+    /// From the connection to its first byte, and to the end of the handshake of TLS: 5 s.
     pub first_byte: Duration,
     /// What the system keeps of a connection beyond what the network takes, in bytes: 32 KiB. Without this bound it is
     /// megabytes for a client that was fast once and stopped reading, and a slow one shows no progress for minutes. Linux
@@ -41,6 +45,7 @@ impl Default for AcceptLimits {
         Self {
             connections: ConnectionLimits::default(),
             attempts: AttemptLimits::default(),
+            tls: None,
             first_byte: Duration::from_secs(5),
             unsent: 32 * 1024,
             shutdown: Duration::from_secs(10),
@@ -52,6 +57,14 @@ impl Default for AcceptLimits {
 pub trait Protocol: Send + Sync + 'static {
     /// Told to a connection that does not get in, before it has said anything: nothing, unless the protocol has words for it.
     const NO_PLACE: &'static [u8] = b"";
+
+    /// Told to a connection that speaks in the clear where TLS is spoken: nothing, unless the protocol has words for it.
+    const NO_TLS: &'static [u8] = b"";
+
+    /// What it is called in the handshake of TLS (ALPN), the dearest first: nothing, and then nobody is asked.
+    fn names(&self) -> &[&'static [u8]] {
+        &[]
+    }
 
     /// Speaks with one that got in, to the end. Once `stop` is cancelled it reads nothing new, and ends what is under way.
     /// It is dropped where it stands when the connection has to go for another one, which none has to that is
@@ -78,6 +91,13 @@ pub async fn accept<P: Protocol>(
     shutdown: CancellationToken,
 ) {
     let doorkeeper = Doorkeeper::new(&limits, P::NO_PLACE);
+    let entrance = match Entrance::of(&limits, &protocol) {
+        Ok(entrance) => Arc::new(entrance),
+        Err(error) => {
+            tracing::error!(listener = &*limits.connections.listener, %error, "there is no TLS here, and so nothing");
+            return;
+        }
+    };
     let protocol = Arc::new(protocol);
     let connections = TaskTracker::new();
     loop {
@@ -89,15 +109,14 @@ pub async fn accept<P: Protocol>(
             continue;
         };
         let visitor = Visitor::new(Arc::clone(&doorkeeper.listening), place.id(), peer);
-        let (protocol, first_byte, stop) = (Arc::clone(&protocol), limits.first_byte, shutdown.clone());
+        let (protocol, entrance, stop) = (Arc::clone(&protocol), Arc::clone(&entrance), shutdown.clone());
         prepare(&stream, limits.unsent);
         connections.spawn(async move {
             let spoken = async {
-                if !first_byte_arrives(&stream, first_byte, &stop).await {
-                    return;
-                }
-                // Here is the place of TLS: the protocol is given what is inside of it, within the time of the first byte.
-                let socket = Socket::new(stream, place);
+                let carrier = entrance.through(stream, &stop).await;
+                drop(entrance);
+                let Some(carrier) = carrier else { return };
+                let socket = Socket::new(carrier, place);
                 protocol.serve(Entered { socket, visitor }, stop).await;
             };
             tokio::select! {
@@ -214,11 +233,74 @@ fn prepare(stream: &TcpStream, unsent: u32) {
     let _ = unsent;
 }
 
-/// A connection that says nothing is closed without a word; so is one that says nothing while we stop.
-async fn first_byte_arrives(stream: &TcpStream, within: Duration, stop: &CancellationToken) -> bool {
-    let mut byte = [0];
-    tokio::select! {
-        peeked = tokio::time::timeout(within, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(n)) if n > 0),
-        () = stop.cancelled() => false,
+/// What is between a connection that was accepted and the protocol.
+struct Entrance {
+    name: Arc<str>,
+    first_byte: Duration,
+    tls: Option<Handshakes>,
+    no_tls: &'static [u8],
+}
+
+/// How long it is waited for who is told that TLS is spoken, to read that, and what is read of what they say.
+const TELLING: Duration = Duration::from_secs(1);
+const TOLD_BYTES: u64 = 64 * 1024;
+
+impl Entrance {
+    fn of<P: Protocol>(limits: &AcceptLimits, protocol: &P) -> Result<Self, rustls::Error> {
+        let tls = limits.tls.as_ref().map(|tls| tls.handshakes(protocol.names()));
+        Ok(Self {
+            name: Arc::clone(&limits.connections.listener),
+            first_byte: limits.first_byte,
+            tls: tls.transpose()?,
+            no_tls: P::NO_TLS,
+        })
     }
+
+    /// A connection that says nothing is closed without a word; so is one that says nothing while we stop.
+    async fn through(&self, stream: TcpStream, stop: &CancellationToken) -> Option<Carrier> {
+        let Some(tls) = &self.tls else {
+            let said = tokio::select! {
+                said = tokio::time::timeout(self.first_byte, first_byte(&stream)) => said.unwrap_or(false),
+                () = stop.cancelled() => false,
+            };
+            return said.then_some(Carrier::Clear(stream));
+        };
+        // In a place of its own: a connection is no larger for it once it is over, and none in the clear ever is.
+        let shaken = Box::pin(tokio::time::timeout(self.first_byte, tls.with(stream)));
+        let failed = tokio::select! {
+            shaken = shaken => match shaken {
+                Ok(Ok(tls)) => return Some(Carrier::Tls(tls)),
+                Ok(Err(NoTls::Nothing)) => return None,
+                Ok(Err(NoTls::Clear(stream))) => {
+                    self.tell(stream).await;
+                    "clear"
+                }
+                Ok(Err(NoTls::Failed(error))) => {
+                    tracing::debug!(listener = &*self.name, %error, "a handshake of TLS failed");
+                    "failed"
+                }
+                Err(_) => "late",
+            },
+            () = stop.cancelled() => return None,
+        };
+        metrics::counter!("tailcast_tls_refused_total", "listener" => Arc::clone(&self.name), "why" => failed)
+            .increment(1);
+        None
+    }
+
+    /// Says to one that speaks in the clear what is spoken here.
+    async fn tell(&self, mut stream: TcpStream) {
+        let told = async {
+            stream.write_all(self.no_tls).await?;
+            stream.shutdown().await?;
+            // What it said and nobody reads would reset the connection, and take the words with it.
+            tokio::io::copy(&mut stream.take(TOLD_BYTES), &mut tokio::io::sink()).await
+        };
+        // It may be gone already.
+        let _ = tokio::time::timeout(TELLING, told).await;
+    }
+}
+
+async fn first_byte(stream: &TcpStream) -> bool {
+    matches!(stream.peek(&mut [0]).await, Ok(n) if n > 0)
 }

@@ -2,7 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -44,20 +45,29 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// What an answer that says nothing else tells browsers and caches: it is what it says it is, and nobody keeps it.
-const UNLESS_SAID: [(HeaderName, HeaderValue); 2] = [
+/// What an answer that says nothing else tells browsers and caches: it is what it says it is, nobody keeps it, and nobody is
+/// told of its address.
+const UNLESS_SAID: [(HeaderName, HeaderValue); 3] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// Completes the head of an answer.
-pub(crate) fn completed(answer: impl IntoResponse) -> Response {
+/// Where TLS is spoken, a browser that has been there once speaks nothing else for a year.
+const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Completes the head of an answer, which is `secure` inside of TLS.
+pub(crate) fn completed(answer: impl IntoResponse, secure: bool) -> Response {
     let mut response = answer.into_response();
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return response;
     }
     for (name, value) in UNLESS_SAID {
         response.headers_mut().entry(name).or_insert(value);
+    }
+    if secure {
+        let headers = response.headers_mut();
+        headers.insert(STRICT_TRANSPORT_SECURITY, ONLY_TLS);
     }
     response
 }

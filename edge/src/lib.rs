@@ -1,12 +1,13 @@
 //! What every network edge of Tailcast does in the same way: accepting, admitting, stopping, and saying no.
 //!
-//! The order of admission: connections by address, and their first byte ([`mod@accept`]); the bounds of a request's head
+//! The order of admission: connections by address, their first byte, and the handshake of TLS ([`mod@accept`]); the bounds of a request's head
 //! ([`mod@serve`]); and then, in `auth`, the token and its grant. Only behind these is a body read or a store asked.
 //!
 //! Knows nothing of lines, tokens, stores or routes.
 
 pub mod accept;
 pub mod attempts;
+mod certificate;
 pub mod coalescing;
 pub mod connections;
 mod head;
@@ -23,6 +24,7 @@ pub mod served_by;
 pub mod shares;
 pub mod sieve;
 pub mod socket;
+pub mod tls;
 pub mod upgrade;
 pub mod visitor;
 
@@ -40,5 +42,6 @@ pub use serve::{Http, ServeLimits, serve};
 pub use served_by::ServedBy;
 pub use shares::{Share, Shares};
 pub use socket::Socket;
+pub use tls::{Certificate, CertificateError, Tls};
 pub use upgrade::upgraded;
 pub use visitor::Visitor;

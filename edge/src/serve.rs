@@ -113,6 +113,17 @@ impl Protocol for Spoken {
         content-type: application/problem+json\r\ncontent-length: 105\r\n\r\n\
         {\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"busy\",\"detail\":\"there are too many connections here\"}";
 
+    const NO_TLS: &'static [u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\
+        content-type: application/problem+json\r\ncontent-length: 132\r\n\r\n\
+        {\"title\":\"Bad Request\",\"status\":400,\"code\":\"tls_required\",\"detail\":\"TLS is spoken here: the address begins with https:// or wss://\"}";
+
+    fn names(&self) -> &[&'static [u8]] {
+        match self.limits.http {
+            Http::One => &[b"http/1.1"],
+            Http::OneAndTwo => &[b"h2", b"http/1.1"],
+        }
+    }
+
     async fn serve(&self, entered: Entered, stop: CancellationToken) {
         let Entered { socket, visitor } = entered;
         let turn = Arc::<Turn>::default();
@@ -141,6 +152,11 @@ impl Protocol for Spoken {
 }
 
 impl Spoken {
+    /// Whether it is spoken inside of TLS, and nowhere else.
+    fn is_secure(&self) -> bool {
+        self.limits.accept.tls.is_some()
+    }
+
     /// Whether it speaks HTTP/2. One that has not said so by the end has asked for nothing, and is not waited for.
     async fn begins_with_preface(
         &self,
@@ -163,13 +179,13 @@ impl Spoken {
         moves: Moves,
         stop: CancellationToken,
     ) -> impl Future<Output = hyper::Result<()>> + Send + use<> {
-        let (router, linger) = (self.router.clone(), self.limits.linger);
+        let (router, linger, secure) = (self.router.clone(), self.limits.linger, self.is_secure());
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let exchange = turn.ours();
             tell(&mut request, &visitor);
             let request = Lingering::of(request, linger, Arc::clone(&exchange));
             let (turn, moves) = (Arc::clone(&turn), moves.clone());
-            let answered = answer(router.clone(), request, exchange);
+            let answered = answer(router.clone(), request, exchange, secure);
             async move {
                 let mut response = answered.await;
                 moves.heed(&mut response);
@@ -206,7 +222,7 @@ impl Spoken {
     ) -> hyper::Result<()> {
         turn.no_more();
         let requests = Requests::default();
-        let (router, linger) = (self.router.clone(), self.limits.linger);
+        let (router, linger, secure) = (self.router.clone(), self.limits.linger, self.is_secure());
         let fields = self.limits.head_fields;
         let service = hyper::service::service_fn({
             let (requests, visitor) = (requests.clone(), visitor.clone());
@@ -220,7 +236,7 @@ impl Spoken {
                 let router = router.clone();
                 async move {
                     Ok::<_, Infallible>(match fits {
-                        Ok(()) => answer(router, request, exchange).await,
+                        Ok(()) => answer(router, request, exchange, secure).await,
                         Err(refused) => refused.into_response().map(|body| Answer::new(body, exchange)),
                     })
                 }
@@ -260,10 +276,11 @@ async fn answer(
     router: Router,
     request: Request<Lingering<Incoming>>,
     exchange: Arc<Exchange>,
+    secure: bool,
 ) -> Response<Answer<Body>> {
     let response = match head::check(request.headers()) {
-        Ok(()) => head::completed(router.oneshot(request).await),
-        Err(problem) => head::completed(problem),
+        Ok(()) => head::completed(router.oneshot(request).await, secure),
+        Err(problem) => head::completed(problem, secure),
     };
     response.map(|body| Answer::new(body, exchange))
 }

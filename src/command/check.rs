@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use auth::token::unix_now;
 
 use super::Failure;
 use super::flags::SettingFlags;
+use crate::certificates::{Files, date};
 use crate::config::limits::{Limits, Listed};
 use crate::config::{Config, settings, shown};
 use crate::{log, parts};
@@ -54,10 +56,29 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     for name in layers.unknown_variables() {
         println!("{name} looks like a setting and is none: it is ignored");
     }
+    if let Some(files) = &config.listeners.tls {
+        explain(files)?;
+    }
     if !args.offline {
         try_what_is_named(&config).await?;
     }
     println!("\nThe configuration is good.");
+    Ok(())
+}
+
+/// Says whose certificate it is and how long, and that the key is its own. One that does not hold today fails.
+fn explain(files: &Files) -> anyhow::Result<()> {
+    let certificate = files.read().map_err(anyhow::Error::msg)?;
+    let (file, until) = (files.certificate.display(), date(certificate.until()));
+    anyhow::ensure!(
+        certificate.holds_at(unix_now()),
+        "{file}: the certificate does not hold today (until {until}): clients will refuse it"
+    );
+    let names = match certificate.names() {
+        [] => "no name, and clients will refuse it".to_owned(),
+        names => names.join(", "),
+    };
+    println!("\n{file} is for {names}, until {until}, and its key fits");
     Ok(())
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let files = descriptors::Limit::raise();
     let node = Node::start(&config, keys, metrics, files.shares()).await?;
     files.tell();
-    println!("public    http://{}", node.public());
+    println!("public    {}://{}", scheme(&config), node.public());
     println!("internal  http://{}", node.internal());
     for (name, address) in node.further() {
         println!("{name:<9} {address}");
@@ -89,14 +89,28 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What the public listener speaks.
+fn scheme(config: &Config) -> &'static str {
+    if config.listeners.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    }
+}
+
 /// How to look at it. The address carries a token only where a person sees it: what goes anywhere else ends up in a log.
 fn viewer(public: SocketAddr, signing: &Signing, config: &Config) -> anyhow::Result<String> {
     if std::io::stdout().is_terminal() {
-        return Ok(format!("http://{public}/#token={}", viewer_token(signing)?));
+        return Ok(format!(
+            "{}://{public}/#token={}",
+            scheme(config),
+            viewer_token(signing)?
+        ));
     }
     let data = config.node.data.display();
     Ok(format!(
-        "http://{public}/ (a token for it: tailcast token --sub me --read '**' --write '**' --data {data})"
+        "{}://{public}/ (a token for it: tailcast token --sub me --read '**' --write '**' --data {data})",
+        scheme(config)
     ))
 }
 

@@ -1,12 +1,14 @@
 //! Where the node is reached, and by how many.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
 use super::layers::Layers;
 use super::settings::{Section, Setting, setting};
 use super::{ConfigError, units};
+use crate::certificates::Files;
 
 /// The two listeners.
 #[derive(Debug, Clone)]
@@ -15,6 +17,8 @@ pub(crate) struct Listeners {
     pub public: SocketAddr,
     /// The internal one.
     pub internal: SocketAddr,
+    /// What the public one shows, where it speaks TLS.
+    pub tls: Option<Files>,
     /// `host:port` at which other nodes reach the internal one; its own address when absent.
     pub advertise: Option<String>,
     /// Connections of the public one at once; when absent, as many as the limit on open files leaves.
@@ -39,6 +43,13 @@ impl Section for Listeners {
             Some("127.0.0.1:7441"),
             "The internal listener: links between nodes, metrics, admin. Keep it off the internet",
         ),
+        setting(
+            "tls_certificate",
+            "FILE",
+            None,
+            "The public listener speaks TLS with this certificate (PEM, the whole chain); heeded when the file changes",
+        ),
+        setting("tls_key", "FILE", None, "The key that belongs to it (PEM)"),
         setting(
             "advertise",
             "HOST:PORT",
@@ -69,10 +80,24 @@ impl Section for Listeners {
         Ok(Self {
             public: layers.parse("listen", units::address)?,
             internal: layers.parse("internal", units::address)?,
+            tls: tls(layers)?,
             advertise: layers.parse_optional("advertise", units::host_and_port)?,
             connections: layers.parse_optional("connections", units::count)?,
             connections_per_address: layers.parse_optional("connections_per_address", units::count)?,
             proxies: layers.parse("proxies", units::networks)?,
         })
+    }
+}
+
+/// Both of the files, or none of them.
+fn tls(layers: &Layers) -> Result<Option<Files>, ConfigError> {
+    let path = |key| layers.parse_optional(key, |text| Ok(PathBuf::from(text)));
+    match (path("tls_certificate")?, path("tls_key")?) {
+        (Some(certificate), Some(key)) => Ok(Some(Files { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => Err(ConfigError::Conflict(
+            "TLS takes a certificate and its key: set both of tls_certificate and tls_key, or none of them"
+                .to_owned(),
+        )),
     }
 }

@@ -42,6 +42,18 @@ const METRICS: &[Described] = &[
         "connections of strangers that were closed for others",
     ),
     counter(
+        "tailcast_tls_refused_total",
+        "connections that spoke no TLS where it is spoken (clear), too late (late), or with an error (failed)",
+    ),
+    gauge(
+        "tailcast_tls_certificate_expires_timestamp_seconds",
+        "when the certificate ends that the listener shows",
+    ),
+    gauge(
+        "tailcast_tls_certificate_refused",
+        "1 while the files hold another certificate, which is not good enough to be shown",
+    ),
+    counter(
         "tailcast_requests_not_admitted_total",
         "requests refused for their token or for want of any grant",
     ),

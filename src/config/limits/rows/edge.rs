@@ -22,6 +22,7 @@ limits! {
     AcceptLimits {
         connections: elsewhere("`connections`, `connections_per_address` and `proxies`"),
         attempts: group,
+        tls: elsewhere("`tls_certificate` and `tls_key`"),
         first_byte: duration(ms(100), HOUR),
         unsent: size(4 * KIB, 64 * MIB),
         shutdown: elsewhere("what all phases of stopping take together is decided in one place"),
