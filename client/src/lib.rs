@@ -16,6 +16,7 @@ mod revoke;
 mod send;
 mod server;
 mod tail;
+mod trust;
 
 pub use history::{History, Past, Question};
 pub use lines::filter::Reading;
@@ -30,3 +31,4 @@ pub use server::{AddressError, FixedToken, Server, TokenError, Tokens};
 pub use tail::{
     Event, Fault, Follow, From, GapReason, Received, Run, Start, State, Tail, TailError, TailLimits,
 };
+pub use trust::{Authorities, AuthorityError};

@@ -9,6 +9,7 @@ use http::HeaderValue;
 use reqwest::Url;
 
 use crate::list::AskError;
+use crate::trust::Authorities;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -78,11 +79,22 @@ pub struct Server {
     http: reqwest::Client,
     base: Url,
     tokens: Arc<dyn Tokens>,
+    /// Who vouches for it, where it is not whom the machine knows.
+    authorities: Option<Authorities>,
 }
 
 impl Server {
     /// `url` is `http://host:port` or `https://host`, with a path where a proxy serves Tailcast under one.
     pub fn new(url: &str, tokens: Arc<dyn Tokens>) -> Result<Self, AddressError> {
+        Self::vouched_for(url, tokens, None)
+    }
+
+    /// The same, known over https by these authorities alone, where there are any.
+    pub fn vouched_for(
+        url: &str,
+        tokens: Arc<dyn Tokens>,
+        authorities: Option<Authorities>,
+    ) -> Result<Self, AddressError> {
         let bad = || AddressError::BadUrl(without_secrets(url));
         let mut base = Url::parse(url).map_err(|_| bad())?;
         let plain = base.username().is_empty() && base.password().is_none();
@@ -99,14 +111,21 @@ impl Server {
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
             .connect_timeout(CONNECT);
-        if base.scheme() == "http" {
+        if let Some(authorities) = &authorities {
+            http = http.tls_backend_preconfigured(authorities.tls().as_ref().clone());
+        } else if base.scheme() == "http" {
             // The platform's certificates are wanted when the client is built, and a small image has none.
             http = http.tls_certs_only([]);
         }
         let http = http
             .build()
             .map_err(|error| AddressError::Tls(sentence(&error)))?;
-        Ok(Self { http, base, tokens })
+        Ok(Self {
+            http,
+            base,
+            tokens,
+            authorities,
+        })
     }
 
     /// The address.
@@ -116,6 +135,11 @@ impl Server {
 
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.http
+    }
+
+    /// Who vouches for it, where it is not whom the machine knows.
+    pub(crate) fn authorities(&self) -> Option<&Authorities> {
+        self.authorities.as_ref()
     }
 
     /// The address of `path`, which begins without a slash.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use auth::{Claims, Minter, token::unix_now};
-use client::{FixedToken, Server, TokenError, Tokens};
+use client::{Authorities, FixedToken, Server, TokenError, Tokens};
 
 use super::Failure;
 use super::flags::SettingFlags;
@@ -35,6 +35,8 @@ pub(crate) struct Connection {
     )]
     url: String,
     #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
     credentials: Credentials,
 }
 
@@ -54,6 +56,15 @@ pub(crate) struct Credentials {
     data: Option<String>,
 }
 
+/// By whom a server is known over https.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Trust {
+    /// A file with certificates (PEM): over https, servers are known by these authorities alone, and not by those that
+    /// this machine knows [variable: TAILCAST_CA_FILE]
+    #[arg(long, value_name = "FILE", env = "TAILCAST_CA_FILE", hide_env = true)]
+    ca_file: Option<PathBuf>,
+}
+
 /// What a token that is made here has to allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -68,13 +79,13 @@ pub(crate) enum Need {
 impl Connection {
     /// The installation, asked with a token that allows what is needed.
     pub(crate) fn server(&self, need: Need) -> Result<Server, Failure> {
-        self.credentials.server(&self.url, need)
+        self.credentials.server(&self.url, &self.trust, need)
     }
 }
 
 impl Credentials {
     /// The installation at `url`, asked with a token that allows what is needed.
-    pub(crate) fn server(&self, url: &str, need: Need) -> Result<Server, Failure> {
+    pub(crate) fn server(&self, url: &str, trust: &Trust, need: Need) -> Result<Server, Failure> {
         let tokens: Arc<dyn Tokens> = match self.given()? {
             Given::Token(token) => Arc::new(FixedToken(token)),
             Given::File(path) => Arc::new(TokenFile::open(path)?),
@@ -83,7 +94,8 @@ impl Credentials {
                 need,
             }),
         };
-        Server::new(url, tokens).map_err(|error| Failure::Misused(error.into()))
+        let server = Server::vouched_for(url, tokens, trust.authorities()?);
+        server.map_err(|error| Failure::Misused(error.into()))
     }
 
     /// Tokens that last for `seconds`, each for a subscriber of its own when a key can make them, which may read and
@@ -126,6 +138,23 @@ impl Credentials {
             None => key_file::read(&source.data).map_err(|error| no_token(&error))?,
         };
         Ok(Minter::hs256(&key, &source.tokens.issuer))
+    }
+}
+
+impl Trust {
+    /// Who vouches for servers. A variable that is empty is none.
+    fn authorities(&self) -> Result<Option<Authorities>, Failure> {
+        let Some(path) = self.ca_file.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
+            return Ok(None);
+        };
+        let pem = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"));
+        let known = pem.and_then(|pem| Authorities::from_pem(&pem).map_err(|error| error.to_string()));
+        known.map(Some).map_err(|why| {
+            Failure::Misused(anyhow::anyhow!(
+                "the file {} of authorities: {why}",
+                path.display()
+            ))
+        })
     }
 }
 

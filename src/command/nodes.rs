@@ -4,7 +4,7 @@ use client::Node;
 use lines::Timestamp;
 
 use super::Failure;
-use super::connect::{Credentials, Need};
+use super::connect::{Credentials, Need, Trust};
 use super::show::{self, ago, plain, table};
 
 /// Whom to ask.
@@ -30,12 +30,16 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
     credentials: Credentials,
 }
 
 /// Prints them.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let server = args.credentials.server(&args.internal_url, Need::Admin)?;
+    let server = args
+        .credentials
+        .server(&args.internal_url, &args.trust, Need::Admin)?;
     let nodes = server.nodes().await.map_err(anyhow::Error::from)?;
     if args.json {
         show::objects(&nodes)

@@ -4,7 +4,7 @@ use client::{Restored, RetentionStatus};
 use jiff::Timestamp;
 
 use super::Failure;
-use super::connect::{Credentials, Need};
+use super::connect::{Credentials, Need, Trust};
 use super::show::{self, plain, table};
 
 /// What to ask or to say.
@@ -72,12 +72,15 @@ struct Asked {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
     credentials: Credentials,
 }
 
 impl Asked {
     fn server(&self) -> Result<client::Server, Failure> {
-        self.credentials.server(&self.internal_url, Need::Admin)
+        self.credentials
+            .server(&self.internal_url, &self.trust, Need::Admin)
     }
 }
 

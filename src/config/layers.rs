@@ -239,7 +239,7 @@ impl Layers {
 const TABLES: &[&str] = &[limits::NAME];
 
 /// Variables of the other commands.
-const NOT_OF_SERVE: &[&str] = &["URL", "TOKEN", "INTERNAL_URL"];
+const NOT_OF_SERVE: &[&str] = &["URL", "TOKEN", "TOKEN_FILE", "CA_FILE", "INTERNAL_URL"];
 
 fn parsed<T>(found: &Found, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
     parse(&found.text).map_err(|problem| ConfigError::BadValue {

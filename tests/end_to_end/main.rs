@@ -20,3 +20,4 @@ mod sending;
 mod sessions;
 mod settings;
 mod startup;
+mod tls;

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message as Frame, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 use super::wire::{Closing, Message, Request, Welcome};
 use super::{TailError, TailLimits};
@@ -284,7 +284,8 @@ async fn connect(
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(limits.message_bytes))
         .max_frame_size(Some(limits.message_bytes));
-    match client_async_tls_with_config(request, socket, Some(config), None).await {
+    let connector = server.authorities().map(|known| Connector::Rustls(known.tls()));
+    match client_async_tls_with_config(request, socket, Some(config), connector).await {
         Ok((socket, _)) => Ok(socket),
         Err(WsError::Http(response)) => {
             let (parts, body) = response.into_parts();

@@ -6,7 +6,7 @@ use client::{Server, StreamInfo, StreamName};
 use lines::Target;
 
 use crate::command::Failure;
-use crate::command::connect::{Credentials, Need};
+use crate::command::connect::{Credentials, Need, Trust};
 use crate::command::show::{self, plain, table};
 
 /// Which.
@@ -45,6 +45,8 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
     credentials: Credentials,
 }
 
@@ -53,7 +55,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if args.target != "@me" {
         Target::parse(&args.target).map_err(|error| Failure::Misused(error.into()))?;
     }
-    let server = args.credentials.server(&args.internal_url, Need::Admin)?;
+    let server = args
+        .credentials
+        .server(&args.internal_url, &args.trust, Need::Admin)?;
     let found = server.find_streams(&args.target).await;
     let found = found.map_err(anyhow::Error::from)?;
     if found.is_empty() {
