@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use edge::{AcceptLimits, ConnectionLimits, Http, Problem, ServeLimits, Tls};
+use edge::{AcceptLimits, ConnectionLimits, Http, Origin, PageRules, Problem, ServeLimits, Tls, ruled};
 use http::{Method, StatusCode, Uri};
 use tokio::net::TcpListener;
 
@@ -55,6 +55,7 @@ impl<'a> Listeners<'a> {
             Reach::Internal => (Http::One, self.closed("internal".into(), self.shares.internal)),
         };
         let router = routes::only_listed(router, reach).fallback(no_such_place);
+        let router = ruled(router, self.rules(reach, bound.address, tls.is_some()));
         let limits = self.config.limits.http.clone();
         let speak: Speak = Box::new(move |listener, accept, stop| {
             let limits = ServeLimits {
@@ -65,6 +66,28 @@ impl<'a> Listeners<'a> {
             Box::pin(edge::serve(listener, router, limits, stop))
         });
         self.begin(bound, speak, connections, tls);
+    }
+
+    /// Whose pages may ask there, and by which names it is called.
+    fn rules(&self, reach: Reach, address: SocketAddr, secure: bool) -> PageRules {
+        let settings = &self.config.listeners;
+        let origins = match reach {
+            Reach::Public => settings.origins.clone(),
+            // There are no pages for it.
+            Reach::Internal => Vec::new(),
+        };
+        // Whoever can be reached from this machine alone is asked by pages in its browsers, by names that others make to
+        // mean it.
+        let is_local = address.ip().is_loopback() && !self.config.is_clustered();
+        // Nodes call each other's internal listener by what they advertise.
+        let is_known = is_local || (reach == Reach::Public && !settings.hosts.is_empty());
+        let named = settings.origins.iter().map(Origin::host).map(str::to_owned);
+        let hosts = is_known.then(|| named.chain(settings.hosts.iter().cloned()).collect());
+        PageRules {
+            origins,
+            hosts,
+            secure,
+        }
     }
 
     /// Speaks what a role speaks there.

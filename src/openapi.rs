@@ -190,9 +190,10 @@ fn method(route: &Route) -> Option<HttpMethod> {
 /// What the address says of itself, with what can be answered before it looks at a request.
 fn told(route: &Route) -> Told {
     let told = (route.told)()
-        .refuses(400, &["bad_transfer_encoding"])
+        .refuses(400, &["bad_host", "bad_origin", "bad_transfer_encoding"])
         .refuses(404, &["not_found"])
         .refuses(405, &["method_not_allowed"])
+        .refuses(421, &["wrong_host"])
         .refuses(431, &[])
         .refuses(500, &["internal"])
         .refuses(503, &["busy"]);

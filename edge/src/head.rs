@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CACHE_CONTROL, CONNECTION, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    CACHE_CONTROL, CONNECTION, HOST, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, StatusCode};
@@ -33,16 +33,22 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
         (Some(coding), None) => coding.eq_ignore_ascii_case(b"chunked"),
         _ => false,
     };
-    if is_good {
-        Ok(())
-    } else {
-        Err(Problem::new(
+    let close = |refusal: Problem| Err(refusal.header(CONNECTION, HeaderValue::from_static("close")));
+    if !is_good {
+        return close(Problem::new(
             StatusCode::BAD_REQUEST,
             "bad_transfer_encoding",
             "`Transfer-Encoding` is `chunked`, once, or absent",
-        )
-        .header(CONNECTION, HeaderValue::from_static("close")))
+        ));
     }
+    if headers.get_all(HOST).iter().nth(1).is_some() {
+        return close(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_host",
+            "`Host` is there once",
+        ));
+    }
+    Ok(())
 }
 
 /// What an answer that says nothing else tells browsers and caches: it is what it says it is, nobody keeps it, and nobody is

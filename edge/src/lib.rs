@@ -1,7 +1,7 @@
 //! What every network edge of Tailcast does in the same way: accepting, admitting, stopping, and saying no.
 //!
 //! The order of admission: connections by address, their first byte, and the handshake of TLS ([`mod@accept`]); the bounds of a request's head
-//! ([`mod@serve`]); and then, in `auth`, the token and its grant. Only behind these is a body read or a store asked.
+//! ([`mod@serve`]); the page that it comes from ([`page`]); and then, in `auth`, the token and its grant. Only behind these is a body read or a store asked.
 //!
 //! Knows nothing of lines, tokens, stores or routes.
 
@@ -14,6 +14,7 @@ mod head;
 pub mod http2;
 pub mod linger;
 pub mod outlet;
+pub mod page;
 pub mod parameters;
 mod patience;
 pub mod preferences;
@@ -35,6 +36,7 @@ pub use connections::{ConnectionLimits, Connections, Full};
 pub use http2::Http2Limits;
 pub use linger::LingerLimits;
 pub use outlet::{CutOff, Outlet};
+pub use page::{Origin, Page, PageRules, may_use_cookie, ruled};
 pub use parameters::{Parameters, bad_parameter};
 pub use preferences::{Liking, Preferences};
 pub use problem::Problem;

@@ -64,6 +64,11 @@ impl Visitor {
         self.0.address
     }
 
+    /// Whether others stand behind its address.
+    pub fn is_proxy(&self) -> bool {
+        self.0.source.is_none()
+    }
+
     /// It has shown that it may be here: from now on the connection keeps its place. An error says that too many have one; it
     /// has to go then.
     pub fn is_known(&self) -> Result<(), Full> {

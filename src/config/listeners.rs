@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use edge::Origin;
 use ipnet::IpNet;
 
 use super::layers::Layers;
@@ -27,6 +28,10 @@ pub(crate) struct Listeners {
     pub connections_per_address: Option<usize>,
     /// Addresses whose connections do not count as one's.
     pub proxies: Vec<IpNet>,
+    /// Whose pages may ask, beside the own ones; without any, all may that show a token.
+    pub origins: Vec<Origin>,
+    /// By which names it is called, beside those of `origins`.
+    pub hosts: Vec<String>,
 }
 
 impl Section for Listeners {
@@ -74,6 +79,19 @@ impl Section for Listeners {
             Some(""),
             "Addresses and networks behind which others stand, separated by commas: they are not counted as one",
         ),
+        setting(
+            "origins",
+            "ORIGINS",
+            Some(""),
+            "Pages that may ask here, separated by commas, like https://logs.example.org [default: all that show a token]",
+        ),
+        setting(
+            "hosts",
+            "NAMES",
+            Some(""),
+            "Names that it is called by, separated by commas; a request for another name is refused [default: any name; of a \
+             lone node on loopback, localhost]",
+        ),
     ];
 
     fn read(layers: &Layers) -> Result<Self, ConfigError> {
@@ -85,6 +103,8 @@ impl Section for Listeners {
             connections: layers.parse_optional("connections", units::count)?,
             connections_per_address: layers.parse_optional("connections_per_address", units::count)?,
             proxies: layers.parse("proxies", units::networks)?,
+            origins: layers.parse("origins", units::origins)?,
+            hosts: layers.parse("hosts", units::hosts)?,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
+use edge::Origin;
 use ipnet::IpNet;
 
 /// An address to listen on; a name is looked up.
@@ -171,6 +172,33 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     .collect()
 }
 
+/// Origins of pages, separated by commas; none in an empty text.
+pub(crate) fn origins(text: &str) -> Result<Vec<Origin>, String> {
+    let all = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    all.map(|part| {
+        Origin::parse(part).ok_or_else(|| {
+            format!("{part:?} is no origin of a page, like https://logs.example.org or http://localhost:8080")
+        })
+    })
+    .collect()
+}
+
+/// Names of this machine, separated by commas; none in an empty text.
+pub(crate) fn hosts(text: &str) -> Result<Vec<String>, String> {
+    let all = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    all.map(|part| {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        if part.bytes().all(is_name) {
+            Ok(part.to_ascii_lowercase())
+        } else {
+            Err(format!(
+                "{part:?} is no name of a host, like logs.example.org, without a port"
+            ))
+        }
+    })
+    .collect()
+}
+
 /// Whether only one of two listeners could have its address.
 pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     // An unspecified IPv6 address stands for all of IPv4, too.
@@ -302,6 +330,21 @@ mod tests {
         );
         for bad in ["proxy.internal", "10.0.0.0/33", "10.0.0.0/8 fd00::/8"] {
             assert!(networks(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_and_hosts_are_listed_and_null_is_none() {
+        let listed = origins("https://logs.example.org, http://LOCALHOST:8080").unwrap();
+        let names: Vec<_> = listed.iter().map(Origin::host).collect();
+        assert_eq!(names, ["logs.example.org", "localhost"]);
+        for bad in ["null", "*", "logs.example.org", "https://logs.example.org/"] {
+            assert!(origins(bad).is_err(), "{bad}");
+        }
+        let listed = hosts("Logs.example.org,build-7").unwrap();
+        assert_eq!(listed, ["logs.example.org", "build-7"]);
+        for bad in ["*", "logs.example.org:7440", "https://logs.example.org"] {
+            assert!(hosts(bad).is_err(), "{bad}");
         }
     }
 

@@ -15,6 +15,7 @@ mod deleting;
 mod faults;
 mod finding;
 mod ingest;
+mod pages;
 mod revoking;
 mod sending;
 mod sessions;

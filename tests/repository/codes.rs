@@ -23,6 +23,7 @@ fn status(name: &str) -> u16 {
         "PRECONDITION_FAILED" => 412,
         "PAYLOAD_TOO_LARGE" => 413,
         "UNSUPPORTED_MEDIA_TYPE" => 415,
+        "MISDIRECTED_REQUEST" => 421,
         "UPGRADE_REQUIRED" => 426,
         "TOO_MANY_REQUESTS" => 429,
         "INTERNAL_SERVER_ERROR" => 500,

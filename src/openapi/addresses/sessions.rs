@@ -18,6 +18,7 @@ pub(crate) fn follow() -> Told {
         )
         .answer(101, "From here on docs/protocol.md says what is sent.", vec![])
         .refuses(400, &["bad_handshake", "bad_subprotocol"])
+        .refuses(403, &["origin_not_allowed"])
         .refuses(426, &["websocket_required", "websocket_version"])
         .refuses(429, &["too_many_sessions"])
         .refuses(503, &["draining", "unavailable"])
