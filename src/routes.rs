@@ -198,6 +198,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::certificates::Files;
     use crate::node::Node;
     use crate::node::tests::{SECRET, config, node};
 
@@ -257,6 +258,104 @@ mod tests {
             }
         }
         node.stop().await;
+    }
+
+    /// A client that knows the node by its own certificate, or speaks in the clear.
+    fn client(certificate: Option<&str>) -> reqwest::Client {
+        let known = certificate.map(|pem| reqwest::Certificate::from_pem(pem.as_bytes()).unwrap());
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only(known);
+        client
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap()
+    }
+
+    /// What every answer of an address tells browsers, whoever asks.
+    async fn tells_browsers(client: &reqwest::Client, route: &Route, at: &str, token: Option<&str>) {
+        let path = route
+            .path
+            .replace("{name}", "x")
+            .replace("{*path}", "x")
+            .replace("{*name}", "x");
+        let mut request = client.request(route.method.clone(), format!("{at}{path}"));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.unwrap();
+        let what = format!("{} {path}: {}", route.method, answer.status());
+        let header = |name: &str| {
+            let mut values = answer.headers().get_all(name).iter();
+            let value = values.next().map(|value| value.to_str().unwrap().to_owned());
+            assert_eq!(values.next(), None, "{what}: {name} is there twice");
+            value.unwrap_or_default()
+        };
+        let is_viewer = route.path == "/" || route.path.starts_with("/assets/");
+        let is_library = route.path.starts_with("/client/");
+        assert_eq!(header("x-content-type-options"), "nosniff", "{what}");
+        assert_eq!(header("referrer-policy"), "no-referrer", "{what}");
+        let policy = header("content-security-policy");
+        for rule in ["default-src 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(rule), "{what}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{what}: {policy}");
+        assert_eq!(is_viewer, !header("permissions-policy").is_empty(), "{what}");
+        assert_eq!(is_viewer, policy.contains("script-src 'self'"), "{what}");
+        let (resource, reader) = if is_library {
+            ("cross-origin", "*")
+        } else {
+            ("same-origin", "")
+        };
+        assert_eq!(header("cross-origin-resource-policy"), resource, "{what}");
+        assert_eq!(header("access-control-allow-origin"), reader, "{what}");
+        assert_eq!(header("access-control-allow-credentials"), "", "{what}");
+        if route.door != Door::Open {
+            assert!(header("cache-control").contains("no-store"), "{what}");
+        }
+        let is_secure = at.starts_with("https");
+        assert_eq!(
+            !header("strict-transport-security").is_empty(),
+            is_secure,
+            "{what}"
+        );
+    }
+
+    #[tokio::test]
+    async fn every_answer_tells_browsers_what_not_to_do_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let files = Files {
+            certificate: folder.path().join("certificate.pem"),
+            key: folder.path().join("key.pem"),
+        };
+        std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+        std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        let minter = Minter::hs256(&Key::from_text(SECRET).unwrap(), "tailcast");
+        let everything = Claims {
+            read: vec!["**".to_owned()],
+            write: vec!["**".to_owned()],
+            admin: true,
+            ..Claims::new("somebody", unix_now() + 600)
+        };
+        let everything = minter.mint(&everything).unwrap();
+        for tls in [None, Some(files)] {
+            let mut config = config(&folder);
+            config.listeners.tls = tls;
+            let (scheme, client) = match config.listeners.tls {
+                None => ("http", client(None)),
+                Some(_) => ("https", client(Some(&made.cert.pem()))),
+            };
+            let node = node(&config).await;
+            for route in ROUTES {
+                let at = match route.reach {
+                    Reach::Public => format!("{scheme}://{}", node.public()),
+                    Reach::Internal => format!("http://{}", node.internal()),
+                };
+                for token in [None, Some("nonsense"), Some(&*everything)] {
+                    tells_browsers(&client, route, &at, token).await;
+                }
+            }
+            node.stop().await;
+        }
     }
 
     #[tokio::test]

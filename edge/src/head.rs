@@ -2,8 +2,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CACHE_CONTROL, CONNECTION, HOST, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, StatusCode};
 
@@ -51,12 +51,21 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What an answer that says nothing else tells browsers and caches: it is what it says it is, nobody keeps it, and nobody is
-/// told of its address.
-const UNLESS_SAID: [(HeaderName, HeaderValue); 3] = [
+/// What an answer that says nothing else tells browsers and caches: it is what it says it is, nobody keeps it, nobody is
+/// told of its address, and no page has a part of it: not in a frame, not as a script or a picture. Shown by itself, it does
+/// nothing.
+const UNLESS_SAID: [(HeaderName, HeaderValue); 5] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
 ];
 
 /// Where TLS is spoken, a browser that has been there once speaks nothing else for a year.
