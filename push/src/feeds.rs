@@ -34,6 +34,7 @@ use crate::feeds::feed::Feed;
 use crate::feeds::grid::Grid;
 use crate::feeds::groups::Groups;
 use crate::feeds::head_checks::HeadChecks;
+use crate::feeds::pages::Pages;
 use crate::feeds::patterns::Patterns;
 use crate::feeds::tick::Tick;
 use crate::feeds::view::View;
@@ -157,11 +158,11 @@ impl Feeds {
 
     /// Shows what comes, checks heads, lists streams and lets go of what nobody needs, each in a task of its own: what one
     /// of them has to do at a stretch holds up no other.
-    pub(crate) fn begin(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
+    pub(crate) fn begin(self: &Arc<Self>, pages: &Arc<Pages>, tasks: &mut JoinSet<()>) {
         let grid = Arc::clone(&self.grid);
         tasks.spawn(async move { grid.run().await });
-        let feeds = Arc::clone(self);
-        tasks.spawn(async move { feeds.checks.run(&*feeds.store).await });
+        let (feeds, pages) = (Arc::clone(self), Arc::clone(pages));
+        tasks.spawn(async move { feeds.checks.run(&*feeds.store, &pages).await });
         let feeds = Arc::clone(self);
         tasks.spawn(async move { feeds.sweep().await });
         let feeds = Arc::clone(self);

@@ -91,7 +91,7 @@ impl Push {
     /// When any of its parts does. The sessions would be silent from then on: end the process.
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut parts = JoinSet::new();
-        self.feeds.begin(&mut parts);
+        self.feeds.begin(&self.pages, &mut parts);
         let pages = Arc::clone(&self.pages);
         parts.spawn(async move {
             loop {

@@ -29,7 +29,7 @@ pub(super) fn service(
     let store = &ground.kept()?.store;
     let (handoff, service) = handoff(ground, dispatcher, roster)?;
     let live = &ground.config.live;
-    let appender = Appender::new(store.clone(), handoff, live.append.subscribe());
+    let appender = Appender::new(store.clone(), handoff.clone(), live.append.subscribe());
     let verifier = &ground.keys.verifier;
     let limits = ingest::Limits {
         too_long: ground.config.taking.too_long,
@@ -48,7 +48,7 @@ pub(super) fn service(
     Ok(service
         .public(lines_in)
         .internal(trim::admin::router(verifier.clone(), trimmer.clone()))
-        .internal(deleting::router(verifier.clone(), store.clone()))
+        .internal(deleting::router(verifier.clone(), store.clone(), handoff))
         // Requests under way wait for the appender, which takes their lines as long as they come. Those that still wait
         // for the store at the end are answered then.
         .ending(Phase::Storing, |until| async move {

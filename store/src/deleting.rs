@@ -11,15 +11,21 @@ use axum::{Json, Router};
 use edge::{Problem, bad_parameter};
 use http::StatusCode;
 use lines::retention::Deleted;
-use lines::{LogStore, Pattern, StoreError, StreamInfo};
+use lines::{Hint, HintSink, LogStore, Pattern, StoreError, StreamInfo};
 use serde::Serialize;
 
-/// For the internal listener.
-pub fn router(verifier: Arc<Verifier>, store: Arc<dyn LogStore>) -> Router {
+/// For the internal listener. Whoever follows a stream that is deleted hears of it by `hints`.
+pub fn router(verifier: Arc<Verifier>, store: Arc<dyn LogStore>, hints: Arc<dyn HintSink>) -> Router {
     let routes = Router::new()
         .route("/v1/streams/{*name}", get(found).delete(delete))
-        .with_state(store);
+        .with_state(Deleting { store, hints });
     auth::guarded(routes, verifier, Need::Admin)
+}
+
+#[derive(Clone)]
+struct Deleting {
+    store: Arc<dyn LogStore>,
+    hints: Arc<dyn HintSink>,
 }
 
 #[derive(Serialize)]
@@ -50,7 +56,7 @@ impl From<&StreamInfo> for FoundEntry {
 
 /// What a name or a pattern means.
 async fn found(
-    State(store): State<Arc<dyn LogStore>>,
+    State(Deleting { store, .. }): State<Deleting>,
     subscriber: Subscriber,
     Path(text): Path<String>,
 ) -> Result<Response, Problem> {
@@ -77,7 +83,7 @@ struct Answer {
 }
 
 async fn delete(
-    State(store): State<Arc<dyn LogStore>>,
+    State(Deleting { store, hints }): State<Deleting>,
     subscriber: Subscriber,
     Path(text): Path<String>,
 ) -> Result<Response, Problem> {
@@ -85,6 +91,9 @@ async fn delete(
         .names(&text)
         .map_err(|error| bad_parameter("name", &format!("the name, which is of one stream: {error}")))?;
     let deleted = store.delete_stream(&stream).await;
+    // Nodes hold lines in memory for those who follow. Also where there was nothing to delete: whoever asked before may have
+    // died before he said so.
+    hints.hand_off(Hint::Lost(stream.clone()));
     let Some(Deleted { from, next }) = deleted.map_err(|error| unavailable(&error))? else {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,

@@ -104,7 +104,7 @@ impl Feed {
         let mut state = self.state.lock();
         let held = state.head.window().held();
         let news = state.head.heard(extent.next);
-        state.head.window().forget_before(extent.first_available);
+        state.head.forget_before(extent.first_available);
         self.budget.account(held, state.head.window().held());
         if news == News::Old {
             state.opened = true;
@@ -232,7 +232,7 @@ impl Feed {
             return Some(self.checked(extent, now));
         }
         let held = state.head.window().held();
-        state.head.window().forget_before(extent.first_available);
+        state.head.forget_before(extent.first_available);
         self.budget.account(held, state.head.window().held());
         let ahead = extent.next > state.head.head();
         ahead.then(|| state.checks.after(self.limits.head_first, now))
@@ -344,6 +344,12 @@ mod tests {
         assert!(feed.budget.held() > 0);
         feed.open(deleted(8), Instant::now());
         assert_eq!((feed.budget.held(), feed.head()), (0, Offset(8)));
+        feed.take(batch("s", 5, 3));
+        assert_eq!(
+            feed.budget.held(),
+            0,
+            "a hint that comes late brings nothing back"
+        );
         feed.take(batch("s", 8, 1));
         assert!(feed.budget.held() > 0, "it goes on");
     }

@@ -15,6 +15,8 @@ use crate::feeds::window::Window;
 pub(crate) struct Head {
     /// Every line before it is known to be stored. Only grows.
     head: Offset,
+    /// Lines before it are gone, as far as is known. Only grows.
+    floor: Offset,
     /// Ends at the head, unless it is empty.
     window: Window,
 }
@@ -35,6 +37,7 @@ impl Head {
     pub(crate) fn new(stream: StreamName) -> Self {
         Self {
             head: Offset::ZERO,
+            floor: Offset::ZERO,
             window: Window::new(stream),
         }
     }
@@ -54,8 +57,9 @@ impl Head {
         let (first, next) = (batch.first, batch.next());
         let start = self.window.range().map_or(self.head, |(start, _)| start);
         if next <= self.head {
-            // One that was overtaken, or whose lines a look at the head told of first: it saves a read.
-            if next == start {
+            // One that was overtaken, or whose lines a look at the head told of first: it saves a read. Not of lines that
+            // are gone since.
+            if next == start && first >= self.floor {
                 self.window.prepend(batch);
             }
             return News::Old;
@@ -73,6 +77,12 @@ impl Head {
             0 => News::Next,
             missing => News::Jump(missing),
         }
+    }
+
+    /// Lets go of lines that the store does not have any more.
+    pub(crate) fn forget_before(&mut self, floor: Offset) {
+        self.floor = self.floor.max(floor);
+        self.window.forget_before(floor);
     }
 
     /// Takes the store's word that the head is at `next`, or was a moment ago.

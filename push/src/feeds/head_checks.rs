@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::Limits;
 use crate::feeds::feed::Feed;
-use crate::feeds::pages::pause_before;
+use crate::feeds::pages::{Pages, pause_before};
 
 /// Checks that are nearly due go with those that are.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -124,7 +124,8 @@ impl Schedule {
 impl HeadChecks {
     /// Reads heads whenever they are due, for as long as it is polled. After each round it rests as long as that took: the
     /// store that senders wait for has half of its time, however often all heads are in doubt.
-    pub(crate) async fn run(&self, store: &dyn LogReader) {
+    /// What is gone, since retention took it or the stream was deleted, goes from feeds and `pages`, too.
+    pub(crate) async fn run(&self, store: &dyn LogReader, pages: &Pages) {
         let mut attempt = 0;
         loop {
             let due = self.due().await;
@@ -142,6 +143,7 @@ impl HeadChecks {
                         let now = Instant::now();
                         for ((stream, feed), extent) in some {
                             self.plan(stream, feed, feed.checked(*extent, now));
+                            pages.forget_before(stream, extent.first_available);
                         }
                         tokio::task::yield_now().await;
                     }

@@ -36,6 +36,9 @@ struct StreamPages {
     damaged: Vec<(Offset, Offset, Instant)>,
     /// Where reads that are under way begin, and how to hear of their end: whether the store did not answer.
     reading: Vec<(Offset, watch::Receiver<bool>)>,
+    /// Lines before it are gone, as far as was said while there was anything here. What a read found before that is not
+    /// kept.
+    floor: Offset,
 }
 
 struct Page {
@@ -200,14 +203,15 @@ impl Pages {
         })
     }
 
-    fn keep(&self, window: Window) {
+    fn keep(&self, mut window: Window) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let pages = state.by_stream.entry(window.stream().clone()).or_default();
+        window.forget_before(pages.floor);
         let Some((first, next)) = window.range() else {
             return;
         };
-        let mut state = self.state.lock();
-        let state = &mut *state;
         let bytes = window.held();
-        let pages = state.by_stream.entry(window.stream().clone()).or_default();
         pages.kept.push(Page {
             first,
             next,
@@ -215,6 +219,26 @@ impl Pages {
             used: Instant::now(),
         });
         state.account(0, bytes, &self.limits);
+    }
+
+    /// Lets go of lines that the store does not have any more.
+    pub(crate) fn forget_before(&self, stream: &StreamName, floor: Offset) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Some(pages) = state.by_stream.get_mut(stream) else {
+            return;
+        };
+        pages.floor = pages.floor.max(floor);
+        pages.kept.retain_mut(|page| {
+            let held = page.window.held();
+            page.window.forget_before(floor);
+            state.bytes -= held - page.window.held();
+            match page.window.range() {
+                Some((first, _)) => page.first = first,
+                None => return false,
+            }
+            true
+        });
     }
 
     /// Lets go of pages that nobody used for a while.

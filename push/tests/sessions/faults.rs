@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lines::{Hint, HintSink, StreamName};
+use lines::{Hint, HintSink, LogStore as _, StreamName};
 use serde_json::json;
 
 use crate::fixture::{Client, Node, until};
@@ -64,6 +64,46 @@ async fn a_sign_of_loss_makes_the_node_look_at_once() {
     node.store("app/a", 5).await;
     node.push.hand_off(Hint::AnyLost);
     alice.take("app/a", 5, 5).await;
+}
+
+/// A stream that is deleted while lines come and go, so that its head is never looked at for want of them: what the node
+/// holds of it for those who are behind is gone as soon as it is told to look.
+#[tokio::test]
+async fn nobody_who_is_behind_is_shown_lines_of_a_stream_that_was_deleted() {
+    let stream = StreamName::parse("app/a").unwrap();
+    let node = Node::with(|limits| limits.head_first = Duration::from_secs(3600)).await;
+    let mut alice = alice_on(&node, "app/a").await;
+    node.send("app/a", 3).await;
+    alice.take("app/a", 0, 3).await;
+    alice.send(json!({"type": "pause", "id": "a"})).await;
+    assert_eq!(alice.message().await["request"], "pause");
+    for _ in 0..5 {
+        node.send("app/a", 3).await;
+    }
+    let deleted = node.store.inner.delete_stream(&stream).await.unwrap().unwrap();
+    assert_eq!(deleted.next.0, 18);
+    node.send("app/a", 2).await;
+    // What the first look found is heeded before the second one begins.
+    for _ in 0..2 {
+        let looks = node.store.heads.load(Ordering::SeqCst);
+        node.push.hand_off(Hint::Lost(stream.clone()));
+        until("the node looks", async || {
+            node.store.heads.load(Ordering::SeqCst) > looks
+        })
+        .await;
+    }
+    node.send("app/a", 2).await;
+    alice.send(json!({"type": "resume", "id": "a"})).await;
+    let mut next = alice.message().await;
+    if next["request"] == "resume" {
+        next = alice.message().await;
+    }
+    assert_eq!(
+        (&next["type"], &next["from"], &next["to"]),
+        (&json!("gap"), &json!(3), &json!(18)),
+        "{next}"
+    );
+    alice.take("app/a", 18, 4).await;
 }
 
 #[tokio::test]
