@@ -30,8 +30,10 @@ pub(super) fn service(ground: &Ground<'_>, sessions: Option<Sessions>) -> (Servi
         local,
         ground.config.limits.lease,
     );
-    let service = Service::new()
-        .internal(nodes_router(ground.keys.verifier.clone(), roster.clone()))
-        .task(Phase::Working, |stop| keeper.run(stop));
-    (service, roster)
+    let mut service = Service::new();
+    // A node without a store does not know which tokens were taken back: no address of it is behind one.
+    if ground.kept().is_ok() {
+        service = service.internal(nodes_router(ground.keys.verifier.clone(), roster.clone()));
+    }
+    (service.task(Phase::Working, |stop| keeper.run(stop)), roster)
 }

@@ -103,6 +103,32 @@ async fn sessions_of_a_revoked_token_end_on_every_node_and_others_go_on() {
     assert_eq!(going_on[0].take(1).await, sent);
 }
 
+/// A dispatcher has no store, and so no address that only the bearer of a token may ask.
+#[tokio::test]
+async fn a_revoked_admin_lists_nodes_nowhere() {
+    let mut cluster = cluster().await;
+    let admin = Token::of("root").admin().text();
+    let ask = async |internal: String| {
+        let door = Door::new(internal).with(&admin);
+        door.get("/v1/nodes").send().await.unwrap().status()
+    };
+    let (collect, dispatch) = (
+        cluster.collect(0).internal().to_owned(),
+        cluster.dispatch(0).internal().to_owned(),
+    );
+    assert_eq!(ask(collect.clone()).await, StatusCode::OK);
+    revoke(
+        &cluster.node("auth", 0).with(&admin),
+        json!({"subscriber": "root"}),
+    )
+    .await;
+    until("the collector refuses", async || {
+        (ask(collect.clone()).await == StatusCode::UNAUTHORIZED).then_some(())
+    })
+    .await;
+    assert_eq!(ask(dispatch).await, StatusCode::NOT_FOUND);
+}
+
 #[tokio::test]
 async fn without_redis_all_of_a_subscriber_end_all_the_same() {
     let mut cluster = cluster().await;

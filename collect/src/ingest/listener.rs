@@ -58,6 +58,9 @@ pub enum NotAdmitted {
     /// It shows one that is not good.
     #[error(transparent)]
     BadToken(TokenError),
+    /// It is not known at the moment whether its token is good: it may come again in some seconds.
+    #[error("whether a token is good is not known at the moment; come again in some seconds")]
+    NotYetKnown,
     /// It may not write any stream.
     #[error("this token may not write any stream: get one with a `write` grant")]
     MayNotWrite,
@@ -90,7 +93,7 @@ impl Entrance {
         };
         let subscriber = match verifier.verify(token.ok_or(NotAdmitted::NoToken)?).await {
             Ok(subscriber) => subscriber,
-            Err(error @ TokenError::NotYetKnown) => return Err(NotAdmitted::BadToken(error)),
+            Err(TokenError::NotYetKnown) => return Err(NotAdmitted::NotYetKnown),
             Err(error) => {
                 let slowed = visitor.showed_a_bad_token();
                 slowed.map_err(|problem| NotAdmitted::TooMany(problem.detail().to_owned()))?;
@@ -105,11 +108,17 @@ impl Entrance {
         Ok(subscriber)
     }
 
-    /// The next intake of a connection that was admitted. A token counts until it ends, and not as long as its connection
-    /// stays.
+    /// The next intake of a connection that was admitted. A token counts until it ends or is taken back, and not as long as
+    /// its connection stays.
     pub fn enter(&self, subscriber: &Subscriber) -> Result<Intake, NotEntered> {
-        if matches!(self.senders, Senders::ByToken(_)) && subscriber.expires_at() <= unix_now() {
-            return Err(NotEntered::Expired);
+        if let Senders::ByToken(verifier) = &self.senders {
+            if subscriber.expires_at() <= unix_now() {
+                return Err(NotEntered::Expired);
+            }
+            // Where it is not known at the moment, who is in stays.
+            if verifier.stands(subscriber) == Err(TokenError::Revoked) {
+                return Err(NotEntered::Revoked);
+            }
         }
         self.door
             .enter(subscriber, self.naming.clone())
@@ -122,6 +131,8 @@ impl Entrance {
 pub enum NotEntered {
     /// Its token has ended since it was shown.
     Expired,
+    /// Its token was taken back since.
+    Revoked,
     /// The door is closed to it.
     Refused(Refused),
 }

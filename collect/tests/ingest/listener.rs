@@ -4,7 +4,11 @@
 //! stored, or `no ID` and why not.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use auth::revoked::{Mark, Revocable};
+use auth::token::unix_now;
 
 use collect::Builder;
 use collect::door::{Identity, Naming, Refused, Settled, Submitted, Told};
@@ -12,6 +16,9 @@ use collect::ingest::listener::{Entrance, NotEntered, Senders};
 use edge::accept::{AcceptLimits, Entered, Protocol, accept};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use lines::Ledger as _;
+use lines::ledger::Write;
+use store::sqlite::{SqliteOptions, SqliteStore};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -80,8 +87,8 @@ impl Tiny {
             let mut intake = match self.0.enter(subscriber) {
                 Ok(intake) => intake,
                 Err(NotEntered::Refused(refused)) => return refused.into(),
-                Err(NotEntered::Expired) => {
-                    return Refused::Forbidden("the token has expired".to_owned()).into();
+                Err(NotEntered::Expired | NotEntered::Revoked) => {
+                    return Refused::Forbidden("the token counts no more".to_owned()).into();
                 }
             };
             let put = match intake.begin(text.len()) {
@@ -278,4 +285,53 @@ async fn a_token_that_has_ended_brings_no_more_lines() {
     // The listener's own subscriber has none.
     let by_itself = Entrance::new(collector.door.clone(), Senders::All(ended.clone()), naming);
     assert_eq!(by_itself.enter(&ended).err(), None);
+}
+
+/// Neither before it is known what was taken back, nor after that is known.
+#[tokio::test]
+async fn a_token_that_was_taken_back_opens_nothing_and_brings_no_more_lines() {
+    let collector = Collector::start();
+    let verifier = verifier();
+    let listening = listening(&collector, Senders::ByToken(verifier.clone())).await;
+    let said = format!("{}\n", token("alice"));
+    let open = async || {
+        let mut connection = BufReader::new(TcpStream::connect(listening.address).await.unwrap());
+        connection.write_all(said.as_bytes()).await.unwrap();
+        connection
+    };
+    let mut alice = open().await;
+    assert_eq!(exchange(&mut alice, "1 one\n").await, "ok 1\n");
+    verifier.look_first(auth::Staleness {
+        after: Duration::from_secs(600),
+        refuse: false,
+    });
+    let refused = exchange(&mut open().await, "").await;
+    assert!(
+        refused.ends_with("is not known at the moment; come again in some seconds\n"),
+        "{refused}"
+    );
+    assert_eq!(exchange(&mut alice, "2 two\n").await, "ok 2\n", "who is in stays");
+
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Arc::new(SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap());
+    let mark = Mark::new(Revocable::Subscriber("alice".to_owned()), "root", unix_now());
+    let written = Write::put(mark.key().unwrap(), serde_json::to_vec(&mark).unwrap());
+    ledger.commit(vec![written]).await.unwrap();
+    let mut news = verifier.news();
+    let following = tokio::spawn(auth::follow(ledger, verifier.clone()));
+    news.changed().await.unwrap();
+    assert_eq!(exchange(&mut alice, "3 three\n").await, "no 3 never\n");
+    let refused = exchange(&mut open().await, "").await;
+    assert!(refused.contains("revoked"), "{refused}");
+    assert_eq!(messages(&collector), ["one", "two"]);
+    following.abort();
+}
+
+/// What is answered to that.
+async fn exchange(connection: &mut BufReader<TcpStream>, said: &str) -> String {
+    connection.write_all(said.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let answered = tokio::time::timeout(Duration::from_secs(20), connection.read_line(&mut answer));
+    answered.await.expect("nothing is answered").unwrap();
+    answer
 }
