@@ -11,7 +11,8 @@ use crate::openapi::shapes::{
 use crate::openapi::told::Told;
 
 pub(crate) fn list_nodes() -> Told {
-    Told::new("listNodes", "admin", "Who is alive", "").answer(200, "Nodes.", vec![(JSON, named("Nodes"))])
+    let about = "On nodes with a store (roles collect, push, read, auth): others do not know which tokens were revoked.";
+    Told::new("listNodes", "admin", "Who is alive", about).answer(200, "Nodes.", vec![(JSON, named("Nodes"))])
 }
 
 /// A stream by its name, for administrators.
