@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod api_keys;
 mod bench;
 mod check;
 mod completions;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Retention(retention::Args),
     /// Print a token
     Token(token::Args),
+    /// Make, list, rotate and delete API keys
+    ApiKeys(api_keys::Args),
     /// Take tokens back before they end
     Revoke(revoke::Args),
     /// Measure the load and latency of an installation
@@ -127,6 +130,7 @@ impl Command {
                 Self::Nodes(args) => nodes::run(args).await,
                 Self::Retention(args) => retention::run(args).await,
                 Self::Token(args) => token::run(&args),
+                Self::ApiKeys(args) => api_keys::run(args).await,
                 Self::Revoke(args) => revoke::run(args).await,
                 Self::Bench(args) => bench::run(args).await,
                 Self::Check(args) => check::run(args).await,

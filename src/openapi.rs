@@ -44,7 +44,10 @@ const ABOUT: &str = "Tailcast streams log lines to the people who watch them. Li
 const TAGS: &[(&str, &str)] = &[
     ("lines", "Sending lines, and reading what was sent."),
     ("sessions", "Following streams live."),
-    ("tokens", "What tokens allow, and taking them back."),
+    (
+        "tokens",
+        "Tokens and API keys: what they allow, making them, and taking them back.",
+    ),
     ("views", "What readers look at, kept under a name."),
     ("node", "How a node is."),
     (

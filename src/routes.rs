@@ -88,6 +88,24 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Public, GET, "/v1/sse", Door::Token, openapi::follow_events),
     route(Public, POST, "/v1/introspect", Door::Token, openapi::introspect),
     route(Public, POST, "/v1/revoke", Door::Token, openapi::revoke),
+    route(Public, GET, "/v1/me", Door::Token, openapi::me),
+    route(Public, POST, "/v1/tokens", Door::Token, openapi::mint),
+    route(Public, GET, "/v1/api-keys", Door::Token, openapi::list_api_keys),
+    route(Public, POST, "/v1/api-keys", Door::Admin, openapi::make_api_key),
+    route(
+        Public,
+        POST,
+        "/v1/api-keys/{id}/rotate",
+        Door::Token,
+        openapi::rotate_api_key,
+    ),
+    route(
+        Public,
+        DELETE,
+        "/v1/api-keys/{id}",
+        Door::Token,
+        openapi::delete_api_key,
+    ),
     route(Public, GET, "/", Door::Open, openapi::viewer),
     route(Public, GET, "/assets/{name}", Door::Open, openapi::viewer_file),
     route(
@@ -248,7 +266,8 @@ mod tests {
             }
             let poor = match (route.door, route.path) {
                 // Behind the door the form is read, and is to be had.
-                (_, "/v1/introspect" | "/v1/revoke") | (Door::Open, _) => continue,
+                (_, "/v1/introspect" | "/v1/revoke" | "/v1/tokens" | "/v1/api-keys/{id}/rotate")
+                | (Door::Open, _) => continue,
                 _ => status(&node, route, &bearer(&may_nothing)).await,
             };
             match route.door {

@@ -13,7 +13,9 @@ use lines::ledger::{
     Change, Entry, KeyError, KeyPrefix, Ledger, LedgerError, LedgerKey, Revision, WatchError,
 };
 
+use crate::api_keys::{self, Known};
 use crate::revoked::{self, Revoked};
+use crate::token::unix_now;
 use crate::verifier::Verifier;
 
 /// What all of it begins with.
@@ -100,6 +102,7 @@ impl Follower<'_> {
         // Before it is handed over: whoever waits for that is let in then.
         self.verifier.heard();
         self.take(|_| true);
+        let mut since = unix_now();
         loop {
             metrics::gauge!("tailcast_revocations_age_seconds").set(0.0);
             pauses.reset();
@@ -112,6 +115,9 @@ impl Follower<'_> {
             let changed: Vec<LedgerKey> = changes.changes.iter().map(|change| change.key.clone()).collect();
             changes.changes.into_iter().for_each(|change| self.change(change));
             self.take(|prefix| changed.iter().any(|key| key.as_str().starts_with(prefix)));
+            let now = unix_now();
+            self.verifier.time_passed(since, now);
+            since = now;
         }
     }
 
@@ -163,6 +169,11 @@ impl Follower<'_> {
 
     /// Hands over each table that changed.
     fn take(&self, changed: impl Fn(&str) -> bool) {
+        if changed(api_keys::PREFIX) {
+            let known = Known::read(self.under(api_keys::PREFIX));
+            metrics::gauge!("tailcast_api_keys").set(known.count() as f64);
+            self.verifier.know_api_keys(known);
+        }
         if changed(revoked::PREFIX) {
             let revoked = Revoked::read(self.under(revoked::PREFIX));
             metrics::gauge!("tailcast_revocations").set(revoked.count() as f64);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api_keys;
 use lines::{NameError, Pattern, StreamName};
 
 /// What somebody wants to do with a stream.
@@ -24,10 +25,13 @@ pub struct Grants {
     pub admin: bool,
     /// Whether it may be asked what the tokens of others allow.
     pub introspect: bool,
+    /// Whether tokens may be made for others, which allow nothing that this does not.
+    pub mint: bool,
 }
 
 impl Grants {
-    /// Whether `other` allows nothing that these do not allow, of streams and of rights.
+    /// Whether `other` allows nothing that these do not allow, of streams and of rights. An admin has every right, and no
+    /// stream.
     pub fn include(&self, other: &Self) -> bool {
         let all = |ours: &[Pattern], theirs: &[Pattern]| {
             theirs
@@ -37,7 +41,8 @@ impl Grants {
         all(&self.read, &other.read)
             && all(&self.write, &other.write)
             && (self.admin || !other.admin)
-            && (self.introspect || !other.introspect)
+            && (self.admin || self.introspect || !other.introspect)
+            && (self.admin || self.mint || !other.mint)
     }
 }
 
@@ -48,6 +53,10 @@ pub struct Shown {
     pub issuer: Option<Arc<str>>,
     /// The `kid` of the key that it is signed with.
     pub key: Option<Arc<str>>,
+    /// The id of the API key that it is…
+    pub api_key: Option<Arc<str>>,
+    /// … or that it was exchanged for.
+    pub client: Option<Arc<str>>,
     /// When it was issued, in Unix seconds.
     pub issued_at: Option<i64>,
     /// The first half of the SHA-256 of its bytes.
@@ -99,6 +108,13 @@ impl Subscriber {
     /// What was shown.
     pub fn shown(&self) -> &Shown {
         &self.0.shown
+    }
+
+    /// The API key that was shown, or that the token was exchanged for, as tokens name it.
+    pub fn client_id(&self) -> Option<String> {
+        let shown = self.shown();
+        let id = shown.api_key.as_deref().or(shown.client.as_deref());
+        id.map(api_keys::client_id)
     }
 
     /// The token's `sub`.

@@ -2,6 +2,7 @@
 //!
 //! `auth` has never heard of lines, stores, routes or sessions. It is the one home of `jsonwebtoken`.
 
+pub mod api_keys;
 mod checked;
 pub mod cluster;
 pub mod credential;
@@ -16,6 +17,7 @@ pub mod signing;
 pub mod token;
 pub mod verifier;
 
+pub use api_keys::keep_last_use;
 pub use cluster::{ClusterSecret, Gate, PassError, Sealed};
 pub use credential::authenticate;
 pub use follow::follow;

@@ -223,6 +223,7 @@ mod tests {
             key: Some("k1".into()),
             hash: Some([7; 16]),
             issued_at,
+            ..Shown::default()
         };
         let id = Some("one".to_owned());
         Subscriber::new(sub, Grants::default(), 200, id)

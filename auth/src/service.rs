@@ -1,7 +1,10 @@
 //! What role `auth` answers: questions about tokens, and words about them.
 
+pub mod api_keys;
 mod body;
 pub mod introspect;
+pub mod me;
+pub mod mint;
 pub mod revoke;
 
 pub use body::Limits;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lines::{NameError, Pattern};
 use serde::Serialize;
 
+use crate::api_keys;
 use crate::grants::{Grants, Subscriber};
 use crate::key::Key;
 use crate::signing::Signer;
@@ -31,6 +32,9 @@ pub enum TokenError {
     /// It was taken back, by itself or with all others of its kind.
     #[error("the token was revoked: get a new one")]
     Revoked,
+    /// There is no such API key.
+    #[error("there is no such API key: it was deleted or replaced, or never made")]
+    NoSuchApiKey,
     /// What was revoked is not known here yet, so that no token can be told good.
     #[error("it is not known yet which tokens were revoked: try again")]
     NotYetKnown,
@@ -89,6 +93,10 @@ pub struct Claims {
     pub admin: bool,
     /// Whether it may be asked what the tokens of others allow.
     pub introspect: bool,
+    /// Whether tokens may be made for others.
+    pub mint: bool,
+    /// The id of the API key that it is made for: it is good as long as that is there.
+    pub client: Option<String>,
     /// When it ends, in Unix seconds.
     pub expires_at: i64,
 }
@@ -102,6 +110,8 @@ impl Claims {
             write: Vec::new(),
             admin: false,
             introspect: false,
+            mint: false,
+            client: None,
             expires_at,
         }
     }
@@ -149,6 +159,7 @@ impl Minter {
             write: parse_grants(&claims.write)?,
             admin: claims.admin,
             introspect: claims.introspect,
+            mint: claims.mint,
         };
         Subscriber::new(&claims.sub, grants, claims.expires_at, None).map_err(TokenError::BadSubject)?;
         let now = unix_now();
@@ -168,6 +179,8 @@ impl Minter {
             write: &claims.write,
             admin: claims.admin,
             introspect: claims.introspect,
+            mint: claims.mint,
+            client_id: claims.client.as_deref().map(api_keys::client_id),
         })
     }
 }
@@ -194,6 +207,10 @@ struct WrittenClaims<'a> {
     admin: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     introspect: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mint: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
 }
 
 /// Reads the names of streams and patterns that a claim grants.

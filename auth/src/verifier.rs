@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use self::claims::Claims;
 use self::header::Header;
+use crate::api_keys::{self, Known, Used};
 use crate::checked::{Checked, Found};
 use crate::grants::{Shown, Subscriber};
 use crate::key::Key;
@@ -38,6 +39,9 @@ pub struct Verifier {
     keys: RwLock<Keys>,
     checked: Checked,
     revoked: RwLock<Knowledge>,
+    api_keys: RwLock<ApiKeys>,
+    /// Which of them were shown here lately.
+    used: Used,
     /// When the ledger last said that this is all.
     heard: Mutex<Option<Instant>>,
     made: Instant,
@@ -80,6 +84,16 @@ enum Knowledge {
     Some(Arc<Revoked>),
 }
 
+/// What is known of API keys.
+enum ApiKeys {
+    /// Nothing, and nothing will be.
+    Nowhere,
+    /// Not yet looked.
+    NotYet,
+    /// These there are.
+    Known(Arc<Known>),
+}
+
 impl Verifier {
     /// For tokens that this installation makes in the name of `issuer`, where nothing can be taken back.
     pub fn new(issuer: &str, ring: Ring) -> Self {
@@ -91,6 +105,8 @@ impl Verifier {
             }),
             checked: Checked::default(),
             revoked: RwLock::new(Knowledge::Some(Arc::default())),
+            api_keys: RwLock::new(ApiKeys::Nowhere),
+            used: Used::default(),
             heard: Mutex::new(None),
             made: Instant::now(),
             staleness: Mutex::new(None),
@@ -107,6 +123,7 @@ impl Verifier {
     /// done while nothing is heard of it.
     pub fn look_first(&self, staleness: Staleness) {
         *self.revoked.write() = Knowledge::None;
+        *self.api_keys.write() = ApiKeys::NotYet;
         *self.staleness.lock() = Some(staleness);
     }
 
@@ -122,9 +139,10 @@ impl Verifier {
         let mut news = self.news();
         match self.check(token) {
             // Who has not heard for long hears no sooner because somebody waits.
-            Err(TokenError::NotYetKnown) if self.revoked().is_none() => {
+            Err(TokenError::NotYetKnown) if !self.has_looked() => {
+                let looked = async { while !self.has_looked() && news.changed().await.is_ok() {} };
                 // Whether it came or not: the check says.
-                let _ = tokio::time::timeout(LOOK_WITHIN, news.changed()).await;
+                let _ = tokio::time::timeout(LOOK_WITHIN, looked).await;
                 self.check(token)
             }
             known => known,
@@ -137,6 +155,9 @@ impl Verifier {
             return Err(TokenError::Malformed);
         }
         let now = unix_now();
+        if api_keys::is_meant(token) {
+            return self.check_api_key(token, now);
+        }
         if let Some(owner) = self.checked.owner(token, now) {
             self.stands(&owner)?;
             return Ok(owner);
@@ -147,10 +168,30 @@ impl Verifier {
         Ok(found.owner)
     }
 
+    fn check_api_key(&self, key: &str, now: i64) -> Result<Subscriber, TokenError> {
+        let owner = self.owner_of_api_key(key, now)?;
+        self.stands(&owner)?;
+        if let Some(id) = &owner.shown().api_key {
+            self.used.mark(id, now);
+        }
+        Ok(owner)
+    }
+
+    fn owner_of_api_key(&self, key: &str, now: i64) -> Result<Subscriber, TokenError> {
+        match &*self.api_keys.read() {
+            ApiKeys::Nowhere => Err(TokenError::NoSuchApiKey),
+            ApiKeys::NotYet => Err(TokenError::NotYetKnown),
+            ApiKeys::Known(known) => known.owner(key, now),
+        }
+    }
+
     /// Whose a token is that is good, was taken back, or will be good once its time comes: for whoever takes it back.
     pub async fn whose(&self, token: &str) -> Result<Subscriber, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
+        }
+        if api_keys::is_meant(token) {
+            return self.owner_of_api_key(token, unix_now());
         }
         let found = self.read(token, unix_now(), Beginning::Whenever)?;
         Ok(found.owner)
@@ -163,10 +204,52 @@ impl Verifier {
             return Err(TokenError::NotYetKnown);
         }
         match &*self.revoked.read() {
-            Knowledge::None => Err(TokenError::NotYetKnown),
-            Knowledge::Some(revoked) if revoked.covers(subscriber) => Err(TokenError::Revoked),
-            Knowledge::Some(_) => Ok(()),
+            Knowledge::None => return Err(TokenError::NotYetKnown),
+            Knowledge::Some(revoked) if revoked.covers(subscriber) => return Err(TokenError::Revoked),
+            Knowledge::Some(_) => {}
         }
+        let shown = subscriber.shown();
+        match &*self.api_keys.read() {
+            ApiKeys::NotYet => Err(TokenError::NotYetKnown),
+            ApiKeys::Known(known) if !known.still_opens(shown, unix_now()) => Err(TokenError::Revoked),
+            // Of what API keys were exchanged for nothing is known here; it ends soon.
+            ApiKeys::Known(_) | ApiKeys::Nowhere => Ok(()),
+        }
+    }
+
+    /// Whether it was looked what was taken back and which API keys there are.
+    fn has_looked(&self) -> bool {
+        self.revoked().is_some() && !matches!(*self.api_keys.read(), ApiKeys::NotYet)
+    }
+
+    /// From now on these API keys open something.
+    pub(crate) fn know_api_keys(&self, known: Known) {
+        *self.api_keys.write() = ApiKeys::Known(Arc::new(known));
+        self.tell();
+    }
+
+    /// The API keys that there are, where it is known.
+    pub(crate) fn api_keys(&self) -> Option<Arc<Known>> {
+        match &*self.api_keys.read() {
+            ApiKeys::Known(known) => Some(Arc::clone(known)),
+            ApiKeys::Nowhere | ApiKeys::NotYet => None,
+        }
+    }
+
+    /// Which API keys were shown here.
+    pub(crate) fn used(&self) -> &Used {
+        &self.used
+    }
+
+    /// What opened something after `since` opens nothing any more `now`: says so where it is so.
+    pub(crate) fn time_passed(&self, since: i64, now: i64) {
+        if self.api_keys().is_some_and(|known| known.any_ended(since, now)) {
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        self.news.send_modify(|count| *count += 1);
     }
 
     /// Tells when anything was taken back: time to ask of everybody who is here whether they [stand](Self::stands).
@@ -205,7 +288,7 @@ impl Verifier {
     /// From now on this is what was taken back.
     pub(crate) fn know(&self, revoked: Revoked) {
         *self.revoked.write() = Knowledge::Some(Arc::new(revoked));
-        self.news.send_modify(|count| *count += 1);
+        self.tell();
     }
 
     /// From now on tokens are checked with these keys. What was found good by others is checked anew.
@@ -218,7 +301,7 @@ impl Verifier {
         // Before anybody can check with them.
         self.checked.forget(keys.number);
         drop(keys);
-        self.news.send_modify(|count| *count += 1);
+        self.tell();
     }
 
     /// What was taken back, where it is known.

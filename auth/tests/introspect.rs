@@ -69,7 +69,7 @@ async fn an_active_token_is_described_to_whoever_may_ask() {
     let expected = json!({
         "active": true, "token_type": "Bearer", "sub": "alice", "iss": "tailcast", "aud": "tailcast", "exp": end,
         "read": ["a/**"], "write": [], "admin": false,
-        "introspect": false,
+        "introspect": false, "mint": false,
     });
     assert_eq!((status, answer), (StatusCode::OK, expected));
 }

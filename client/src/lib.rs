@@ -6,6 +6,7 @@
 //! - [`Tail`] follows streams: every line once, in order, whatever happens to the connection.
 //! - [`Server`] is where the installation is and what it is asked with.
 
+mod api_keys;
 mod history;
 mod list;
 mod outcome;
@@ -18,6 +19,7 @@ mod server;
 mod tail;
 mod trust;
 
+pub use api_keys::{ApiKey, NewApiKey};
 pub use history::{History, Past, Question};
 pub use lines::filter::Reading;
 pub use lines::{Epoch, Level, Line, Offset, StreamInfo, StreamName};

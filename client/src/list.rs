@@ -123,6 +123,18 @@ impl Server {
         self.answer(self.http().get(url)).await
     }
 
+    pub(crate) async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        what: &impl Serialize,
+    ) -> Result<T, AskError> {
+        // Texts in memory can always be written.
+        let body = serde_json::to_string(what).unwrap_or_default();
+        let request = self.http().post(self.at(path));
+        let request = request.header(http::header::CONTENT_TYPE, "application/json");
+        self.answer(request.body(body)).await
+    }
+
     pub(crate) async fn answer<T: DeserializeOwned>(
         &self,
         request: reqwest::RequestBuilder,

@@ -40,10 +40,6 @@ pub struct Revoked {
 impl Server {
     /// Takes something back. Answered by a node with the role auth, at the installation's address.
     pub async fn revoke(&self, what: &Revocation) -> Result<Revoked, AskError> {
-        // Texts in memory can always be written.
-        let body = serde_json::to_string(what).unwrap_or_default();
-        let request = self.http().post(self.at("v1/revoke"));
-        let request = request.header(http::header::CONTENT_TYPE, "application/json");
-        self.answer(request.body(body)).await
+        self.post_json("v1/revoke", what).await
     }
 }

@@ -74,6 +74,8 @@ pub(crate) enum Need {
     Read,
     /// To ask for the nodes.
     Admin,
+    /// To give others anything.
+    Everything,
 }
 
 impl Connection {
@@ -272,6 +274,12 @@ impl LocalKey {
                 ..none
             },
             Need::Admin => Claims { admin: true, ..none },
+            Need::Everything => Claims {
+                admin: true,
+                read: everything(),
+                write: everything(),
+                ..none
+            },
         }
     }
 }

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Allow to ask what the tokens of others allow, at /v1/introspect
     #[arg(long)]
     introspect: bool,
+    /// Allow to make tokens for others, which allow no more, at /v1/tokens
+    #[arg(long)]
+    mint: bool,
     /// How long it lasts: 30s, 10m, 1h30m, 30d
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = units::duration)]
     ttl: std::time::Duration,
@@ -58,6 +61,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         write: args.write.clone(),
         admin: args.admin,
         introspect: args.introspect,
+        mint: args.mint,
+        client: None,
         expires_at: unix_now().saturating_add(lifetime),
     };
     let token = Minter::hs256(&key, &source.tokens.issuer)

@@ -11,8 +11,10 @@ mod rows;
 mod tests;
 mod together;
 
+use auth::api_keys::ApiKeyLimits;
 use auth::revoked::MarkLimits;
 use auth::service;
+use auth::service::mint::MintLimits;
 use collect::append::AppendLimits;
 use collect::ingest;
 use dispatch::link::LinkLimits;
@@ -70,6 +72,10 @@ pub(crate) struct Limits {
     pub introspect: service::Limits,
     /// What was taken back.
     pub revocations: MarkLimits,
+    /// API keys.
+    pub api_keys: ApiKeyLimits,
+    /// Tokens that are made over HTTP.
+    pub mint: MintLimits,
 }
 
 limits! {
@@ -92,6 +98,8 @@ limits! {
         filters: group,
         introspect: group,
         revocations: group,
+        api_keys: group,
+        mint: group,
     }
 }
 

@@ -63,6 +63,10 @@ const METRICS: &[Described] = &[
         "bad tokens answered 429, because too many came from one address",
     ),
     gauge(
+        "tailcast_api_keys",
+        "API keys that there are, as this node knows them",
+    ),
+    gauge(
         "tailcast_revocations",
         "revocations in force, as this node knows them",
     ),

@@ -1,9 +1,10 @@
-//! Role `auth`: questions about tokens, and taking them back.
+//! Role `auth`: tokens and API keys are made, asked about and taken back.
 
 use std::sync::Arc;
 
+use ::auth::api_keys::Shelf;
 use ::auth::revoked::Marks;
-use ::auth::service::{introspect, revoke};
+use ::auth::service::{api_keys, introspect, me, mint, revoke};
 
 use crate::ground::Ground;
 use crate::phase::Phase;
@@ -14,7 +15,7 @@ pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
     let verifier = &ground.keys.verifier;
     let limits = ground.config.limits.introspect;
     let ledger = ground.kept()?.ledger.clone();
-    let marks = Marks::new(ledger, verifier.clone(), ground.config.limits.revocations);
+    let marks = Marks::new(ledger.clone(), verifier.clone(), ground.config.limits.revocations);
     let marks = Arc::new(marks);
     let questions = introspect::router(introspect::Parts {
         verifier: verifier.clone(),
@@ -26,7 +27,22 @@ pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
         marks: marks.clone(),
         limits,
     });
+    let shelf = Shelf::new(ledger, verifier.clone(), ground.config.limits.api_keys);
+    let keys = api_keys::router(api_keys::Parts {
+        verifier: verifier.clone(),
+        shelf: Arc::new(shelf),
+        limits,
+    });
+    let minting = mint::router(mint::Parts {
+        verifier: verifier.clone(),
+        signing: ground.keys.signing.clone(),
+        mint: ground.config.limits.mint,
+        limits,
+    });
     Ok(Service::new()
+        .public(me::router(verifier.clone()))
+        .public(minting)
+        .public(keys)
         .public(questions)
         .public(taking_back)
         .task(Phase::Working, |stop| async move {

@@ -1,4 +1,5 @@
-//! What every node does, whatever its roles: it says how it is and what it answers, and knows what was taken back.
+//! What every node does, whatever its roles: it says how it is and what it answers, knows what was taken back, and tells
+//! which API keys are used.
 
 use crate::ground::Ground;
 use crate::health::{self, Health};
@@ -14,10 +15,15 @@ pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
     let metrics = ground.metrics.clone();
     let service = match ground.kept() {
         Ok(kept) => {
-            let followed = ::auth::follow(kept.ledger.clone(), verifier);
-            Service::new().task(Phase::Working, |stop| async move {
-                stop.run_until_cancelled(followed).await;
-            })
+            let followed = ::auth::follow(kept.ledger.clone(), verifier.clone());
+            let told = ::auth::keep_last_use(kept.ledger.clone(), verifier);
+            Service::new()
+                .task(Phase::Working, |stop| async move {
+                    stop.run_until_cancelled(followed).await;
+                })
+                .task(Phase::Working, |stop| async move {
+                    stop.run_until_cancelled(told).await;
+                })
         }
         Err(_) => Service::new(),
     };

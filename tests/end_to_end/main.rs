@@ -6,6 +6,7 @@ mod fixture;
 
 mod access;
 mod alone;
+mod api_keys;
 mod bench;
 mod cluster;
 mod command_line;

@@ -65,6 +65,11 @@ impl Whole {
         }
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
     /// Whether it says that it is JSON.
     pub(super) fn is_json(&self) -> bool {
         let named = self.head.headers.get(CONTENT_TYPE);

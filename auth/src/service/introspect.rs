@@ -67,6 +67,10 @@ struct ActiveClaims<'a> {
     write: Vec<&'a str>,
     admin: bool,
     introspect: bool,
+    mint: bool,
+    /// The API key that was asked about, or that the token was exchanged for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
 }
 
 async fn introspect(
@@ -109,5 +113,7 @@ fn claims<'a>(subscriber: &'a Subscriber, issuer: &'a str) -> ActiveClaims<'a> {
         write: grants.write.iter().map(Pattern::as_str).collect(),
         admin: grants.admin,
         introspect: grants.introspect,
+        mint: grants.mint,
+        client_id: subscriber.client_id(),
     }
 }

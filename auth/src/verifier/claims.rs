@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
+use crate::api_keys::id_of_client;
 use crate::grants::{Grants, Shown, Subscriber};
 use crate::token::{TokenError, parse_grants};
 
@@ -24,6 +25,10 @@ pub(super) struct Claims {
     admin: bool,
     #[serde(default)]
     introspect: bool,
+    #[serde(default)]
+    mint: bool,
+    #[serde(default)]
+    client_id: Option<serde_json::Value>,
 }
 
 impl Claims {
@@ -34,8 +39,11 @@ impl Claims {
             write: parse_grants(&self.write)?,
             admin: self.admin,
             introspect: self.introspect,
+            mint: self.mint,
         };
+        let client = self.client_id.as_ref().and_then(serde_json::Value::as_str);
         let shown = Shown {
+            client: client.and_then(id_of_client).map(Into::into),
             issued_at: self.iat,
             ..shown
         };

@@ -1,7 +1,9 @@
 //! Of `auth`.
 
+use ::auth::api_keys::ApiKeyLimits;
 use ::auth::revoked::MarkLimits;
 use ::auth::service::Limits;
+use ::auth::service::mint::MintLimits;
 
 use super::*;
 
@@ -20,3 +22,22 @@ limits! {
         own_marks: count(1, 10_000_000),
     }
 }
+
+limits! {
+    ApiKeyLimits {
+        // Every node holds all of them in memory, some KiB each at the most.
+        keys: count(1, 1_000_000),
+        lifetime: duration(s(1), YEARS),
+        lifetime_unless_said: duration(s(1), YEARS),
+        overlap: duration(s(0), YEARS),
+    }
+}
+
+limits! {
+    MintLimits {
+        lifetime: duration(s(1), DAY),
+    }
+}
+
+/// Nobody knows where a key is after that.
+const YEARS: Duration = s(10 * 366 * 86_400);
