@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod attempts;
+pub mod body;
 mod certificate;
 pub mod coalescing;
 pub mod connections;

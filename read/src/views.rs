@@ -7,6 +7,7 @@
 //! Knows the ledger, and neither lines nor streams.
 
 mod book;
+mod links;
 mod pace;
 mod view;
 
@@ -15,11 +16,10 @@ use std::time::Duration;
 
 use auth::{Need, Subscriber, Verifier};
 use axum::Router;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
+use edge::body::{Unread, whole};
 use edge::{CutOff, Outlet, Problem, Share, Shares};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -36,6 +36,8 @@ use crate::outcome::counted;
 pub struct ViewLimits {
     /// Views of a subscriber: 200.
     pub of_subscriber: u64,
+    /// Ids of a subscriber's deleted views that are nobody else's, where they were shared: 500.
+    pub links_left: usize,
     /// Of one view, as it is sent, in bytes: 16 KiB. The ledger takes no more than 64 KiB.
     pub bytes: usize,
     /// Changes that a subscriber may make at once: 60 …
@@ -46,17 +48,21 @@ pub struct ViewLimits {
     pub listing_bytes: usize,
     /// How long a reader may take nothing of a list before it is cut off: 30 s.
     pub stall: Duration,
+    /// From a request's head to the last byte of the view: 5 s.
+    pub body_within: Duration,
 }
 
 impl Default for ViewLimits {
     fn default() -> Self {
         Self {
             of_subscriber: 200,
+            links_left: 500,
             bytes: 16 * 1024,
             burst: 60,
             per_minute: 60,
             listing_bytes: 64 * 1024 * 1024,
             stall: Duration::from_secs(30),
+            body_within: Duration::from_secs(5),
         }
     }
 }
@@ -66,9 +72,8 @@ pub fn router(verifier: Arc<Verifier>, ledger: Arc<dyn Ledger>, limits: ViewLimi
     let routes = Router::new()
         .route("/v1/views", get(list))
         .route("/v1/views/{id}", get(read).put(write).delete(delete))
-        .layer(DefaultBodyLimit::max(limits.bytes))
         .with_state(Arc::new(Room {
-            book: Book::new(ledger, limits.of_subscriber),
+            book: Book::new(ledger, limits.of_subscriber, limits.links_left),
             pace: Pace::new(limits.burst, limits.per_minute),
             lists: Shares::new(limits.listing_bytes, limits.listing_bytes / PARTS),
             limits,
@@ -150,8 +155,8 @@ impl Room {
         let before = precondition(request.headers())?;
         self.pace.take(subscriber.sub()).map_err(busy)?;
         // Only now, when there is nothing else against it.
-        let body = Bytes::from_request(request, &()).await;
-        let body = body.map_err(|rejection| self.unread(&rejection))?;
+        let body = whole(request.into_body(), self.limits.bytes, self.limits.body_within).await;
+        let body = body.map_err(|unread| unread.refuse(self.unread(unread)))?;
         let view = View::read(&body).map_err(|sentence| bad(&sentence))?;
         let (kept, is_new) = self.book.put(subscriber.personal(), id, view, before).await?;
         let status = if is_new {
@@ -171,16 +176,31 @@ impl Room {
         let id = ViewId::parse(id).ok_or_else(not_found)?;
         let before = precondition(headers)?;
         self.pace.take(subscriber.sub()).map_err(busy)?;
-        self.book.delete(subscriber.personal(), &id, before).await?;
+        match self.book.delete(subscriber.personal(), &id, before).await {
+            // What somebody shared who is gone, or should not have, only an administrator can take back.
+            Err(Refusal::NotFound) if subscriber.grants().admin => {
+                let owner = self.book.take_back(&id, before).await?;
+                tracing::info!(%owner, admin = subscriber.sub(), "a shared view was taken back");
+            }
+            done => done?,
+        }
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 
-    fn unread(&self, rejection: &BytesRejection) -> Problem {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let sentence = format!("a view has at most {} bytes", self.limits.bytes);
-            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "view_too_large", sentence);
+    fn unread(&self, unread: Unread) -> Problem {
+        match unread {
+            Unread::TooLarge => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "view_too_large",
+                format!("a view has at most {} bytes", self.limits.bytes),
+            ),
+            Unread::TooSlow => Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "the view did not come in time: send it at once",
+            ),
+            Unread::BrokenOff => bad("the request broke off"),
         }
-        bad("the request broke off")
     }
 }
 

@@ -89,9 +89,10 @@ impl Desk {
         method: Method,
         id: &str,
         tag: Option<&str>,
-        body: String,
+        body: impl Into<Body>,
     ) -> Reply {
-        let claims = Claims::new(sub, auth::token::unix_now() + 600);
+        let mut claims = Claims::new(sub, auth::token::unix_now() + 600);
+        claims.admin = sub == "root";
         let token = self.minter.mint(&claims).unwrap();
         let address = if id.is_empty() {
             "/v1/views".to_owned()
@@ -107,7 +108,7 @@ impl Desk {
         }
         let response = self.nodes[node]
             .clone()
-            .oneshot(request.body(Body::from(body)).unwrap());
+            .oneshot(request.body(body.into()).unwrap());
         let (parts, body) = response.await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Reply {
@@ -298,6 +299,105 @@ async fn only_a_view_that_is_shared_is_there_for_others(desk: Desk) {
     );
 }
 
+async fn a_link_that_was_shared_leads_to_nobody_else_ever_after(desk: Desk) {
+    let open = desk.put(0, "ann", &id(1), None, &shared("hers")).await;
+    let closed = desk.put(0, "ann", &id(1), Some(&open.tag()), &view("hers")).await;
+    assert_eq!(
+        desk.put(1, "mallory", &id(1), None, &shared("a trap"))
+            .await
+            .refusal(),
+        (409, "view_exists"),
+        "not after it is shared no more"
+    );
+    assert_eq!(
+        desk.get(1, "bob", &id(1)).await.refusal(),
+        (404, "view_not_found")
+    );
+    let again = desk
+        .put(0, "ann", &id(1), Some(&closed.tag()), &shared("hers"))
+        .await;
+    assert_eq!(again.status, StatusCode::OK);
+    assert_eq!(desk.get(1, "bob", &id(1)).await.body["name"], "hers");
+
+    desk.delete(1, "ann", &id(1), None).await;
+    assert_eq!(
+        desk.put(1, "mallory", &id(1), None, &shared("a trap"))
+            .await
+            .refusal(),
+        (409, "view_exists"),
+        "nor after it is deleted"
+    );
+    // One of one's own is nobody else's business.
+    assert_eq!(
+        desk.put(1, "mallory", &id(1), None, &view("his")).await.status,
+        StatusCode::CREATED
+    );
+    assert_eq!(
+        desk.get(0, "bob", &id(1)).await.refusal(),
+        (404, "view_not_found")
+    );
+    let anew = desk.put(1, "ann", &id(1), None, &shared("hers, anew")).await;
+    assert_eq!(anew.status, StatusCode::CREATED);
+    assert_eq!(desk.get(0, "bob", &id(1)).await.body["name"], "hers, anew");
+    assert_eq!(desk.names(0, "mallory").await, ["his"]);
+}
+
+async fn of_links_that_were_left_the_oldest_are_anybodys_again(desk: Desk) {
+    let many = |n: u16| format!("{n:04}{}", "aZ9-_a".repeat(3));
+    for n in 0..=3 {
+        desk.put(0, "ann", &many(n), None, &shared("hers")).await;
+        let gone = desk.delete(1, "ann", &many(n), None).await;
+        assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(
+        desk.put(1, "bob", &many(0), None, &shared("his")).await.status,
+        StatusCode::CREATED
+    );
+    assert_eq!(
+        desk.put(1, "bob", &many(1), None, &shared("his")).await.refusal(),
+        (409, "view_exists")
+    );
+}
+
+async fn an_administrator_takes_back_what_another_shares_and_nothing_else(desk: Desk) {
+    let open = desk.put(0, "ann", &id(1), None, &shared("shared")).await;
+    desk.put(0, "ann", &id(2), None, &view("private")).await;
+    assert_eq!(
+        desk.delete(1, "bob", &id(1), None).await.refusal(),
+        (404, "view_not_found")
+    );
+    assert_eq!(
+        desk.delete(1, "root", &id(2), None).await.refusal(),
+        (404, "view_not_found"),
+        "nobody is told of what is not shared"
+    );
+    assert_eq!(
+        desk.delete(1, "root", &id(1), Some("\"1000\"")).await.refusal(),
+        (412, "view_changed")
+    );
+    let seen = desk.get(1, "root", &id(1)).await;
+    assert_eq!(seen.tag(), open.tag());
+    assert_eq!(
+        desk.delete(1, "root", &id(1), Some(&seen.tag())).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        desk.get(0, "bob", &id(1)).await.refusal(),
+        (404, "view_not_found")
+    );
+    assert_eq!(desk.names(0, "ann").await, ["private"], "it counts no more");
+}
+
+async fn a_view_that_does_not_come_in_time_is_not_waited_for(desk: Desk) {
+    let never = futures_util::stream::pending::<Result<&str, std::io::Error>>();
+    let reply = desk
+        .ask(0, "ann", Method::PUT, &id(1), None, Body::from_stream(never))
+        .await;
+    assert_eq!(reply.refusal(), (408, "too_slow"));
+    assert_eq!(reply.headers["connection"], "close");
+    assert_eq!(desk.names(0, "ann").await, [""; 0]);
+}
+
 async fn there_are_never_more_than_so_many_of_one_subscriber(desk: Desk) {
     let puts = (1..=12).map(|n| {
         let desk = &desk;
@@ -405,6 +505,10 @@ over_both! {
     a_view_is_kept_for_its_owner_and_read_back_on_every_node(Default::default());
     of_two_who_change_one_version_the_second_is_told(Default::default());
     only_a_view_that_is_shared_is_there_for_others(Default::default());
+    a_link_that_was_shared_leads_to_nobody_else_ever_after(Default::default());
+    of_links_that_were_left_the_oldest_are_anybodys_again(super::ViewLimits { links_left: 3, ..Default::default() });
+    an_administrator_takes_back_what_another_shares_and_nothing_else(Default::default());
+    a_view_that_does_not_come_in_time_is_not_waited_for(super::ViewLimits { body_within: std::time::Duration::from_millis(100), ..Default::default() });
     there_are_never_more_than_so_many_of_one_subscriber(super::ViewLimits { of_subscriber: 5, ..Default::default() });
     what_is_no_view_is_refused_with_the_reason(Default::default());
     who_changes_too_often_is_told_when_to_come_again_and_nobody_else_is(super::ViewLimits { burst: 10, ..Default::default() });

@@ -5,10 +5,10 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{Form, FromRequest, Request};
 use edge::Problem;
+use edge::body::Unread;
 use http::StatusCode;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 /// What a request may take.
@@ -39,29 +39,10 @@ impl Whole {
     /// Reads the body.
     pub(super) async fn read(request: Request, limits: Limits) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
-        let whole = Limited::new(body, limits.form_bytes).collect();
-        match tokio::time::timeout(limits.form_within, whole).await {
-            Ok(Ok(body)) => Ok(Self {
-                head,
-                body: body.to_bytes(),
-            }),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let detail = "the body is longer than any request about a token";
-                Err(closing(Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too_large",
-                    detail,
-                )))
-            }
-            Ok(Err(_)) => Err(bad_request("the body broke off")),
-            Err(_) => {
-                let detail = "the body did not come in time: send it at once";
-                Err(closing(Problem::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "too_slow",
-                    detail,
-                )))
-            }
+        let whole = edge::body::whole(body, limits.form_bytes, limits.form_within).await;
+        match whole {
+            Ok(body) => Ok(Self { head, body }),
+            Err(unread) => Err(unread.refuse(refusal(unread))),
         }
     }
 
@@ -92,9 +73,20 @@ impl Whole {
     }
 }
 
-/// The rest of the body is not waited for.
-fn closing(refusal: Problem) -> Problem {
-    refusal.header(CONNECTION, HeaderValue::from_static("close"))
+fn refusal(unread: Unread) -> Problem {
+    match unread {
+        Unread::TooLarge => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "the body is longer than any request about a token",
+        ),
+        Unread::TooSlow => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            "the body did not come in time: send it at once",
+        ),
+        Unread::BrokenOff => bad_request("the body broke off"),
+    }
 }
 
 /// 400 with a sentence.

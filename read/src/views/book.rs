@@ -3,7 +3,8 @@
 //! - `views/of/{owner}/{id}`: the view. Its revision is its version.
 //! - `views/count/{owner}`: how many those are, changed together with them, so that two who add the last one at once are not
 //!   both let in.
-//! - `views/shared/{id}`: whose it is, while it is shared.
+//!
+//! Which ids lead others to whose view: [`Links`].
 //!
 //! What changes together is one commit. An owner is named as their personal stream is.
 
@@ -13,6 +14,7 @@ use lines::StreamName;
 use lines::ledger::{CommitError, Entry, Expect, KeyPrefix, Ledger, LedgerError, LedgerKey, Revision, Write};
 use serde_json::{Map, Value};
 
+use super::links::Links;
 use super::view::{View, ViewId};
 
 /// So often a change is tried that others come between.
@@ -23,6 +25,7 @@ const PAGE: usize = 1_000;
 /// All views.
 pub(super) struct Book {
     ledger: Arc<dyn Ledger>,
+    links: Links,
     most: u64,
 }
 
@@ -35,6 +38,15 @@ pub(super) enum Version {
     None,
     /// This one.
     At(Revision),
+}
+
+/// What may be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Whatever one has.
+    Own,
+    /// Of another, only what everybody sees.
+    Shared,
 }
 
 /// A view as it is kept.
@@ -85,8 +97,9 @@ impl From<LedgerError> for Refusal {
 }
 
 impl Book {
-    pub(super) fn new(ledger: Arc<dyn Ledger>, most: u64) -> Self {
-        Self { ledger, most }
+    pub(super) fn new(ledger: Arc<dyn Ledger>, most: u64, most_left: usize) -> Self {
+        let links = Links::new(Arc::clone(&ledger), most_left);
+        Self { ledger, links, most }
     }
 
     /// Those of one owner, by their ids.
@@ -115,15 +128,13 @@ impl Book {
         if let Some(entry) = self.ledger.get(&place(reader, id)?).await? {
             return kept(id.clone(), &entry, true).map(Some);
         }
-        let Some(shared) = self.ledger.get(&link(id)?).await? else {
+        let Some(owner) = self.links.owner(id).await? else {
             return Ok(None);
         };
-        let owner = std::str::from_utf8(&shared.value).map_err(damaged)?;
-        let owner = StreamName::parse(owner).map_err(damaged)?;
         let Some(entry) = self.ledger.get(&place(&owner, id)?).await? else {
             return Ok(None);
         };
-        // It may have been taken back between the two looks.
+        // Whose link it is, it stays, shared or not.
         Ok(Some(kept(id.clone(), &entry, false)?).filter(|kept| kept.view.shared))
     }
 
@@ -153,31 +164,23 @@ impl Book {
                 }
             };
             let is_new = writes.len() > 1;
-            match (was_shared, view.shared) {
-                (false, true) => {
-                    let owner = owner.as_str().as_bytes().to_vec();
-                    writes.push(Write::put(link(&id)?, owner).if_absent());
+            if view.shared && !was_shared {
+                match self.links.claim(owner, &id).await? {
+                    Some(claimed) => writes.extend(claimed),
+                    None => return Err(Refusal::Exists),
                 }
-                (true, false) => writes.push(Write::delete(link(&id)?)),
-                (true, true) | (false, false) => {}
             }
-            match self.commit(writes).await? {
-                Some(version) => {
-                    let own = true;
-                    return Ok((
-                        Kept {
-                            id,
-                            version,
-                            own,
-                            view,
-                        },
-                        is_new,
-                    ));
-                }
-                None if view.shared && self.is_of_another(owner, &id).await? => {
-                    return Err(Refusal::Exists);
-                }
-                None => {}
+            if let Some(version) = self.commit(writes).await? {
+                let own = true;
+                return Ok((
+                    Kept {
+                        id,
+                        version,
+                        own,
+                        view,
+                    },
+                    is_new,
+                ));
             }
         }
         Err(Refusal::Away(
@@ -185,16 +188,37 @@ impl Book {
         ))
     }
 
+    /// Deletes one of one's own.
     pub(super) async fn delete(
         &self,
         owner: &StreamName,
         id: &ViewId,
         before: Version,
     ) -> Result<(), Refusal> {
+        self.delete_of(owner, id, before, Whose::Own).await
+    }
+
+    /// Deletes one that somebody shares, and says who.
+    pub(super) async fn take_back(&self, id: &ViewId, before: Version) -> Result<StreamName, Refusal> {
+        let owner = self.links.owner(id).await?.ok_or(Refusal::NotFound)?;
+        self.delete_of(&owner, id, before, Whose::Shared).await?;
+        Ok(owner)
+    }
+
+    async fn delete_of(
+        &self,
+        owner: &StreamName,
+        id: &ViewId,
+        before: Version,
+        whose: Whose,
+    ) -> Result<(), Refusal> {
         for _ in 0..ATTEMPTS {
             let Some(entry) = self.ledger.get(&place(owner, id)?).await? else {
                 return Err(Refusal::NotFound);
             };
+            if whose == Whose::Shared && !kept(id.clone(), &entry, false)?.view.shared {
+                return Err(Refusal::NotFound);
+            }
             match before {
                 Version::At(version) if version != entry.revision => return Err(Refusal::Changed),
                 Version::None => return Err(Refusal::Changed),
@@ -204,9 +228,7 @@ impl Book {
                 Write::delete(entry.key.clone()).if_at(entry.revision),
                 self.counted(owner, -1).await?,
             ];
-            if kept(id.clone(), &entry, true).is_ok_and(|kept| kept.view.shared) {
-                writes.push(Write::delete(link(id)?));
-            }
+            writes.extend(self.links.leave(owner, id).await?);
             if self.commit(writes).await?.is_some() {
                 return Ok(());
             }
@@ -239,12 +261,6 @@ impl Book {
         Ok(Write { expect, ..write })
     }
 
-    /// Whether somebody else shares one with this id.
-    async fn is_of_another(&self, owner: &StreamName, id: &ViewId) -> Result<bool, Refusal> {
-        let shared = self.ledger.get(&link(id)?).await?;
-        Ok(shared.is_some_and(|entry| entry.value != owner.as_str().as_bytes()))
-    }
-
     /// `None` when something was not as expected.
     async fn commit(&self, writes: Vec<Write>) -> Result<Option<Revision>, Refusal> {
         match self.ledger.commit(writes).await {
@@ -269,14 +285,10 @@ fn place(owner: &StreamName, id: &ViewId) -> Result<LedgerKey, Refusal> {
     key(format!("views/of/{owner}/{id}"))
 }
 
-fn link(id: &ViewId) -> Result<LedgerKey, Refusal> {
-    key(format!("views/shared/{id}"))
-}
-
-fn key(text: String) -> Result<LedgerKey, Refusal> {
+pub(super) fn key(text: String) -> Result<LedgerKey, Refusal> {
     LedgerKey::parse(&text).map_err(damaged)
 }
 
-fn damaged(what: impl std::fmt::Display) -> Refusal {
+pub(super) fn damaged(what: impl std::fmt::Display) -> Refusal {
     Refusal::Damaged(what.to_string())
 }

@@ -67,6 +67,7 @@ pub(crate) fn write_view() -> Told {
         .answer(201, "It is kept.", vec![(JSON, named("SavedView"))])
         .with("ETag", "Its version, for `If-Match`.", text(""))
         .refuses(400, &["bad_view"])
+        .refuses(408, &["too_slow"])
         .refuses(409, &["too_many_views", "view_exists"])
         .refuses(413, &["view_too_large"])
 }
@@ -76,7 +77,7 @@ pub(crate) fn delete_view() -> Told {
         "deleteView",
         "views",
         "Delete a saved view",
-        "",
+        "One's own; with `admin` also one that another shares.",
     )))
     .answer(204, "It is gone, with its link.", vec![])
     .refuses(400, &["bad_view"])

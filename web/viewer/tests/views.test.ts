@@ -77,6 +77,8 @@ class Server {
   readonly kept = new Map<string, SavedView>();
   #version = 0;
   away = false;
+  /** Keeps what it is given, and does not say so. */
+  silent = false;
 
   async list(): Promise<readonly SavedView[]> {
     this.#reached();
@@ -98,6 +100,7 @@ class Server {
     const { name, shared, view } = content;
     const written = { id, version: `${this.#version}`, own: true, name, shared, view: { ...view, saved: id } };
     this.kept.set(id, written);
+    if (this.silent) throw new ViewsError("unavailable", "The store does not answer.", false);
     return written;
   }
 
@@ -110,7 +113,7 @@ class Server {
   }
 
   #reached(): void {
-    if (this.away) throw new ViewsError("unreachable", "The server cannot be reached.");
+    if (this.away) throw new ViewsError("unreachable", "The server cannot be reached.", false);
   }
 }
 
@@ -212,4 +215,42 @@ test("the server is asked with the token, and what it says against it is a sente
   assert.deepEqual(init.headers, { "content-type": "application/json", "if-match": '"7"', authorization: "Bearer aa.bb.cc" });
   const nobody = new ViewsServer({ base, token: () => undefined });
   await assert.rejects(nobody.list(), { code: "no_token" });
+});
+
+test("a view whose keeping was not answered is kept once, as the page shows it when it is asked for again", async () => {
+  const { server, make } = desk();
+  const views = make();
+  server.silent = true;
+  assert.equal(await views.save("errors", VIEW), undefined);
+  assert.equal(views.problem, "The store does not answer.");
+  server.silent = false;
+  const saved = await views.save("errors", { ...VIEW, filter: "level>=error" });
+  assert.equal(saved?.view.filter, "level>=error");
+  assert.deepEqual([...server.kept.keys()], [ID]);
+  assert.deepEqual(views.list?.map(({ name }) => name), ["errors"]);
+  assert.equal(views.problem, undefined);
+  // Once it is answered, another of that name is another.
+  await views.save("errors", VIEW);
+  assert.deepEqual([...server.kept.keys()], [ID, OTHER]);
+});
+
+test("of two that are asked for at once under one name there is one", async () => {
+  const { server, make } = desk();
+  const views = make();
+  await Promise.all([views.save("errors", VIEW), views.save("errors", VIEW)]);
+  assert.deepEqual([...server.kept.keys()], [ID]);
+});
+
+test("nobody is told what was refused to the reader before", async () => {
+  const { server, make } = desk();
+  const first = make();
+  const saved = await first.save("secret plans", VIEW);
+  assert.ok(saved);
+  await make().rename((await server.read(ID)) as SavedView, "changed meanwhile");
+  for (const late of [() => first.rename(saved, "x"), () => first.remove(saved), () => first.keep("y", VIEW)]) {
+    const pending = late();
+    first.forget();
+    await pending;
+    assert.deepEqual([first.problem, first.list, first.opened], [undefined, undefined, undefined]);
+  }
 });

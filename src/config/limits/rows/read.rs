@@ -23,17 +23,19 @@ limits! {
         page_turn: duration(ms(1), HOUR),
         until_within: duration(ms(1), HOUR),
         stall: duration(s(1), HOUR),
-        listing_age: duration(ms(1), HOUR),
+        listing_age: duration(ms(1), s(10)),
         filter: group,
     }
 
     ViewLimits {
         of_subscriber: count(1, 100_000),
+        links_left: count(1, 2_000),
         bytes: size(KIB, 32 * KIB),
         burst: count(1, 1_000_000),
         per_minute: count(1, 1_000_000),
         listing_bytes: size(MIB, TIB),
         stall: duration(s(1), HOUR),
+        body_within: duration(ms(100), HOUR),
     }
 
     QuestionLimits {

@@ -6,11 +6,14 @@ import { fromServer, type SavedView, toServer, type ViewContent } from "./saved.
 export class ViewsError extends Error {
   /** The server's word for it; `unreachable` when there was no answer. */
   readonly code: string;
+  /** Whether it certainly was not done. */
+  readonly refused: boolean;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, refused = true) {
     super(message);
     this.name = "ViewsError";
     this.code = code;
+    this.refused = refused;
   }
 }
 
@@ -59,7 +62,7 @@ export class ViewsServer {
     try {
       response = await ask(new URL(path, base), { ...init, headers: { ...init.headers, authorization: `Bearer ${shown}` } });
     } catch {
-      throw new ViewsError("unreachable", "The server cannot be reached.");
+      throw new ViewsError("unreachable", "The server cannot be reached.", false);
     }
     const text = await response.text().catch(() => "");
     if (response.ok) return text && parsed(text);
@@ -67,6 +70,7 @@ export class ViewsServer {
     throw new ViewsError(
       typeof code === "string" ? code : `status_${response.status}`,
       typeof detail === "string" ? sentence(detail) : `The server answers ${response.status}.`,
+      response.status < 500,
     );
   }
 }
@@ -77,7 +81,7 @@ function ifMatch(version: string | undefined): Record<string, string> {
 
 function understood(answer: unknown): SavedView {
   const view = fromServer(answer);
-  if (!view) throw new ViewsError("not_understood", "The server's answer is no view.");
+  if (!view) throw new ViewsError("not_understood", "The server's answer is no view.", false);
   return view;
 }
 

@@ -18,6 +18,8 @@ export class Views {
   readonly #newId: () => string;
   /** Counts readers: an answer to the one before is nothing to the next. */
   #reader = 0;
+  /** A new view that the server was asked to keep and did not answer for: perhaps it is there. Under its name it is that one. */
+  #asked: { readonly id: string; readonly name: string } | undefined;
   /** The reader's own, by name; absent while they are not known. */
   list = $state.raw<readonly SavedView[] | undefined>();
   /** The saved view that the page came from. */
@@ -35,6 +37,7 @@ export class Views {
   /** Another reader: what one saved is not another's to see. */
   forget(): void {
     this.#reader += 1;
+    this.#asked = undefined;
     this.list = undefined;
     this.opened = undefined;
     this.problem = undefined;
@@ -91,9 +94,20 @@ export class Views {
     return saved;
   }
 
-  /** Keeps any view. */
-  keep(name: string, view: View): Promise<SavedView | undefined> {
-    return this.#write(this.#newId(), { name, shared: false, view }, undefined);
+  /** Keeps any view. Whoever was not answered asks again, and gets one view. */
+  async keep(name: string, view: View): Promise<SavedView | undefined> {
+    const reader = this.#reader;
+    const content = { name, shared: false, view };
+    const before = this.#asked?.name === tidyName(name) ? this.#asked : undefined;
+    const asked = before ?? { id: this.#newId(), name: tidyName(name) };
+    this.#asked = asked;
+    if (before) {
+      // What is kept of it by now may be what the page showed then.
+      await this.refresh();
+      if (reader !== this.#reader) return undefined;
+    }
+    const there = before && this.list?.find(({ id }) => id === before.id);
+    return this.#write(asked.id, content, there?.version);
   }
 
   /** Puts what is on the page in place of what is saved. */
@@ -112,11 +126,14 @@ export class Views {
 
   /** Answers whether it is gone. */
   async remove(saved: SavedView): Promise<boolean> {
+    const reader = this.#reader;
     try {
       await this.#server.delete(saved.id, saved.version);
     } catch (error) {
+      if (reader !== this.#reader) return false;
       if (!(error instanceof ViewsError && error.code === "view_not_found")) return await this.#failed(error, saved.id), false;
     }
+    if (reader !== this.#reader) return false;
     this.problem = undefined;
     this.list = this.list?.filter(({ id }) => id !== saved.id);
     if (this.opened?.id === saved.id) this.opened = undefined;
@@ -133,12 +150,15 @@ export class Views {
     try {
       const written = await this.#server.write(id, { ...content, name }, version);
       if (reader !== this.#reader) return undefined;
+      if (this.#asked?.id === id) this.#asked = undefined;
       this.problem = undefined;
       const others = (this.list ?? []).filter((other) => other.id !== id);
       this.list = [...others, written].sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
       if (this.opened?.id === id) this.opened = written;
       return written;
     } catch (error) {
+      if (reader !== this.#reader) return undefined;
+      if (this.#asked?.id === id && error instanceof ViewsError && error.refused) this.#asked = undefined;
       await this.#failed(error, id);
       return undefined;
     }
@@ -150,7 +170,9 @@ export class Views {
       this.problem = messageOf(error);
       return;
     }
+    const reader = this.#reader;
     await this.refresh();
+    if (reader !== this.#reader) return;
     const now = this.list?.find((other) => other.id === id);
     if (this.opened?.id === id) this.opened = now;
     this.problem = now
