@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use auth::tickets::Tickets;
 use auth::{ClusterSecret, Key, Minter, Signing, Verifier};
 use dispatch::{NodeId, Role};
 use edge::sieve::Sieve;
@@ -69,6 +70,8 @@ pub(crate) struct Kept {
     pub store: Arc<dyn LogStore>,
     /// What else is kept: each user of it has a prefix of its own.
     pub ledger: Arc<dyn Ledger>,
+    /// What opens one connection once.
+    pub tickets: Arc<Tickets>,
     /// The lines, as all who read ask for them.
     pub questions: Arc<Questions>,
 }
@@ -87,9 +90,12 @@ impl<'a> Ground<'a> {
             // On the threads that answer: a reader of history does not wait for sessions who ask the same.
             let questions = Questions::new(store.clone(), config.limits.questions, Handle::current());
             keys.verifier.look_first(config.tokens.staleness);
+            let tickets = Arc::new(Tickets::new(ledger.clone(), config.limits.tickets));
+            keys.verifier.redeem(tickets.clone());
             Some(Kept {
                 store,
                 ledger,
+                tickets,
                 questions,
             })
         } else {

@@ -90,6 +90,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Public, POST, "/v1/revoke", Door::Token, openapi::revoke),
     route(Public, GET, "/v1/me", Door::Token, openapi::me),
     route(Public, POST, "/v1/tokens", Door::Token, openapi::mint),
+    route(Public, POST, "/v1/tickets", Door::Token, openapi::issue_ticket),
     route(Public, GET, "/v1/api-keys", Door::Token, openapi::list_api_keys),
     route(Public, POST, "/v1/api-keys", Door::Admin, openapi::make_api_key),
     route(
@@ -266,7 +267,14 @@ mod tests {
             }
             let poor = match (route.door, route.path) {
                 // Behind the door the form is read, and is to be had.
-                (_, "/v1/introspect" | "/v1/revoke" | "/v1/tokens" | "/v1/api-keys/{id}/rotate")
+                (
+                    _,
+                    "/v1/introspect"
+                    | "/v1/revoke"
+                    | "/v1/tokens"
+                    | "/v1/tickets"
+                    | "/v1/api-keys/{id}/rotate",
+                )
                 | (Door::Open, _) => continue,
                 _ => status(&node, route, &bearer(&may_nothing)).await,
             };

@@ -5,11 +5,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use edge::{Parameters, Problem};
-use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, ORIGIN, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use crate::grants::Subscriber;
-use crate::token::TokenError;
+use crate::tickets::{NotRedeemed, Use};
+use crate::token::{TokenError, unix_now};
 use crate::verifier::Verifier;
 
 /// The subprotocol that carries a browser's token begins so: browsers set no headers on WebSockets.
@@ -45,7 +46,8 @@ impl From<NoEntry> for Problem {
 ///
 /// A token stands in `Authorization` (Bearer, or the password of Basic for shippers that know nothing else), or, where
 /// a WebSocket is asked for, in a subprotocol. In the query it is refused, whatever else there is: queries end up in
-/// the logs of everything in between.
+/// the logs of everything in between. A [ticket](crate::tickets) may stand there, which opens one thing once: it counts where
+/// there is no token.
 pub async fn authenticate(
     verifier: &Verifier,
     headers: &HeaderMap,
@@ -58,12 +60,51 @@ pub async fn authenticate(
         None => None,
     };
     let Some(token) = token else {
-        return Err(NoEntry::NoToken(no_token()));
+        return match ticket_of(uri) {
+            Some(ticket) => by_ticket(verifier, &ticket, headers, uri).await,
+            None => Err(NoEntry::NoToken(no_token())),
+        };
     };
     match verifier.verify(&token).await {
         Ok(subscriber) => Ok(subscriber),
         Err(error @ TokenError::NotYetKnown) => Err(NoEntry::Unknown(refused(&error))),
         Err(error) => Err(NoEntry::BadToken(refused(&error))),
+    }
+}
+
+fn ticket_of(uri: &Uri) -> Option<String> {
+    let parameters = Parameters::of(uri).ok()?;
+    parameters.get("ticket").map(str::to_owned)
+}
+
+async fn by_ticket(
+    verifier: &Verifier,
+    ticket: &str,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Subscriber, NoEntry> {
+    let bad = || {
+        let detail = "this ticket is not good here: it opens one connection, within its seconds, at the address and from the \
+                      page that it was made for; get another one";
+        let refusal = Problem::new(StatusCode::UNAUTHORIZED, "bad_ticket", detail);
+        NoEntry::BadToken(refusal.header(WWW_AUTHENTICATE, ASK_ANEW))
+    };
+    let tickets = verifier.tickets().ok_or_else(bad)?;
+    let used = Use {
+        path: uri.path(),
+        origin: headers.get(ORIGIN).map(HeaderValue::as_bytes),
+        now: unix_now(),
+    };
+    match tickets.redeem(ticket, &used, verifier).await {
+        Ok(subscriber) => Ok(subscriber),
+        Err(NotRedeemed::Bad) => Err(bad()),
+        Err(NotRedeemed::Token(error @ TokenError::NotYetKnown)) => Err(NoEntry::Unknown(refused(&error))),
+        Err(NotRedeemed::Token(error)) => Err(NoEntry::BadToken(refused(&error))),
+        Err(error @ NotRedeemed::Away(_)) => {
+            let detail = error.to_string();
+            let refusal = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
+            Err(NoEntry::Unknown(refusal.retry_after(ASK_AGAIN)))
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod revoked;
 pub mod ring;
 pub mod service;
 pub mod signing;
+pub mod tickets;
 pub mod token;
 pub mod verifier;
 

@@ -6,5 +6,6 @@ pub mod introspect;
 pub mod me;
 pub mod mint;
 pub mod revoke;
+pub mod tickets;
 
 pub use body::Limits;

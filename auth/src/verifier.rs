@@ -24,6 +24,7 @@ use crate::grants::{Shown, Subscriber};
 use crate::key::Key;
 use crate::revoked::Revoked;
 use crate::ring::{CheckKey, Ring};
+use crate::tickets::Tickets;
 use crate::token::{AUDIENCE, LEEWAY_SECONDS, TokenError, unix_now};
 
 /// The longest token that is looked at, in bytes.
@@ -42,6 +43,8 @@ pub struct Verifier {
     api_keys: RwLock<ApiKeys>,
     /// Which of them were shown here lately.
     used: Used,
+    /// Where tickets are, on a node that can redeem them.
+    tickets: RwLock<Option<Arc<Tickets>>>,
     /// When the ledger last said that this is all.
     heard: Mutex<Option<Instant>>,
     made: Instant,
@@ -107,6 +110,7 @@ impl Verifier {
             revoked: RwLock::new(Knowledge::Some(Arc::default())),
             api_keys: RwLock::new(ApiKeys::Nowhere),
             used: Used::default(),
+            tickets: RwLock::new(None),
             heard: Mutex::new(None),
             made: Instant::now(),
             staleness: Mutex::new(None),
@@ -215,6 +219,16 @@ impl Verifier {
             // Of what API keys were exchanged for nothing is known here; it ends soon.
             ApiKeys::Known(_) | ApiKeys::Nowhere => Ok(()),
         }
+    }
+
+    /// From now on tickets open what they were made for.
+    pub fn redeem(&self, tickets: Arc<Tickets>) {
+        *self.tickets.write() = Some(tickets);
+    }
+
+    /// Where tickets are.
+    pub(crate) fn tickets(&self) -> Option<Arc<Tickets>> {
+        self.tickets.read().clone()
     }
 
     /// Whether it was looked what was taken back and which API keys there are.

@@ -8,7 +8,6 @@
 
 mod book;
 mod links;
-mod pace;
 mod view;
 
 use std::sync::Arc;
@@ -20,14 +19,13 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use edge::body::{Unread, whole};
-use edge::{CutOff, Outlet, Problem, Share, Shares};
+use edge::{CutOff, Outlet, Pace, Problem, Share, Shares};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use lines::Ledger;
 use lines::ledger::Revision;
 
 use self::book::{Book, Kept, Refusal, Version};
-use self::pace::Pace;
 use self::view::{View, ViewId};
 use crate::outcome::counted;
 

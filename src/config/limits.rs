@@ -15,6 +15,7 @@ use auth::api_keys::ApiKeyLimits;
 use auth::revoked::MarkLimits;
 use auth::service;
 use auth::service::mint::MintLimits;
+use auth::tickets::TicketLimits;
 use collect::append::AppendLimits;
 use collect::ingest;
 use dispatch::link::LinkLimits;
@@ -76,6 +77,8 @@ pub(crate) struct Limits {
     pub api_keys: ApiKeyLimits,
     /// Tokens that are made over HTTP.
     pub mint: MintLimits,
+    /// What opens one connection once.
+    pub tickets: TicketLimits,
 }
 
 limits! {
@@ -100,6 +103,7 @@ limits! {
         revocations: group,
         api_keys: group,
         mint: group,
+        tickets: group,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::auth::api_keys::Shelf;
 use ::auth::revoked::Marks;
-use ::auth::service::{api_keys, introspect, me, mint, revoke};
+use ::auth::service::{api_keys, introspect, me, mint, revoke, tickets};
 
 use crate::ground::Ground;
 use crate::phase::Phase;
@@ -14,7 +14,8 @@ use crate::service::Service;
 pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
     let verifier = &ground.keys.verifier;
     let limits = ground.config.limits.introspect;
-    let ledger = ground.kept()?.ledger.clone();
+    let kept = ground.kept()?;
+    let (ledger, unused) = (kept.ledger.clone(), kept.tickets.clone());
     let marks = Marks::new(ledger.clone(), verifier.clone(), ground.config.limits.revocations);
     let marks = Arc::new(marks);
     let questions = introspect::router(introspect::Parts {
@@ -42,10 +43,14 @@ pub(super) fn service(ground: &Ground<'_>) -> anyhow::Result<Service> {
     Ok(Service::new()
         .public(me::router(verifier.clone()))
         .public(minting)
+        .public(tickets::router(verifier.clone(), unused.clone(), limits))
         .public(keys)
         .public(questions)
         .public(taking_back)
         .task(Phase::Working, |stop| async move {
             stop.run_until_cancelled(marks.keep_swept()).await;
+        })
+        .task(Phase::Working, |stop| async move {
+            stop.run_until_cancelled(unused.keep_swept()).await;
         }))
 }

@@ -22,4 +22,5 @@ mod sending;
 mod sessions;
 mod settings;
 mod startup;
+mod tickets;
 mod tls;

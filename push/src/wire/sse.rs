@@ -152,7 +152,8 @@ fn answer(body: Body) -> Response {
 
 /// What the address asks for. The id of the last event, where a reader brings one, says where to go on.
 fn wanted(uri: &Uri, last_event: Option<&HeaderValue>) -> Result<Subscribe, Problem> {
-    const KNOWN: &[&str] = &["stream", "from", "filter", "mode"];
+    // Who a ticket lets in was found out before.
+    const KNOWN: &[&str] = &["stream", "from", "filter", "mode", "ticket"];
     let parameters = Parameters::of(uri)?;
     let mut once = Vec::new();
     let mut streams = Vec::new();

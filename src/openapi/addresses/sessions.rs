@@ -6,9 +6,12 @@ use utoipa::openapi::path::ParameterIn;
 use crate::openapi::shapes::{list, one_of, text};
 use crate::openapi::told::Told;
 
+const TICKET: &str = "A ticket, where no token can be sent.";
+
 pub(crate) fn follow() -> Told {
     let about = "A WebSocket with the subprotocol `tailcast.v1`, over HTTP/1.1.";
     Told::new("follow", "sessions", "Follow streams live", about)
+        .query("ticket", TICKET, text(""))
         .parameter(
             ParameterIn::Header,
             "Sec-WebSocket-Protocol",
@@ -19,6 +22,7 @@ pub(crate) fn follow() -> Told {
         .answer(101, "From here on docs/protocol.md says what is sent.", vec![])
         .refuses(400, &["bad_handshake", "bad_subprotocol"])
         .refuses(403, &["origin_not_allowed"])
+        .refuses(401, &["bad_ticket"])
         .refuses(426, &["websocket_required", "websocket_version"])
         .refuses(429, &["too_many_sessions"])
         .refuses(503, &["draining", "unavailable"])
@@ -27,6 +31,7 @@ pub(crate) fn follow() -> Told {
 pub(crate) fn follow_events() -> Told {
     let about = "Server-sent events (docs/sse.md). The id of the last one, in `Last-Event-ID`, goes on exactly there.";
     Told::new("followEvents", "sessions", "Follow streams live as events", about)
+        .query("ticket", TICKET, text(""))
         .parameter(
             ParameterIn::Query,
             "stream",
@@ -62,6 +67,7 @@ pub(crate) fn follow_events() -> Told {
             vec![("text/event-stream", text(""))],
         )
         .refuses(400, &["bad_parameter", "cursor_ahead", "limit"])
+        .refuses(401, &["bad_ticket"])
         .refuses(404, &["stream_not_found"])
         .refuses(409, &["wrong_epoch"])
         .refuses(429, &["too_many_sessions"])

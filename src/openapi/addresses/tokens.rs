@@ -118,6 +118,35 @@ pub(crate) fn mint() -> Told {
         .refuses(503, &["unavailable"])
 }
 
+pub(crate) fn issue_ticket() -> Told {
+    let about = "It opens one connection, once, within its seconds, by the parameter `ticket`, for what can send no token: a \
+        browser's `EventSource`, for example. It lets in as what it is asked with.";
+    let order = vec![
+        (
+            "path",
+            Always,
+            one_of("The address that it opens.", &["/v1/sse", "/v1/ws"]),
+        ),
+        (
+            "origin",
+            Sometimes,
+            text("Of the pages that may use it: the asking one's `Origin` unless it is there."),
+        ),
+    ];
+    let answer = vec![
+        ("ticket", Always, text("")),
+        ("expires_in", Always, whole("In seconds.")),
+    ];
+    Told::new("issueTicket", "tokens", "Make a ticket", about)
+        .body("What for.", vec![(JSON, object("", order))])
+        .answer(200, "The ticket.", vec![(JSON, object("", answer))])
+        .refuses(400, &["bad_request"])
+        .refuses(408, &["too_slow"])
+        .refuses(413, &["too_large"])
+        .refuses(429, &["busy"])
+        .refuses(503, &["unavailable"])
+}
+
 /// Whatever is about API keys.
 fn of_api_keys(told: Told) -> Told {
     told.refuses(500, &["store_damaged"])

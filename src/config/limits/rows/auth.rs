@@ -4,6 +4,7 @@ use ::auth::api_keys::ApiKeyLimits;
 use ::auth::revoked::MarkLimits;
 use ::auth::service::Limits;
 use ::auth::service::mint::MintLimits;
+use ::auth::tickets::TicketLimits;
 
 use super::*;
 
@@ -36,6 +37,16 @@ limits! {
 limits! {
     MintLimits {
         lifetime: duration(s(1), DAY),
+    }
+}
+
+limits! {
+    TicketLimits {
+        // It stands in logs.
+        lifetime: duration(s(1), s(300)),
+        burst: count(1, 10_000),
+        per_minute: count(1, 100_000),
+        redeemed_at_once: count(1, 10_000),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How often a subscriber may change something: what is kept has a history, which is bounded for all of them together.
+//! How often a subscriber may change something that is kept: what is kept has a history, and turns, which all of them share.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 /// Subscribers of whom it is known that they changed something lately. Beyond that those are forgotten who did not.
 const SUBSCRIBERS: usize = 10_000;
 
-/// What everybody has left.
-pub(super) struct Pace {
+/// How many changes everybody has left: a burst, and so many in a minute.
+pub struct Pace {
     burst: f64,
     per_second: f64,
     left: Mutex<HashMap<Arc<str>, Left>>,
@@ -22,7 +22,8 @@ struct Left {
 }
 
 impl Pace {
-    pub(super) fn new(burst: u32, per_minute: u32) -> Self {
+    /// So many at once, and so many in a minute, for each.
+    pub fn new(burst: u32, per_minute: u32) -> Self {
         Self {
             burst: f64::from(burst.max(1)),
             per_second: f64::from(per_minute.max(1)) / 60.0,
@@ -31,7 +32,7 @@ impl Pace {
     }
 
     /// Takes one change, or says when there is one again.
-    pub(super) fn take(&self, subscriber: &str) -> Result<(), Duration> {
+    pub fn take(&self, subscriber: &str) -> Result<(), Duration> {
         self.take_at(subscriber, Instant::now())
     }
 
