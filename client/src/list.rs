@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use lines::{StreamInfo, StreamName};
+use lines::{Offset, StreamInfo, StreamName};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -96,10 +96,17 @@ impl Server {
         Ok(answer.streams)
     }
 
-    /// Deletes a stream, with every line of it, for good; `None` when there is no such stream. Asked as
-    /// [`Server::find_streams`] is.
-    pub async fn delete_stream(&self, stream: &StreamName) -> Result<Option<DeletedStream>, AskError> {
-        let url = self.at(&format!("v1/streams/{stream}"));
+    /// Deletes a stream, with every line of it, for good; `None` when there is no such stream. With `ending` only if it
+    /// ends there: 412 `stream_changed` else. Asked as [`Server::find_streams`] is.
+    pub async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Option<DeletedStream>, AskError> {
+        let mut url = self.at(&format!("v1/streams/{stream}"));
+        if let Some(ending) = ending {
+            url.query_pairs_mut().append_pair("next", &ending.to_string());
+        }
         match self.answer(self.http().delete(url)).await {
             Ok(deleted) => Ok(Some(deleted)),
             Err(AskError::Refused(problem)) if problem.code.as_deref() == Some("stream_not_found") => {

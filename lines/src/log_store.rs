@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 
-use crate::retention::{Deletable, Deleted, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use crate::retention::{Deletable, Deletion, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use crate::sketch::{Reach, Sketch};
 use crate::{Batch, Lines, LogReader, Offset, StoreError, StreamName, Timestamp};
 
@@ -86,11 +86,17 @@ pub trait LogStore: LogReader {
     /// Deletes a stream: every line that it has is invisible to all who ask from now on, and it is as if it never had one
     /// until it is appended to again, which goes on where it ended (invariant 10). Its lines are deleted later, with what
     /// retention made invisible, and not brought back by [`LogStore::restore`]; until then their idempotency keys are
-    /// answered as before, so a request that is repeated brings nothing back. `None` when it does not exist.
+    /// answered as before, so a request that is repeated brings nothing back.
+    ///
+    /// With `ending` it is deleted only if it ends there: nothing goes that nobody looked at.
     ///
     /// What is appended meanwhile is deleted, or it comes after the deletion: what was acknowledged before this call is
     /// deleted. Whoever is not told the outcome may call again.
-    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError>;
+    async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError>;
 
     /// Says that the store's clock is right, and that what is old by it may go, whatever it is.
     async fn allow(&self) -> Result<(), StoreError> {

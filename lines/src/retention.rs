@@ -97,6 +97,30 @@ pub struct Deleted {
     pub next: Offset,
 }
 
+/// What came of deleting a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is deleted.
+    Done(Deleted),
+    /// There is no such stream.
+    Absent,
+    /// It ends elsewhere than whoever asked had seen. Nothing was deleted.
+    Grown {
+        /// Where it ends.
+        next: Offset,
+    },
+}
+
+impl Deletion {
+    /// What was deleted, if anything was.
+    pub fn deleted(self) -> Option<Deleted> {
+        match self {
+            Self::Done(deleted) => Some(deleted),
+            Self::Absent | Self::Grown { .. } => None,
+        }
+    }
+}
+
 /// What a store keeps, and what of it is on its way out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holdings {

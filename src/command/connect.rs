@@ -40,6 +40,24 @@ pub(crate) struct Connection {
     credentials: Credentials,
 }
 
+/// The internal address and the token, for what only an administrator may do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Internal {
+    /// The address of a node's internal listener [variable: TAILCAST_INTERNAL_URL]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TAILCAST_INTERNAL_URL",
+        hide_env = true,
+        default_value = "http://127.0.0.1:7441"
+    )]
+    internal_url: String,
+    #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
 /// What the token is from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Credentials {
@@ -82,6 +100,14 @@ impl Connection {
     /// The installation, asked with a token that allows what is needed.
     pub(crate) fn server(&self, need: Need) -> Result<Server, Failure> {
         self.credentials.server(&self.url, &self.trust, need)
+    }
+}
+
+impl Internal {
+    /// A node, asked with a token that has `admin`.
+    pub(crate) fn server(&self) -> Result<Server, Failure> {
+        self.credentials
+            .server(&self.internal_url, &self.trust, Need::Admin)
     }
 }
 

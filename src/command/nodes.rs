@@ -4,7 +4,7 @@ use client::Node;
 use lines::Timestamp;
 
 use super::Failure;
-use super::connect::{Credentials, Need, Trust};
+use super::connect::Internal;
 use super::show::{self, ago, plain, table};
 
 /// Whom to ask.
@@ -17,29 +17,16 @@ Examples:
   TAILCAST_TOKEN=$(tailcast token --sub me --admin) \\
       tailcast nodes --internal-url http://push-1.internal:7441")]
 pub(crate) struct Args {
-    /// The address of a node's internal listener [variable: TAILCAST_INTERNAL_URL]
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TAILCAST_INTERNAL_URL",
-        hide_env = true,
-        default_value = "http://127.0.0.1:7441"
-    )]
-    internal_url: String,
     /// One JSON object per node
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    trust: Trust,
-    #[command(flatten)]
-    credentials: Credentials,
+    internal: Internal,
 }
 
 /// Prints them.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
-    let server = args
-        .credentials
-        .server(&args.internal_url, &args.trust, Need::Admin)?;
+    let server = args.internal.server()?;
     let nodes = server.nodes().await.map_err(anyhow::Error::from)?;
     if args.json {
         show::objects(&nodes)

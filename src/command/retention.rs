@@ -4,7 +4,7 @@ use client::{Restored, RetentionStatus};
 use jiff::Timestamp;
 
 use super::Failure;
-use super::connect::{Credentials, Need, Trust};
+use super::connect::Internal;
 use super::show::{self, plain, table};
 
 /// What to ask or to say.
@@ -59,28 +59,16 @@ struct Restore {
 /// Whom to ask.
 #[derive(Debug, clap::Args)]
 struct Asked {
-    /// The address of a node's internal listener [variable: TAILCAST_INTERNAL_URL]
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TAILCAST_INTERNAL_URL",
-        hide_env = true,
-        default_value = "http://127.0.0.1:7441"
-    )]
-    internal_url: String,
     /// The answer as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    trust: Trust,
-    #[command(flatten)]
-    credentials: Credentials,
+    internal: Internal,
 }
 
 impl Asked {
     fn server(&self) -> Result<client::Server, Failure> {
-        self.credentials
-            .server(&self.internal_url, &self.trust, Need::Admin)
+        self.internal.server()
     }
 }
 

@@ -8,10 +8,10 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use edge::{Problem, bad_parameter};
-use http::StatusCode;
-use lines::retention::Deleted;
-use lines::{Hint, HintSink, LogStore, Pattern, StoreError, StreamInfo};
+use edge::{Parameters, Problem, bad_parameter};
+use http::{StatusCode, Uri};
+use lines::retention::{Deleted, Deletion};
+use lines::{Hint, HintSink, LogStore, Offset, Pattern, StoreError, StreamInfo};
 use serde::Serialize;
 
 /// For the internal listener. Whoever follows a stream that is deleted hears of it by `hints`.
@@ -86,20 +86,31 @@ async fn delete(
     State(Deleting { store, hints }): State<Deleting>,
     subscriber: Subscriber,
     Path(text): Path<String>,
+    uri: Uri,
 ) -> Result<Response, Problem> {
+    let ending = ending(&uri)?;
     let stream = subscriber
         .names(&text)
         .map_err(|error| bad_parameter("name", &format!("the name, which is of one stream: {error}")))?;
-    let deleted = store.delete_stream(&stream).await;
+    let deleted = store.delete_stream(&stream, ending).await;
     // Nodes hold lines in memory for those who follow. Also where there was nothing to delete: whoever asked before may have
     // died before he said so.
     hints.hand_off(Hint::Lost(stream.clone()));
-    let Some(Deleted { from, next }) = deleted.map_err(|error| unavailable(&error))? else {
-        return Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "stream_not_found",
-            format!("there is no stream {stream}"),
-        ));
+    let Deleted { from, next } = match deleted.map_err(|error| unavailable(&error))? {
+        Deletion::Done(deleted) => deleted,
+        Deletion::Absent => {
+            let sentence = format!("there is no stream {stream}");
+            return Err(Problem::new(StatusCode::NOT_FOUND, "stream_not_found", sentence));
+        }
+        Deletion::Grown { next } => {
+            let sentence =
+                format!("{stream} ends at {next} by now, and nothing of it was deleted: look again");
+            return Err(Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "stream_changed",
+                sentence,
+            ));
+        }
     };
     let lines = next.since(from);
     tracing::info!(%stream, lines, %next, by = subscriber.sub(), "a stream was deleted");
@@ -109,6 +120,20 @@ async fn delete(
         next: next.0,
     })
     .into_response())
+}
+
+/// Where the stream has to end.
+fn ending(uri: &Uri) -> Result<Option<Offset>, Problem> {
+    let parameters = Parameters::known(uri, &["next"])?;
+    let next = parameters.iter().next();
+    next.map(|(name, text)| match text.parse() {
+        Ok(next) => Ok(Offset(next)),
+        Err(_) => Err(bad_parameter(
+            name,
+            "`next` is the offset where the stream ends, as it was listed",
+        )),
+    })
+    .transpose()
 }
 
 /// Also where the outcome is not known: to ask again does no harm.

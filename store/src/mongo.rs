@@ -37,7 +37,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, Merged, PriorRun, StoredKey, Told};
-use lines::retention::{Deletable, Deleted, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use lines::retention::{Deletable, Deletion, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::sketch::{Reach, Sketch};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -263,8 +263,12 @@ impl LogStore for MongoStore {
         self.ask(Operation::Restore, self.bring_back(which)).await
     }
 
-    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
-        self.ask(Operation::DeleteStream, self.delete_all_of(stream))
+    async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError> {
+        self.ask(Operation::DeleteStream, self.delete_all_of(stream, ending))
             .await
     }
 

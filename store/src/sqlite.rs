@@ -33,7 +33,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lines::filter::needs::Needs;
 use lines::log_store::{CallLimits, Draft, Look, PriorRun, StoredKey};
-use lines::retention::{Deletable, Deleted, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use lines::retention::{Deletable, Deletion, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::sketch::{Reach, Sketch};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -304,8 +304,12 @@ impl LogStore for SqliteStore {
         answered(Operation::Restore, self.options.deadline, self.bring_back(which)).await
     }
 
-    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
-        let deleted = self.delete_all_of(stream);
+    async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError> {
+        let deleted = self.delete_all_of(stream, ending);
         answered(Operation::DeleteStream, self.options.deadline, deleted).await
     }
 

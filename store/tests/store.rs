@@ -116,6 +116,7 @@ every_store! {
             nobody_who_races_waits_for_more_than_a_few_turns_of_the_others;
         delete_stream:
             a_deleted_stream_is_as_if_it_never_had_a_line
+            only_what_was_seen_is_deleted
             a_deleted_stream_that_is_written_again_goes_on_where_it_ended
             a_repeated_request_brings_nothing_of_a_deleted_stream_back
             an_appender_that_slept_through_a_deletion_reuses_no_offset
@@ -190,6 +191,7 @@ against! {
             everything_is_there_when_the_store_is_opened_again;
         delete_stream:
             a_deleted_stream_is_as_if_it_never_had_a_line
+            only_what_was_seen_is_deleted
             a_deleted_stream_that_is_written_again_goes_on_where_it_ended
             nothing_brings_a_deleted_stream_back;
         retention:
@@ -250,6 +252,7 @@ joined! {
         nobody_who_races_waits_for_more_than_a_few_turns_of_the_others;
     delete_stream:
         a_deleted_stream_is_as_if_it_never_had_a_line
+            only_what_was_seen_is_deleted
         a_deleted_stream_that_is_written_again_goes_on_where_it_ended
         a_repeated_request_brings_nothing_of_a_deleted_stream_back
         nothing_brings_a_deleted_stream_back

@@ -145,6 +145,14 @@ async fn the_command_shows_what_would_go_and_asks_before_it_goes() {
     );
     assert_eq!(alone.history("tmp/a", 0).await.lines().count(), 3);
 
+    // As whoever said yes to two lines, when a third one had come.
+    let door = admin(alone.internal());
+    let seen = |next: u64| format!("/v1/streams/tmp/a?next={next}");
+    let grown = door.request(Method::DELETE, &seen(2)).send().await.unwrap();
+    assert_eq!(grown.status(), StatusCode::PRECONDITION_FAILED);
+    assert_eq!(grown.json::<Value>().await.unwrap()["code"], "stream_changed");
+    assert_eq!(alone.history("tmp/a", 0).await.lines().count(), 3);
+
     let gone = delete(&["tmp/**", "--yes"]).await;
     assert_eq!(
         (gone.code, &*gone.out),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lines::log_store::{Draft, PriorRun, StoredKey, Told};
-use lines::retention::{Deleted, Retention, Trimmed};
+use lines::retention::{Deletion, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Hint, HintSink, Listing, LogReader, LogStore, Offset, StoreError,
     StreamName, Timestamp,
@@ -290,8 +290,8 @@ impl LogStore for FakeStore {
         Ok(Trimmed::default())
     }
 
-    async fn delete_stream(&self, _: &StreamName) -> Result<Option<Deleted>, StoreError> {
-        Ok(None)
+    async fn delete_stream(&self, _: &StreamName, _: Option<Offset>) -> Result<Deletion, StoreError> {
+        Ok(Deletion::Absent)
     }
 
     async fn check(&self) -> Result<(), StoreError> {

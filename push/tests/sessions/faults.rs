@@ -80,7 +80,14 @@ async fn nobody_who_is_behind_is_shown_lines_of_a_stream_that_was_deleted() {
     for _ in 0..5 {
         node.send("app/a", 3).await;
     }
-    let deleted = node.store.inner.delete_stream(&stream).await.unwrap().unwrap();
+    let deleted = node
+        .store
+        .inner
+        .delete_stream(&stream, None)
+        .await
+        .unwrap()
+        .deleted()
+        .unwrap();
     assert_eq!(deleted.next.0, 18);
     node.send("app/a", 2).await;
     // What the first look found is heeded before the second one begins.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use lines::filter::needs::Needs;
 use lines::log_reader::Damage;
 use lines::log_store::{Draft, PriorRun, StoredKey};
-use lines::retention::{Deleted, Retention, Trimmed};
+use lines::retention::{Deletion, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Lines, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
@@ -205,8 +205,12 @@ impl LogStore for FaultyStore {
         self.inner.trim(retention, now).await
     }
 
-    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
-        self.inner.delete_stream(stream).await
+    async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError> {
+        self.inner.delete_stream(stream, ending).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 
-use client::{Server, StreamInfo, StreamName};
+use client::{AskError, Server, StreamInfo, StreamName};
 use lines::Target;
 
 use crate::command::Failure;
-use crate::command::connect::{Credentials, Need, Trust};
+use crate::command::connect::Internal;
 use crate::command::show::{self, plain, table};
 
 /// Which.
@@ -32,32 +32,19 @@ pub(crate) struct Args {
     /// Only say what would be deleted
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// The address of a node's internal listener [variable: TAILCAST_INTERNAL_URL]
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TAILCAST_INTERNAL_URL",
-        hide_env = true,
-        default_value = "http://127.0.0.1:7441"
-    )]
-    internal_url: String,
     /// One JSON object per stream
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    trust: Trust,
-    #[command(flatten)]
-    credentials: Credentials,
+    internal: Internal,
 }
 
-/// Deletes what was shown, and nothing that came since.
+/// Deletes what was shown, and nothing that came since; or, where nobody looks, whatever there is.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if args.target != "@me" {
         Target::parse(&args.target).map_err(|error| Failure::Misused(error.into()))?;
     }
-    let server = args
-        .credentials
-        .server(&args.internal_url, &args.trust, Need::Admin)?;
+    let server = args.internal.server()?;
     let found = server.find_streams(&args.target).await;
     let found = found.map_err(anyhow::Error::from)?;
     if found.is_empty() {
@@ -74,15 +61,32 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     if !args.yes && !confirmed(&found)? {
         return Err(Failure::Failed(anyhow::anyhow!("nothing was deleted")));
     }
-    delete(&server, &found, args.json).await
+    let only = if args.yes { Only::Any } else { Only::AsShown };
+    delete(&server, &found, only, args.json).await
 }
 
-async fn delete(server: &Server, found: &[StreamInfo], json: bool) -> Result<(), Failure> {
+/// What of a stream may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Only {
+    Any,
+    /// If it ends where somebody saw it end.
+    AsShown,
+}
+
+/// One that had more by then does not keep the others.
+async fn delete(server: &Server, found: &[StreamInfo], only: Only, json: bool) -> Result<(), Failure> {
+    let mut grown = Vec::new();
     for info in found {
-        let deleted = server.delete_stream(&info.name).await;
-        let deleted = deleted.map_err(|error| {
-            anyhow::Error::from(error).context(format!("{} is perhaps not deleted", info.name))
-        })?;
+        let ending = (only == Only::AsShown).then_some(info.extent.next);
+        let deleted = match server.delete_stream(&info.name, ending).await {
+            Err(AskError::Refused(problem)) if problem.code.as_deref() == Some("stream_changed") => {
+                grown.push(info.name.as_str());
+                continue;
+            }
+            deleted => deleted.map_err(|error| {
+                anyhow::Error::from(error).context(format!("{} is perhaps not deleted", info.name))
+            })?,
+        };
         match deleted {
             Some(deleted) if json => show::objects(&[deleted])?,
             Some(deleted) => show::print(&said(&info.name, deleted.next.saturating_sub(deleted.from)))?,
@@ -90,7 +94,13 @@ async fn delete(server: &Server, found: &[StreamInfo], json: bool) -> Result<(),
             None => show::print(&format!("{} is deleted already\n", info.name))?,
         }
     }
-    Ok(())
+    if grown.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Failed(anyhow::anyhow!(
+        "not deleted, since there came more than was shown: {}; look again, or say --yes",
+        grown.join(", ")
+    )))
 }
 
 fn said(name: &StreamName, lines: u64) -> String {

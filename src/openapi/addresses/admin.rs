@@ -43,6 +43,11 @@ pub(crate) fn delete_stream() -> Told {
         Told::new("deleteStream", "admin", "Delete a stream", about),
         "Its name, with its slashes.",
     )
+    .query(
+        "next",
+        "Where it was seen to end: it is deleted only if it still does.",
+        whole(""),
+    )
     .answer(
         200,
         "It is deleted.",
@@ -59,6 +64,7 @@ pub(crate) fn delete_stream() -> Told {
         )],
     )
     .refuses(404, &["stream_not_found"])
+    .refuses(412, &["stream_changed"])
 }
 
 /// Whatever asks the store about retention.

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lines::retention::Deleted;
+use lines::retention::{Deleted, Deletion};
 use lines::{Extent, Offset, StoreError, StreamName};
 use mongodb::bson::{Document, doc};
 
@@ -34,11 +34,16 @@ const COUNTED: i64 = 300_000;
 const PAUSE: Duration = Duration::from_millis(30);
 
 impl MongoStore {
-    pub(super) async fn delete_all_of(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+    pub(super) async fn delete_all_of(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError> {
         loop {
             let attempt = Attempt {
                 connection: Arc::clone(&self.connection),
                 stream: stream.clone(),
+                ending,
                 grace: self.options.grace,
                 deadline: self.options.deadline,
             };
@@ -57,6 +62,8 @@ impl MongoStore {
 struct Attempt {
     connection: Arc<Connection>,
     stream: StreamName,
+    /// Where it has to end.
+    ending: Option<Offset>,
     grace: Duration,
     deadline: Duration,
 }
@@ -78,12 +85,16 @@ impl Attempt {
         let (found, _) = ends(ready, std::slice::from_ref(stream)).await?;
         let extent = found.get(stream).map(|end| end.extent).unwrap_or_default();
         if !extent.exists() {
-            return Ok(Tried::Done(None));
+            return Ok(Tried::Done(Deletion::Absent));
+        }
+        // What is appended from here on begins at this end, and comes after the deletion.
+        if self.ending.is_some_and(|ending| ending != extent.next) {
+            return Ok(Tried::Done(Deletion::Grown { next: extent.next }));
         }
         let weight = weigh(ready, stream, extent).await?;
         let update = self.to_deleted(extent.next, &weight);
         Ok(match lease.update_streams(ready, vec![update]).await? {
-            Some(1) => Tried::Done(Some(Deleted {
+            Some(1) => Tried::Done(Deletion::Done(Deleted {
                 from: extent.first_available,
                 next: extent.next,
             })),
@@ -116,8 +127,8 @@ impl Attempt {
 
 /// What came of an attempt.
 enum Tried {
-    /// It is deleted, or there is no such stream.
-    Done(Option<Deleted>),
+    /// It is deleted, or there is nothing that is to be.
+    Done(Deletion),
     /// Somebody else changed it, or took the turn.
     Overtaken,
     /// Somebody else deletes a stream.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use lines::retention::Deleted;
-use lines::{StoreError, StreamName, Timestamp};
+use lines::retention::{Deleted, Deletion};
+use lines::{Offset, StoreError, StreamName, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::queries::{self, Kept, StreamId, to_sql};
@@ -27,7 +27,11 @@ struct Weight {
 }
 
 impl SqliteStore {
-    pub(super) async fn delete_all_of(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+    pub(super) async fn delete_all_of(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError> {
         let name = stream.clone();
         // Beside the writer, since it costs what there is of batches. What is appended meanwhile is not counted.
         let weight = self.readers.ask(Cost::Much, move |connection| {
@@ -36,7 +40,7 @@ impl SqliteStore {
         let weight = weight.await?;
         let (name, now, grace) = (stream.clone(), self.options.clock.wall(), self.options.grace);
         self.writer
-            .run_beside(move |thread| thread.delete_stream(&name, weight, now, grace))
+            .run_beside(move |thread| thread.delete_stream(&name, ending, weight, now, grace))
             .await
     }
 }
@@ -45,20 +49,21 @@ impl Thread {
     fn delete_stream(
         &mut self,
         stream: &StreamName,
+        ending: Option<Offset>,
         weight: Weight,
         now: Timestamp,
         grace: Duration,
-    ) -> Result<Option<Deleted>, StoreError> {
+    ) -> Result<Deletion, StoreError> {
         let deleted = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .and_then(|transaction| {
-                let deleted = delete(&transaction, &self.recent, stream, weight, now, grace)?;
+                let deleted = delete(&transaction, &self.recent, stream, ending, weight, now, grace)?;
                 transaction.commit()?;
                 Ok(deleted)
             })
             .map_err(|error| self.failed(error))?;
-        if deleted.is_some() {
+        if deleted.deleted().is_some() {
             self.recent.merged(stream, i64::MAX);
             self.ends.merged(stream);
             self.rates.forget(stream);
@@ -101,16 +106,20 @@ fn delete(
     connection: &Connection,
     recent: &Recent,
     stream: &StreamName,
+    ending: Option<Offset>,
     weight: Weight,
     now: Timestamp,
     grace: Duration,
-) -> Result<Option<Deleted>, rusqlite::Error> {
+) -> Result<Deletion, rusqlite::Error> {
     let Some(Kept { id, floor, deleted }) = queries::kept(connection, stream)? else {
-        return Ok(None);
+        return Ok(Deletion::Absent);
     };
     let next = queries::head_behind(connection, id, floor, recent.end(stream))?;
     if next <= deleted {
-        return Ok(None);
+        return Ok(Deletion::Absent);
+    }
+    if ending.is_some_and(|ending| ending != next) {
+        return Ok(Deletion::Grown { next });
     }
     delete_recent(connection, recent, stream, id)?;
     connection
@@ -130,7 +139,7 @@ fn delete(
         // Whether it may go depends on no clock, as with what goes for the store's size.
         retention::hide(connection, &raise, true, now, grace)?;
     }
-    Ok(Some(Deleted { from: floor, next }))
+    Ok(Deletion::Done(Deleted { from: floor, next }))
 }
 
 /// Deletes the rows of what is recent, and keeps their keys with those of what is in place.

@@ -121,7 +121,7 @@ async fn whoever_deletes_a_stream_waits_for_another_who_does() {
             let store = place.store().await;
             let deletion = |name: &'static str| {
                 let store = Arc::clone(&store);
-                async move { store.delete_stream(&stream(name)).await.unwrap() }
+                async move { store.delete_stream(&stream(name), None).await.unwrap().deleted() }
             };
             for name in ["a", "b"] {
                 store_lines(&*store, name, &["x"]).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lines::log_store::PriorRun;
-use lines::retention::{Deletable, Deleted, Hidden, Restored, Retention};
+use lines::retention::{Deletable, Deleted, Deletion, Hidden, Restored, Retention};
 use lines::{AppendError, Extent, LogStore, Offset};
 use parking_lot::Mutex;
 
@@ -21,7 +21,7 @@ fn deleted(from: u64, next: u64) -> Option<Deleted> {
 }
 
 async fn delete(store: &dyn LogStore, name: &str) -> Option<Deleted> {
-    store.delete_stream(&stream(name)).await.unwrap()
+    store.delete_stream(&stream(name), None).await.unwrap().deleted()
 }
 
 async fn listed(store: &dyn LogStore) -> Vec<String> {
@@ -156,7 +156,12 @@ pub(crate) async fn deletions_beside_appenders_and_readers_give_no_offset_twice_
         let mut last = Offset::ZERO;
         for round in 0..ROUNDS {
             let acknowledged = given.lock().last_key_value().map_or(0, |(offset, _)| offset + 1);
-            match stores[2].delete_stream(&stream("s")).await.unwrap() {
+            match stores[2]
+                .delete_stream(&stream("s"), None)
+                .await
+                .unwrap()
+                .deleted()
+            {
                 Some(deleted) => {
                     assert!(deleted.next > last && deleted.next.0 >= acknowledged);
                     last = deleted.next;
@@ -261,6 +266,31 @@ pub(crate) async fn what_retention_hid_comes_back_from_after_a_deletion_only(pla
     );
 }
 
+/// Between the look and the deletion somebody sends: what came then is nothing that anybody meant.
+pub(crate) async fn only_what_was_seen_is_deleted(place: &Place) {
+    let (store, other) = (place.store().await, place.store().await);
+    let ending = async |next| {
+        store
+            .delete_stream(&stream("s"), Some(Offset(next)))
+            .await
+            .unwrap()
+    };
+    assert_eq!(ending(0).await, Deletion::Absent);
+    store_lines(&*other, "s", &["a", "b"]).await;
+    assert_eq!(ending(1).await, Deletion::Grown { next: Offset(2) });
+    store_lines(&*other, "s", &["c"]).await;
+    assert_eq!(ending(2).await, Deletion::Grown { next: Offset(3) });
+    assert_eq!(read_all(&*other, "s", 0).await, numbered(0, &["a", "b", "c"]));
+    assert_eq!(ending(3).await.deleted(), deleted(0, 3));
+    assert_eq!(ending(3).await, Deletion::Absent);
+    store_lines(&*other, "s", &["d"]).await;
+    assert_eq!(
+        ending(3).await,
+        Deletion::Grown { next: Offset(4) },
+        "nor what it is made anew of"
+    );
+}
+
 /// As whoever asks is killed, at any moment. Somebody else finds a stream that is whole, or none, and can delete it.
 pub(crate) async fn a_deletion_that_is_given_up_is_done_or_not(place: &Place) {
     let (store, other) = (place.store().await, place.store().await);
@@ -270,7 +300,7 @@ pub(crate) async fn a_deletion_that_is_given_up_is_done_or_not(place: &Place) {
         assert_eq!(first, next);
         let deletion = tokio::spawn({
             let store = Arc::clone(&store);
-            async move { store.delete_stream(&stream("s")).await }
+            async move { store.delete_stream(&stream("s"), None).await }
         });
         tokio::time::sleep(Duration::from_micros(round * 500)).await;
         deletion.abort();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lines::filter::needs::Needs;
 use lines::log_store::{Draft, PriorRun, StoredKey};
-use lines::retention::{Deleted, Retention, Trimmed};
+use lines::retention::{Deleted, Deletion, Retention, Trimmed};
 use lines::sketch::place;
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamInfo,
@@ -239,18 +239,25 @@ impl LogStore for MemoryStore {
     }
 
     /// The keys stay for good.
-    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
+    async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError> {
         let mut streams = self.streams.lock().await;
         let Some(kept) = streams.get_mut(stream).filter(|kept| kept.extent().exists()) else {
-            return Ok(None);
+            return Ok(Deletion::Absent);
         };
+        if ending.is_some_and(|ending| ending != kept.next) {
+            return Ok(Deletion::Grown { next: kept.next });
+        }
         let deleted = Deleted {
             from: kept.floor,
             next: kept.next,
         };
         kept.batches.clear();
         (kept.floor, kept.deleted) = (kept.next, kept.next);
-        Ok(Some(deleted))
+        Ok(Deletion::Done(deleted))
     }
 
     async fn check(&self) -> Result<(), StoreError> {

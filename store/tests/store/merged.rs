@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lines::log_store::{Draft, Look, Merged, PriorRun, StoredKey};
-use lines::retention::{Deletable, Deleted, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
+use lines::retention::{Deletable, Deletion, Hidden, HiddenLines, Holdings, Restored, Retention, Trimmed};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
     Timestamp,
@@ -122,8 +122,12 @@ impl LogStore for MergedStore {
         self.merged().await.restore(which).await
     }
 
-    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
-        self.merged().await.delete_stream(stream).await
+    async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError> {
+        self.merged().await.delete_stream(stream, ending).await
     }
 
     async fn allow(&self) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lines::log_store::{Draft, PriorRun, StoredKey};
-use lines::retention::{Deleted, Retention, Trimmed};
+use lines::retention::{Deletion, Retention, Trimmed};
 use lines::sketch::{Reach, Sketch};
 use lines::{
     AppendError, Batch, Epoch, Extent, Listing, LogReader, LogStore, Offset, StoreError, StreamName,
@@ -86,8 +86,12 @@ impl LogStore for Own {
         self.shared.memory.trim(retention, now).await
     }
 
-    async fn delete_stream(&self, stream: &StreamName) -> Result<Option<Deleted>, StoreError> {
-        self.shared.memory.delete_stream(stream).await
+    async fn delete_stream(
+        &self,
+        stream: &StreamName,
+        ending: Option<Offset>,
+    ) -> Result<Deletion, StoreError> {
+        self.shared.memory.delete_stream(stream, ending).await
     }
 
     async fn is_to_sketch(&self) -> Result<bool, StoreError> {
