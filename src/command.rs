@@ -7,6 +7,7 @@ mod completions;
 mod connect;
 mod flags;
 mod get;
+mod keys;
 mod man;
 mod misuse;
 mod near;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Token(token::Args),
     /// Make, list, rotate and delete API keys
     ApiKeys(api_keys::Args),
+    /// List the key pairs that sign tokens, rotate and retire them
+    Keys(keys::Args),
     /// Take tokens back before they end
     Revoke(revoke::Args),
     /// Measure the load and latency of an installation
@@ -131,6 +134,7 @@ impl Command {
                 Self::Retention(args) => retention::run(args).await,
                 Self::Token(args) => token::run(&args),
                 Self::ApiKeys(args) => api_keys::run(args).await,
+                Self::Keys(args) => keys::run(args).await,
                 Self::Revoke(args) => revoke::run(args).await,
                 Self::Bench(args) => bench::run(args).await,
                 Self::Check(args) => check::run(args).await,

@@ -30,6 +30,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::auth::Minter;
+use ::auth::pairs::Folder;
 use ::store::trim::Keeping;
 use dispatch::Role;
 
@@ -47,6 +49,8 @@ pub(crate) use store::{Store, StoreChoice};
 pub(crate) use streams::Streams;
 pub(crate) use taking::Taking;
 pub(crate) use tokens::Tokens;
+
+use crate::key_file;
 
 /// Why a configuration cannot be used. Each names the culprit and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +182,7 @@ impl Config {
             "connections" => "(what the limit on open files leaves)",
             "connections_per_address" => "(half of connections)",
             "key" => "(the data folder's)",
+            "signing_keys" => "(keys in the data folder)",
             _ => return None,
         })
     }
@@ -201,10 +206,10 @@ impl Config {
                 self.listeners.public, self.listeners.internal
             )));
         }
-        if self.is_clustered() && self.tokens.key.is_none() {
+        if self.is_clustered() && self.tokens.key.is_none() && self.tokens.signing.is_none() {
             return conflict(
                 "the nodes of a cluster share one key, and none is set: set TAILCAST_KEY or TAILCAST_KEY_FILE to the \
-                 same 32 or more bytes on every node (`openssl rand -hex 32` makes some)",
+                 same 32 or more bytes on every node (`openssl rand -hex 32` makes some), or --signing EdDSA",
             );
         }
         if self.is_clustered() && self.cluster.secret.is_none() {
@@ -257,6 +262,24 @@ impl KeySource {
             tokens: Tokens::read(layers)?,
             data: node::data(layers)?,
         })
+    }
+
+    /// Who makes tokens on this machine: with the key that is set, or as the server signs whose data folder it is.
+    pub(crate) fn minter(&self) -> anyhow::Result<Minter> {
+        let Tokens {
+            issuer, key, signing, ..
+        } = &self.tokens;
+        if let (Some(key), None) = (key, signing) {
+            return Ok(Minter::hs256(key, issuer));
+        }
+        let folder = Folder::new(&self.data, self.tokens.signing_keys.as_deref());
+        if let Some(signer) = folder.signer()? {
+            return Ok(Minter::new(signer, issuer));
+        }
+        if signing.is_some() {
+            anyhow::bail!("no key pair signs in {}", self.data.display());
+        }
+        Ok(Minter::hs256(&key_file::read(&self.data)?, issuer))
     }
 }
 

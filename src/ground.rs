@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use auth::ring::{CheckKey, Ring};
 use auth::tickets::Tickets;
 use auth::{ClusterSecret, Key, Minter, Signing, Verifier};
 use dispatch::{NodeId, Role};
@@ -31,12 +32,19 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// From the key of tokens and the settings.
-    pub(crate) fn new(key: &Key, config: &Config) -> anyhow::Result<Self> {
+    /// From the shared key of tokens, where there is one, and the settings.
+    pub(crate) fn new(key: Option<&Key>, config: &Config) -> anyhow::Result<Self> {
+        let issuer = &config.tokens.issuer;
+        let ring = key.map(|key| Ring::default().with(CheckKey::hs256(key)));
+        // Key pairs are kept by the role auth.
+        let signing = match (key, config.tokens.signing) {
+            (Some(key), None) => Signing::with(Minter::hs256(key, issuer)),
+            _ => Signing::default(),
+        };
         Ok(Self {
-            verifier: Arc::new(Verifier::hs256(key, &config.tokens.issuer)),
-            issuer: config.tokens.issuer.as_str().into(),
-            signing: Arc::new(Signing::with(Minter::hs256(key, &config.tokens.issuer))),
+            verifier: Arc::new(Verifier::new(issuer, ring.unwrap_or_default())),
+            issuer: issuer.as_str().into(),
+            signing: Arc::new(signing),
             cluster: parts::cluster_secret(config)?,
         })
     }

@@ -170,7 +170,7 @@ pub(crate) mod tests {
     }
 
     fn keys(config: &Config) -> Keys {
-        Keys::new(&Key::from_text(SECRET).unwrap(), config).unwrap()
+        Keys::new(Some(&Key::from_text(SECRET).unwrap()), config).unwrap()
     }
 
     /// The node with one service more.

@@ -14,6 +14,7 @@ use lines::ledger::{
 };
 
 use crate::api_keys::{self, Known};
+use crate::pairs::{self, Record};
 use crate::revoked::{self, Revoked};
 use crate::token::unix_now;
 use crate::verifier::Verifier;
@@ -173,6 +174,11 @@ impl Follower<'_> {
             let known = Known::read(self.under(api_keys::PREFIX));
             metrics::gauge!("tailcast_api_keys").set(known.count() as f64);
             self.verifier.know_api_keys(known);
+        }
+        // Before it is known what was revoked, so before anybody is refused for a key that is there.
+        if changed(pairs::PREFIX) {
+            let records = Record::read_all(self.under(pairs::PREFIX));
+            self.verifier.know_pairs(records);
         }
         if changed(revoked::PREFIX) {
             let revoked = Revoked::read(self.under(revoked::PREFIX));

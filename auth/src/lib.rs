@@ -10,6 +10,7 @@ mod follow;
 pub mod grants;
 pub mod guard;
 pub mod key;
+pub mod pairs;
 pub mod revoked;
 pub mod ring;
 pub mod service;

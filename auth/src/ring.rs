@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use crate::key::Key;
+use crate::pairs::Record;
 use crate::verifier::header::Header;
 
 /// What tokens are checked with. Made anew when anything of it changes.
@@ -19,6 +20,8 @@ pub struct Ring {
     shared: Vec<Arc<CheckKey>>,
     /// The public halves of key pairs, by `kid`.
     pairs: HashMap<String, Arc<CheckKey>>,
+    /// What was published of those.
+    records: Arc<[Record]>,
 }
 
 /// One key.
@@ -29,6 +32,17 @@ pub struct CheckKey {
     pub(crate) kid: Option<Arc<str>>,
     /// From this Unix second on it checks nothing any more: when the last token that it signed has ended.
     pub(crate) until: Option<i64>,
+    /// What its tokens have to be.
+    pub(crate) tokens: Tokens,
+}
+
+/// What the tokens of a key have to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tokens {
+    /// Whatever they say that they are, however long they last: those of a shared key.
+    Any,
+    /// Access tokens as RFC 9068 has them, which say when they were issued, and last so many seconds at the most.
+    Access { longest: u64 },
 }
 
 impl CheckKey {
@@ -39,7 +53,21 @@ impl CheckKey {
             key: DecodingKey::from_secret(key.bytes()),
             kid: None,
             until: None,
+            tokens: Tokens::Any,
         }
+    }
+
+    /// The public half of a pair; nothing where it is none.
+    pub fn pair(record: &Record) -> Option<Self> {
+        Some(Self {
+            algorithm: record.key.algorithm().library(),
+            key: record.key.checking()?,
+            kid: Some(record.key.kid().into()),
+            until: record.until(),
+            tokens: Tokens::Access {
+                longest: record.lifetime,
+            },
+        })
     }
 
     fn counts(&self, now: i64) -> bool {
@@ -59,6 +87,22 @@ impl Ring {
             None => self.shared.push(key),
         }
         self
+    }
+
+    /// With these key pairs instead of all that it had.
+    #[must_use]
+    pub fn with_pairs(&self, records: Vec<Record>) -> Self {
+        let named = |record: &Record| Some((record.key.kid().to_owned(), Arc::new(CheckKey::pair(record)?)));
+        Self {
+            shared: self.shared.clone(),
+            pairs: records.iter().filter_map(named).collect(),
+            records: records.into(),
+        }
+    }
+
+    /// What was published of its key pairs.
+    pub(crate) fn records(&self) -> Arc<[Record]> {
+        Arc::clone(&self.records)
     }
 
     /// The keys that a token with this header can be signed with, at the time `now`. All of them check by the algorithm that

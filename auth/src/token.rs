@@ -14,6 +14,9 @@ use crate::signing::Signer;
 /// What every token of Tailcast names in `aud`.
 pub const AUDIENCE: &str = "tailcast";
 
+/// What an access token says in `client_id` that no client asked for, but a person.
+const OWN_CLIENT: &str = "tailcast";
+
 /// How far a clock may be off at login, in seconds.
 pub const LEEWAY_SECONDS: u64 = 10;
 
@@ -180,7 +183,10 @@ impl Minter {
             admin: claims.admin,
             introspect: claims.introspect,
             mint: claims.mint,
-            client_id: claims.client.as_deref().map(api_keys::client_id),
+            client_id: match &claims.client {
+                Some(key) => Some(api_keys::client_id(key)),
+                None => self.signer.kid().map(|_| OWN_CLIENT.to_owned()),
+            },
         })
     }
 }
@@ -209,6 +215,7 @@ struct WrittenClaims<'a> {
     introspect: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     mint: bool,
+    /// RFC 9068 §2.2 requires it of an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
 }

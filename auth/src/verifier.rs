@@ -22,8 +22,9 @@ use crate::api_keys::{self, Known, Used};
 use crate::checked::{Checked, Found};
 use crate::grants::{Shown, Subscriber};
 use crate::key::Key;
+use crate::pairs::Record;
 use crate::revoked::Revoked;
-use crate::ring::{CheckKey, Ring};
+use crate::ring::{CheckKey, Ring, Tokens};
 use crate::tickets::Tickets;
 use crate::token::{AUDIENCE, LEEWAY_SECONDS, TokenError, unix_now};
 
@@ -307,9 +308,24 @@ impl Verifier {
 
     /// From now on tokens are checked with these keys. What was found good by others is checked anew.
     pub fn swap(&self, ring: Ring) {
+        self.change(|_| ring);
+    }
+
+    /// From now on these are the key pairs that tokens are checked with.
+    pub(crate) fn know_pairs(&self, records: Vec<Record>) {
+        self.change(|ring| ring.with_pairs(records));
+    }
+
+    /// What is known of key pairs; nothing before it was looked for.
+    pub fn pairs(&self) -> Option<Arc<[Record]>> {
+        self.revoked()?;
+        Some(self.keys.read().ring.records())
+    }
+
+    fn change(&self, change: impl FnOnce(&Ring) -> Ring) {
         let mut keys = self.keys.write();
         *keys = Keys {
-            ring: Arc::new(ring),
+            ring: Arc::new(change(&keys.ring)),
             number: keys.number + 1,
         };
         // Before anybody can check with them.
@@ -330,7 +346,15 @@ impl Verifier {
         let header = Header::of(token)?;
         let Keys { ring, number } = self.keys.read().clone();
         let mut refusal = TokenError::BadSignature;
+        // Of a key that is not known yet nothing can be said.
+        if header.kid.is_some() && self.revoked().is_none() {
+            refusal = TokenError::NotYetKnown;
+        }
         for key in ring.find(&header, now) {
+            if key.tokens != Tokens::Any && !header.is_access_token() {
+                refusal = TokenError::BadHeader("typ");
+                continue;
+            }
             match self.read_with(token, &key, beginning) {
                 Err(TokenError::BadSignature) => {}
                 Err(other) => refusal = other,
@@ -356,6 +380,9 @@ impl Verifier {
         validation.validate_nbf = beginning == Beginning::Past;
         validation.leeway = LEEWAY_SECONDS;
         let read = jsonwebtoken::decode::<Claims>(token, &key.key, &validation).map_err(refusal)?;
+        if let Tokens::Access { longest } = key.tokens {
+            read.claims.last_at_most(longest)?;
+        }
         read.claims.subscriber(Shown {
             issuer: Some(Arc::clone(&self.issuer)),
             key: key.kid.clone(),

@@ -8,6 +8,7 @@
 
 mod api_keys;
 mod history;
+mod keys;
 mod list;
 mod outcome;
 mod post;
@@ -21,6 +22,7 @@ mod trust;
 
 pub use api_keys::{ApiKey, NewApiKey};
 pub use history::{History, Past, Question};
+pub use keys::{KeyInfo, RotatedKeys};
 pub use lines::filter::Reading;
 pub use lines::{Epoch, Level, Line, Offset, StreamInfo, StreamName};
 pub use list::{AskError, DeletedStream, Node};

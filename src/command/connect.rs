@@ -11,7 +11,6 @@ use client::{Authorities, FixedToken, Server, TokenError, Tokens};
 use super::Failure;
 use super::flags::SettingFlags;
 use crate::config::KeySource;
-use crate::key_file;
 
 /// How long a token lasts that is made from the data folder's key, in seconds. Another one is made in time.
 const MINTED_SECONDS: i64 = 600;
@@ -161,11 +160,7 @@ impl Credentials {
 
     fn minter(&self) -> Result<Minter, Failure> {
         let source = KeySource::read(&SettingFlags::data_folder(self.data.as_deref()).layers()?)?;
-        let key = match source.tokens.key {
-            Some(key) => key,
-            None => key_file::read(&source.data).map_err(|error| no_token(&error))?,
-        };
-        Ok(Minter::hs256(&key, &source.tokens.issuer))
+        source.minter().map_err(|error| no_token(&error))
     }
 }
 
@@ -273,10 +268,10 @@ fn unusable(error: TokenError) -> Failure {
     Failure::Misused(anyhow::anyhow!("{why}"))
 }
 
-fn no_token(error: &key_file::KeyFileError) -> Failure {
+fn no_token(error: &anyhow::Error) -> Failure {
     Failure::Misused(anyhow::anyhow!(
         "there is no token: set TAILCAST_TOKEN or TAILCAST_TOKEN_FILE (or --token-file), or, on the server's own machine, name its data folder \
-         with --data ({error})"
+         with --data ({error:#})"
     ))
 }
 

@@ -2,9 +2,11 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context;
-use auth::{Claims, Signing, token::unix_now};
+use auth::{Claims, Key, Signing, token::unix_now};
+use dispatch::Role;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -35,8 +37,11 @@ pub(crate) struct Args {
     settings: SettingFlags,
 }
 
-/// How long the token in the printed address lasts, in seconds: a working day, however long that is.
-const VIEWER_TOKEN_SECONDS: i64 = 12 * 3_600;
+/// How long the token in the printed address lasts: a working day, however long that is.
+const VIEWER_TOKEN: Duration = Duration::from_secs(12 * 3_600);
+
+/// How long is waited for the first key pair of a node that has just begun.
+const FIRST_KEY: Duration = Duration::from_secs(10);
 
 /// Runs until SIGTERM or SIGINT, or until it has failed, then leaves in order. A second signal ends it at once.
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
@@ -50,14 +55,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         tracing::warn!(variable = name, "unknown setting in the environment, ignored");
     }
     let metrics = measure::start()?;
-    let (key, own_key) = match &config.tokens.key {
-        Some(key) => (key.clone(), false),
-        None => (
-            key_file::read_or_make(&config.node.data).context("the node needs a key")?,
-            true,
-        ),
-    };
-    let keys = Keys::new(&key, &config)?;
+    let (key, own_key) = shared_key(&config)?;
+    let keys = Keys::new(key.as_ref(), &config)?;
     let signing = keys.signing.clone();
     let files = descriptors::Limit::raise();
     let node = Node::start(&config, keys, metrics, files.shares()).await?;
@@ -68,7 +67,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         println!("{name:<9} {address}");
     }
     if own_key {
-        println!("viewer    {}", viewer(node.public(), &signing, &config)?);
+        println!("viewer    {}", viewer(node.public(), &signing, &config).await?);
     }
     let stopping = CancellationToken::new();
     tokio::spawn(stop_on_signals(stopping.clone()));
@@ -98,13 +97,32 @@ fn scheme(config: &Config) -> &'static str {
     }
 }
 
+/// The key that senders and nodes share, and whether it is a lone node's own. With key pairs nobody needs one; that of the data
+/// folder counts on for the tokens that are signed with it.
+fn shared_key(config: &Config) -> anyhow::Result<(Option<Key>, bool)> {
+    let data = &config.node.data;
+    if let Some(key) = &config.tokens.key {
+        return Ok((Some(key.clone()), false));
+    }
+    // Whoever has the data folder of a lone node that signs can have a token.
+    let lone = !config.is_clustered() && config.has(Role::Auth);
+    match config.tokens.signing {
+        None => {
+            let key = key_file::read_or_make(data).context("the node needs a key")?;
+            Ok((Some(key), true))
+        }
+        Some(_) if key_file::path(data).exists() => Ok((Some(key_file::read(data)?), lone)),
+        Some(_) => Ok((None, lone)),
+    }
+}
+
 /// How to look at it. The address carries a token only where a person sees it: what goes anywhere else ends up in a log.
-fn viewer(public: SocketAddr, signing: &Signing, config: &Config) -> anyhow::Result<String> {
+async fn viewer(public: SocketAddr, signing: &Signing, config: &Config) -> anyhow::Result<String> {
     if std::io::stdout().is_terminal() {
         return Ok(format!(
             "{}://{public}/#token={}",
             scheme(config),
-            viewer_token(signing)?
+            viewer_token(signing).await?
         ));
     }
     let data = config.node.data.display();
@@ -115,14 +133,17 @@ fn viewer(public: SocketAddr, signing: &Signing, config: &Config) -> anyhow::Res
 }
 
 /// For the person who started the server, to read and write everything.
-fn viewer_token(signing: &Signing) -> anyhow::Result<String> {
+async fn viewer_token(signing: &Signing) -> anyhow::Result<String> {
     let everything = || vec!["**".to_owned(), "@*".to_owned()];
+    let minter = signing.minter_within(FIRST_KEY).await?;
+    let longest = minter.longest().unwrap_or(VIEWER_TOKEN);
+    let lifetime = VIEWER_TOKEN.min(longest).as_secs();
     let claims = Claims {
         read: everything(),
         write: everything(),
-        ..Claims::new("owner", unix_now() + VIEWER_TOKEN_SECONDS)
+        ..Claims::new("owner", unix_now().saturating_add_unsigned(lifetime))
     };
-    Ok(signing.minter()?.mint(&claims)?)
+    Ok(minter.mint(&claims)?)
 }
 
 /// A word for every SIGHUP. Several that come before one is heeded are one.

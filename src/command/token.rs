@@ -1,17 +1,16 @@
 //! `tailcast token`: prints a token.
 
 use anyhow::Context;
-use auth::{Claims, Minter, token::unix_now};
+use auth::{Claims, token::unix_now};
 
 use super::Failure;
 use super::flags::SettingFlags;
 use crate::config::{KeySource, units};
-use crate::key_file;
 
 /// Who it is for and what it allows.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Signed with TAILCAST_KEY or TAILCAST_KEY_FILE, or else with the data folder's key.
+Signed with TAILCAST_KEY or TAILCAST_KEY_FILE, or else with the data folder's key: the active one, where a server signs with key pairs.
 
 Examples:
   tailcast token --sub alice --read 'payments/**' --ttl 8h
@@ -48,12 +47,9 @@ pub(crate) struct Args {
 /// Prints the token, alone on its line.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let source = KeySource::read(&SettingFlags::data_folder(args.data.as_deref()).layers()?)?;
-    let key = match source.tokens.key {
-        Some(key) => key,
-        None => key_file::read(&source.data).context(
-            "there is no key to sign with: set TAILCAST_KEY, or start `tailcast serve` once with the same --data",
-        )?,
-    };
+    let minter = source.minter().context(
+        "there is no key to sign with: set TAILCAST_KEY, or start `tailcast serve` once with the same --data",
+    )?;
     let lifetime = i64::try_from(args.ttl.as_secs()).unwrap_or(i64::MAX);
     let claims = Claims {
         sub: args.sub.clone(),
@@ -65,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         client: None,
         expires_at: unix_now().saturating_add(lifetime),
     };
-    let token = Minter::hs256(&key, &source.tokens.issuer)
+    let token = minter
         .mint(&claims)
         .map_err(|error| Failure::Misused(error.into()))?;
     println!("{token}");

@@ -1,6 +1,7 @@
 //! What each address of the table says of itself, with the bodies it takes and gives; docs/http.md says it at length.
 
 mod admin;
+mod keys;
 mod lines;
 mod node;
 mod sessions;
@@ -10,6 +11,7 @@ mod views;
 
 use super::shapes::Shape;
 pub(crate) use admin::*;
+pub(crate) use keys::*;
 pub(crate) use lines::*;
 pub(crate) use node::*;
 pub(crate) use sessions::*;
@@ -23,6 +25,7 @@ pub(super) fn shapes() -> Vec<(&'static str, Shape)> {
         lines::shapes(),
         views::shapes(),
         tokens::shapes(),
+        keys::shapes(),
         admin::shapes(),
     ]
     .concat()

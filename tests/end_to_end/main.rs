@@ -16,6 +16,7 @@ mod deleting;
 mod faults;
 mod finding;
 mod ingest;
+mod keys;
 mod pages;
 mod revoking;
 mod sending;

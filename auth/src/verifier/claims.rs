@@ -1,10 +1,12 @@
 //! What the claims of this installation's own tokens say, once their signature was checked.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer};
 
 use crate::api_keys::id_of_client;
 use crate::grants::{Grants, Shown, Subscriber};
-use crate::token::{TokenError, parse_grants};
+use crate::token::{LEEWAY_SECONDS, TokenError, parse_grants, unix_now};
 
 #[derive(Deserialize)]
 pub(super) struct Claims {
@@ -32,6 +34,18 @@ pub(super) struct Claims {
 }
 
 impl Claims {
+    /// Whether they say when they were issued, and that they last no longer than so many seconds from then on.
+    pub(super) fn last_at_most(&self, longest: u64) -> Result<(), TokenError> {
+        let issued = self.iat.ok_or_else(|| TokenError::BadClaim("iat".to_owned()))?;
+        if issued > unix_now().saturating_add_unsigned(LEEWAY_SECONDS) {
+            return Err(TokenError::NotYet);
+        }
+        if self.exp > issued.saturating_add_unsigned(longest) {
+            return Err(TokenError::TooLong(Duration::from_secs(longest)));
+        }
+        Ok(())
+    }
+
     /// Whose they are. `shown` knows the rest of the token; what is said here of it is added.
     pub(super) fn subscriber(self, shown: Shown) -> Result<Subscriber, TokenError> {
         let grants = Grants {

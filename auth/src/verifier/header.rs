@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::signing::ACCESS_TOKEN;
 use crate::token::TokenError;
 
 /// The longest `kid`, in bytes: a thumbprint has 43, and others' names of keys are short, too.
@@ -26,6 +27,16 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// Whether it says that it is an access token (RFC 9068 §4), which may be written as a media type.
+    pub(crate) fn is_access_token(&self) -> bool {
+        let typ = self.typ.as_deref().unwrap_or_default();
+        let typ = match typ.split_at_checked("application/".len()) {
+            Some((kind, name)) if kind.eq_ignore_ascii_case("application/") => name,
+            _ => typ,
+        };
+        typ.eq_ignore_ascii_case(ACCESS_TOKEN)
+    }
+
     /// Reads a token's header, and refuses what nobody here checks.
     pub(crate) fn of(token: &str) -> Result<Self, TokenError> {
         let mut header = part(token.split('.').next())?;
