@@ -101,11 +101,13 @@ impl Reader<'_, '_> {
     pub(super) fn access(&mut self) {
         let bytes = self.cursor.bytes();
         let near = &bytes[..bytes.len().min(ACCESS)];
-        let Some(at) = memchr::memchr_iter(b'[', near).find(|&at| at > 0 && near[at - 1] == b' ') else {
+        // The first bracket with a blank before it, which is the second to the fifth.
+        let blanks = near.iter().enumerate().filter(|&(_, &byte)| byte == b' ');
+        let mut ends = blanks.take(5).map(|(at, _)| at + 1).enumerate();
+        let Some((1.., at)) = ends.find(|&(_, at)| near.get(at) == Some(&b'[')) else {
             return;
         };
-        let blanks = memchr::memchr_iter(b' ', &near[..at]).count();
-        if !(2..=5).contains(&blanks) || bytes.get(at + 3) != Some(&b'/') {
+        if bytes.get(at + 3) != Some(&b'/') {
             return;
         }
         // No time has a bracket that would not be closed in it.

@@ -174,8 +174,8 @@ fn stands_alone(cursor: &Cursor<'_>, length: usize, name: &str, after: After) ->
         }
         After::Brackets => is_upper(name) && (delimited || blanks > 1 || !is_ordinary(name)),
         After::Time { .. } => {
-            let usual = is_upper(name) && !is_ordinary(name) || LOWER_CASE.contains(&name);
-            delimited || blanks > 1 || behind.peek().is_none() || usual || before_label(behind)
+            let is_usual = || is_upper(name) && !is_ordinary(name) || LOWER_CASE.contains(&name);
+            delimited || blanks > 1 || behind.peek().is_none() || is_usual() || before_label(behind)
         }
     }
 }

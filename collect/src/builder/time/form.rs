@@ -15,25 +15,9 @@ pub(super) fn usual(text: &[u8]) -> Option<Timestamp> {
     if marks.iter().any(|&(at, mark)| date_and_time[at] != mark) {
         return None;
     }
-    let two = |at: usize| {
-        let (tens, ones) = (
-            date_and_time[at].wrapping_sub(b'0'),
-            date_and_time[at + 1].wrapping_sub(b'0'),
-        );
-        (tens < 10 && ones < 10).then(|| i64::from(tens) * 10 + i64::from(ones))
-    };
-    let (year, month, day) = (two(0)? * 100 + two(2)?, two(5)?, two(8)?);
-    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
-    let in_month = match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=in_month).contains(&day) || hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
+    let two = |at: usize| two(date_and_time, at);
+    let days = days(two(0)? * 100 + two(2)?, two(5)?, two(8)?)?;
+    let seconds = days * 86_400 + of_day(two(11)?, two(14)?, two(17)?)?;
     let decimals = match rest {
         b"Z" => &[][..],
         [b'.', decimals @ .., b'Z'] if (1..=9).contains(&decimals.len()) => decimals,
@@ -47,9 +31,72 @@ pub(super) fn usual(text: &[u8]) -> Option<Timestamp> {
         }
         nanos = nanos * 10 + i64::from(digit);
     }
-    let seconds = zone::days_from_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
     let nanos = seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?;
     Some(Timestamp::from_nanos(nanos))
+}
+
+/// `30/Nov/2026:05:00:00 +0100` and a bracket, as access logs have it: the same for these.
+fn of_access(text: &[u8]) -> Option<(When, usize)> {
+    let text = text.first_chunk::<{ ACCESS + 1 }>()?;
+    let marks = [
+        (2, b'/'),
+        (6, b'/'),
+        (11, b':'),
+        (14, b':'),
+        (17, b':'),
+        (20, b' '),
+        (ACCESS, b']'),
+    ];
+    if marks.iter().any(|&(at, mark)| text[at] != mark) {
+        return None;
+    }
+    let two = |at: usize| two(text, at);
+    let month = MONTHS.iter().position(|name| name.as_slice() == &text[3..6])?;
+    let days = days(two(7)? * 100 + two(9)?, month as i64 + 1, two(0)?)?;
+    let ahead = of_day(two(22)?, two(24)?, 0).filter(|ahead| ahead % (15 * 60) == 0)?;
+    let ahead = match text[21] {
+        b'+' if ahead <= 14 * 3600 => ahead,
+        b'-' if ahead <= 12 * 3600 => -ahead,
+        _ => return None,
+    };
+    let seconds = days * 86_400 + of_day(two(12)?, two(15)?, two(18)?)? - ahead;
+    let nanos = seconds.checked_mul(1_000_000_000)?;
+    Some((When::At(Timestamp::from_nanos(nanos)), ACCESS))
+}
+
+/// How many bytes it has.
+const ACCESS: usize = 26;
+
+/// As most programs write them.
+const MONTHS: [[u8; 3]; 12] = [
+    *b"Jan", *b"Feb", *b"Mar", *b"Apr", *b"May", *b"Jun", *b"Jul", *b"Aug", *b"Sep", *b"Oct", *b"Nov",
+    *b"Dec",
+];
+
+/// Two digits.
+fn two(text: &[u8], at: usize) -> Option<i64> {
+    let digit = |at: usize| text.get(at).map(|digit| digit.wrapping_sub(b'0'));
+    let (tens, ones) = (digit(at)?, digit(at + 1)?);
+    (tens < 10 && ones < 10).then(|| i64::from(tens) * 10 + i64::from(ones))
+}
+
+/// Whole days since 1970-01-01 of a day that there is.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let in_month = match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    (1..=in_month)
+        .contains(&day)
+        .then(|| zone::days_from_1970(year, month, day))
+}
+
+/// In seconds: a time of day that there is, but for leap seconds.
+fn of_day(hour: i64, minute: i64, second: i64) -> Option<i64> {
+    (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
 }
 
 /// `1130 05:00:00.123456` or `20261130 05:00:00.123456`, behind glog's letter; `261130 05:00:00`, behind CockroachDB's and
@@ -133,6 +180,7 @@ pub(super) fn begin(text: &str) -> Option<(When, usize)> {
     match (digits, scan.bytes.get(digits)?) {
         (0, b'A'..=b'Z') => scan.name_first(),
         (1 | 2, b':') => scan.of_day(),
+        (2, b'/') => of_access(scan.bytes).or_else(|| scan.day_first()),
         (1 | 2, b'/' | b'-' | b' ' | b'.') => scan.day_first(),
         (4, b'-' | b'/' | b'.') | (8, _) => scan.year_first(),
         _ => None,

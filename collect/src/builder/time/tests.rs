@@ -275,3 +275,20 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// They are read where each part is bound to stand; with one more blank before the zone, part by part.
+    #[test]
+    fn an_access_logs_time_is_the_same_read_at_once_and_part_by_part(
+        (day, month, year) in (0..33_i64, 0..12_usize, 1969..2400_i64),
+        (hour, minute, second) in (0..25_i64, 0..61_i64, 0..62_i64),
+        (sign, ahead) in (prop::sample::select(vec!['+', '-']), 0..1600_i64),
+    ) {
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let month = months[month];
+        let clock = format!("{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02}");
+        let (at_once, by_part) = (format!("{clock} {sign}{ahead:04}]"), format!("{clock}  {sign}{ahead:04}]"));
+        let what = |text: &str| begin(text).map(|(when, length)| (when, text[length..].trim_start().to_owned()));
+        prop_assert_eq!(what(&at_once), what(&by_part));
+    }
+}

@@ -118,7 +118,7 @@ pub(super) fn begin(text: &[u8]) -> Option<(Zone, usize)> {
         }
         b'A'..=b'Z' => {
             let length = text.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-            if !(2..=5).contains(&length) || !ends(text, length) {
+            if !(2..=5).contains(&length) || !ends(text, length) || is_level(&text[..length]) {
                 return None;
             }
             if matches!(&text[..length], b"UTC" | b"GMT" | b"UT") {
@@ -130,6 +130,14 @@ pub(super) fn begin(text: &[u8]) -> Option<(Zone, usize)> {
         }
         _ => None,
     }
+}
+
+/// What stands behind most times: no zone.
+fn is_level(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"INFO" | b"WARN" | b"ERROR" | b"DEBUG" | b"TRACE" | b"FATAL"
+    )
 }
 
 const UTC: Zone = Zone::Offset {
