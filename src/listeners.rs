@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use edge::{AcceptLimits, ConnectionLimits, Http, Origin, PageRules, Problem, ServeLimits, Tls, ruled};
+use edge::{
+    AcceptLimits, ConnectionLimits, Http, Origin, PageRules, Problem, ServeLimits, Tls, TrustedProxies, ruled,
+};
 use http::{Method, StatusCode, Uri};
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
@@ -50,9 +53,13 @@ impl<'a> Listeners<'a> {
 
     /// Serves what is to be had there over HTTP, inside of `tls` where that is spoken.
     pub(crate) fn serve(&self, bound: Bound, router: Router, reach: Reach, tls: Option<Tls>) {
-        let (http, connections) = match reach {
-            Reach::Public => (Http::OneAndTwo, self.public()),
-            Reach::Internal => (Http::One, self.closed("internal".into(), self.shares.internal)),
+        let settings = &self.config.listeners;
+        let (http, connections, proxies) = match reach {
+            Reach::Public => (Http::OneAndTwo, self.public(), settings.trusted_proxies.clone()),
+            Reach::Internal => {
+                let connections = self.closed("internal".into(), self.shares.internal);
+                (Http::One, connections, TrustedProxies::default())
+            }
         };
         let router = routes::only_listed(router, reach).fallback(no_such_place);
         let router = ruled(router, self.rules(reach, bound.address, tls.is_some()));
@@ -65,7 +72,13 @@ impl<'a> Listeners<'a> {
             };
             Box::pin(edge::serve(listener, router, limits, stop))
         });
-        self.begin(bound, speak, connections, tls);
+        let accept = AcceptLimits {
+            connections,
+            proxies,
+            tls,
+            ..self.accept()
+        };
+        self.begin(bound, speak, accept);
     }
 
     /// Whose pages may ask there, and by which names it is called.
@@ -94,17 +107,24 @@ impl<'a> Listeners<'a> {
     pub(crate) fn speak(&self, bound: Bound, listener: Listener) {
         let connections = self.open(listener.name, self.shares.further);
         tracing::info!(listener = &*connections.listener, address = %bound.address, "listening");
-        self.begin(bound, listener.speak, connections, None);
+        let accept = AcceptLimits {
+            connections,
+            proxies: self.config.listeners.trusted_proxies.clone(),
+            ..self.accept()
+        };
+        self.begin(bound, listener.speak, accept);
     }
 
-    fn begin(&self, bound: Bound, speak: Speak, connections: ConnectionLimits, tls: Option<Tls>) {
-        let limits = AcceptLimits {
-            connections,
-            tls,
+    /// What all listeners have in common.
+    fn accept(&self) -> AcceptLimits {
+        AcceptLimits {
             // How long it is waited for is decided for all phases together.
             shutdown: STOPS_WITHIN,
             ..self.config.limits.http.accept.clone()
-        };
+        }
+    }
+
+    fn begin(&self, bound: Bound, speak: Speak, limits: AcceptLimits) {
         let serving = self.phases.of(Phase::Serving);
         serving.begin(|stop| speak(bound.listener, limits, stop));
     }
@@ -132,8 +152,15 @@ impl<'a> Listeners<'a> {
             listener,
             total,
             per_address: wanted.unwrap_or(total / 2).clamp(1, total),
-            exempt: self.config.listeners.proxies.clone().into(),
+            exempt: self.proxies(),
         }
+    }
+
+    /// Addresses behind which others stand.
+    fn proxies(&self) -> Arc<[IpNet]> {
+        let settings = &self.config.listeners;
+        let trusted = settings.trusted_proxies.networks.iter();
+        settings.proxies.iter().chain(trusted).copied().collect()
     }
 
     /// Nobody but the installation connects there, from however few addresses.

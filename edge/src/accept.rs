@@ -4,7 +4,7 @@
 //! Knows nothing of what is spoken.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::attempts::AttemptLimits;
 use crate::connections::{ConnectionLimits, Full, Place};
+use crate::proxies::{self, TrustedProxies};
 use crate::seldom::Seldom;
 use crate::socket::{Carrier, Socket};
 use crate::tls::{Handshakes, NoTls, Tls};
@@ -27,6 +28,8 @@ pub struct AcceptLimits {
     pub connections: ConnectionLimits,
     /// How many bad credentials an address may bring.
     pub attempts: AttemptLimits,
+    /// Who is believed for whom they ask: nobody.
+    pub proxies: TrustedProxies,
     /// What is shown to those who connect, where TLS is spoken: nothing.
     pub tls: Option<Tls>,
     /// From the connection to its first byte, and to the end of the handshake of TLS: 5 s.
@@ -45,6 +48,7 @@ impl Default for AcceptLimits {
         Self {
             connections: ConnectionLimits::default(),
             attempts: AttemptLimits::default(),
+            proxies: TrustedProxies::default(),
             tls: None,
             first_byte: Duration::from_secs(5),
             unsent: 32 * 1024,
@@ -113,9 +117,11 @@ pub async fn accept<P: Protocol>(
         prepare(&stream, limits.unsent);
         connections.spawn(async move {
             let spoken = async {
-                let carrier = entrance.through(stream, &stop).await;
+                let through = entrance.through(stream, visitor, &stop).await;
                 drop(entrance);
-                let Some(carrier) = carrier else { return };
+                let Some((carrier, visitor)) = through else {
+                    return;
+                };
                 let socket = Socket::new(carrier, place);
                 protocol.serve(Entered { socket, visitor }, stop).await;
             };
@@ -152,7 +158,11 @@ impl Doorkeeper {
     fn new(limits: &AcceptLimits, no_place: &'static [u8]) -> Self {
         Self {
             name: Arc::clone(&limits.connections.listener),
-            listening: Listening::new(limits.connections.clone(), limits.attempts),
+            listening: Listening::new(
+                limits.connections.clone(),
+                limits.attempts,
+                limits.proxies.clone(),
+            ),
             no_place,
             refused: Seldom::default(),
             failed: Seldom::default(),
@@ -237,6 +247,7 @@ fn prepare(stream: &TcpStream, unsent: u32) {
 struct Entrance {
     name: Arc<str>,
     first_byte: Duration,
+    proxies: TrustedProxies,
     tls: Option<Handshakes>,
     no_tls: &'static [u8],
 }
@@ -251,13 +262,51 @@ impl Entrance {
         Ok(Self {
             name: Arc::clone(&limits.connections.listener),
             first_byte: limits.first_byte,
+            proxies: limits.proxies.clone(),
             tls: tls.transpose()?,
             no_tls: P::NO_TLS,
         })
     }
 
     /// A connection that says nothing is closed without a word; so is one that says nothing while we stop.
-    async fn through(&self, stream: TcpStream, stop: &CancellationToken) -> Option<Carrier> {
+    async fn through(
+        &self,
+        mut stream: TcpStream,
+        visitor: Visitor,
+        stop: &CancellationToken,
+    ) -> Option<(Carrier, Visitor)> {
+        let visitor = if self.proxies.introduce(visitor.address()) {
+            let introduced = self.introduced(&mut stream);
+            let client = tokio::select! {
+                introduced = Box::pin(introduced) => introduced?,
+                () = stop.cancelled() => return None,
+            };
+            client.map_or_else(|| visitor.clone(), |client| visitor.asking_for(client))
+        } else {
+            visitor
+        };
+        let carrier = self.carrier(stream, stop).await?;
+        Some((carrier, visitor))
+    }
+
+    /// For whom a trusted proxy connects. One that does not say it as it is to is let go, and so are those behind it: nobody
+    /// knows who they are.
+    async fn introduced(&self, stream: &mut TcpStream) -> Option<Option<IpAddr>> {
+        let introduced = tokio::time::timeout(self.first_byte, proxies::introduction(stream)).await;
+        let introduced = introduced.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        introduced
+            .inspect_err(|error| {
+                let listener = &*self.name;
+                metrics::counter!("tailcast_proxies_refused_total", "listener" => Arc::clone(&self.name))
+                    .increment(1);
+                // Who looks whether there is a listener says nothing, and often.
+                tracing::debug!(listener, %error, "a trusted proxy did not say for whom it connects");
+            })
+            .ok()
+    }
+
+    /// In the clear, or inside of TLS.
+    async fn carrier(&self, stream: TcpStream, stop: &CancellationToken) -> Option<Carrier> {
         let Some(tls) = &self.tls else {
             let said = tokio::select! {
                 said = tokio::time::timeout(self.first_byte, first_byte(&stream)) => said.unwrap_or(false),

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::response::IntoResponse;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -76,7 +75,7 @@ impl Default for ServeLimits {
 }
 
 /// Serves until `shutdown`, then lets the requests under way end. The router finds in the extensions of each request the
-/// [`Visitor`], and the peer's address in `ConnectInfo<SocketAddr>`; an answer of it may say where its connection goes on
+/// [`Visitor`]; an answer of it may say where its connection goes on
 /// ([`ServedBy`](crate::ServedBy)).
 pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, shutdown: CancellationToken) {
     let accepted = limits.accept.clone();
@@ -133,7 +132,7 @@ impl Protocol for Spoken {
             stall: self.limits.stall,
         };
         let mut io = Patient::new(socket, patience, Arc::clone(&turn));
-        let peer = visitor.address();
+        let peer = visitor.peer();
         let speaks_two = match self.limits.http {
             Http::One => Ok(false),
             Http::OneAndTwo => self.begins_with_preface(&mut io, &stop).await,
@@ -267,9 +266,8 @@ async fn told(peer: SocketAddr, served: impl Future<Output = hyper::Result<()>>)
 
 /// What a request is to know of its connection.
 fn tell(request: &mut Request<Incoming>, visitor: &Visitor) {
-    let extensions = request.extensions_mut();
-    extensions.insert(visitor.clone());
-    extensions.insert(ConnectInfo::<SocketAddr>(visitor.address()));
+    let visitor = visitor.of_request(request.headers());
+    request.extensions_mut().insert(visitor);
 }
 
 async fn answer(

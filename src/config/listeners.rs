@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use edge::Origin;
+use edge::{Origin, ToldBy, TrustedProxies};
 use ipnet::IpNet;
 
 use super::layers::Layers;
@@ -28,6 +28,8 @@ pub(crate) struct Listeners {
     pub connections_per_address: Option<usize>,
     /// Addresses whose connections do not count as one's.
     pub proxies: Vec<IpNet>,
+    /// Proxies that are believed for whom they ask, and how they tell it.
+    pub trusted_proxies: TrustedProxies,
     /// Whose pages may ask, beside the own ones; without any, all may that show a token.
     pub origins: Vec<Origin>,
     /// By which names it is called, beside those of `origins`.
@@ -80,6 +82,18 @@ impl Section for Listeners {
             "Addresses and networks behind which others stand, separated by commas: they are not counted as one",
         ),
         setting(
+            "trusted_proxies",
+            "NETWORKS",
+            Some(""),
+            "Proxies that are believed for whom they ask, likewise, and are in `proxies` by that",
+        ),
+        setting(
+            "forwarded_by",
+            "WAY",
+            Some("x-forwarded-for"),
+            "How they tell it: x-forwarded-for, forwarded, or proxy-protocol (version 2)",
+        ),
+        setting(
             "origins",
             "ORIGINS",
             Some(""),
@@ -103,9 +117,22 @@ impl Section for Listeners {
             connections: layers.parse_optional("connections", units::count)?,
             connections_per_address: layers.parse_optional("connections_per_address", units::count)?,
             proxies: layers.parse("proxies", units::networks)?,
+            trusted_proxies: TrustedProxies {
+                networks: layers.parse("trusted_proxies", units::networks)?.into(),
+                told_by: layers.parse("forwarded_by", told_by)?,
+            },
             origins: layers.parse("origins", units::origins)?,
             hosts: layers.parse("hosts", units::hosts)?,
         })
+    }
+}
+
+fn told_by(text: &str) -> Result<ToldBy, String> {
+    match text {
+        "x-forwarded-for" => Ok(ToldBy::XForwardedFor),
+        "forwarded" => Ok(ToldBy::Forwarded),
+        "proxy-protocol" => Ok(ToldBy::ProxyProtocol),
+        _ => Err("it is x-forwarded-for, forwarded or proxy-protocol".to_owned()),
     }
 }
 

@@ -45,6 +45,10 @@ const METRICS: &[Described] = &[
         "tailcast_tls_refused_total",
         "connections that spoke no TLS where it is spoken (clear), too late (late), or with an error (failed)",
     ),
+    counter(
+        "tailcast_proxies_refused_total",
+        "connections of trusted proxies that did not begin with the PROXY protocol, where it is spoken",
+    ),
     gauge(
         "tailcast_tls_certificate_expires_timestamp_seconds",
         "when the certificate ends that the listener shows",

@@ -18,6 +18,7 @@ mod finding;
 mod ingest;
 mod keys;
 mod pages;
+mod proxies;
 mod revoking;
 mod sending;
 mod sessions;

@@ -22,6 +22,7 @@ limits! {
     AcceptLimits {
         connections: elsewhere("`connections`, `connections_per_address` and `proxies`"),
         attempts: group,
+        proxies: elsewhere("`trusted_proxies` and `forwarded_by`"),
         tls: elsewhere("`tls_certificate` and `tls_key`"),
         first_byte: duration(ms(100), HOUR),
         unsent: size(4 * KIB, 64 * MIB),
