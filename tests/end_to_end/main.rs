@@ -26,3 +26,4 @@ mod settings;
 mod startup;
 mod tickets;
 mod tls;
+mod token_attacks;
