@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use edge::{Parameters, Problem, bad_parameter};
 use http::{StatusCode, Uri};
 use lines::retention::{Deleted, Deletion};
-use lines::{Hint, HintSink, LogStore, Offset, Pattern, StoreError, StreamInfo};
+use lines::{Hint, HintSink, LogStore, Offset, Pattern, StoreError, StreamInfo, StreamName};
 use serde::Serialize;
 
 /// For the internal listener. Whoever follows a stream that is deleted hears of it by `hints`.
@@ -26,6 +26,25 @@ pub fn router(verifier: Arc<Verifier>, store: Arc<dyn LogStore>, hints: Arc<dyn 
 struct Deleting {
     store: Arc<dyn LogStore>,
     hints: Arc<dyn HintSink>,
+}
+
+impl Deleting {
+    async fn run(
+        self,
+        stream: StreamName,
+        ending: Option<Offset>,
+        by: String,
+    ) -> Result<Deletion, StoreError> {
+        let deletion = self.store.delete_stream(&stream, ending).await;
+        // Nodes hold lines in memory for those who follow. Also where there was nothing to delete: whoever asked before may
+        // have died before he said so.
+        self.hints.hand_off(Hint::Lost(stream.clone()));
+        if let Ok(Deletion::Done(Deleted { from, next })) = &deletion {
+            let lines = next.since(*from);
+            tracing::info!(%stream, lines, %next, by, "a stream was deleted");
+        }
+        deletion
+    }
 }
 
 #[derive(Serialize)]
@@ -83,7 +102,7 @@ struct Answer {
 }
 
 async fn delete(
-    State(Deleting { store, hints }): State<Deleting>,
+    State(deleting): State<Deleting>,
     subscriber: Subscriber,
     Path(text): Path<String>,
     uri: Uri,
@@ -92,11 +111,11 @@ async fn delete(
     let stream = subscriber
         .names(&text)
         .map_err(|error| bad_parameter("name", &format!("the name, which is of one stream: {error}")))?;
-    let deleted = store.delete_stream(&stream, ending).await;
-    // Nodes hold lines in memory for those who follow. Also where there was nothing to delete: whoever asked before may have
-    // died before he said so.
-    hints.hand_off(Hint::Lost(stream.clone()));
-    let Deleted { from, next } = match deleted.map_err(|error| unavailable(&error))? {
+    // What the store has begun it ends, whether the asker waits or has gone: so does what follows from it.
+    let deletion = deleting.run(stream.clone(), ending, subscriber.sub().to_owned());
+    let deletion = tokio::spawn(deletion).await;
+    let deletion = deletion.unwrap_or_else(|stopped| Err(StoreError::Away(Box::new(stopped))));
+    let Deleted { from, next } = match deletion.map_err(|error| unavailable(&error))? {
         Deletion::Done(deleted) => deleted,
         Deletion::Absent => {
             let sentence = format!("there is no stream {stream}");
@@ -112,8 +131,6 @@ async fn delete(
             ));
         }
     };
-    let lines = next.since(from);
-    tracing::info!(%stream, lines, %next, by = subscriber.sub(), "a stream was deleted");
     Ok(Json(Answer {
         stream: stream.to_string(),
         from: from.0,
@@ -145,4 +162,69 @@ fn unavailable(error: &StoreError) -> Problem {
         "the store does not answer at the moment; ask again",
     )
     .retry_after(Duration::from_secs(1))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use auth::token::unix_now;
+    use auth::{Claims, Key, Minter};
+    use axum::body::Body;
+    use http::Request;
+    use lines::log_store::Draft;
+    use lines::{Line, Lines, Timestamp};
+    use tokio::sync::mpsc;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::sqlite::{SqliteOptions, SqliteStore};
+
+    struct Told(mpsc::UnboundedSender<Hint>);
+
+    impl HintSink for Told {
+        fn hand_off(&self, hint: Hint) {
+            self.0.send(hint).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deletion_whose_asker_goes_away_is_told_to_those_who_follow() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap();
+        let store: Arc<dyn LogStore> = Arc::new(store);
+        let stream = StreamName::parse("a/b").unwrap();
+        let line = Line {
+            ts: Timestamp::now(),
+            level: None,
+            message: "x".to_owned(),
+            fields: Vec::new(),
+        };
+        let draft = Draft {
+            stream: stream.clone(),
+            arrived: None,
+            lines: Lines::encode(&[line]).unwrap(),
+            keys: Vec::new(),
+        };
+        store.append(vec![draft]).await.remove(0).unwrap();
+
+        let key = Key::from_text("an installation's key of 32 bytes or more").unwrap();
+        let mut claims = Claims::new("root", unix_now() + 600);
+        claims.admin = true;
+        let token = Minter::hs256(&key, "tailcast").mint(&claims).unwrap();
+        let (told, mut hints) = mpsc::unbounded_channel();
+        let verifier = Arc::new(Verifier::hs256(&key, "tailcast"));
+        let router = router(verifier, store.clone(), Arc::new(Told(told)));
+        let request = Request::delete("/v1/streams/a/b")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::empty())
+            .unwrap();
+        let asked = router.oneshot(request);
+        tokio::select! {
+            biased;
+            answer = asked => panic!("the store answers at once: {answer:?}"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(matches!(hints.recv().await, Some(Hint::Lost(lost)) if lost == stream));
+        assert!(!store.extents(&[stream]).await.unwrap()[0].exists());
+    }
 }
