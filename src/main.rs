@@ -1,5 +1,6 @@
 //! Tailcast: streams log lines to the people who watch them. One executable; see `tailcast --help`.
 
+mod audit;
 mod certificates;
 mod command;
 mod config;

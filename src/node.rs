@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use dispatch::NodeId;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::certificates::Follower;
@@ -19,6 +20,7 @@ use crate::service::Service;
 
 /// A node that runs.
 pub(crate) struct Node {
+    id: NodeId,
     public: SocketAddr,
     internal: SocketAddr,
     further: Vec<(Arc<str>, SocketAddr)>,
@@ -73,6 +75,7 @@ impl Node {
             .collect();
         tracing::info!(node = %ground.id, public = %public.address, internal = %internal.address, "started");
         let node = Self {
+            id: ground.id.clone(),
             public: public.address,
             internal: internal.address,
             further: further
@@ -93,6 +96,11 @@ impl Node {
             listeners.speak(bound, listener);
         }
         Ok(node)
+    }
+
+    /// Which node it is.
+    pub(crate) fn id(&self) -> &NodeId {
+        &self.id
     }
 
     /// The address of the public listener.

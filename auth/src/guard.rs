@@ -13,6 +13,7 @@ use edge::{Problem, Visitor};
 use http::StatusCode;
 use http::request::Parts;
 
+use crate::audit::Asked;
 use crate::credential::{NoEntry, authenticate};
 use crate::grants::Subscriber;
 use crate::verifier::Verifier;
@@ -64,20 +65,35 @@ struct Door {
 
 async fn pass(State(door): State<Door>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
-    match door.admit(&head).await {
+    let asked = Asked::of(&head);
+    let (who, answer) = match door.admit(&head).await {
         Ok(subscriber) => {
+            let who = asked.is_some().then(|| subscriber.clone());
             head.extensions.insert(subscriber);
-            next.run(Request::from_parts(head, body)).await
+            (who, next.run(Request::from_parts(head, body)).await)
         }
-        Err(refusal) => {
+        Err((who, refusal)) => {
             metrics::counter!("tailcast_requests_not_admitted_total", "code" => refusal.code()).increment(1);
-            refusal.into_response()
+            (who, refusal.into_response())
         }
+    };
+    if let Some(asked) = asked {
+        asked.answered(who.as_ref(), &answer);
     }
+    answer
 }
 
 impl Door {
-    async fn admit(&self, head: &Parts) -> Result<Subscriber, Problem> {
+    /// Who passes; or the refusal, and whose it is where that is known.
+    async fn admit(&self, head: &Parts) -> Result<Subscriber, (Option<Subscriber>, Problem)> {
+        let subscriber = self.recognize(head).await.map_err(|refusal| (None, refusal))?;
+        match self.need.check(&subscriber) {
+            Ok(()) => Ok(subscriber),
+            Err(refusal) => Err((Some(subscriber), refusal)),
+        }
+    }
+
+    async fn recognize(&self, head: &Parts) -> Result<Subscriber, Problem> {
         let visitor = head.extensions.get::<Visitor>();
         let subscriber = match authenticate(&self.verifier, &head.headers, &head.uri).await {
             Ok(subscriber) => subscriber,
@@ -88,7 +104,6 @@ impl Door {
             }
         };
         visitor.map_or(Ok(()), Visitor::showed_a_good_token)?;
-        self.need.check(&subscriber)?;
         Ok(subscriber)
     }
 }

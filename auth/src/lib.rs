@@ -3,6 +3,7 @@
 //! `auth` has never heard of lines, stores, routes or sessions. It is the one home of `jsonwebtoken`.
 
 pub mod api_keys;
+pub mod audit;
 mod checked;
 pub mod cluster;
 pub mod credential;

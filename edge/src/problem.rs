@@ -65,6 +65,10 @@ impl Problem {
     }
 }
 
+/// The code of a refusal, in the extensions of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code(pub &'static str);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut body = Map::new();
@@ -77,6 +81,7 @@ impl IntoResponse for Problem {
         body.insert("detail".into(), self.detail.into());
         body.extend(self.members);
         let mut response = (self.status, Value::Object(body).to_string()).into_response();
+        response.extensions_mut().insert(Code(self.code));
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

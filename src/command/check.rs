@@ -40,7 +40,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let layers = args.settings.layers()?;
     let config = Config::read(&layers)?;
-    log::start("off", config.log.format);
+    log::start("off", config.log.format, None);
     for setting in settings::all() {
         let secret = setting.flag == settings::Flag::Secret && !setting.key.ends_with("_file");
         let default = setting.default.or_else(|| config.default_of(setting.key));

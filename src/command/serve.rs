@@ -5,16 +5,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
+use auth::audit::TARGET;
 use auth::{Claims, Key, Signing, token::unix_now};
-use dispatch::Role;
+use dispatch::{NodeId, Role};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::flags::SettingFlags;
-use crate::config::Config;
+use crate::audit::Audit;
+use crate::config::layers::Layers;
 use crate::config::watch::Watcher;
+use crate::config::{Config, settings, shown};
 use crate::ground::Keys;
 use crate::node::Node;
 use crate::{descriptors, key_file, log, measure};
@@ -49,7 +52,11 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let hung_up = hangups()?;
     let layers = args.settings.layers()?;
     let config = Config::read(&layers)?;
-    let filter = log::start(&config.log.filter, config.log.format);
+    let (audit, written) = match &config.log.audit {
+        Some(place) => Some(Audit::start(place)?).unzip(),
+        None => (None, None),
+    };
+    let filter = log::start(&config.log.filter, config.log.format, audit);
     tokio::spawn(filter.follow(config.live.log.subscribe()));
     for name in layers.unknown_variables() {
         tracing::warn!(variable = name, "unknown setting in the environment, ignored");
@@ -61,6 +68,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let files = descriptors::Limit::raise();
     let node = Node::start(&config, keys, metrics, files.shares()).await?;
     files.tell();
+    tell_settings(&layers, node.id());
     println!("public    {}://{}", scheme(&config), node.public());
     println!("internal  http://{}", node.internal());
     for (name, address) in node.further() {
@@ -80,12 +88,30 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     };
     // Others take over from a node that has failed as from one that is told to stop.
     node.stop().await;
+    tracing::info!(target: TARGET, what = "stop");
+    if let Some(written) = written {
+        // Its own thread writes; nothing else runs here any more.
+        let _ = tokio::task::spawn_blocking(move || written.wait()).await;
+    }
     if failed {
         let error =
             anyhow::anyhow!("a part of the node panicked; what it said stands above: start the node again");
         return Err(Failure::Failed(error));
     }
     Ok(())
+}
+
+/// Tells the audit log with which settings the node began: those that are set, secrets hidden.
+fn tell_settings(layers: &Layers, node: &NodeId) {
+    let set = settings::all().filter_map(|setting| {
+        let secret = setting.flag == settings::Flag::Secret && !setting.key.ends_with("_file");
+        let found = layers.found(setting.key)?;
+        let (text, origin) = shown(Some(found), None, secret);
+        Some(format!("{} = {text} ({origin})", setting.key))
+    });
+    let about = set.collect::<Vec<_>>().join("; ");
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(target: TARGET, what = "start", %node, version, about);
 }
 
 /// What the public listener speaks.

@@ -3,6 +3,7 @@
 use super::ConfigError;
 use super::layers::Layers;
 use super::settings::{Section, Setting, setting};
+use crate::audit::Place;
 
 /// The server's own log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub(crate) struct Log {
     pub filter: String,
     /// How it is logged.
     pub format: LogFormat,
+    /// Where it is written who did what.
+    pub audit: Option<Place>,
 }
 
 /// How the server's own log is written.
@@ -32,12 +35,19 @@ impl Section for Log {
         )
         .live(),
         setting("log_format", "HOW", Some("text"), "How it logs: text or json"),
+        setting(
+            "audit_log",
+            "FILE",
+            None,
+            "Where it is written who did what, an object a line: a file, or - for standard error",
+        ),
     ];
 
     fn read(layers: &Layers) -> Result<Self, ConfigError> {
         Ok(Self {
             filter: layers.parse("log", parse_log_filter)?,
             format: layers.parse("log_format", parse_log_format)?,
+            audit: layers.parse_optional("audit_log", |text| Ok(Place::parse(text)))?,
         })
     }
 }

@@ -67,6 +67,14 @@ const METRICS: &[Described] = &[
         "bad tokens answered 429, because too many came from one address",
     ),
     gauge(
+        "tailcast_audit_failing",
+        "1 while the audit log cannot be written",
+    ),
+    counter(
+        "tailcast_audit_lost_total",
+        "events that the audit log does not have",
+    ),
+    gauge(
         "tailcast_api_keys",
         "API keys that there are, as this node knows them",
     ),

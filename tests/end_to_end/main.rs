@@ -7,6 +7,7 @@ mod fixture;
 mod access;
 mod alone;
 mod api_keys;
+mod auditing;
 mod bench;
 mod cluster;
 mod command_line;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{Limits, Whole, bad_request};
 use crate::api_keys::{Allows, ApiKey, Listed, Made, NotKept, Order, Shelf};
+use crate::audit::About;
 use crate::grants::Subscriber;
 use crate::guard::{Need, guarded};
 use crate::token::unix_now;
@@ -212,10 +213,18 @@ fn json<T: serde::de::DeserializeOwned>(request: &Whole) -> Result<T, Problem> {
 }
 
 fn shown_once(made: &Made) -> Response {
-    answer(&Told {
+    let mut answer = answer(&Told {
         key: Some(made.secret.text()),
         ..Told::of(made.secret.id(), &made.key)
-    })
+    });
+    let about = format!(
+        "{} for {:?}: {:?}",
+        made.secret.id(),
+        made.key.sub,
+        made.key.allows
+    );
+    answer.extensions_mut().insert(About(about));
+    answer
 }
 
 fn answer(of: &impl Serialize) -> Response {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use edge::Problem;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, PRAGMA};
@@ -18,6 +18,7 @@ use lines::{Pattern, StreamName};
 use serde::{Deserialize, Serialize};
 
 use super::body::{Limits, Whole, bad_request};
+use crate::audit::About;
 use crate::grants::{Action, Grants, Subscriber, may};
 use crate::guard::{Need, guarded};
 use crate::signing::Signing;
@@ -63,7 +64,7 @@ pub fn router(parts: Parts) -> Router {
 }
 
 /// A token to be made.
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
     /// The caller unless it is named.
@@ -108,8 +109,10 @@ async fn mint(State(parts): State<Parts>, caller: Subscriber, request: Request) 
     } else {
         exchanged(&caller, &request.form::<Credentials>(WANTED).await?)?
     };
+    let about = About(format!("{order:?}"));
     let answer = parts.mint(&caller, order)?;
-    Ok(([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], Json(answer)).into_response())
+    let answer = ([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], Json(answer));
+    Ok((Extension(about), answer).into_response())
 }
 
 /// All that an API key allows.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use edge::Problem;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, PRAGMA};
@@ -18,6 +18,7 @@ use lines::StreamName;
 use serde::{Deserialize, Serialize};
 
 use super::body::{Limits, Whole, bad_request};
+use crate::audit::About;
 use crate::credential::refused;
 use crate::grants::Subscriber;
 use crate::guard::{Need, guarded};
@@ -106,20 +107,33 @@ async fn revoke(
     } else {
         What::Token(request.form::<TokenForm>(WANTED).await?.token)
     };
-    let answer = match what {
-        What::Token(token) => Answer {
-            revoked: parts.take_token(&caller, &token).await?,
-            before: None,
-        },
+    let (about, answer) = match what {
+        What::Token(token) => {
+            let mark = parts.take_token(&caller, &token).await?;
+            let revoked = mark.is_some();
+            (
+                mark,
+                Answer {
+                    revoked,
+                    before: None,
+                },
+            )
+        }
         What::All(mark) => {
             let mark = parts.put(mark, &caller).await?;
-            Answer {
-                revoked: true,
-                before: mark.what.is_by_time().then_some(mark.before),
-            }
+            let before = mark.what.is_by_time().then_some(mark.before);
+            (
+                Some(mark),
+                Answer {
+                    revoked: true,
+                    before,
+                },
+            )
         }
     };
-    Ok(([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], Json(answer)).into_response())
+    let about = about.map_or_else(|| "nothing".to_owned(), |mark| format!("{:?}", mark.what));
+    let answer = ([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], Json(answer));
+    Ok((Extension(About(about)), answer).into_response())
 }
 
 const WANTED: &str = "send the token to revoke as a form, `token=TOKEN` (application/x-www-form-urlencoded), or what to revoke as \
@@ -127,20 +141,19 @@ const WANTED: &str = "send the token to revoke as a form, `token=TOKEN` (applica
 
 impl Parts {
     /// One token. Of one that is not good here, or that the caller may not take back, nothing is said.
-    async fn take_token(&self, caller: &Subscriber, token: &str) -> Result<bool, Problem> {
+    async fn take_token(&self, caller: &Subscriber, token: &str) -> Result<Option<Mark>, Problem> {
         let owner = match self.verifier.whose(token).await {
             Ok(owner) => owner,
             Err(error @ TokenError::NotYetKnown) => return Err(refused(&error)),
-            Err(_) => return Ok(false),
+            Err(_) => return Ok(None),
         };
         if !may_take(caller, owner.sub()) {
-            return Ok(false);
+            return Ok(None);
         }
         let Some(mark) = Mark::of_token(&owner, caller.sub(), unix_now()) else {
-            return Ok(false);
+            return Ok(None);
         };
-        self.put(mark, caller).await?;
-        Ok(true)
+        self.put(mark, caller).await.map(Some)
     }
 
     async fn put(&self, mark: Mark, caller: &Subscriber) -> Result<Mark, Problem> {

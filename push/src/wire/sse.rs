@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Subscriber;
+use auth::audit::About;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -88,6 +89,7 @@ pub(super) async fn open(
     }
     // The place is taken before the answer: whoever waits for sessions to end must not miss one that begins.
     let entered = Entered::by(&host, &subscriber).await?;
+    let asked = About(wanted.streams.join(" "));
     let (fan_out, version) = (host.fan_out.clone(), request.version());
     let begun = AbortOnDropHandle::new(fan_out.spawn(begin(host, subscriber, entered, wanted))).await;
     // The runtime ends, and with it whoever asked.
@@ -100,6 +102,7 @@ pub(super) async fn open(
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer.extensions_mut().insert(ServedBy(fan_out));
+    answer.extensions_mut().insert(asked);
     Ok(answer)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth::{Subscriber, TokenError};
+use auth::{Subscriber, TokenError, audit};
 use lines::{Extent, StreamName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -106,8 +106,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             let message = format!("a session has at most {most} subscriptions");
             return Err(Refusal::new("limit", message).to(id));
         }
+        let told = audit::is_wanted().then(|| {
+            let streams = request.streams.join(" ");
+            (self.session.subscriber.clone(), self.id.to_string(), streams)
+        });
         let started = subscribe::start(Arc::clone(&self.host.sources), self.session.asker(), request);
-        self.request = Some(Box::pin(async move { Answer::Subscribe(started.await) }));
+        self.request = Some(Box::pin(async move {
+            let started = started.await;
+            if let Some((who, session, streams)) = told {
+                let refusal = started.as_ref().err().map(|refusal| refusal.code);
+                audit::subscribed(&who, &session, &streams, refusal);
+            }
+            Answer::Subscribe(started)
+        }));
         Ok(())
     }
 
