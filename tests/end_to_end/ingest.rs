@@ -248,7 +248,7 @@ async fn a_body_that_is_too_big_is_refused_while_it_comes_and_memory_stays_flat(
     let stream = TcpStream::connect(alone.address()).await.unwrap();
     let (mut answer, mut body) = stream.into_split();
     let head = format!(
-        "POST /v1/lines?stream=big HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {}\r\ntransfer-encoding: chunked\r\n\r\n",
+        "POST /v1/lines?stream=big HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ntransfer-encoding: chunked\r\n\r\n",
         alone.token().unwrap()
     );
     body.write_all(head.as_bytes()).await.unwrap();
