@@ -5,7 +5,7 @@ use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode, Version};
 
 use crate::Problem;
 
@@ -19,8 +19,9 @@ pub(crate) fn has_at_most(headers: &HeaderMap, fields: usize) -> Result<(), Stat
 }
 
 /// Refuses what two programs in a row may read differently, and closes the connection: nobody knows where the next request
-/// begins (RFC 9112 §6.1).
-pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
+/// begins (RFC 9112 §6.1), or whom it is for (§3.2).
+pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
+    let headers = request.headers();
     let mut codings = headers
         .get_all(TRANSFER_ENCODING)
         .iter()
@@ -41,7 +42,10 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
             "`Transfer-Encoding` is `chunked`, once, or absent",
         ));
     }
-    if headers.get_all(HOST).iter().nth(1).is_some() {
+    let mut hosts = headers.get_all(HOST).iter();
+    // HTTP/2 has a place of its own for it, and HTTP/1.0 none.
+    let is_called = hosts.next().is_some() || request.version() != Version::HTTP_11;
+    if !is_called || hosts.next().is_some() {
         return close(Problem::new(
             StatusCode::BAD_REQUEST,
             "bad_host",
@@ -104,11 +108,32 @@ mod tests {
             (&[""], false),
         ];
         for (values, good) in cases {
-            let mut headers = HeaderMap::new();
+            let mut request = Request::builder().header(HOST, "x");
             for value in values {
-                headers.append(TRANSFER_ENCODING, HeaderValue::from_str(value).unwrap());
+                request = request.header(TRANSFER_ENCODING, *value);
             }
-            assert_eq!(check(&headers).is_ok(), good, "{values:?}");
+            let request = request.body(()).unwrap();
+            assert_eq!(check(&request).is_ok(), good, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_called_is_said_once() {
+        let cases: [(Version, &[&str], bool); 6] = [
+            (Version::HTTP_11, &["x"], true),
+            (Version::HTTP_11, &[], false),
+            (Version::HTTP_11, &["x", "x"], false),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_2, &[], true),
+            (Version::HTTP_2, &["x", "y"], false),
+        ];
+        for (version, hosts, good) in cases {
+            let mut request = Request::builder().version(version);
+            for host in hosts {
+                request = request.header(HOST, *host);
+            }
+            let request = request.body(()).unwrap();
+            assert_eq!(check(&request).is_ok(), good, "{version:?} {hosts:?}");
         }
     }
 }

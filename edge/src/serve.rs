@@ -276,7 +276,7 @@ async fn answer(
     exchange: Arc<Exchange>,
     secure: bool,
 ) -> Response<Answer<Body>> {
-    let response = match head::check(request.headers()) {
+    let response = match head::check(&request) {
         Ok(()) => head::completed(router.oneshot(request).await, secure),
         Err(problem) => head::completed(problem, secure),
     };
