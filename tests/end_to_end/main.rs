@@ -7,6 +7,7 @@ mod fixture;
 mod access;
 mod alone;
 mod api_keys;
+mod attacks;
 mod auditing;
 mod bench;
 mod cluster;
