@@ -35,4 +35,6 @@ pub use session::close;
 use store_away::StoreAway;
 #[cfg(feature = "echo")]
 pub use wire::echo;
+#[cfg(feature = "fuzz")]
+pub use wire::fuzz;
 pub use wire::router;

@@ -4,6 +4,8 @@
 pub mod echo;
 mod fragments;
 pub(crate) mod frame;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod handshake;
 mod inbound_rate;
 mod pipe;

@@ -34,7 +34,8 @@ async fn open(State(limits): State<Limits>, request: Request) -> Result<Response
     Ok(switching(&accept, None))
 }
 
-async fn echo<S: AsyncRead + AsyncWrite + Unpin>(io: S, limits: &Limits) {
+/// Says everything back that comes, until the other side leaves or breaks the protocol.
+pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(io: S, limits: &Limits) {
     let mut socket = Socket::new(
         io,
         limits.message_bytes,
