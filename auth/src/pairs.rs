@@ -13,7 +13,7 @@ mod public;
 mod record;
 
 pub use folder::{Folder, FolderError, Held};
-pub use keeper::{Keeper, Keeping};
+pub use keeper::{Keeper, Keeping, put_away};
 pub use keyring::{Keyring, NotChanged, Rotated};
 pub use pair::{KeyPair, PairError};
 pub use public::{PairAlgorithm, PublicKey};

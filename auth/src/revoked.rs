@@ -35,7 +35,7 @@ pub enum Revocable {
     Subscriber(String),
     /// Everything of this issuer's.
     Issuer(String),
-    /// Everything that was signed with the key of this `kid`.
+    /// Everything that was or will be signed with the key of this `kid`.
     Key(String),
 }
 
@@ -43,8 +43,9 @@ impl Revocable {
     /// Whether it matters when something was issued.
     pub fn is_by_time(&self) -> bool {
         match self {
-            Self::Token { .. } | Self::Bytes(_) => false,
-            Self::Subscriber(_) | Self::Issuer(_) | Self::Key(_) => true,
+            // Whoever has a key writes into a token what they like, also when it was issued.
+            Self::Token { .. } | Self::Bytes(_) | Self::Key(_) => false,
+            Self::Subscriber(_) | Self::Issuer(_) => true,
         }
     }
 }
@@ -129,7 +130,7 @@ pub(crate) struct Revoked {
     bytes: HashSet<String>,
     subscribers: HashMap<String, i64>,
     issuers: HashMap<String, i64>,
-    keys: HashMap<String, i64>,
+    keys: HashSet<String>,
     /// How many marks there are…
     count: usize,
     /// … and how many of them somebody made.
@@ -167,7 +168,7 @@ impl Revoked {
                 self.issuers.insert(issuer, before);
             }
             Revocable::Key(kid) => {
-                self.keys.insert(kid, before);
+                self.keys.insert(kid);
             }
         }
     }
@@ -202,7 +203,7 @@ impl Revoked {
             || by_bytes() == Some(true)
             || before(&self.subscribers, Some(subscriber.sub()))
             || before(&self.issuers, issuer)
-            || before(&self.keys, shown.key.as_deref())
+            || shown.key.as_deref().is_some_and(|kid| self.keys.contains(kid))
     }
 }
 
@@ -272,7 +273,6 @@ mod tests {
         for what in [
             Revocable::Subscriber("alice".into()),
             Revocable::Issuer("tailcast".into()),
-            Revocable::Key("k1".into()),
         ] {
             for (issued, expected) in [
                 (Some(99), true),

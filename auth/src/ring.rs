@@ -41,8 +41,13 @@ pub struct CheckKey {
 pub(crate) enum Tokens {
     /// Whatever they say that they are, however long they last: those of a shared key.
     Any,
-    /// Access tokens as RFC 9068 has them, which say when they were issued, and last so many seconds at the most.
-    Access { longest: u64 },
+    /// Access tokens as RFC 9068 has them, which say when they were issued…
+    Access {
+        /// … last so many seconds at the most…
+        longest: u64,
+        /// … and were issued up to this Unix second, where the key has been retired.
+        issued_until: Option<i64>,
+    },
 }
 
 impl CheckKey {
@@ -66,6 +71,7 @@ impl CheckKey {
             until: record.until(),
             tokens: Tokens::Access {
                 longest: record.lifetime,
+                issued_until: record.issues_until(),
             },
         })
     }

@@ -380,8 +380,12 @@ impl Verifier {
         validation.validate_nbf = beginning == Beginning::Past;
         validation.leeway = LEEWAY_SECONDS;
         let read = jsonwebtoken::decode::<Claims>(token, &key.key, &validation).map_err(refusal)?;
-        if let Tokens::Access { longest } = key.tokens {
-            read.claims.last_at_most(longest)?;
+        if let Tokens::Access {
+            longest,
+            issued_until,
+        } = key.tokens
+        {
+            read.claims.last_at_most(longest, issued_until)?;
         }
         read.claims.subscriber(Shown {
             issuer: Some(Arc::clone(&self.issuer)),

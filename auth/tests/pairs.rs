@@ -7,7 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::pairs::{Folder, Keeper, Keeping, KeyPair, Keyring, NotChanged, PairAlgorithm, Record, State};
+use auth::pairs::{
+    Folder, Keeper, Keeping, KeyPair, Keyring, NotChanged, PairAlgorithm, Record, State, put_away,
+};
+use auth::revoked::{Mark, Revocable};
 use auth::ring::{CheckKey, Ring};
 use auth::{Claims, Key, Minter, Signer, Signing, Staleness, TokenError, Verifier, token::unix_now};
 use base64::Engine;
@@ -27,6 +30,8 @@ const STALENESS: Staleness = Staleness {
 struct Node {
     verifier: Arc<Verifier>,
     signing: Arc<Signing>,
+    /// Keeps its keys, where it signs.
+    keeper: Option<tokio::task::JoinHandle<()>>,
 }
 
 fn checks(book: &Arc<Book>) -> Node {
@@ -34,11 +39,15 @@ fn checks(book: &Arc<Book>) -> Node {
     verifier.look_first(STALENESS);
     tokio::spawn(auth::follow(book.clone(), verifier.clone()));
     let signing = Arc::default();
-    Node { verifier, signing }
+    Node {
+        verifier,
+        signing,
+        keeper: None,
+    }
 }
 
 fn signs(book: &Arc<Book>, data: &Path, algorithm: PairAlgorithm) -> Node {
-    let node = checks(book);
+    let mut node = checks(book);
     let keeping = Keeping {
         algorithm,
         longest: DAY,
@@ -53,7 +62,7 @@ fn signs(book: &Arc<Book>, data: &Path, algorithm: PairAlgorithm) -> Node {
         node.verifier.clone(),
         node.signing.clone(),
     );
-    tokio::spawn(keeper.run());
+    node.keeper = Some(tokio::spawn(keeper.run()));
     node
 }
 
@@ -203,6 +212,8 @@ async fn another_algorithm_takes_over_once_everybody_knows_its_key() {
     let first = signs(&book, data.path(), PairAlgorithm::EdDSA);
     let before = first.token().await;
     keys(&book, State::Next, 1).await;
+    // It is started again with another setting.
+    first.keeper.unwrap().abort();
     let second = signs(&book, data.path(), PairAlgorithm::ES256);
     // Until then the one that is there signs.
     second.token().await;
@@ -301,6 +312,104 @@ async fn before_a_node_has_looked_no_key_is_unknown() {
     verifier.look_first(STALENESS);
     assert_eq!(verifier.check(&token).unwrap_err(), TokenError::NotYetKnown);
     assert!(verifier.pairs().is_none());
+}
+
+async fn put(book: &Arc<Book>, record: &serde_json::Value) {
+    let kid = record["key"]["kid"].as_str().unwrap();
+    let key = LedgerKey::parse(&format!("auth/keys/{kid}")).unwrap();
+    let write = Write::put(key, record.to_string());
+    lines::ledger::Ledger::commit(&**book, vec![write]).await.unwrap();
+}
+
+/// Whoever has the private half writes into a token what they like.
+#[tokio::test]
+async fn whoever_stole_a_key_opens_nothing_once_it_is_retired_and_revoked() {
+    let (book, now) = (Arc::default(), unix_now());
+    let pair = KeyPair::generate(PairAlgorithm::EdDSA).unwrap();
+    let record = json!({
+        "key": pair.public(), "state": "retired", "made": now - 900, "retired": now - 100, "lifetime": 86_400
+    });
+    put(&book, &record).await;
+    let kid = pair.public().kid().to_owned();
+    let signer = Signer::pair(pair, DAY);
+    let issued = |at: i64| {
+        let claims = json!({"sub": "x", "iss": "tailcast", "aud": "tailcast", "admin": true, "iat": at, "exp": now + 600});
+        signer.sign(&claims).unwrap()
+    };
+    let node = checks(&book);
+    node.lets_in(&issued(now - 200)).await;
+    node.lets_in(&issued(now - 40)).await;
+    for later in [now - 39, now] {
+        let refused = node.verifier.check(&issued(later)).unwrap_err();
+        assert_eq!(refused, TokenError::BadSignature, "{later}");
+    }
+    book.put(&Mark::new(Revocable::Key(kid), "root", now - 500));
+    eventually("it is revoked, whatever it says of its time", || {
+        let refused = |at| node.verifier.check(&issued(at)).err() == Some(TokenError::Revoked);
+        (refused(now - 600) && refused(now - 40)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_lost_both_keys_signs_with_none_that_others_cannot_know() {
+    let (book, data) = (Arc::default(), tempfile::tempdir().unwrap());
+    let (signs, checks) = (signs(&book, data.path(), PairAlgorithm::EdDSA), checks(&book));
+    signs.token().await;
+    let lost = [
+        keys(&book, State::Active, 1).await.remove(0),
+        keys(&book, State::Next, 1).await.remove(0),
+    ];
+    // As if the node had not come to make the next one active in between.
+    change(&book, |record| record.state = State::Retired).await;
+    change(&book, |record| record.retired = Some(unix_now())).await;
+    let new = keys(&book, State::Active, 1).await.remove(0);
+    assert!(lost.iter().all(|record| record.key != new.key));
+    assert!(new.activated.unwrap() - new.made >= 4, "{new:?}");
+    signs.comes_to_sign_with(new.key.kid()).await;
+    checks.lets_in(&signs.token().await).await;
+}
+
+#[tokio::test]
+async fn a_rotation_of_more_keys_than_a_commit_takes_is_whole() {
+    let (book, now) = (Arc::default(), unix_now());
+    for number in 0..40 {
+        let pair = KeyPair::generate(PairAlgorithm::EdDSA).unwrap();
+        let state = if number % 2 == 0 { "active" } else { "next" };
+        put(
+            &book,
+            &json!({"key": pair.public(), "state": state, "made": now - 60, "lifetime": 600}),
+        )
+        .await;
+    }
+    // Who has just made one does not hold up the others.
+    let young = KeyPair::generate(PairAlgorithm::EdDSA).unwrap();
+    put(
+        &book,
+        &json!({"key": young.public(), "state": "next", "made": now, "lifetime": 600}),
+    )
+    .await;
+    let rotated = Keyring::new(book.clone()).rotate().await.unwrap();
+    assert_eq!((rotated.active.len(), rotated.retired.len()), (20, 20));
+    keys(&book, State::Active, 20).await;
+    keys(&book, State::Retired, 20).await;
+    assert_eq!(keys(&book, State::Next, 1).await[0].key, *young.public());
+}
+
+#[tokio::test]
+async fn who_signs_with_the_shared_key_again_retires_the_pairs_that_lie_there() {
+    let (book, data) = (Arc::default(), tempfile::tempdir().unwrap());
+    let folder = Folder::new(data.path(), None);
+    let pair = KeyPair::generate(PairAlgorithm::EdDSA).unwrap();
+    folder.keep(&pair).unwrap();
+    put(
+        &book,
+        &json!({"key": pair.public(), "state": "active", "made": 1, "lifetime": 600}),
+    )
+    .await;
+    put_away(Keyring::new(book.clone()), folder.clone()).await;
+    assert_eq!(keys(&book, State::Retired, 1).await[0].key, *pair.public());
+    assert!(folder.read().unwrap().is_empty());
 }
 
 /// What a key pair signs has to be an access token that says when it was issued, and ends in time.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::{Claims, Minter, token::unix_now};
 use client::{Authorities, FixedToken, Server, TokenError, Tokens};
@@ -12,8 +13,8 @@ use super::Failure;
 use super::flags::SettingFlags;
 use crate::config::KeySource;
 
-/// How long a token lasts that is made from the data folder's key, in seconds. Another one is made in time.
-const MINTED_SECONDS: i64 = 600;
+/// How long a token lasts that is made from the data folder's key. Another one is made in time.
+const MINTED: Duration = Duration::from_secs(600);
 
 const TOKEN: &str = "TAILCAST_TOKEN";
 const TOKEN_FILE: &str = "TAILCAST_TOKEN_FILE";
@@ -116,10 +117,7 @@ impl Credentials {
         let tokens: Arc<dyn Tokens> = match self.given()? {
             Given::Token(token) => Arc::new(FixedToken(token)),
             Given::File(path) => Arc::new(TokenFile::open(path)?),
-            Given::Nothing => Arc::new(LocalKey {
-                minter: self.minter()?,
-                need,
-            }),
+            Given::Nothing => Arc::new(LocalKey::of(self.key_source()?, need)?),
         };
         let server = Server::vouched_for(url, tokens, trust.authorities()?);
         server.map_err(|error| Failure::Misused(error.into()))
@@ -159,8 +157,12 @@ impl Credentials {
     }
 
     fn minter(&self) -> Result<Minter, Failure> {
-        let source = KeySource::read(&SettingFlags::data_folder(self.data.as_deref()).layers()?)?;
-        source.minter().map_err(|error| no_token(&error))
+        self.key_source()?.minter().map_err(|error| no_token(&error))
+    }
+
+    fn key_source(&self) -> Result<KeySource, Failure> {
+        let layers = SettingFlags::data_folder(self.data.as_deref()).layers()?;
+        Ok(KeySource::read(&layers)?)
     }
 }
 
@@ -275,13 +277,30 @@ fn no_token(error: &anyhow::Error) -> Failure {
     ))
 }
 
-/// Makes a token whenever one is asked for.
+/// Makes a token whenever one is asked for, with the key that signs then: it may have been rotated meanwhile.
 struct LocalKey {
-    minter: Minter,
+    source: KeySource,
     need: Need,
 }
 
 impl LocalKey {
+    /// Fails where nothing signs to begin with.
+    fn of(source: KeySource, need: Need) -> Result<Self, Failure> {
+        source.minter().map_err(|error| no_token(&error))?;
+        Ok(Self { source, need })
+    }
+
+    fn mint(&self) -> Result<String, TokenError> {
+        // While keys change there may be none for a moment.
+        let away = |error: anyhow::Error| TokenError::Unavailable(format!("{error:#}"));
+        let minter = self.source.minter().map_err(away)?;
+        let lifetime = MINTED.min(minter.longest().unwrap_or(MINTED));
+        let claims = self.claims(unix_now().saturating_add_unsigned(lifetime.as_secs()));
+        minter
+            .mint(&claims)
+            .map_err(|error| TokenError::Refused(error.to_string()))
+    }
+
     fn claims(&self, expires_at: i64) -> Claims {
         let everything = || vec!["**".to_owned(), "@*".to_owned()];
         let none = Claims::new(LOCAL_SUBSCRIBER, expires_at);
@@ -307,7 +326,6 @@ impl LocalKey {
 
 impl Tokens for LocalKey {
     fn token(&self) -> Pin<Box<dyn Future<Output = Result<String, TokenError>> + Send + '_>> {
-        let minted = self.minter.mint(&self.claims(unix_now() + MINTED_SECONDS));
-        Box::pin(async { minted.map_err(|error| TokenError::Refused(error.to_string())) })
+        Box::pin(async { self.mint() })
     }
 }

@@ -19,8 +19,8 @@ const LONGEST_TOKEN: u64 = 64 * 1024;
 #[command(
     group = clap::ArgGroup::new("what").args(["file", "sub", "jti", "kid"]),
     after_help = "\
-Every node refuses what is revoked, and ends its sessions, within seconds. A subscriber, an issuer and a key lose what was \
-issued up to now; what is issued later is good. The token that this is asked with needs `admin`, unless what is revoked is \
+Every node refuses what is revoked, and ends its sessions, within seconds. A subscriber and an issuer lose what was issued \
+up to now; what is issued later is good. A key opens nothing any more, whatever it signs. The token that this is asked with needs `admin`, unless what is revoked is \
 of the same subscriber and named by --file or --sub.
 
 Examples:

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::auth::api_keys::Shelf;
-use ::auth::pairs::{Folder, Keeper, Keeping, Keyring};
+use ::auth::pairs::{Folder, Keeper, Keeping, Keyring, put_away};
 use ::auth::revoked::Marks;
 use ::auth::service::{api_keys, introspect, keys, me, mint, revoke, tickets};
 
@@ -69,7 +69,9 @@ fn signs(service: Service, ground: &Ground<'_>, keyring: Keyring) -> anyhow::Res
     let folder = Folder::new(&ground.config.node.data, tokens.signing_keys.as_deref());
     let Some(algorithm) = tokens.signing else {
         folder.say_none()?;
-        return Ok(service);
+        return Ok(service.task(Phase::Working, |stop| async move {
+            stop.run_until_cancelled(put_away(keyring, folder)).await;
+        }));
     };
     // What lies there has to be good, or nothing begins.
     folder.read()?;

@@ -182,18 +182,13 @@ impl Keeper {
             if rows.iter().any(|row| row.record.key.kid() == kid) || self.keyring.has_ended(kid).await? {
                 continue;
             }
-            let state = match find(State::Active, false) {
-                None => State::Active,
-                Some(_) => State::Next,
-            };
+            let state = first_or_next(rows);
             let record = Record::new(held.pair.public().clone(), state, lifetime, now);
             return Ok(Step::Publish(record));
         }
         if find(State::Active, true).is_none() {
             let Some(&(next, record)) = find(State::Next, true) else {
-                // Where nothing signs yet there is no token, and nobody to be disturbed.
-                let first = find(State::Active, false).is_none();
-                return Ok(Step::Make(if first { State::Active } else { State::Next }));
+                return Ok(Step::Make(first_or_next(rows)));
             };
             return Ok(match is_known(record.made, now) {
                 Err(NotChanged::TooSoon(left)) => Step::Wait(left),
@@ -285,4 +280,43 @@ impl Keeper {
         let record = Record::new(made.await??, state, self.keeping.longest.as_secs(), now);
         Ok(self.keyring.publish(&record).await?)
     }
+}
+
+/// The very first key signs at once: there is no token yet, and nobody to be disturbed. Every other one is to be known before.
+fn first_or_next(rows: &[Row]) -> State {
+    if rows.is_empty() {
+        State::Active
+    } else {
+        State::Next
+    }
+}
+
+/// Retires the keys that lie in the folder of a node that signs with the shared key now. Ends once that is done.
+pub async fn put_away(keyring: Keyring, folder: Folder) {
+    let mut pauses = Backoff::new(PAUSES);
+    let mut told = false;
+    while let Err(error) = put_away_now(&keyring, &folder).await {
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(%error, "key pairs that sign no more cannot be retired; it is tried again");
+        }
+        tokio::time::sleep(pauses.pause()).await;
+    }
+}
+
+async fn put_away_now(keyring: &Keyring, folder: &Folder) -> Result<(), NotKept> {
+    let read = folder.clone();
+    for held in tokio::task::spawn_blocking(move || read.read()).await?? {
+        match keyring.retire(held.pair.public().kid()).await {
+            Ok(record) => {
+                tracing::info!(
+                    key = record.key.kid(),
+                    "a key was retired: tokens are signed with the shared key"
+                );
+                folder.forget(&held)?;
+            }
+            Err(NotChanged::NoSuchKey(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }

@@ -13,6 +13,8 @@ use crate::token::unix_now;
 
 /// A key is published so long before it signs: by then every node that can ask the ledger knows it.
 pub(super) const KNOWN_AFTER: Duration = Duration::from_secs(5);
+/// Another node's clock is waited for that is ahead by no more.
+const MOST_AHEAD_SECONDS: i64 = 60;
 /// So often something is tried that others come between.
 const ATTEMPTS: usize = 20;
 /// Entries of a listing that are read at once.
@@ -101,38 +103,56 @@ impl Keyring {
         Ok(records)
     }
 
-    /// What is next signs from now on, on every node that has any, and what signed does not any more.
+    /// What is next signs from now on, on every node that has any, and what signed does not any more. What is next for less time
+    /// than every node needs to know it stays so.
     pub async fn rotate(&self) -> Result<Rotated, NotChanged> {
+        let now = unix_now();
+        let rows = self.rows().await?;
+        let kids = |wanted: &dyn Fn(&Record) -> bool| {
+            let found = rows.iter().map(|row| &row.record).filter(|record| wanted(record));
+            found
+                .map(|record| record.key.kid().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let is_next = |record: &Record| record.state == State::Next;
+        let rotated = Rotated {
+            active: kids(&|record| is_next(record) && is_known(record.made, now).is_ok()),
+            retired: kids(&|record| record.state == State::Active),
+        };
+        if rotated.active.is_empty() {
+            let oldest = rows
+                .iter()
+                .map(|row| &row.record)
+                .filter(|record| is_next(record));
+            let oldest = oldest.map(|record| record.made).min().ok_or(NotChanged::NoNext)?;
+            is_known(oldest, now)?;
+        }
         for _ in 0..ATTEMPTS {
-            let now = unix_now();
-            let rows = self.rows().await?;
-            let in_state = |state| rows.iter().filter(move |row| row.record.state == state);
-            let (next, active): (Vec<&Row>, Vec<&Row>) =
-                (in_state(State::Next).collect(), in_state(State::Active).collect());
-            let newest = next.iter().map(|row| row.record.made).max();
-            is_known(newest.ok_or(NotChanged::NoNext)?, now)?;
-            let mut writes = Vec::new();
-            // What signs first: were there more than one commit takes, at every moment something does.
-            for row in &next {
-                writes.push(row.written(&row.record.becomes(State::Active, now))?);
-            }
-            for row in &active {
-                writes.push(row.written(&row.record.becomes(State::Retired, now))?);
-            }
-            match self.commit(writes).await {
+            match self.go_on(&rotated, now).await {
                 Err(NotChanged::Overtaken) => {}
                 Err(error) => return Err(error),
-                Ok(()) => {
-                    let kids =
-                        |rows: &[&Row]| rows.iter().map(|row| row.record.key.kid().to_owned()).collect();
-                    return Ok(Rotated {
-                        active: kids(&next),
-                        retired: kids(&active),
-                    });
-                }
+                Ok(()) => return Ok(rotated),
             }
         }
         Err(NotChanged::Overtaken)
+    }
+
+    /// Does what of a rotation is not done yet. What signs comes first: where one commit does not take all, something signs at
+    /// every moment.
+    async fn go_on(&self, rotated: &Rotated, now: i64) -> Result<(), NotChanged> {
+        let mut writes = Vec::new();
+        let rows = self.rows().await?;
+        for (kids, from, to) in [
+            (&rotated.active, State::Next, State::Active),
+            (&rotated.retired, State::Active, State::Retired),
+        ] {
+            for row in &rows {
+                if row.record.state == from && kids.iter().any(|kid| kid == row.record.key.kid()) {
+                    writes.push(row.written(&row.record.becomes(to, now))?);
+                }
+            }
+        }
+        self.commit(writes).await
     }
 
     /// One key signs nothing any more; what it signed is good to its end. A node whose only one that was makes its next one
@@ -224,8 +244,13 @@ impl Row {
 
 /// Whether a key that was published then is known to every node by now.
 pub(super) fn is_known(made: i64, now: i64) -> Result<(), NotChanged> {
-    // Either clock may be ahead. One that is far ahead is not waited for.
-    let age = Duration::from_secs(now.abs_diff(made));
+    // Of clocks that differ somewhat, the one behind counts; one that is far ahead is not waited for.
+    let age = now.saturating_sub(made);
+    let age = match u64::try_from(age) {
+        Ok(age) => Duration::from_secs(age),
+        Err(_) if age >= -MOST_AHEAD_SECONDS => Duration::ZERO,
+        Err(_) => KNOWN_AFTER,
+    };
     match KNOWN_AFTER.checked_sub(age) {
         Some(left) if !left.is_zero() => Err(NotChanged::TooSoon(left)),
         _ => Ok(()),

@@ -61,9 +61,15 @@ impl Record {
         match state {
             State::Next => {}
             State::Active => record.activated = Some(now),
-            State::Retired => record.retired = Some(now),
+            // Not before it was anything else, whatever this machine's clock says.
+            State::Retired => record.retired = Some(now.max(self.made).max(self.activated.unwrap_or(now))),
         }
         record
+    }
+
+    /// The last second of which a token of it can be. Whoever has it then has it without right.
+    pub(crate) fn issues_until(&self) -> Option<i64> {
+        Some(self.retired?.saturating_add(SLACK_SECONDS))
     }
 
     /// From when on it checks nothing any more; while it is not retired, nobody knows.

@@ -34,11 +34,15 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Whether they say when they were issued, and that they last no longer than so many seconds from then on.
-    pub(super) fn last_at_most(&self, longest: u64) -> Result<(), TokenError> {
+    /// Whether they say when they were issued, while their key could, and that they last no longer than so many seconds from
+    /// then on.
+    pub(super) fn last_at_most(&self, longest: u64, issued_until: Option<i64>) -> Result<(), TokenError> {
         let issued = self.iat.ok_or_else(|| TokenError::BadClaim("iat".to_owned()))?;
         if issued > unix_now().saturating_add_unsigned(LEEWAY_SECONDS) {
             return Err(TokenError::NotYet);
+        }
+        if issued_until.is_some_and(|until| issued > until) {
+            return Err(TokenError::BadSignature);
         }
         if self.exp > issued.saturating_add_unsigned(longest) {
             return Err(TokenError::TooLong(Duration::from_secs(longest)));

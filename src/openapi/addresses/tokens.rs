@@ -38,7 +38,7 @@ pub(crate) fn revoke() -> Told {
         (
             "before",
             Sometimes,
-            whole("Of a subscriber, an issuer or a key: what was issued up to this Unix second is revoked."),
+            whole("Of a subscriber or an issuer: what was issued up to this Unix second is revoked."),
         ),
     ];
     let types = vec![
