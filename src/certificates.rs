@@ -78,6 +78,8 @@ pub(crate) struct Follower {
     shown: Certificate,
     /// What the files held when they were heeded last, good or not.
     heeded: u64,
+    /// What was told that it does not hold today: judged at each look until it does.
+    told: Option<u64>,
     /// What they hold since the last look, while that may go on changing.
     unsettled: Option<u64>,
 }
@@ -100,6 +102,7 @@ impl Follower {
             listener,
             shown,
             heeded,
+            told: None,
             unsettled: None,
         };
         follower.measure(false);
@@ -132,15 +135,17 @@ impl Follower {
         let print = print(content);
         if print == self.heeded {
             self.unsettled = None;
+            if self.told.take().is_some() {
+                self.measure(false);
+            }
             return;
         }
         if self.unsettled.replace(print) != Some(print) {
             return;
         }
-        self.unsettled = None;
-        self.heeded = print;
         match self.better(content, now) {
             Ok(certificate) => {
+                (self.heeded, self.told) = (print, None);
                 self.tls.show(&certificate);
                 self.shown = certificate;
                 self.measure(false);
@@ -148,7 +153,18 @@ impl Follower {
                 let names = self.shown.names().join(", ");
                 tracing::info!(listener, names, until, "another certificate is shown from now on");
             }
-            Err(error) => {
+            Err(Refusal::Today(_)) if self.told == Some(print) => {}
+            Err(refusal) => {
+                let error = match refusal {
+                    Refusal::ForGood(error) => {
+                        (self.heeded, self.told) = (print, None);
+                        error
+                    }
+                    Refusal::Today(error) => {
+                        self.told = Some(print);
+                        error
+                    }
+                };
                 self.measure(true);
                 let listener = self.listener;
                 tracing::error!(
@@ -160,15 +176,15 @@ impl Follower {
         }
     }
 
-    fn better(&self, content: &Content, now: i64) -> Result<Certificate, String> {
-        let certificate = self.files.certificate_in(content)?;
+    fn better(&self, content: &Content, now: i64) -> Result<Certificate, Refusal> {
+        let certificate = self.files.certificate_in(content).map_err(Refusal::ForGood)?;
         if certificate.holds_at(now) || !self.shown.holds_at(now) {
             return Ok(certificate);
         }
         let (file, until) = (self.files.certificate.display(), date(certificate.until()));
-        Err(format!(
+        Err(Refusal::Today(format!(
             "{file}: it does not hold today (until {until}), and the last one does"
-        ))
+        )))
     }
 
     fn measure(&self, refused: bool) {
@@ -177,6 +193,15 @@ impl Follower {
         metrics::gauge!("tailcast_tls_certificate_refused", "listener" => self.listener)
             .set(f64::from(u8::from(refused)));
     }
+}
+
+/// Why what the files hold is not shown.
+#[derive(Debug)]
+enum Refusal {
+    /// It is not good.
+    ForGood(String),
+    /// It does not hold now, and another one does.
+    Today(String),
 }
 
 /// To see whether files have changed without keeping what stands in them.
@@ -236,6 +261,24 @@ mod tests {
     }
 
     #[test]
+    fn one_that_begins_later_is_shown_once_it_holds_or_the_last_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = pair("old.example", 2100);
+        let mut follower = follower(&folder, &old);
+        let ended = pair("ended.example", 2021);
+        for _ in 0..4 {
+            follower.look(&Ok(ended.clone()), NOW);
+            assert_eq!(shown(&follower), "old.example");
+        }
+        // The same files, at a time when they hold.
+        follower.look(
+            &Ok(ended.clone()),
+            rcgen::date_time_ymd(2020, 6, 1).unix_timestamp(),
+        );
+        assert_eq!(shown(&follower), "ended.example");
+    }
+
+    #[test]
     fn a_bad_one_leaves_the_last_good_one_and_says_what_is_wrong_and_where() {
         let folder = tempfile::tempdir().unwrap();
         let (old, ended) = (pair("old.example", 2100), pair("new.example", 2021));
@@ -271,7 +314,8 @@ mod tests {
             (Err("it is gone".to_owned()), "it is gone"),
         ];
         for (content, why) in cases {
-            let refused = follower.better(&content, NOW).unwrap_err();
+            let (Refusal::ForGood(refused) | Refusal::Today(refused)) =
+                follower.better(&content, NOW).unwrap_err();
             assert!(refused.contains(why), "{refused}");
             follower.look(&content, NOW);
             follower.look(&content, NOW);

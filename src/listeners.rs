@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use edge::{
-    AcceptLimits, ConnectionLimits, Http, Origin, PageRules, Problem, ServeLimits, Tls, TrustedProxies, ruled,
+    AcceptLimits, ConnectionLimits, Http, Names, Origin, PageRules, Problem, ServeLimits, Tls,
+    TrustedProxies, ruled,
 };
 use http::{Method, StatusCode, Uri};
 use ipnet::IpNet;
@@ -93,9 +94,14 @@ impl<'a> Listeners<'a> {
         // mean it.
         let is_local = address.ip().is_loopback() && !self.config.is_clustered();
         // Nodes call each other's internal listener by what they advertise.
-        let is_known = is_local || (reach == Reach::Public && !settings.hosts.is_empty());
+        let is_listed = !settings.hosts.is_empty() && (is_local || reach == Reach::Public);
         let named = settings.origins.iter().map(Origin::host).map(str::to_owned);
-        let hosts = is_known.then(|| named.chain(settings.hosts.iter().cloned()).collect());
+        let named = named.chain(settings.hosts.iter().cloned());
+        let hosts = match (is_listed, is_local) {
+            (true, _) => Names::Listed(named.collect()),
+            (false, true) => Names::OfPages(named.collect()),
+            (false, false) => Names::Any,
+        };
         PageRules {
             origins,
             hosts,
@@ -109,7 +115,6 @@ impl<'a> Listeners<'a> {
         tracing::info!(listener = &*connections.listener, address = %bound.address, "listening");
         let accept = AcceptLimits {
             connections,
-            proxies: self.config.listeners.trusted_proxies.clone(),
             ..self.accept()
         };
         self.begin(bound, listener.speak, accept);

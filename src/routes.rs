@@ -388,6 +388,8 @@ mod tests {
         };
         let everything = minter.mint(&everything).unwrap();
         for tls in [None, Some(files)] {
+            // The last one may not have let go of its folder yet.
+            let folder = tempfile::tempdir().unwrap();
             let mut config = config(&folder);
             config.listeners.tls = tls;
             let (scheme, client) = match config.listeners.tls {

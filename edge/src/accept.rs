@@ -94,7 +94,12 @@ pub async fn accept<P: Protocol>(
     limits: AcceptLimits,
     shutdown: CancellationToken,
 ) {
-    let doorkeeper = Doorkeeper::new(&limits, P::NO_PLACE);
+    // Inside of TLS nobody would understand it.
+    let no_place = match limits.tls {
+        None => P::NO_PLACE,
+        Some(_) => b"",
+    };
+    let doorkeeper = Doorkeeper::new(&limits, no_place);
     let entrance = match Entrance::of(&limits, &protocol) {
         Ok(entrance) => Arc::new(entrance),
         Err(error) => {

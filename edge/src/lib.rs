@@ -42,7 +42,7 @@ pub use linger::LingerLimits;
 pub use origin::Origin;
 pub use outlet::{CutOff, Outlet};
 pub use pace::Pace;
-pub use page::{Page, PageRules, may_use_cookie, ruled};
+pub use page::{Names, Page, PageRules, may_use_cookie, ruled};
 pub use parameters::{Parameters, bad_parameter};
 pub use preferences::{Liking, Preferences};
 pub use problem::Problem;

@@ -19,8 +19,8 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use crate::Problem;
 use crate::origin::{Origin, Place};
-use crate::{Problem, Visitor};
 
 /// Whose page made a request. In its extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,15 +35,26 @@ pub enum Page {
     Foreign,
 }
 
+/// By which names a listener is called, in lower case and without a port; an address and `localhost` always are good names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Names {
+    /// By any.
+    #[default]
+    Any,
+    /// By these alone.
+    Listed(Vec<String>),
+    /// By these, where a browser shows that it asks: others may call it as they like.
+    OfPages(Vec<String>),
+}
+
 /// What is asked of requests for the pages that they come from.
 #[derive(Debug, Clone, Default)]
 pub struct PageRules {
     /// Whose pages may ask here, beside the own ones. Without any, all may that show a token, and none is told by CORS that
     /// it can read the answer.
     pub origins: Vec<Origin>,
-    /// By which names the listener is called, in lower case and without a port. Without a list by any; an address and
-    /// `localhost` always are good names.
-    pub hosts: Option<Vec<String>>,
+    /// By which names the listener is called.
+    pub hosts: Names,
     /// Whether it is inside of TLS.
     pub secure: bool,
 }
@@ -98,13 +109,14 @@ impl PageRules {
 
     /// A page can be from a name that its owner makes to mean this machine: to the browser both are the same then.
     fn is_called_right(&self, request: &Request) -> Result<(), Problem> {
-        let (Some(known), Some(called)) = (&self.hosts, called(request)) else {
+        let known = match &self.hosts {
+            Names::Listed(known) => known,
+            Names::OfPages(known) if is_by_browser(request.headers()) => known,
+            Names::OfPages(_) | Names::Any => return Ok(()),
+        };
+        let Some(called) = called(request) else {
             return Ok(());
         };
-        let visitor = request.extensions().get::<Visitor>();
-        if visitor.is_some_and(Visitor::is_proxy) {
-            return Ok(());
-        }
         let is_good =
             Place::parse(called).is_some_and(|place| place.is_fixed() || known.contains(&place.host));
         if is_good {
@@ -114,7 +126,7 @@ impl PageRules {
             StatusCode::MISDIRECTED_REQUEST,
             "wrong_host",
             "this server is not known by the name that it is called by: `hosts` in its settings lists its names, \
-             and `proxies` the proxies in front of it",
+             also those that a proxy in front of it hands on",
         ))
     }
 
@@ -200,6 +212,12 @@ fn foreign() -> Problem {
     )
 }
 
+/// Whether a browser shows that a page asks. What it asks for without a sign of that tells no secret, since nothing but a
+/// token opens those.
+fn is_by_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site") || asks_for_websocket(headers)
+}
+
 fn asks_for_websocket(headers: &HeaderMap) -> bool {
     let upgrades = headers
         .get_all(UPGRADE)
@@ -219,10 +237,10 @@ mod tests {
     use super::*;
 
     fn rules(origins: &[&str], hosts: Option<&[&str]>) -> PageRules {
-        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let named = |names: &[&str]| Names::Listed(names.iter().map(|&name| name.to_owned()).collect());
         PageRules {
             origins: origins.iter().map(|text| Origin::parse(text).unwrap()).collect(),
-            hosts: hosts.map(named),
+            hosts: hosts.map_or(Names::Any, named),
             secure: false,
         }
     }

@@ -24,6 +24,8 @@ use crate::http2::{self, UnderWay};
 /// How long a peer may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
+    /// From the beginning to the first byte: inside of TLS, where none is there yet.
+    pub(crate) first: Duration,
     /// From the first byte of a head to its last.
     pub(crate) head: Duration,
     /// From an answer to the first byte of the next head.
@@ -167,6 +169,8 @@ pub(crate) struct Patient<S> {
     until: Instant,
     /// Whether a byte of the head is there.
     in_head: bool,
+    /// Whether it has not waited yet.
+    is_first: bool,
     timer: Option<Pin<Box<Sleep>>>,
     /// Since when the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -182,6 +186,7 @@ impl<S> Patient<S> {
             waited_for: None,
             until: Instant::now(),
             in_head: false,
+            is_first: true,
             timer: None,
             stalled: None,
         }
@@ -207,7 +212,12 @@ impl<S> Patient<S> {
         if self.waited_for != Some(turn) {
             self.waited_for = Some(turn);
             self.in_head = false;
-            self.until = Instant::now() + self.patience.idle;
+            let patience = if std::mem::take(&mut self.is_first) {
+                self.patience.first
+            } else {
+                self.patience.idle
+            };
+            self.until = Instant::now() + patience;
             self.timer = None;
         }
         if came && !self.in_head {

@@ -65,7 +65,8 @@ impl TrustedProxies {
         };
         let mut client = None;
         for value in headers.get_all(name).iter().rev() {
-            for told in read(value.to_str().ok()?).into_iter().rev() {
+            // What a client wrote before it may be no text.
+            for told in read(&String::from_utf8_lossy(value.as_bytes())).into_iter().rev() {
                 let told = told?.to_canonical();
                 client = Some(told);
                 if !self.are_at(told) {
@@ -92,6 +93,10 @@ fn forwarded(value: &str) -> Told {
             .eq_ignore_ascii_case("for")
             .then(|| told.trim().to_owned())
     };
+    // What a proxy adds would be a part of it.
+    if !quotes_end(value) {
+        return vec![None];
+    }
     outside_of_quotes(value, ',')
         .map(|element| {
             let told = outside_of_quotes(element, ';').find_map(is_for)?;
@@ -99,6 +104,20 @@ fn forwarded(value: &str) -> Told {
             address(bare.unwrap_or(&told))
         })
         .collect()
+}
+
+/// Whether every quoted string ends.
+fn quotes_end(value: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for character in value.chars() {
+        let was_escaped = std::mem::take(&mut escaped);
+        match character {
+            '"' if !was_escaped => quoted = !quoted,
+            '\\' if quoted && !was_escaped => escaped = true,
+            _ => {}
+        }
+    }
+    !quoted
 }
 
 /// Parts of a value, split where no quoted string goes on.
@@ -223,6 +242,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_hides_nobody_behind_it() {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(b"\xff, 192.0.2.1").unwrap();
+        headers.append("x-forwarded-for", value);
+        let found = trusting(ToldBy::XForwardedFor).client(&headers);
+        assert_eq!(found, "192.0.2.1".parse().ok());
+    }
+
+    #[test]
     fn of_the_standard_header_likewise_and_what_is_quoted_is_no_end() {
         let cases = [
             ("for=192.0.2.1", Some("192.0.2.1")),
@@ -237,6 +265,9 @@ mod tests {
             ("for=192.0.2.1, for=_hidden", None),
             ("for=192.0.2.1, proto=https", None),
             ("for=\"192.0.2.1", None),
+            ("for=8.8.8.8;host=\", for=192.0.2.1", None),
+            ("for=8.8.8.8;host=\"\\, for=192.0.2.1", None),
+            ("for=8.8.8.8;host=\", for=\"[2001:db8::1]:4711\"", None),
         ];
         for (value, expected) in cases {
             let found = client(ToldBy::Forwarded, &[("forwarded", value)]);

@@ -127,6 +127,7 @@ impl Protocol for Spoken {
         let Entered { socket, visitor } = entered;
         let turn = Arc::<Turn>::default();
         let patience = Patience {
+            first: self.limits.accept.first_byte,
             head: self.limits.request_head,
             idle: self.limits.idle,
             stall: self.limits.stall,

@@ -66,8 +66,6 @@ struct Connected {
     connection: u64,
     /// The other end.
     peer: SocketAddr,
-    /// Whether others stand behind it.
-    is_proxy: bool,
     /// Whether it is believed whom it asks for.
     is_trusted: bool,
     /// Cancelled when it has to end what is under way, and go.
@@ -82,7 +80,6 @@ impl Visitor {
         let connected = Connected {
             connection,
             peer,
-            is_proxy: is_trusted || source.is_none(),
             is_trusted,
             leave: CancellationToken::new(),
             listening,
@@ -120,11 +117,6 @@ impl Visitor {
     /// The other end of the connection.
     pub fn peer(&self) -> SocketAddr {
         self.connected.peer
-    }
-
-    /// Whether others stand behind its address.
-    pub fn is_proxy(&self) -> bool {
-        self.connected.is_proxy
     }
 
     /// It has shown that it may be here: from now on the connection keeps its place. An error says that too many have one; it

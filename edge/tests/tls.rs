@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use edge::{Certificate, CertificateError, Http, ServeLimits, Tls};
+use edge::{Certificate, CertificateError, Http, ServeLimits, Tls, Visitor};
 use http::StatusCode;
 use http::header::{CONNECTION, UPGRADE};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -69,6 +70,7 @@ impl Server {
         adjust(&mut limits);
         let router = Router::new()
             .route("/", get(async || "hello"))
+            .route("/known", get(known))
             .route("/echo", get(echo));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -101,6 +103,12 @@ impl Server {
         let name = ServerName::try_from(name).unwrap();
         within(connector.connect(name, self.tcp().await)).await
     }
+}
+
+/// Who asks this has shown a good token.
+async fn known(Extension(visitor): Extension<Visitor>) -> &'static str {
+    visitor.is_known().unwrap();
+    "known"
 }
 
 async fn within<T>(what: impl Future<Output = T>) -> T {
@@ -297,4 +305,32 @@ fn a_key_that_is_another_certificates_is_no_key() {
     let ((_, certificate, _), (_, _, other)) = (pem("tail.example", 2100), pem("tail.example", 2100));
     let error = Certificate::from_pem(certificate.as_bytes(), other.as_bytes()).unwrap_err();
     assert!(matches!(error, CertificateError::KeyDoesNotFit), "{error}");
+}
+
+#[tokio::test]
+async fn who_shakes_hands_and_says_nothing_is_let_go_as_soon_as_who_says_nothing_at_all() {
+    let pair = Pair::of("tail.example", 2100);
+    let soon = |limits: &mut ServeLimits| limits.accept.first_byte = Duration::from_secs(2);
+    let server = Server::with(&pair, soon).await;
+    for speaks in [&["http/1.1"][..], &["h2"]] {
+        let mut silent = server.client(&pair, "tail.example", speaks).await.unwrap();
+        // Long before the time between two requests is over.
+        let read = within(silent.read(&mut [0; 64])).await;
+        assert!(!matches!(read, Ok(1..)), "{speaks:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_tls_is_spoken_who_does_not_get_in_is_told_nothing_in_the_clear() {
+    let pair = Pair::of("tail.example", 2100);
+    let server = Server::with(&pair, |limits| limits.accept.connections.total = 1).await;
+    let mut first = server.client(&pair, "tail.example", &["http/1.1"]).await.unwrap();
+    let head = b"GET /known HTTP/1.1\r\nhost: tail.example\r\n\r\n";
+    within(first.write_all(head)).await.unwrap();
+    let mut status = [0; 12];
+    within(first.read_exact(&mut status)).await.unwrap();
+    assert_eq!(&status[9..], b"200");
+    let mut refused = server.tcp().await;
+    let read = within(refused.read(&mut [0; 64])).await;
+    assert!(!matches!(read, Ok(1..)), "{read:?}");
 }

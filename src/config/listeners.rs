@@ -103,7 +103,7 @@ impl Section for Listeners {
             "hosts",
             "NAMES",
             Some(""),
-            "Names that it is called by, separated by commas; a request for another name is refused [default: any name; of a \
+            "Names that it is called by, separated by commas; a request for another name is refused [default: any name; for pages of a \
              lone node on loopback, localhost]",
         ),
     ];

@@ -120,7 +120,16 @@ async fn a_lone_node_on_this_machine_is_not_asked_by_names_that_others_make_to_m
         handshake(&alone, "host: localhost\r\nhost: localhost\r\n").await,
         400
     );
-    // Named as a proxy, who asks knows by which names.
-    let behind = Alone::with(&["--proxies", "127.0.0.1"]).await;
-    assert_eq!(handshake(&behind, "host: evil.example\r\n").await, 101);
+    // Without a list programs may call it as they like, and pages may not: also where a proxy is on this machine.
+    for behind in [
+        Alone::start().await,
+        Alone::with(&["--proxies", "127.0.0.1"]).await,
+    ] {
+        assert_eq!(handshake(&behind, "host: evil.example\r\n").await, 421);
+        let request = behind.get("/v1/streams").header("host", "logs.example.org");
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+        let page = behind.get("/v1/streams").header("host", "evil.example");
+        let page = page.header("origin", "http://evil.example").send().await.unwrap();
+        assert_eq!(page.status().as_u16(), 421);
+    }
 }
