@@ -80,7 +80,11 @@ impl Mark {
             _ => return None,
         };
         let mark = Self::new(what, by, now);
-        Some(mark.ending(owner.expires_at()))
+        // A key may be made to last longer.
+        Some(match shown.api_key {
+            Some(_) => mark,
+            None => mark.ending(owner.expires_at()),
+        })
     }
 
     /// Takes back what was issued up to `now`.
@@ -195,12 +199,14 @@ impl Revoked {
             Some(of_issuer.contains(subscriber.token_id()?))
         };
         let by_bytes = || Some(self.bytes.contains(&hex(&shown.hash?)));
+        let by_client = || Some(self.bytes.contains(shown.client.as_deref()?.split_once(':')?.1));
         let before = |marks: &HashMap<String, i64>, name: Option<&str>| {
             let before = name.and_then(|name| marks.get(name));
             before.is_some_and(|before| shown.issued_at.is_none_or(|issued| issued <= *before))
         };
         by_id() == Some(true)
             || by_bytes() == Some(true)
+            || by_client() == Some(true)
             || before(&self.subscribers, Some(subscriber.sub()))
             || before(&self.issuers, issuer)
             || shown.key.as_deref().is_some_and(|kid| self.keys.contains(kid))

@@ -98,7 +98,7 @@ pub struct Claims {
     pub introspect: bool,
     /// Whether tokens may be made for others.
     pub mint: bool,
-    /// The id of the API key that it is made for: it is good as long as that is there.
+    /// The id of the API key that it is made with, and after `:` half of its hash: it is good as long as that opens.
     pub client: Option<String>,
     /// When it ends, in Unix seconds.
     pub expires_at: i64,
@@ -183,6 +183,10 @@ impl Minter {
             admin: claims.admin,
             introspect: claims.introspect,
             mint: claims.mint,
+            client_key: claims
+                .client
+                .as_deref()
+                .and_then(|client| Some(client.split_once(':')?.1)),
             client_id: match &claims.client {
                 Some(key) => Some(api_keys::client_id(key)),
                 None => self.signer.kid().map(|_| OWN_CLIENT.to_owned()),
@@ -218,6 +222,8 @@ struct WrittenClaims<'a> {
     /// RFC 9068 §2.2 requires it of an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_key: Option<&'a str>,
 }
 
 /// Reads the names of streams and patterns that a claim grants.

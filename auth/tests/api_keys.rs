@@ -356,6 +356,60 @@ async fn a_rotated_key_opens_by_both_secrets_for_a_while_and_then_by_the_new_one
     node.judges(&text(&again["key"]), Ok(())).await;
 }
 
+/// Who had it for a moment keeps nothing of it.
+#[tokio::test]
+async fn what_a_secret_was_exchanged_for_ends_with_that_secret_and_gets_no_new_one() {
+    let node = Node::start().await;
+    for by_mark in [false, true] {
+        let (id, key) = node.make(&shipper()).await;
+        let path = format!("/v1/api-keys/{id}/rotate");
+        let stolen = text(&node.exchange(&key).await.1["access_token"]);
+        node.judges(&stolen, Ok(())).await;
+        assert_eq!(
+            node.post(&stolen, &path, &json!({"overlap": 0})).await.0,
+            StatusCode::FORBIDDEN
+        );
+        if by_mark {
+            let owner = node.verifier.check(&key).unwrap();
+            let mark = Mark::of_token(&owner, "root", unix_now()).unwrap();
+            assert_eq!(
+                mark.until,
+                auth::revoked::NEVER,
+                "a key may be made to last longer"
+            );
+            node.book.put(&mark);
+        } else {
+            assert_eq!(
+                node.post(&root(), &path, &json!({"overlap": 0})).await.0,
+                StatusCode::OK
+            );
+        }
+        node.judges(&stolen, Err(TokenError::Revoked)).await;
+    }
+}
+
+/// Whoever did not hear that it was done does it again.
+#[tokio::test]
+async fn a_rotation_that_is_repeated_takes_away_nothing_that_was_promised() {
+    let node = Node::start().await;
+    let (id, first) = node.make(&shipper()).await;
+    let path = format!("/v1/api-keys/{id}/rotate");
+    for _ in 0..3 {
+        let (_, again) = node.post(&root(), &path, &json!({"overlap": 86_400})).await;
+        node.judges(&text(&again["key"]), Ok(())).await;
+    }
+    node.judges(&first, Ok(())).await;
+    assert_eq!(
+        node.post(&root(), &path, &json!({})).await.0,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        node.post(&root(), &path, &json!({"overlap": 0})).await.0,
+        StatusCode::OK
+    );
+    node.judges(&first, Err(TokenError::NoSuchApiKey)).await;
+}
+
 #[tokio::test]
 async fn what_a_subscriber_was_issued_before_is_taken_back_with_their_keys() {
     let node = Node::start().await;

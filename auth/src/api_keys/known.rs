@@ -8,6 +8,7 @@ use lines::ledger::{Entry, Revision};
 use super::record::{ApiKey, PREFIX};
 use super::text::{Digest, Secret};
 use crate::grants::{Shown, Subscriber};
+use crate::revoked::hex;
 use crate::token::TokenError;
 
 /// The keys of the installation.
@@ -59,17 +60,18 @@ impl Known {
         }
     }
 
-    /// Whether what somebody was let in by still opens: the key itself, or, with a token that it was exchanged for, any of
-    /// its secrets.
+    /// Whether what somebody was let in by still opens: the secret itself, or the one that a token was exchanged for.
     pub(crate) fn still_opens(&self, shown: &Shown, now: i64) -> bool {
-        if let Some(client) = &shown.client {
-            return self.keys.contains_key(client);
-        }
-        let Some(id) = &shown.api_key else {
-            return true;
+        let (id, half) = match (&shown.client, &shown.api_key) {
+            (Some(client), _) => match client.split_once(':') {
+                Some((id, half)) => (id, Some(half.to_owned())),
+                None => return false,
+            },
+            (None, Some(id)) => (&**id, shown.hash.map(|half| hex(&half))),
+            (None, None) => return true,
         };
         let opens = |(digest, owner): &(Digest, Subscriber)| {
-            Some(digest.half()) == shown.hash && owner.expires_at() > now
+            Some(hex(&digest.half())) == half && owner.expires_at() > now
         };
         self.keys
             .get(id)

@@ -18,6 +18,8 @@ use crate::verifier::Verifier;
 const ATTEMPTS: usize = 20;
 /// Entries of a listing that are read at once.
 const PAGE: usize = 1_000;
+/// Secrets that open one key.
+const SECRETS: usize = 4;
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 200;
 
@@ -164,7 +166,7 @@ impl Shelf {
         Err(changes_too_fast())
     }
 
-    /// Gives a key a new secret. The newest one before opens it for `overlap` more; those before that do not any more.
+    /// Gives a key a new secret. The newest one before opens it for `overlap` more, and none before where that is nothing.
     /// `lifetime` is how long the key lasts from now on; without it it ends when it did.
     pub async fn rotate(
         &self,
@@ -178,11 +180,21 @@ impl Shelf {
         for _ in 0..ATTEMPTS {
             let (revision, mut key) = self.find(id, caller).await?;
             check(&key, caller)?;
+            // A token of the same subscriber ends, and what it made would not: who has the key has it already.
+            if !caller.grants().admin && caller.shown().api_key.as_deref() != Some(id) {
+                return Err(NotKept::TooMuch("a key is rotated with itself, or by an admin"));
+            }
             if let Some(lifetime) = lifetime {
                 key.expires_at = now.saturating_add(self.lifetime(Some(lifetime))?);
             }
             let secret = Secret::of(id).ok_or_else(no_random)?;
             let key = with(key, &secret, now, now.saturating_add(overlap));
+            if key.secrets.len() > SECRETS {
+                let detail = format!(
+                    "{SECRETS} secrets open this key already: wait until an overlap ends, or ask with `overlap` 0"
+                );
+                return Err(NotKept::Bad(detail));
+            }
             let write = Write::put(place_of(id)?, written(&key)?).if_at(revision);
             match self.commit(write).await {
                 Ok(()) => return Ok(Made { secret, key }),
@@ -299,18 +311,19 @@ enum Undone {
     For(NotKept),
 }
 
-/// With a new secret; the newest before it ends at `until`.
+/// With a new secret. The newest before it ends at `until`, those before that when they were to; where `until` is past, for a
+/// key that was lost, all of them end now.
 fn with(mut key: ApiKey, secret: &Secret, now: i64, until: i64) -> ApiKey {
-    let before = key.secrets.pop().map(|last| Hashed {
-        until: Some(until),
-        ..last
-    });
-    let new = Hashed {
+    let ended = |secret: &Hashed| until <= now || secret.until.is_some_and(|until| until <= now);
+    if let Some(newest) = key.secrets.last_mut() {
+        newest.until = Some(until);
+    }
+    key.secrets.retain(|secret| !ended(secret));
+    key.secrets.push(Hashed {
         sha256: secret.digest().to_hex(),
         made_at: now,
         until: None,
-    };
-    key.secrets = before.into_iter().filter(|_| until > now).chain([new]).collect();
+    });
     key
 }
 

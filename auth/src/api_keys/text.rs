@@ -79,6 +79,7 @@ impl fmt::Debug for Secret {
 
 /// What a token says in `client_id` that a key was exchanged for.
 pub(crate) fn client_id(id: &str) -> String {
+    let id = id.split(':').next().unwrap_or_default();
     format!("{BEGIN}{id}")
 }
 

@@ -21,6 +21,7 @@ use super::body::{Limits, Whole, bad_request};
 use crate::audit::About;
 use crate::grants::{Action, Grants, Subscriber, may};
 use crate::guard::{Need, guarded};
+use crate::revoked::hex;
 use crate::signing::Signing;
 use crate::token::{Claims, TokenError, parse_grants, unix_now};
 use crate::verifier::Verifier;
@@ -169,11 +170,10 @@ impl Parts {
             admin: order.admin,
             introspect: order.introspect,
             mint: order.mint,
-            client: shown
-                .api_key
-                .as_deref()
-                .or(shown.client.as_deref())
-                .map(str::to_owned),
+            client: match (&shown.api_key, shown.hash) {
+                (Some(id), Some(half)) => Some(format!("{id}:{}", hex(&half))),
+                _ => shown.client.as_deref().map(str::to_owned),
+            },
             expires_at,
         });
         let access_token = token.map_err(|error| unsigned(&error))?;

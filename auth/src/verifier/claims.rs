@@ -31,6 +31,8 @@ pub(super) struct Claims {
     mint: bool,
     #[serde(default)]
     client_id: Option<serde_json::Value>,
+    #[serde(default)]
+    client_key: Option<serde_json::Value>,
 }
 
 impl Claims {
@@ -59,9 +61,14 @@ impl Claims {
             introspect: self.introspect,
             mint: self.mint,
         };
+        let by = self.client_key.as_ref().and_then(serde_json::Value::as_str);
+        // One that does not say by which secret is bound to none that there is.
+        let by = by.unwrap_or_default();
         let client = self.client_id.as_ref().and_then(serde_json::Value::as_str);
         let shown = Shown {
-            client: client.and_then(id_of_client).map(Into::into),
+            client: client
+                .and_then(id_of_client)
+                .map(|id| format!("{id}:{by}").into()),
             issued_at: self.iat,
             ..shown
         };
