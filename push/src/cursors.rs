@@ -16,6 +16,7 @@ mod grouped;
 mod left_off;
 mod numbers;
 pub(crate) mod owed;
+mod reading;
 pub(crate) mod refusal;
 mod sifting;
 mod slot;
@@ -24,7 +25,6 @@ mod steer;
 pub(crate) mod subscribe;
 pub(crate) mod subscription;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,13 +38,12 @@ use self::follow::Follow;
 use self::left_off::LeftOff;
 use self::numbers::Numbers;
 use self::owed::{Begun, Missing, Owed};
+pub(crate) use self::reading::{Fetch, Fetched};
 use self::refusal::Refusal;
 pub(crate) use self::sifting::{FilterPass, Filtered};
 use self::slot::{Kept, Slot};
 use self::sources::Sources;
 use self::subscription::{Beginning, Place, Started, Terms};
-use crate::StoreAway;
-use crate::feeds::pages::{Found, pause_before};
 use crate::feeds::patterns::Hold;
 use crate::feeds::wake::{Slots, Wake};
 use crate::feeds::window::Pull;
@@ -58,17 +57,6 @@ pub(crate) enum Step {
     Looked,
     /// Nothing is to be sent until something happens.
     Idle,
-}
-
-/// A read of the store that a session waits for.
-pub(crate) type Fetch = Pin<Box<dyn Future<Output = Fetched> + Send>>;
-
-/// What came of it.
-pub(crate) struct Fetched {
-    slot: u32,
-    stream: StreamName,
-    cursor: Offset,
-    found: Result<Found, StoreAway>,
 }
 
 /// What the end of a subscription leaves to others of the session.
@@ -426,57 +414,6 @@ impl Cursors {
     /// The client takes nothing at the moment, and these streams have something for it.
     pub(crate) fn lag(&mut self) {
         self.lagging.add(&self.ready);
-    }
-
-    /// A read of the store that is needed, when there is one: one at a time, streams take turns.
-    pub(crate) fn fetch(&mut self) -> Option<Fetch> {
-        let number = self.behind.next_from(self.turn)?;
-        self.behind.remove(number);
-        let slot = self.slots.get(number as usize).and_then(Option::as_ref)?;
-        let (pages, stream, cursor) = (
-            Arc::clone(&self.sources.pages),
-            slot.member.stream().clone(),
-            slot.cursor,
-        );
-        Some(Box::pin(async move {
-            let found = pages.find(&stream, cursor).await;
-            Fetched {
-                slot: number,
-                stream,
-                cursor,
-                found,
-            }
-        }))
-    }
-
-    /// Takes what a read brought. What it was for may be gone.
-    pub(crate) fn fetched(&mut self, fetched: Fetched, out: &mut Vec<Owed>) {
-        let number = fetched.slot;
-        self.ready.insert(number);
-        let place = self.slots.get_mut(number as usize);
-        // A paused one is told nothing: it asks again when it goes on.
-        let same = |slot: &&mut Slot| {
-            slot.cursor == fetched.cursor && *slot.member.stream() == fetched.stream && !slot.paused
-        };
-        let Some(slot) = place.and_then(Option::as_mut).filter(same) else {
-            return;
-        };
-        match fetched.found {
-            Ok(Found::Lines) => slot.attempts = 0,
-            Ok(Found::Gone(to)) => slot.jump(to, Missing::Retention, out),
-            Ok(Found::Damaged(to)) => slot.jump(to, Missing::Damaged, out),
-            Ok(Found::Nothing) | Err(StoreAway) => {
-                let until = Instant::now() + pause_before(slot.attempts);
-                slot.attempts += 1;
-                slot.rests_until = Some(until);
-                self.ready.remove(number);
-                let wake = Arc::clone(&self.wake);
-                tokio::spawn(async move {
-                    tokio::time::sleep_until(until).await;
-                    wake.tell(number);
-                });
-            }
-        }
     }
 }
 
