@@ -146,7 +146,7 @@ async fn a_body_whose_connection_breaks_is_refused_and_nothing_stored() {
     assert!(collector.store.calls().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_that_falls_silent_or_takes_for_ever_is_given_up() {
     let short = Duration::from_millis(50);
     let silence = Limits {

@@ -60,7 +60,7 @@ async fn a_store_that_does_not_answer_in_time_has_an_unknown_outcome() {
     assert_eq!(collector.stored("a/b").len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sender_that_goes_away_does_not_take_its_lines_along() {
     let collector = Collector::start();
     collector.store.close();
@@ -70,6 +70,7 @@ async fn a_sender_that_goes_away_does_not_take_its_lines_along() {
     }
     tokio::select! {
         _ = collector.send(Post::lines("two")) => panic!("the store was closed"),
+        // Once nothing more happens: it waits for what is under way.
         () = tokio::time::sleep(Duration::from_millis(20)) => {}
     }
     collector.store.open();
