@@ -278,7 +278,7 @@ fn not_acknowledged(lines: u64) -> String {
     };
     let seconds = STOP_WITHIN.as_secs();
     format!(
-        "stopping: {} {are} not acknowledged yet; {they} given up in {seconds} s, or at once when told again",
+        "stopping: {} {are} not acknowledged yet; {they} given up within {seconds} s, or at once when told again",
         count(lines, "line")
     )
 }

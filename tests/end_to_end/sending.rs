@@ -151,7 +151,7 @@ async fn send_says_at_a_signal_how_many_lines_are_not_acknowledged_and_ends_at_t
     let told = send.err();
     assert!(told.contains("not acknowledged yet; "), "{told}");
     assert!(
-        told.contains("given up in 10 s, or at once when told again"),
+        told.contains("given up within 10 s, or at once when told again"),
         "{told}"
     );
     send.signal("TERM");

@@ -42,7 +42,7 @@ fn sentence(awaited: &str, known: &[String]) -> String {
         [] => format!("{waiting} (there is no stream yet)"),
         few if few.len() <= TOLD => format!("{waiting} (there is {})", few.join(", ")),
         many => format!(
-            "{waiting} (of the {} streams there are none is called like that)",
+            "{waiting} (none of the {} streams there are is called like that)",
             grouped(many.len() as u64)
         ),
     }
@@ -91,7 +91,7 @@ mod tests {
             ),
             (
                 "zzz",
-                "zzz has no line yet: waiting for the first one (of the 4 streams there are none is called like that)",
+                "zzz has no line yet: waiting for the first one (none of the 4 streams there are is called like that)",
             ),
         ];
         for (awaited, expected) in table {
