@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { mock, test } from "node:test";
 import { readMessage } from "../dist/messages.js";
 import { Client } from "../dist/tailcast.js";
+import { settled, Socket } from "./socket.mjs";
 
 const TEXT = await readFile(new URL("../../../tests/wire/messages.json", import.meta.url), "utf8");
 const { client: requests, server: messages } = JSON.parse(TEXT);
@@ -31,36 +32,13 @@ const OPTIONAL = {
   subscribed: ["patterns"],
 };
 
-/** A server's end of a connection that never leaves the process. */
-class Socket {
-  static opened = [];
-  sent = [];
-
-  constructor() {
-    Socket.opened.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {}
-
-  says(message) {
-    this.onmessage?.({ data: JSON.stringify(message) });
-  }
-
-  /** A subscription of `a` stands. */
-  stands(id) {
-    const streams = { a: { first_available: 0, next: 9, cursor: 9 } };
-    this.says({ type: "subscribed", id, epoch: "1f0c", streams, patterns: [] });
-  }
+/** A subscription of `a` stands. */
+function stands(socket, id) {
+  const streams = { a: { first_available: 0, next: 9, cursor: 9 } };
+  socket.says({ type: "subscribed", id, epoch: "1f0c", streams, patterns: [] });
 }
 
 const WELCOME = messages.find(({ message }) => message.type === "welcome").message;
-const settled = async () => {
-  for (let i = 0; i < 5; i += 1) await new Promise((done) => setImmediate(done));
-};
 
 /** What a client sends while a page does all that it can, beginning as `options` say. */
 async function sentBy(options) {
@@ -74,7 +52,7 @@ async function sentBy(options) {
     const [socket] = Socket.opened;
     socket.says({ ...WELCOME, epoch: "1f0c" });
     const [{ id }] = socket.sent;
-    socket.stands(id);
+    stands(socket, id);
     subscription.pause();
     subscription.resume();
     subscription.seek("a", 4).catch(() => {});

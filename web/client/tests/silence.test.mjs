@@ -3,28 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client } from "../dist/tailcast.js";
-
-/** A server's end of a connection that never leaves the process. */
-class Socket {
-  static opened = [];
-  sent = [];
-
-  constructor() {
-    Socket.opened.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {}
-
-  says(message) {
-    this.onmessage({ data: JSON.stringify(message) });
-  }
-}
-
-const settled = () => new Promise((done) => setImmediate(done));
+import { settled, Socket } from "./socket.mjs";
 
 test("a silence goes on through all attempts, from the last word that was heard", async ({ mock }) => {
   mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });

@@ -4,29 +4,10 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { Client } from "../dist/tailcast.js";
+import { settled, Socket } from "./socket.mjs";
 
 const conversations = JSON.parse(await readFile(new URL("../../../tests/wire/conversations.json", import.meta.url), "utf8"));
 const EPOCH = "e1";
-
-/** A server's end of a connection that never leaves the process. */
-class Socket {
-  static opened = [];
-  sent = [];
-
-  constructor() {
-    Socket.opened.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {}
-
-  says(message) {
-    this.onmessage({ data: JSON.stringify(message) });
-  }
-}
 
 function told(event) {
   switch (event.type) {
@@ -40,8 +21,6 @@ function told(event) {
       return [];
   }
 }
-
-const settled = () => new Promise((done) => setImmediate(done));
 
 for (const { name, filter, cursor, says, told: expected, cursor_after: after } of conversations) {
   test(name, async () => {
